@@ -1,0 +1,150 @@
+"""The one definition of how a picture file becomes the integers that a graph takes.
+
+Training and the runtime at the line call the same functions, so that they can never differ. Normalisation is not
+here: it is inside the graph.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from flawscope.errors import ImageError
+
+IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+MAX_PIXELS = 250_000_000
+"""Beyond this a file is taken for damaged or hostile: an 8-bit colour image of this size fills 750 MB."""
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+# Our own limit stands in its place: Pillow's warning is for web servers and comes at 89 million pixels.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+class Preprocess(BaseModel):
+    """Decode, crop, channels, size: in this order. Part of the seal.
+
+    `crop` is (left, top, right, bottom) in pixels of the original picture; `size` is (height, width); `depth` is the
+    bits of each value: 8-bit pictures are widened and 16-bit ones narrowed over their full range (65535 <-> 255).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: tuple[int, int] = Field(default=(224, 224), description="height and width in pixels")
+    channels: Literal[1, 3] = 3
+    depth: Literal[8, 16] = 8
+    crop: tuple[int, int, int, int] | None = None
+    resize: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _square(cls, value: Any) -> Any:
+        return (value, value) if isinstance(value, int) else value
+
+    @field_validator("size")
+    @classmethod
+    def _positive(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not all(8 <= side <= 8192 for side in value):
+            raise ValueError(f"height and width must lie between 8 and 8192 pixels, got {value}")
+        return value
+
+    @field_validator("crop")
+    @classmethod
+    def _box(cls, value: tuple[int, int, int, int] | None) -> tuple[int, int, int, int] | None:
+        if value is not None:
+            left, top, right, bottom = value
+            if not (0 <= left < right and 0 <= top < bottom):
+                raise ValueError(f"crop is (left, top, right, bottom) with left < right and top < bottom, got {value}")
+        return value
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """The integer type of the graph's input."""
+        return np.uint8 if self.depth == 8 else np.uint16
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return (self.channels, *self.size)
+
+
+def open_image(source: str | Path | bytes) -> Image.Image:
+    """Decode a picture completely, turned upright as its EXIF data says.
+
+    Raises:
+        ImageError: missing, empty, truncated, not a picture, or too large; the reason is in the message.
+    """
+    name = "the picture" if isinstance(source, bytes) else str(source)
+    try:
+        if isinstance(source, bytes):
+            size = len(source)
+        else:
+            size = Path(source).stat().st_size
+        if size == 0:
+            raise ImageError(f"{name}: the file is empty (0 bytes)")
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ImageError(f"{name}: {image.width} x {image.height} pixels, more than {MAX_PIXELS:,} are refused")
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except UnidentifiedImageError:
+        raise ImageError(f"{name}: not a picture that can be read") from None
+    except FileNotFoundError:
+        raise ImageError(f"{name}: the file does not exist") from None
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{name}: too large ({error})") from None
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        raise ImageError(f"{name}: cannot be decoded ({error})") from None
+
+
+def prepare(image: Image.Image, spec: Preprocess) -> Pixels:
+    """Crop, convert and resize a decoded picture to integers of shape (channels, height, width).
+
+    Transparency is dropped, palettes are looked up, colour becomes grey by the ITU-R 601-2 luma weights.
+
+    Raises:
+        ImageError: the crop lies outside the picture, or its values have no stated range (32-bit or float).
+
+    >>> prepare(Image.new("L", (8, 8), 7), Preprocess(size=(8, 8), channels=3)).shape
+    (3, 8, 8)
+    """
+    if spec.crop is not None:
+        if spec.crop[2] > image.width or spec.crop[3] > image.height:
+            raise ImageError(f"crop {spec.crop} reaches beyond the picture of {image.width} x {image.height} pixels")
+        image = image.crop(spec.crop)
+    height, width = spec.size
+    method = Image.Resampling[spec.resize.upper()]
+    if image.mode in SIXTEEN_BIT:
+        wide = Image.fromarray(np.asarray(image).astype(np.float32))
+        values = np.asarray(wide.resize((width, height), method))
+        grey = np.clip(np.rint(values / (257 if spec.depth == 8 else 1)), 0, 2**spec.depth - 1).astype(spec.dtype)
+        return np.repeat(grey[None], spec.channels, axis=0)
+    if image.mode in ("I", "F"):
+        raise ImageError(f"pixels of mode {image.mode!r} have no stated range: save the picture with 8 or 16 bits")
+    image = image.convert("L" if spec.channels == 1 or _is_grey(image) else "RGB")
+    pixels = np.asarray(image.resize((width, height), method))
+    chw = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    chw = np.repeat(chw, spec.channels, axis=0) if chw.shape[0] != spec.channels else np.ascontiguousarray(chw)
+    return chw if spec.depth == 8 else chw.astype(np.uint16) * 257
+
+
+def _is_grey(image: Image.Image) -> bool:
+    return image.mode in ("1", "L", "LA", "La")
+
+
+def load(source: str | Path | bytes, spec: Preprocess) -> Pixels:
+    """From file to integers: `open_image`, then `prepare`. Errors name the file."""
+    image = open_image(source)
+    try:
+        return prepare(image, spec)
+    except ImageError as error:
+        name = "the picture" if isinstance(source, bytes) else str(source)
+        raise ImageError(f"{name}: {error.problem}") from None

@@ -1,0 +1,238 @@
+"""The records that the rooms hand to each other: frozen, and checked on construction.
+
+Shapes: n samples, k classes (score columns). A binary task has one score column, the class to be found; its other
+answer is `Task.negative`. A multi-label sample that shows none of the classes is `Task.negative` too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+TaskKind = Literal["binary", "multiclass", "multilabel"]
+Part = Literal["train", "validation", "calibration", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "calibration", "test")
+NOT_CHECKED = "LEAK NOT CHECKED"
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def fingerprint(content: Any) -> str:
+    """SHA-256 of the canonical JSON of plain data: the same content gives the same hash on every machine.
+
+    >>> fingerprint({"b": 1, "a": 2}) == fingerprint({"a": 2, "b": 1})
+    True
+    """
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be decided about each image.
+
+    >>> Task("binary", ("defective",), negative="ok").labels
+    ('ok', 'defective')
+    """
+
+    kind: TaskKind
+    classes: tuple[str, ...]
+    negative: str = "ok"
+
+    def __post_init__(self) -> None:
+        names = (*self.classes, self.negative) if self.kind != "multiclass" else self.classes
+        if len(set(names)) != len(names) or not all(names):
+            raise ValueError(f"class names must be distinct and not empty, got {names}")
+        least = {"binary": 1, "multiclass": 2, "multilabel": 1}[self.kind]
+        if len(self.classes) < least or (self.kind == "binary" and len(self.classes) != 1):
+            raise ValueError(f"a {self.kind} task cannot have the classes {self.classes}")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The answers that exclude each other: rows of the confusion matrix (not for multi-label)."""
+        return (self.negative, *self.classes) if self.kind == "binary" else self.classes
+
+    def describe(self, row: Iterable[float]) -> str:
+        """The words for one row of targets or decisions (0 or 1 for each class).
+
+        >>> Task("multilabel", ("crack", "inactive")).describe([1, 1])
+        'crack + inactive'
+        """
+        return " + ".join(name for name, on in zip(self.classes, row, strict=True) if on >= 0.5) or self.negative
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled image. `target` holds one number in [0, 1] a class; `group` names what must not be split."""
+
+    id: str
+    path: str
+    target: tuple[float, ...]
+    group: str
+    sha256: str
+    meta: Mapping[str, str | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not all(0.0 <= value <= 1.0 for value in self.target):
+            raise ValueError(f"{self.id}: targets lie in [0, 1], got {self.target}")
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An input that was left out, where it stands and why."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The one table of samples that every importer makes, in file order."""
+
+    name: str
+    task: Task
+    rows: tuple[Sample, ...]
+    skipped: tuple[Skipped, ...] = ()
+    grouping: str = "each image by itself"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if len({row.id for row in self.rows}) != len(self.rows):
+            raise ValueError("sample ids must be unique")
+        if any(len(row.target) != len(self.task.classes) for row in self.rows):
+            raise ValueError(f"each target needs {len(self.task.classes)} values")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def target_nk(self) -> FloatArray:
+        """All targets, float64, n x k."""
+        return np.array([row.target for row in self.rows], dtype=np.float64).reshape(len(self), len(self.task.classes))
+
+    @property
+    def groups(self) -> list[str]:
+        """The group of each sample."""
+        return [row.group for row in self.rows]
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash over ids, contents and labels: the same data gives the same hash wherever it lies."""
+        return fingerprint([[row.id, row.sha256, list(row.target)] for row in sorted(self.rows, key=lambda r: r.id)])
+
+    def combinations(self) -> list[str]:
+        """The label combination of each sample in words: what a split is stratified on."""
+        return [self.task.describe(row.target) for row in self.rows]
+
+    def select(self, ids: Iterable[str]) -> Samples:
+        """The samples of these ids, in table order."""
+        wanted = set(ids)
+        rows = tuple(row for row in self.rows if row.id in wanted)
+        return Samples(self.name, self.task, rows, self.skipped, self.grouping, self.source)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which part each sample belongs to, and the groups that were kept together.
+
+    `checks` names the searches for images of the same thing that were run on the images; without any, the split
+    carries the stamp LEAK NOT CHECKED.
+    """
+
+    part: Mapping[str, Part]
+    group: Mapping[str, str]
+    wanted: Mapping[str, float]
+    seed: int
+    method: str
+    checks: tuple[str, ...] = ()
+    fold: int | None = None
+    folds: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if set(self.part) != set(self.group):
+            raise ValueError("part and group must name the same samples")
+        unknown = set(self.part.values()) - set(PARTS)
+        if unknown:
+            raise ValueError(f"unknown parts {sorted(unknown)}, expected {PARTS}")
+
+    @property
+    def stamp(self) -> str:
+        """What stands in the seal and on the report."""
+        return f"leak checked: {', '.join(self.checks)}" if self.checks else NOT_CHECKED
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash over the assignment alone."""
+        return fingerprint(sorted(self.part.items()))
+
+    def ids(self, part: Part) -> list[str]:
+        """The samples of one part."""
+        return [name for name, value in self.part.items() if value == part]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A measured value with its confidence interval. Never of zero width.
+
+    `n` counts samples, `effective` the independent samples that they are worth, `groups` the groups they come from.
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+    method: str = ""
+    n: int = 0
+    effective: float = 0.0
+    groups: int = 0
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        numbers = (self.value, self.low, self.high)
+        if not all(math.isfinite(number) for number in numbers):
+            raise ValueError(f"an interval needs finite numbers, got {numbers}")
+        if not self.low <= self.value <= self.high or self.low >= self.high:
+            raise ValueError(f"expected low <= value <= high with low < high, got {numbers}")
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer of the bundle for one image: one yes or no a class, and the words for it."""
+
+    flags: tuple[bool, ...]
+    label: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the runtime says of one image. Either `error` is given, or all of the rest."""
+
+    name: str
+    logits: tuple[float, ...] = ()
+    probability: tuple[float, ...] = ()
+    decision: Decision | None = None
+    seconds: float = 0.0
+    error: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.error) == (self.decision is not None):
+            raise ValueError("a prediction has either a decision or an error")
+        if self.decision and not all(0.0 <= value <= 1.0 for value in self.probability):
+            raise ValueError(f"{self.name}: probabilities lie in [0, 1], got {self.probability}")
