@@ -101,7 +101,9 @@ def open_image(source: str | Path | bytes) -> Image.Image:
         raise ImageError(f"{name}: the file does not exist") from None
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name}: too large ({error})") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+    except ImageError:
+        raise
+    except Exception as error:  # on damaged files Pillow's decoders raise TypeError, struct.error and more
         raise ImageError(f"{name}: cannot be decoded ({error})") from None
 
 

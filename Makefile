@@ -1,0 +1,49 @@
+# What CI runs is what you run. Everything is installed into .venv; only Python 3.11 or newer and pip are needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all quality bench clean
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "flawscope needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+
+# What users install, then what developers install on top.
+$(VENV)/.train: pyproject.toml | $(BIN)/python
+	@echo "installing flawscope[train,elpv] into $(VENV) (some 6 GB with torch, a minute or two)"
+	@$(PIP) -e '.[train,elpv]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "installing flawscope[dev] into $(VENV) (some 6 GB with torch, a minute or two)"
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.train
+
+demo: $(VENV)/.train ## from real solar cells to a sealed bundle and its report, in at most 10 minutes
+	@$(BIN)/flawscope run recipes/demo.yaml --overwrite
+	@echo "your own images:            $(BIN)/flawscope new FOLDER"
+
+test: $(VENV)/.dev ## the tests, without the slow ones
+	@$(BIN)/python -m pytest -m 'not slow'
+
+test-all: $(VENV)/.dev ## all tests
+	@$(BIN)/python -m pytest
+
+quality: $(VENV)/.dev ## format, lint, types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/results
+	@$(BIN)/python benchmarks/inspect_speed.py
+	@$(BIN)/python benchmarks/solar_binary.py
+
+clean: ## remove what the build has made, not the runs
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache src/*.egg-info

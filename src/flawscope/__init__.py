@@ -1,0 +1,51 @@
+"""flawscope: from labelled pictures of parts to an inspection decision that a quality engineer can sign for.
+
+The public API is the steps: `flawscope.run(...)`, `flawscope.inspect(...)` and so on, each the library call behind
+the command of the same name. They are loaded when first asked for, so that the light runtime never sees torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from flawscope._version import __version__
+
+if TYPE_CHECKING:
+    from flawscope.steps.decide import decide
+    from flawscope.steps.evaluate import evaluate
+    from flawscope.steps.export import export
+    from flawscope.steps.inspect import inspect
+    from flawscope.steps.new import new
+    from flawscope.steps.report import report
+    from flawscope.steps.run import run
+    from flawscope.steps.show import show
+    from flawscope.steps.split import split
+    from flawscope.steps.synth import synth
+    from flawscope.steps.train import train
+
+STEPS = ("decide", "evaluate", "export", "inspect", "new", "report", "run", "show", "split", "synth", "train")
+__all__ = [
+    "__version__",
+    "decide",
+    "evaluate",
+    "export",
+    "inspect",
+    "new",
+    "report",
+    "run",
+    "show",
+    "split",
+    "synth",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in STEPS:
+        return getattr(import_module(f"flawscope.steps.{name}"), name)
+    raise AttributeError(f"module 'flawscope' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *STEPS])

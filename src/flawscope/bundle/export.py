@@ -1,0 +1,95 @@
+"""From a trained network to a graph that runs without torch, checked on real images before anybody trusts it."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from flawscope.bundle.runtime import Runtime
+from flawscope.errors import BundleError
+from flawscope.models.build import Network
+from flawscope.preprocess import Preprocess, load
+
+TOLERANCE = 1e-3
+"""Largest difference of a logit between torch and the exported graph, relative to the largest logit (at least 1)."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far torch and the exported graph lie apart on real images."""
+
+    images: int
+    largest_difference: float
+    largest_logit: float
+
+    def __post_init__(self) -> None:
+        if not self.largest_difference <= TOLERANCE * max(1.0, self.largest_logit):
+            raise BundleError(
+                f"the exported graph differs from the torch model by {self.largest_difference:.2g} on {self.images} "
+                f"real images (logits up to {self.largest_logit:.2g}, allowed: {TOLERANCE} of that)",
+                "the network uses an operation that does not export truly: choose another model.name",
+            )
+
+
+def export_graph(network: Network, preprocess: Preprocess) -> bytes:
+    """The network as an ONNX file: input `inputs` (n x c x h x w, uint8 or uint16), output `logits` (n x k, float32).
+
+    Weights lie inside the file; the batch size is free.
+
+    Raises:
+        BundleError: the network cannot be exported.
+    """
+    network = network.cpu().eval()
+    dtype = torch.uint8 if preprocess.depth == 8 else torch.uint16
+    # Two images, so that the exporter does not take the batch size for the constant 1.
+    example = torch.zeros((2, *preprocess.shape), dtype=dtype)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                network,
+                (example,),
+                dynamo=True,
+                input_names=["inputs"],
+                output_names=["logits"],
+                dynamic_shapes={"inputs_bchw": {0: torch.export.Dim("batch", min=1)}},
+                verbose=False,
+            )
+    except (torch.onnx.errors.OnnxExporterError, RuntimeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise BundleError(
+            f"{network.plan.name} cannot be exported: {reason[:300]}", "choose another model.name"
+        ) from error
+    assert program is not None
+    model = program.model_proto
+    # Names of source files and call stacks have no place in a file that is handed on.
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+    del model.metadata_props[:], model.graph.metadata_props[:]
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def check_parity(network: Network, runtime: Runtime, preprocess: Preprocess, paths: Sequence[str | Path]) -> Parity:
+    """Run real image files through torch and through the runtime, each from the file on, and compare logits.
+
+    Raises:
+        BundleError: they differ by more than `TOLERANCE`.
+    """
+    pixels_nchw = np.stack([load(path, preprocess) for path in paths])
+    with torch.no_grad():
+        torch_nk = network.cpu().eval()(torch.from_numpy(pixels_nchw)).numpy()
+    graph_nk = runtime.scores([str(path) for path in paths])
+    difference = float(np.abs(torch_nk - graph_nk).max())
+    return Parity(len(paths), difference, float(np.abs(torch_nk).max()))

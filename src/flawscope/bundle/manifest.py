@@ -1,0 +1,309 @@
+"""What a bundle says of itself: `manifest.json`, schema version 1.
+
+A bundle runs its steps in order; each step runs one graph on named inputs and reads named outputs. The first recipes
+have one step, one graph, one input and one output, but the schema holds several of each.
+
+Everything that can change an answer stands in `Sealed`; the seal is the hash over it. A bundle without calibrator or
+decision is a draft: it gives scores, but no answers, and has no seal.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from flawscope.errors import BundleError, listing
+from flawscope.preprocess import Preprocess
+from flawscope.records import Task, TaskKind, fingerprint
+
+SCHEMA_VERSION = 1
+DAMAGED = "copy it again from where it was sealed"
+MAX_TOLERANCE = 0.05
+"""Logits of different CPUs differ by some 1e-5; a bundle that allowed much more would check nothing."""
+
+Knots = tuple[tuple[float, float], ...]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+
+
+def _not_test(part: str) -> str:
+    if part == "test":
+        raise ValueError("nothing that decides may be fitted on the test split")
+    return part
+
+
+FittedOn = Annotated[str, AfterValidator(_not_test)]
+"""The split part that something was fitted on; empty where nothing was fitted."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TaskModel(_Part):
+    """`records.Task` as it stands in the file."""
+
+    kind: TaskKind
+    classes: tuple[str, ...]
+    negative: str
+
+    @model_validator(mode="after")
+    def _possible(self) -> TaskModel:
+        self.task()
+        return self
+
+    @classmethod
+    def of(cls, task: Task) -> TaskModel:
+        """The file's form of a task."""
+        return cls(kind=task.kind, classes=task.classes, negative=task.negative)
+
+    def task(self) -> Task:
+        """The record that the rooms work with."""
+        return Task(self.kind, self.classes, self.negative)
+
+
+class ImageInput(_Part):
+    """A picture: integers, N x C x H x W, made by `flawscope.preprocess`."""
+
+    kind: Literal["image"] = "image"
+    name: Name = "inputs"
+    preprocess: Preprocess
+
+
+class Column(_Part):
+    """One metadata column: one of `categories`, or a number where there are none."""
+
+    name: str = Field(min_length=1)
+    categories: tuple[str, ...] = ()
+
+
+class TableInput(_Part):
+    """Metadata of the sample: float32, N x columns. Part of the schema; today's runtime does not run it."""
+
+    kind: Literal["table"] = "table"
+    name: Name
+    columns: tuple[Column, ...] = Field(min_length=1)
+
+
+class Output(_Part):
+    """A named output of a graph."""
+
+    name: Name = "logits"
+    kind: Literal["logits", "features", "maps", "masks"] = "logits"
+
+
+class Graph(_Part):
+    """One ONNX file of the bundle. `sha256` is filled in when the bundle is written."""
+
+    name: Name = "main"
+    file: str = Field(default="graphs/main.onnx", pattern=r"^graphs/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.onnx$")
+    sha256: Sha256 = ""
+    inputs: tuple[Annotated[ImageInput | TableInput, Field(discriminator="kind")], ...] = Field(min_length=1)
+    outputs: tuple[Output, ...] = Field(default=(Output(),), min_length=1)
+
+    @model_validator(mode="after")
+    def _names(self) -> Graph:
+        _distinct("input", (each.name for each in self.inputs))
+        _distinct("output", (each.name for each in self.outputs))
+        return self
+
+
+class Step(_Part):
+    """What is done with a graph: classify the image, let it pass to the next step (gate), or mark areas (mask)."""
+
+    name: Name = "classify"
+    kind: Literal["classify", "gate", "mask"] = "classify"
+    graph: Name = "main"
+
+
+class Calibrator(_Part):
+    """From raw to calibrated logits: one table of (x, y) knots a class, linear between and beyond them."""
+
+    method: str
+    fitted_on: FittedOn = ""
+    knots: tuple[Knots, ...]
+    note: str = ""
+
+    @field_validator("knots")
+    @classmethod
+    def _monotone(cls, value: tuple[Knots, ...]) -> tuple[Knots, ...]:
+        for table in value:
+            if len(table) < 2:
+                raise ValueError(f"a calibrator needs at least 2 knots a class, got {len(table)}")
+            for (x, y), (next_x, next_y) in pairwise(table):
+                if not (x < next_x and y <= next_y):
+                    raise ValueError(f"knots rise in x and do not fall in y, got {(x, y)} before {(next_x, next_y)}")
+                if not math.isfinite((next_y - y) / (next_x - x)):
+                    raise ValueError(f"knots {(x, y)} and {(next_x, next_y)} are too close in x")
+        return value
+
+    @classmethod
+    def identity(cls, classes: int) -> Calibrator:
+        """Leaves logits as they are."""
+        return cls(method="none", knots=(((0.0, 0.0), (1.0, 1.0)),) * classes, note="scores are not calibrated")
+
+
+class DecisionRule(_Part):
+    """The threshold of each class, in (0, 1], and how it was found (see `postprocess.decide`)."""
+
+    rule: str
+    fitted_on: FittedOn = ""
+    thresholds: tuple[Annotated[float, Field(gt=0, le=1)], ...]
+    notes: tuple[str, ...] = ()
+
+
+class Engine(_Part):
+    """What computes the graph. Another engine or precision gives other numbers, so it is part of the seal."""
+
+    name: str = "onnxruntime"
+    precision: str = "float32"
+
+
+class Golden(_Part):
+    """Test patterns for one graph: a .npy file for each input, the expected .npy for each output.
+
+    `tolerance` is the largest accepted difference of an output value, as a share of the largest expected one (at
+    least 1).
+    """
+
+    graph: Name = "main"
+    file_inputs: dict[str, str]
+    file_outputs: dict[str, str]
+    tolerance: float = Field(default=1e-3, gt=0, le=MAX_TOLERANCE)
+
+
+class Sealed(_Part):
+    """Everything that can change an answer, and the stamp of the split that its numbers rest on."""
+
+    task: TaskModel
+    graphs: tuple[Graph, ...] = Field(min_length=1)
+    steps: tuple[Step, ...] = Field(default=(Step(),), min_length=1)
+    calibrator: Calibrator | None = None
+    decision: DecisionRule | None = None
+    engine: Engine = Engine()
+    split_stamp: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Sealed:
+        _distinct("graph", (each.name for each in self.graphs))
+        _distinct("graph file", (each.file for each in self.graphs))
+        _distinct("step", (each.name for each in self.steps))
+        names = [each.name for each in self.graphs]
+        for step in self.steps:
+            if step.graph not in names:
+                raise ValueError(f"step {step.name!r} asks for graph {step.graph!r}, the bundle has {names}")
+        k = len(self.task.classes)
+        if self.calibrator and len(self.calibrator.knots) != k:
+            raise ValueError(f"the calibrator has {len(self.calibrator.knots)} tables for {k} classes")
+        if self.decision and len(self.decision.thresholds) != k:
+            raise ValueError(f"the decision has {len(self.decision.thresholds)} thresholds for {k} classes")
+        return self
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether calibrator or decision is still missing."""
+        return self.calibrator is None or self.decision is None
+
+    def graph(self, name: str) -> Graph:
+        """The graph of that name (it exists: checked on construction)."""
+        return next(each for each in self.graphs if each.name == name)
+
+
+class Hashes(_Part):
+    """Where the bundle comes from: hashes of the data, the split and the recipe, and the version of the code."""
+
+    data: str
+    split: str
+    recipe: str
+    code: str
+
+
+class Manifest(_Part):
+    """The whole of `manifest.json`. `seal` and `files` are filled in when the bundle is written."""
+
+    schema_version: Literal[1] = 1
+    name: str = Field(min_length=1)
+    created: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}", description="ISO 8601 date, given by whoever makes the bundle")
+    sealed: Sealed
+    seal: Sha256 = ""
+    hashes: Hashes
+    licences: tuple[str, ...] = ()
+    parent: str | None = None
+    golden: tuple[Golden, ...]
+    files: dict[str, Sha256] = {}
+
+    @model_validator(mode="after")
+    def _golden_for_each_graph(self) -> Manifest:
+        covered = {each.graph: each for each in self.golden}
+        for graph in self.sealed.graphs:
+            golden = covered.get(graph.name)
+            if golden is None:
+                raise ValueError(f"graph {graph.name!r} has no golden test patterns")
+            if {each.name for each in graph.inputs} != set(golden.file_inputs):
+                raise ValueError(f"the golden patterns of graph {graph.name!r} do not name its inputs")
+            if {each.name for each in graph.outputs} != set(golden.file_outputs):
+                raise ValueError(f"the golden outputs of graph {graph.name!r} do not name its outputs")
+        return self
+
+
+def _distinct(what: str, names: Iterable[str]) -> None:
+    found = list(names)
+    if len(set(found)) != len(found):
+        raise ValueError(f"{what} names must be distinct, got {found}")
+
+
+def seal_of(sealed: Sealed) -> str:
+    """The seal: SHA-256 over the canonical JSON of everything that can change an answer.
+
+    Raises:
+        BundleError: a draft, which has nothing to seal yet.
+    """
+    if sealed.is_draft:
+        raise BundleError("a draft has no seal: its calibrator or decision is missing", "run: flawscope decide")
+    return fingerprint(sealed.model_dump(mode="json"))
+
+
+def to_json(manifest: Manifest) -> str:
+    """The text of `manifest.json`."""
+    return json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(text: str | bytes) -> Manifest:
+    """Read `manifest.json` and check its seal.
+
+    Raises:
+        BundleError: damaged, of a newer schema, or the seal does not fit what it covers.
+    """
+    try:
+        raw = json.loads(text)
+        fingerprint(raw)  # json.loads takes NaN and half characters, which can be neither hashed nor written
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"manifest.json is damaged: {_short(error)}", DAMAGED) from None
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise BundleError("manifest.json names no schema version", DAMAGED)
+    if version > SCHEMA_VERSION:
+        raise BundleError(
+            f"the bundle has schema version {version}, this flawscope reads up to {SCHEMA_VERSION}",
+            "install a newer flawscope: pip install --upgrade flawscope",
+        )
+    try:
+        manifest = Manifest.model_validate(raw)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, each['loc'])) or 'manifest'}: {each['msg']}" for each in error.errors()]
+        raise BundleError(f"manifest.json does not fit the schema:\n{listing(problems)}", DAMAGED) from None
+    # Over the text as it was sealed, so that a default added in a later version cannot break an old seal.
+    expected = "" if manifest.sealed.is_draft else fingerprint(raw["sealed"])
+    if manifest.seal != expected:
+        raise BundleError("the seal does not fit what it covers: the bundle was changed after sealing", DAMAGED)
+    return manifest
+
+
+def _short(error: Exception) -> str:
+    return re.sub(r"\s+", " ", str(error))[:200]

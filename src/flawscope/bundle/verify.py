@@ -1,0 +1,123 @@
+"""What `flawscope show` says: whether a bundle is what it was, and what it does, in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flawscope.bundle.archive import read_bundle
+from flawscope.bundle.manifest import Calibrator, DecisionRule, Graph, ImageInput, Manifest
+from flawscope.bundle.runtime import Runtime
+from flawscope.errors import BundleError
+from flawscope.records import NOT_CHECKED, Task
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of a bundle. A check that could not be made, because one before it failed, is not listed."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def verify(path: str | Path) -> list[Check]:
+    """Check a bundle as the runtime does when it starts, without raising; stops at the first check that fails."""
+    checks: list[Check] = []
+    name = "every byte, every hash and the seal"
+    try:
+        contents = read_bundle(path)
+        manifest = contents.manifest
+        seal = f"seal {manifest.seal}" if manifest.seal else "a draft, not sealed"
+        checks.append(Check(name, True, f"{len(manifest.files) + 1} files, {seal}"))
+        name = "the engine takes the graph as the manifest describes it"
+        runtime = Runtime(manifest.sealed, contents.graphs, manifest=manifest)
+        checks.append(Check(name, True, f"{manifest.sealed.engine.name}, {manifest.sealed.engine.precision}"))
+        name = "golden test patterns give the same answers as when the bundle was made"
+        worst = runtime.check_golden(contents)
+        allowed = max(each.tolerance for each in manifest.golden)
+        checks.append(Check(name, True, f"largest difference {worst:.2g}, {allowed:g} is allowed"))
+    except BundleError as error:
+        checks.append(Check(name, False, str(error)))
+    return checks
+
+
+def describe(manifest: Manifest, evidence: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
+    """What the bundle does and where it comes from: plain sentences, one a line."""
+    sealed, task = manifest.sealed, manifest.sealed.task.task()
+    graph = sealed.graph(sealed.steps[0].graph)
+    lines = [
+        f"{manifest.name}, made {manifest.created}.",
+        _task(task),
+        *(f"Input {each.name}: {_input(graph, each.name)}" for each in graph.inputs),
+        _calibrator(sealed.calibrator),
+        *decision_sentences(task, sealed.decision),
+        f"Split: {sealed.split_stamp}."
+        + (" Its numbers may be too good." if sealed.split_stamp == NOT_CHECKED else ""),
+        f"Engine: {sealed.engine.name}, {sealed.engine.precision}.",
+        f"Seal: {manifest.seal or 'none, this is a draft'}.",
+        *(f"Hash of the {what}: {value}." for what, value in manifest.hashes.model_dump().items() if value),
+    ]
+    if len(sealed.steps) > 1:
+        lines.insert(2, "Steps: " + " -> ".join(f"{step.name} ({step.kind})" for step in sealed.steps) + ".")
+    if manifest.parent:
+        lines.append(f"Parent bundle: {manifest.parent}.")
+    lines += [f"Licence: {licence}." for licence in manifest.licences]
+    lines += [_headline(name, document) for name, document in (evidence or {}).items()]
+    return lines
+
+
+def _task(task: Task) -> str:
+    classes = ", ".join(task.classes)
+    return {
+        "binary": f"Decides whether an image is {classes} or {task.negative}.",
+        "multiclass": f"Decides which one of these an image is: {classes}.",
+        "multilabel": f"Decides which of these an image shows, any number of them: {classes}; none is {task.negative}.",
+    }[task.kind]
+
+
+def _input(graph: Graph, name: str) -> str:
+    found = next(each for each in graph.inputs if each.name == name)
+    if not isinstance(found, ImageInput):
+        return f"the columns {', '.join(column.name for column in found.columns)}."
+    spec = found.preprocess
+    colour = "grey" if spec.channels == 1 else "colour"
+    crop = f", cut to (left, top, right, bottom) = {spec.crop}" if spec.crop else ""
+    size = f"{spec.size[1]} x {spec.size[0]} pixels"
+    return f"a picture{crop}, resized ({spec.resize}) to {size}, {spec.depth}-bit {colour}."
+
+
+def _calibrator(calibrator: Calibrator | None) -> str:
+    if calibrator is None:
+        return "Not calibrated yet: this is a draft."
+    fitted = f", fitted on the {calibrator.fitted_on} split" if calibrator.fitted_on else ""
+    return f"Calibration: {calibrator.method}{fitted}." + (f" {calibrator.note}." if calibrator.note else "")
+
+
+def decision_sentences(task: Task, decision: DecisionRule | None) -> list[str]:
+    """The rule in words: one sentence a class (multi-class: one in all), how it was found, and its notes."""
+    if decision is None:
+        return ["No decision yet: this is a draft."]
+    if task.kind != "multiclass":
+        rules = [
+            f"{name} when its probability is at least {threshold:.4g}"
+            for name, threshold in zip(task.classes, decision.thresholds, strict=True)
+        ]
+    elif len(set(decision.thresholds)) == 1:
+        rules = ["the most probable class"]
+    else:
+        weights = ", ".join(f"{n} / {t:.4g}" for n, t in zip(task.classes, decision.thresholds, strict=True))
+        rules = [f"the class with the largest probability over its threshold: {weights}"]
+    fitted = f", fitted on the {decision.fitted_on} split" if decision.fitted_on else ""
+    return [*(f"Decision: {rule}." for rule in rules), f"Rule: {decision.rule}{fitted}.", *decision.notes]
+
+
+def _headline(name: str, document: Mapping[str, Any]) -> str:
+    """The headline numbers of a metrics document; other evidence is only named."""
+    numbers = []
+    for entry in document.get("headline") or []:
+        interval = entry["interval"]
+        numbers.append(f"{entry['name']} {interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})")
+    return f"Evidence {name}: {', '.join(numbers) if numbers else 'present'}."

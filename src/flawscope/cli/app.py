@@ -1,0 +1,246 @@
+"""The command line: each command is one call of the library, with the same name.
+
+Bad input ends with a message that says what to do and exit code 2, never with a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flawscope._version import __version__
+from flawscope.errors import UserError
+
+app = typer.Typer(
+    name="flawscope",
+    help="From labelled pictures of parts to an inspection decision that a quality engineer can sign for.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key: train.epochs=3")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
+Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="a sealed NAME.flawscope")]
+Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe (YAML)")]
+
+
+def step(name: str) -> Any:
+    """The library call of that name, imported only now: torch takes seconds, and the runtime has none."""
+    try:
+        return getattr(import_module(f"flawscope.steps.{name}"), name)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        extra = {"torch", "timm", "torchvision", "lightning_fabric", "onnx", "safetensors"}
+        wanted = "train" if missing in extra else "report"
+        raise UserError(
+            f"`flawscope {name}` needs {missing}, which is not installed", f'pip install "flawscope[{wanted}]"'
+        ) from None
+
+
+def say(words: str) -> None:
+    """Tell the user, as plain text."""
+    console.print(words, markup=False, soft_wrap=True)
+
+
+@app.command()
+def new(
+    folder: Annotated[str, typer.Argument(help='class folders, a table of labels (CSV), or the word "elpv"')],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="the recipe; default: NAME.yaml here")] = None,
+    weights: Annotated[str, typer.Option(help="none | imagenet | a .safetensors of mobilenetv2_100")] = "none",
+    images: Annotated[Path | None, typer.Option(help="folder of the table's images, if they lie elsewhere")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Look at your images, say what was found, and write a commented recipe."""
+    made = step("new")(folder, output, weights=weights, images=images, overwrite=overwrite)
+    for sentence in made.finding.sentences:
+        say(sentence)
+    say(f"\nwrote {made.recipe}\nnext: flawscope run {_shell(made.recipe)}")
+
+
+@app.command()
+def run(
+    recipe: Recipe,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="the run folder; default: runs/NAME")] = None,
+    folds: Annotated[int | None, typer.Option(help="grouped cross-validation with so many folds")] = None,
+    overrides: Set = None,
+    overwrite: Overwrite = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted run stopped")] = False,
+) -> None:
+    """Do everything: split, train, export, decide, seal, inspect the test split, report."""
+    folder = step("run")(
+        recipe, output, folds=folds, overrides=overrides or (), overwrite=overwrite, resume=resume, say=say
+    )
+    from flawscope.steps.workspace import Run, read_json
+
+    numbers(read_json(folder / "metrics.json"))
+    say(f"\nreport  {folder / 'report' / 'index.html'}")
+    if not folds:
+        bundle = Run.at(folder).bundle
+        say(f"bundle  {bundle}")
+        say(f"\nnext, on new images: flawscope inspect {_shell(bundle)} FOLDER -o results.csv")
+
+
+@app.command()
+def split(
+    recipe: Recipe,
+    output: Annotated[Path, typer.Option("-o", "--output", help="a file, or a folder for folds")] = Path("split.json"),
+    folds: Annotated[int | None, typer.Option(help="so many folds instead of one split")] = None,
+    overrides: Set = None,
+) -> None:
+    """Split the samples by groups and prove that no group crosses."""
+    for made in step("split")(recipe, output, folds=folds, overrides=overrides or ()):
+        counts = ", ".join(f"{part} {len(made.ids(part))}" for part in made.wanted)
+        fold = "" if made.fold is None else f"fold {made.fold}: "
+        say(f"{fold}{counts}; {len(set(made.group.values()))} groups; {made.stamp}; hash {made.hash[:12]}")
+        for note in made.notes:
+            say(f"  {note}")
+    say(f"wrote {output}")
+
+
+@app.command()
+def train(
+    recipe: Recipe,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="the run folder; default: runs/NAME")] = None,
+    split: Annotated[Path | None, typer.Option(help="a split file; default: made anew")] = None,
+    overrides: Set = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a network; next comes `export`."""
+    made = step("train")(recipe, output, split=split, overrides=overrides or (), overwrite=overwrite)
+    say(f"trained in {made.folder}\nnext: flawscope export {_shell(made.folder)}")
+
+
+@app.command()
+def export(folder: RunFolder) -> None:
+    """Export the best checkpoint and check it against torch on real images; next comes `decide`."""
+    parity = step("export")(folder)
+    say(f"exported; differs from torch by {parity.largest_difference:.1g} on {parity.images} real images")
+    say(f"next: flawscope decide {_shell(folder)}")
+
+
+@app.command()
+def decide(folder: RunFolder) -> None:
+    """Calibrate, set the thresholds on the calibration split, and seal the bundle."""
+    manifest = step("decide")(folder)
+    from flawscope.bundle.verify import decision_sentences
+
+    for sentence in decision_sentences(manifest.sealed.task.task(), manifest.sealed.decision):
+        say(sentence)
+    say(f"sealed, seal {manifest.seal}\nnext: flawscope evaluate {_shell(folder)}")
+
+
+@app.command()
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE|RUN", help="a bundle, or a run folder: its test split")],
+    data: Annotated[str | None, typer.Argument(help='class folders, a table, a recipe, or "elpv"')] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="folder for metrics.json and scores")] = None,
+) -> None:
+    """Measure a sealed bundle on labelled images that it has not seen."""
+    result = step("evaluate")(bundle, data, output)
+    for words in result.left_out:
+        say(words)
+    numbers(result.metrics)
+    if output:
+        say(f"wrote {output / 'metrics.json'}")
+
+
+@app.command()
+def report(folder: RunFolder) -> None:
+    """Write the report of a run anew."""
+    say(f"wrote {step('report')(folder)}")
+
+
+@app.command()
+def inspect(
+    bundle: Bundle,
+    folder: Annotated[Path, typer.Argument(help="a folder of pictures, or one picture")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="the table of decisions")] = Path("results.csv"),
+    threads: Annotated[int | None, typer.Option(min=1, help="pictures at a time; default: one for each core")] = None,
+) -> None:
+    """Decide about new pictures. Needs no torch."""
+    summary = step("inspect")(bundle, folder, output, threads=threads)
+    for label, count in summary.counts.items():
+        say(f"{count:6d}  {label}")
+    if summary.errors:
+        say(f"{summary.errors:6d}  could not be read: see the column `error`")
+    say(f"{summary.images} images in {summary.seconds:.1f} s, {summary.images_per_second:.0f} images/s; wrote {output}")
+
+
+@app.command()
+def show(bundle: Bundle) -> None:
+    """Check a bundle and say what it is and how it decides."""
+    for sentence in step("show")(bundle):
+        say(sentence)
+
+
+@app.command()
+def synth(
+    kind: Annotated[str, typer.Argument(help="coil")],
+    folder: Annotated[Path, typer.Argument(help="the folder to write")],
+    n: Annotated[int, typer.Option("--n", help="number of images")] = 200,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same images")] = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make synthetic parts with known truth."""
+    say(f"wrote {step('synth')(kind, folder, n, seed, overwrite=overwrite)}")
+
+
+def numbers(metrics: dict[str, Any]) -> None:
+    """The headline numbers as a table."""
+    table = Table(title=f"{metrics['n']} test images in {metrics['groups']} groups", title_justify="left")
+    table.add_column("measure")
+    table.add_column("value", justify="right")
+    table.add_column("95 % interval", justify="right")
+    for entry in metrics["headline"]:
+        interval = entry["interval"]
+        table.add_row(entry["name"], f"{interval['value']:.3f}", f"{interval['low']:.3f} to {interval['high']:.3f}")
+    console.print(table)
+    for note in metrics["notes"]:
+        say(f"note: {note}")
+    if "split" in metrics:
+        say(f"split: {metrics['split']['stamp']}")
+
+
+def _shell(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(path))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"flawscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print it")] = False,
+) -> None:
+    """From labelled pictures of parts to an inspection decision that a quality engineer can sign for."""
+
+
+def main() -> None:
+    """Run the command line; the exit code is 2 for what the user can mend, 130 for Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except UserError as error:
+        errors.print(f"error: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        errors.print("stopped; nothing half-written was left behind", markup=False)
+        sys.exit(130)

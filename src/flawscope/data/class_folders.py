@@ -1,0 +1,90 @@
+"""Folders named like the classes: root/CLASS/x.png, or root/train/CLASS/x.png with `level: 1`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fnmatch import fnmatch
+from pathlib import Path
+
+from flawscope.data.spec import FoldersSpec
+from flawscope.data.table import Row, Table, walk_images
+from flawscope.data.words import to_be_found
+from flawscope.errors import DataError, choices
+from flawscope.records import Skipped, Task
+
+LAYOUT = """expected one folder a class, with the images in it:
+  FOLDER/ok/part1.png
+  FOLDER/ok/part2.png
+  FOLDER/scrap/part3.png
+or a table beside the images (CSV) that names image and label in each row"""
+
+
+def load_folders(spec: FoldersSpec, base: Path) -> Table:
+    """One row an image; its class is the name of the folder `spec.level` folders below the root.
+
+    Raises:
+        DataError: the root is missing, fewer than two classes, or a class that is not among the folders.
+    """
+    root = base / spec.root
+    if not root.is_dir():
+        raise DataError(f"{root}: {'not a folder' if root.exists() else 'the folder does not exist'}", LAYOUT)
+    found: list[tuple[Path, str]] = []
+    strays: list[Skipped] = []
+    for path in walk_images(root, frozenset(spec.ignore)):
+        if spec.pattern and not fnmatch(path.name.lower(), spec.pattern.lower()):
+            continue
+        folders = path.relative_to(root).parts[:-1]
+        if len(folders) > spec.level:
+            found.append((path, folders[spec.level]))
+        else:
+            strays.append(Skipped(path.relative_to(root).as_posix(), "lies in no class folder"))
+    task = _task(spec, Counter(name for _, name in found), root)
+    rows = []
+    for path, name in found:
+        id = path.relative_to(root).as_posix()
+        if task.kind == "binary":
+            target: tuple[float, ...] = (float(name in task.classes),)
+        else:
+            target = tuple(float(name == other) for other in task.classes)
+        rows.append(Row(id, path, target, id))
+    return Table(
+        name=root.resolve().name,
+        task=task,
+        rows=tuple(rows),
+        strays=tuple(strays),
+        source=f"class folders of {root.resolve().name}",
+    )
+
+
+def _task(spec: FoldersSpec, count: Counter[str], root: Path) -> Task:
+    names = spec.classes or sorted(count)
+    pattern = f" of the name {spec.pattern!r}" if spec.pattern else ""
+    if not count:
+        raise DataError(f"{root}: no images{pattern} in class folders (data.level is {spec.level})", LAYOUT)
+    unlisted = sorted(set(count) - set(names))
+    if unlisted:
+        raise DataError(
+            f"{root}: the folders {', '.join(unlisted)} are not among data.classes ({', '.join(names)})",
+            "add them to data.classes, or to data.ignore",
+        )
+    if len(names) < 2:
+        raise DataError(
+            f"{root}: images{pattern} in one class folder only: {names[0]!r}",
+            "a task needs images of at least two classes, each in a folder of its own; is data.level right?",
+        )
+    if spec.positive is not None and spec.positive not in names:
+        raise DataError(f"{root}: data.positive is {spec.positive!r}, no such folder", choices(spec.positive, names))
+    if len(names) > 2:
+        if spec.positive is not None:
+            raise DataError(
+                f"{root}: data.positive is for two classes, found {len(names)}: {', '.join(names)}",
+                "leave data.positive out, or put the other folders into data.ignore",
+            )
+        return Task("multiclass", tuple(names))
+    positive = spec.positive or to_be_found(names)
+    if positive is None:
+        raise DataError(
+            f"{root}: which of {names[0]!r} and {names[1]!r} is to be found cannot be told from the names",
+            f"set data.positive, for example data.positive: {names[1]}",
+        )
+    return Task("binary", (positive,), negative=next(name for name in names if name != positive))

@@ -1,0 +1,85 @@
+"""What the `data:` part of a recipe may say: one model for each kind of data set.
+
+Paths that are not absolute count from the folder that is given to `flawscope.data.read.read`: the recipe's own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+OnBad = Literal["error", "skip"]
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    on_bad: OnBad = Field(default="error", description="unreadable images and bad rows: stop and list them, or skip")
+
+
+class ElpvSpec(_Spec):
+    """ELPV: 2,624 solar cells with a defect probability of 0, 1/3, 2/3 or 1 (Deitsch et al. 2019).
+
+    >>> ElpvSpec().block
+    60
+    """
+
+    kind: Literal["elpv"] = "elpv"
+    threshold: float = Field(default=0.5, gt=0, le=1, description="a cell of at least this probability is defective")
+    block: int = Field(default=60, ge=1, description="cells in file order that are kept together: about one module")
+    root: Path | None = Field(default=None, description="folder with labels.csv; by default the installed package's")
+    limit: int | None = Field(default=None, ge=2, description="use only so many cells, spread evenly over the file")
+
+
+class CsvSpec(_Spec):
+    """A table that names one image a row, with one or several label columns.
+
+    One label column of two values (or of 0/1, yes/no, or numbers between 0 and 1) is a binary task, of more values a
+    multi-class one; several label columns of 0/1 are a multi-label task.
+
+    >>> CsvSpec(table="labels.csv", label_columns=["crack", "inactive"]).task
+    'auto'
+    """
+
+    kind: Literal["csv"] = "csv"
+    table: Path
+    images: Path | None = Field(default=None, description="folder that the names count from; by default the table's")
+    image_column: str | None = Field(default=None, description="found by itself where it is not given")
+    label_columns: list[str] = Field(min_length=1)
+    group_column: str | None = Field(default=None, description="rows of equal value stay on one side of every split")
+    meta_columns: list[str] = Field(default_factory=list)
+    delimiter: str = Field(default="auto", description='"auto", "whitespace", or the character itself')
+    task: Literal["auto", "binary", "multiclass", "multilabel"] = "auto"
+    positive: str | None = Field(default=None, description="binary: the value that is to be found")
+    negative: str = Field(default="ok", min_length=1, description="the name of the good answer where no value names it")
+    classes: list[str] | None = Field(default=None, description="the values that are allowed, in this order")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CsvSpec:
+        columns = [*self.label_columns, *self.meta_columns]
+        if len(set(columns)) != len(columns):
+            raise ValueError(f"label_columns and meta_columns name a column twice: {columns}")
+        if len(self.label_columns) > 1 and self.task in ("binary", "multiclass"):
+            raise ValueError(f"a {self.task} task has one label column, got {self.label_columns}")
+        return self
+
+
+class FoldersSpec(_Spec):
+    """Folders named like the classes, with the images in them or below them.
+
+    >>> FoldersSpec(root="castings", positive="def_front").level
+    0
+    """
+
+    kind: Literal["folders"] = "folders"
+    root: Path
+    level: int = Field(default=0, ge=0, description="which folder below root names the class: 0 is root/CLASS/x.png")
+    pattern: str = Field(default="", description='use only files of this name, such as "*.jpg"')
+    positive: str | None = Field(default=None, description="two classes: the one that is to be found")
+    classes: list[str] | None = Field(default=None, description="the folders that are used, in this order")
+    ignore: list[str] = Field(default_factory=list, description="names of folders that are passed over")
+
+
+DataSpec = Annotated[ElpvSpec | CsvSpec | FoldersSpec, Field(discriminator="kind")]

@@ -1,0 +1,125 @@
+"""Which columns of an unknown table name the images, the labels and the groups."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from flawscope.data.csv_table import ImageFinder, find_image_column
+from flawscope.data.labels import is_truth_column, spellings, truth
+from flawscope.data.layout import choose_positive
+from flawscope.data.spec import CsvSpec
+from flawscope.data.table_file import SPACES, TextTable, read_table
+from flawscope.data.words import meaning
+from flawscope.errors import DataError
+
+LABEL_WORDS = frozenset(
+    ("label", "labels", "class", "klasse", "category", "target", "result", "ergebnis", "befund", "verdict", "urteil")
+)
+GROUP_WORDS = frozenset(
+    ("group", "gruppe", "part", "teil", "serial", "seriennummer", "module", "modul", "panel", "wafer", "lot", "coil")
+)
+SPLIT_WORDS = frozenset(("split", "fold", "set", "subset", "partition", "usage"))
+MOST_VALUES = 20
+
+Guess = tuple[CsvSpec, list[str]]
+
+
+def guess_table(path: Path, root: Path | None = None) -> Guess:
+    """The spec for a table and what to tell the user. `root` is the folder of images, by default the table's.
+
+    Raises:
+        DataError: the table cannot be read, names no images, or has no column that looks like labels.
+    """
+    table = read_table(path)
+    finder = ImageFinder(root or path.parent)
+    image = find_image_column(table, finder)
+    if image is None:
+        raise DataError(
+            f"{path}: no column names images of {finder.root}",
+            f"put the table beside the images, one file name a row; its columns are {', '.join(table.columns)}",
+        )
+    if not any(isinstance(finder.find(cell), Path) for cell in table.column(image)[:1000]):
+        raise DataError(
+            f"{path}: column {image!r} names images such as {table.column(image)[0]!r}, none is in {finder.root}",
+            "put the table beside the images, or name their folder (data.images in the recipe)",
+        )
+    mark = {"\t": "tabs", SPACES: "blanks"}.get(table.delimiter, repr(table.delimiter))
+    said = [f"{path.name}: {len(table.rows):,} rows, columns parted by {mark}; the images stand in {image!r}."]
+    if not table.header:
+        said.append("The table has no header line: its columns are called column 1, column 2, and so on.")
+    others = [name for name in table.columns if name != image and table.columns.count(name) == 1]
+    group = _group_column(table, others)
+    candidates = [name for name in others if name != group and not _words(name) & SPLIT_WORDS]
+    labels = _label_columns(table, candidates)
+    if not labels:
+        raise DataError(
+            f"{path}: no column looks like labels (expected 2 to {MOST_VALUES} different values)",
+            f"its columns are {', '.join(table.columns)}: add one that says what each image shows",
+        )
+    spec, words = _spec(table, labels)
+    said += words
+    if group:
+        said.append(f"Rows with the same {group!r} are kept on one side of every split (data.group_column).")
+    unused = [name for name in others if name not in (*labels, group)]
+    if unused:
+        said.append(f"Columns that are not used: {', '.join(unused)}.")
+    given = {"table": path, "images": root, "image_column": image, "group_column": group}
+    return spec.model_copy(update={key: value for key, value in given.items() if value is not None}), said
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[\W\d_]+", name.casefold()))
+
+
+def _group_column(table: TextTable, names: Sequence[str]) -> str | None:
+    for name in names:
+        different = len(set(table.column(name)))
+        if _words(name) & GROUP_WORDS and 4 <= different < len(table.rows):
+            return name
+    return None
+
+
+def _label_columns(table: TextTable, names: Sequence[str]) -> list[str]:
+    """Words that speak of good and bad first, then names like "label", then 0/1 columns, then any few words."""
+    values = {name: spellings(table.column(name)) for name in names}
+    few = [name for name in names if 2 <= len(values[name]) <= min(MOST_VALUES, len(table.rows))]
+    truths = [name for name in few if is_truth_column(table.column(name))]
+    words = [name for name in few if name not in truths]
+    telling = [name for name in words if any(map(meaning, values[name]))]
+    named = [name for name in few if _words(name) & LABEL_WORDS]
+    if telling:
+        return [name for name in telling if name in named][:1] or telling[:1]
+    if named:
+        return named if set(named) <= set(truths) else [name for name in named if name in words][:1]
+    return [name for name in truths if meaning(name) != "good"] or truths or words[:1]
+
+
+def _spec(table: TextTable, labels: Sequence[str]) -> Guess:
+    """The label part of the spec, with the words for it."""
+    columns = [table.column(name) for name in labels]
+    start = CsvSpec(table=table.path, label_columns=list(labels))
+    if len(labels) > 1:
+        return start, [f"Several columns of 0/1 are labels that do not exclude each other: {', '.join(labels)}."]
+    name, cells = labels[0], columns[0]
+    if is_truth_column(cells):
+        if meaning(name) == "good":
+            words = f"Column {name!r} says 1 for good parts: what is to be found is a 0, called 'defective'."
+            return start.model_copy(update={"positive": "0", "classes": ["defective"], "negative": name}), [words]
+        soft = any(truth(cell) not in (0.0, 1.0, None) for cell in cells)
+        words = f"Column {name!r} is the label: {'a probability, 0.5 and more' if soft else 'a 1'} is to be found."
+        if _words(name) & LABEL_WORDS or not table.header:
+            words += " It is called 'defective' (data.classes)."
+            start = start.model_copy(update={"classes": ["defective"]})
+        return start, [words]
+    values = spellings(cells)
+    update: dict[str, object] = {"classes": values}
+    said = [f"Column {name!r} is the label, with {len(values)} values: {', '.join(values)}."]
+    if len(values) == 2:
+        usual = {value.casefold(): value for value in values}
+        positive, words = choose_positive(Counter(usual[c.casefold()] for c in cells if c.casefold() in usual))
+        update["positive"] = positive
+        said.append(words)
+    return start.model_copy(update=update), said

@@ -1,0 +1,266 @@
+"""The metrics document: everything that is reported about the decisions on one set of samples, with intervals.
+
+Plain data for metrics.json and the pages. A measure that cannot be computed has a reason in words in place of a
+number.
+
+Shapes: n samples, k classes, m measures, d bootstrap draws, t points of a curve.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from flawscope.evaluation import metrics
+from flawscope.evaluation.intervals import (
+    BOOTSTRAP,
+    FEW_GROUPS,
+    IndexArray,
+    bootstrap_draws,
+    bootstrap_interval,
+    proportion,
+)
+from flawscope.records import BoolArray, FloatArray, Interval, Task
+
+SCHEMA = 1
+CURVE_POINTS = 200
+BINS = 20
+DRAWS = 1000
+NOTHING = "no image was measured"
+HEADLINE = ("AUROC", "accuracy", "F1", "escape rate", "overkill rate")
+SAMPLED = ("F1", "AUROC", "average precision")
+"""The measures whose intervals come from the bootstrap."""
+MEANS = {"AUROC": "mean AUROC", "F1": "mean F1"}
+
+Intervals = dict[str, Interval]
+Reasons = dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What is measured, and at which level of confidence."""
+
+    task: Task
+    truth_nk: BoolArray
+    probability_nk: FloatArray
+    flag_nk: BoolArray
+    group_n: IndexArray
+    level: float
+
+
+def measure(
+    task: Task,
+    target_nk: FloatArray,
+    probability_nk: FloatArray,
+    flag_nk: BoolArray,
+    groups: Sequence[str],
+    *,
+    thresholds: Sequence[float] | None,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Any]:
+    """Measure decisions and probabilities against the targets, each number with its interval.
+
+    Targets >= 0.5 count as present; a multi-class sample belongs to its largest target, and each class is measured
+    against the rest. Escape rate = 1 - recall: defective parts let through. Overkill rate = 1 - specificity: good
+    parts rejected. Proportions have Wilson intervals on the effective sample size, the others bootstrap intervals
+    over `groups`; `seed` fixes the draws. A mean is over the classes for which the measure is defined.
+
+    >>> target_nk = np.array([[0.0], [0], [1], [1]])
+    >>> probability_nk = np.array([[0.1], [0.6], [0.7], [0.9]])
+    >>> task = Task("binary", ("bad",))
+    >>> document = measure(task, target_nk, probability_nk, probability_nk >= 0.5, list("abcd"), thresholds=[0.5])
+    >>> document["confusion"]["matrix"], [round(entry["interval"]["value"], 2) for entry in document["headline"]]
+    ([[1, 1], [0, 2]], [1.0, 0.75, 0.8, 0.0, 0.5])
+
+    Raises:
+        ValueError: the shapes do not fit, a probability lies outside [0, 1], or a multi-class sample has not exactly
+            one flag.
+    """
+    n, k = len(groups), len(task.classes)
+    shapes = [array.shape for array in (target_nk, probability_nk, flag_nk)]
+    if shapes != [(n, k)] * 3 or (thresholds is not None and len(thresholds) != k):
+        raise ValueError(f"expected targets, probabilities and flags {n} x {k} and {k} thresholds, got {shapes}")
+    if flag_nk.dtype != np.bool_ or not ((probability_nk >= 0) & (probability_nk <= 1)).all():
+        raise ValueError("expected probabilities in [0, 1] and boolean flags")
+    if task.kind == "multiclass" and not (flag_nk.sum(axis=1) == 1).all():
+        raise ValueError("a multi-class decision has exactly one flag a sample")
+    # As text alone: numpy would turn a mix of numbers and words into something else.
+    group_n = np.unique([str(group) for group in groups], return_inverse=True)[1].astype(np.int64)
+    data = _Measured(task, metrics.truth(task.kind, target_nk), probability_nk, flag_nk, group_n, level)
+    return _document(data, thresholds, seed)
+
+
+def _document(data: _Measured, thresholds: Sequence[float] | None, seed: int) -> dict[str, Any]:
+    task = data.task
+    intervals_k, reasons_k = _proportions(data)
+    means = _sampled(data, seed, intervals_k, reasons_k)
+    words = [task.describe(row_k) for row_k in data.truth_nk]
+    groups = len(np.unique(data.group_n))
+    if task.kind == "multiclass" and thresholds is not None and len(set(thresholds)) == 1:
+        thresholds = None  # Equal thresholds are the plain argmax.
+    return {
+        "schema": SCHEMA,
+        "task": {"kind": task.kind, "classes": list(task.classes), "negative": task.negative},
+        "n": len(words),
+        "groups": groups,
+        "combinations": dict(sorted(Counter(words).items(), key=lambda item: (-item[1], item[0]))),
+        "headline": [
+            {"name": name, "interval": interval.as_dict()}
+            for name, interval in _headline(data, intervals_k, means).items()
+        ],
+        "classes": {
+            name: {
+                "positives": int(data.truth_nk[:, c].sum()),
+                "negatives": int((~data.truth_nk[:, c]).sum()),
+                "threshold": None if thresholds is None else float(thresholds[c]),
+                "confusion": asdict(metrics.confusion(data.truth_nk[:, c], data.flag_nk[:, c])),
+                "measures": {key: interval.as_dict() for key, interval in intervals_k[c].items()},
+                "undefined": reasons_k[c],
+                **_curves(data.truth_nk[:, c], data.probability_nk[:, c]),
+                "histogram": _histogram(data.truth_nk[:, c], data.probability_nk[:, c]),
+            }
+            for c, name in enumerate(task.classes)
+        },
+        "confusion": _confusion(data),
+        "notes": _notes(task, groups, reasons_k),
+    }
+
+
+def _proportions(data: _Measured) -> tuple[list[Intervals], list[Reasons]]:
+    """The proportions of each class, on the samples in their denominator with the groups of those samples."""
+    intervals_k: list[Intervals] = []
+    reasons_k: list[Reasons] = []
+    for name, truth_n, flag_n in zip(data.task.classes, data.truth_nk.T, data.flag_nk.T, strict=True):
+        no_positive, no_negative = f"no image shows {name!r}", f"every image shows {name!r}"
+        rows = {
+            "accuracy": (truth_n == flag_n, np.ones_like(truth_n), NOTHING),
+            "recall": (flag_n, truth_n, no_positive),
+            "precision": (truth_n, flag_n, f"no image was called {name!r}"),
+            "specificity": (~flag_n, ~truth_n, no_negative),
+            "escape rate": (~flag_n, truth_n, no_positive),
+            "overkill rate": (flag_n, ~truth_n, no_negative),
+        }
+        intervals, reasons = {}, {}
+        for key, (success_n, among_n, reason) in rows.items():
+            if among_n.any():
+                intervals[key] = proportion(success_n[among_n], data.group_n[among_n], data.level)
+            else:
+                reasons[key] = reason if len(truth_n) else NOTHING
+        intervals_k.append(intervals)
+        reasons_k.append(reasons)
+    return intervals_k, reasons_k
+
+
+def _sampled(data: _Measured, seed: int, intervals_k: list[Intervals], reasons_k: list[Reasons]) -> Intervals:
+    """Add F1, AUROC and average precision to each class, and give the means of `MEANS` over the classes."""
+    found: dict[str, list[tuple[float, FloatArray, int]]] = {key: [] for key in SAMPLED}
+    for c, name in enumerate(data.task.classes if len(data.group_n) else ()):
+        # Sorted once by score, each draw is sorted too, and sorting it again takes linear time.
+        order_n = np.argsort(data.probability_nk[:, c], kind="stable")
+        truth_n, flag_n = data.truth_nk[order_n, c], data.flag_nk[order_n, c]
+        score_n, group_n = data.probability_nk[order_n, c], data.group_n[order_n]
+        values = partial(_sampled_values, truth_n, flag_n, score_n)
+        value_m = values(np.arange(len(group_n)))
+        # One seed: each class sees the same draws of groups, so draws of a mean are means of draws.
+        drawn_dm = bootstrap_draws(values, group_n, seed, DRAWS)
+        units = min(len(np.unique(group_n[kind_n])) for kind_n in (truth_n, ~truth_n) if kind_n.any())
+        for key, value, drawn_d in zip(SAMPLED, value_m, drawn_dm.T, strict=True):
+            if np.isfinite(value):
+                intervals_k[c][key] = bootstrap_interval(value, drawn_d, group_n, data.level, units)
+                found[key].append((value, drawn_d, units))
+            else:
+                reasons_k[c][key] = f"{'every' if truth_n.any() else 'no'} image shows {name!r}"
+    if not len(data.group_n):
+        for reasons in reasons_k:
+            reasons.update(dict.fromkeys(SAMPLED, NOTHING))
+    return {
+        mean: _mean(found[key], [each[key] for each in intervals_k if key in each], data)
+        for key, mean in MEANS.items()
+        if found[key]
+    }
+
+
+def _sampled_values(truth_n: BoolArray, flag_n: BoolArray, score_n: FloatArray, index: IndexArray) -> list[float]:
+    """The measures of `SAMPLED` on these samples. All need positives; all but F1 say nothing without negatives."""
+    truth_n, flag_n, score_n = truth_n[index], flag_n[index], score_n[index]
+    if not truth_n.any():
+        return [np.nan] * len(SAMPLED)
+    f1 = metrics.f1(metrics.confusion(truth_n, flag_n))
+    if truth_n.all():
+        return [f1, np.nan, np.nan]
+    return [f1, metrics.auroc(truth_n, score_n), metrics.average_precision(truth_n, score_n)]
+
+
+def _mean(parts: list[tuple[float, FloatArray, int]], intervals: list[Interval], data: _Measured) -> Interval:
+    """The mean over classes. Where its draws cannot tell the spread: the mean of the ends of the class intervals.
+
+    That is conservative: the spread of a mean is never above the mean of the spreads.
+    """
+    value = float(np.mean([value for value, _, _ in parts]))
+    drawn_d = np.mean([drawn_d for _, drawn_d, _ in parts], axis=0)
+    interval = bootstrap_interval(value, drawn_d, data.group_n, data.level, min(units for _, _, units in parts))
+    if interval.method == BOOTSTRAP:
+        return interval
+    low, high = (float(np.mean([getattr(each, end) for each in intervals])) for end in ("low", "high"))
+    # Averaging can round the ends past the value.
+    low, high = min(low, value), max(high, value)
+    return replace(interval, low=low, high=high, method="mean of the class intervals", effective=0.0)
+
+
+def _headline(data: _Measured, intervals_k: list[Intervals], means: Intervals) -> Intervals:
+    """The few numbers to read first; those that cannot be computed are left out, and `notes` say why."""
+    if data.task.kind == "binary":
+        return {key: intervals_k[0][key] for key in HEADLINE if key in intervals_k[0]}
+    if not len(data.group_n):
+        return {}
+    right_n = (data.truth_nk == data.flag_nk).all(axis=1)
+    name = "accuracy" if data.task.kind == "multiclass" else "exact match"
+    return means | {name: proportion(right_n, data.group_n, data.level)}
+
+
+def _curves(truth_n: BoolArray, score_n: FloatArray) -> dict[str, dict[str, list[float]]]:
+    """ROC and precision-recall curve, thinned; nothing unless both kinds of sample are present."""
+    if truth_n.all() or not truth_n.any():
+        return {}
+    false_rate_t, true_rate_t, _ = metrics.roc_curve(truth_n, score_n)
+    recall_t, precision_t, _ = metrics.precision_recall_curve(truth_n, score_n)
+    kept = np.unique(np.linspace(0, len(recall_t) - 1, CURVE_POINTS).round().astype(int))
+    return {
+        "roc": {"false_positive_rate": false_rate_t[kept].tolist(), "true_positive_rate": true_rate_t[kept].tolist()},
+        "precision_recall": {"recall": recall_t[kept].tolist(), "precision": precision_t[kept].tolist()},
+    }
+
+
+def _histogram(truth_n: BoolArray, score_n: FloatArray) -> dict[str, list[Any]]:
+    edges = [edge / BINS for edge in range(BINS + 1)]
+    kinds = {"positive": truth_n, "negative": ~truth_n}
+    counts = {key: np.histogram(score_n[kind_n], edges)[0].tolist() for key, kind_n in kinds.items()}
+    return {"edges": edges, **counts}
+
+
+def _confusion(data: _Measured) -> dict[str, Any] | None:
+    """Rows true, columns decided; none for multi-label, whose answers do not exclude each other."""
+    if data.task.kind == "multilabel":
+        return None
+    binary, labels = data.task.kind == "binary", data.task.labels
+    true_n, decided_n = (nk[:, 0] if binary else nk.argmax(axis=1) for nk in (data.truth_nk, data.flag_nk))
+    return {"labels": list(labels), "matrix": metrics.confusion_matrix(true_n, decided_n, len(labels)).tolist()}
+
+
+def _notes(task: Task, groups: int, reasons_k: list[Reasons]) -> list[str]:
+    if not groups:
+        return [NOTHING]
+    notes = [f"only {groups} groups: intervals over fewer than {FEW_GROUPS} groups are rough"] * (groups < FEW_GROUPS)
+    for name, reasons in zip(task.classes, reasons_k, strict=True):
+        for reason in dict.fromkeys(reasons.values()):
+            keys = ", ".join(key for key, value in reasons.items() if value == reason)
+            notes.append(f"{name}: {keys} cannot be computed: {reason}")
+    if len(task.classes) > 1 and any(key in reasons for reasons in reasons_k for key in MEANS):
+        notes.append("each mean is over the classes for which the measure can be computed")
+    return notes

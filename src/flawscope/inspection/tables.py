@@ -1,0 +1,157 @@
+"""The results of an inspection as CSV: one row an image, UTF-8, comma, header.
+
+Columns: name, <class>_probability ..., (multi-label: <class> yes or no ...,) decision, seconds, error.
+
+A spreadsheet takes text that starts with = + - @ or a tab for a formula, and a picture may come from anyone. So such
+text is written with an apostrophe before it (as OWASP advises, "CSV Injection"), and so is text that starts with an
+apostrophe; `read_results` takes it away again, so that every name comes back as it was.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flawscope.errors import DataError
+from flawscope.records import Decision, Prediction, Task
+from flawscope.storage import new_file
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+_PROBABILITY = "_probability"
+_LAST = ("decision", "seconds", "error")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came out of an inspection. `counts`: images of each decision; `seconds`: wall time of the whole."""
+
+    counts: Mapping[str, int]
+    errors: int
+    seconds: float
+
+    @property
+    def images(self) -> int:
+        """All images, those that could not be read among them."""
+        return sum(self.counts.values()) + self.errors
+
+    @property
+    def images_per_second(self) -> float:
+        """From files on disk to rows in the table."""
+        return self.images / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results table read back: the classes of its columns, and its rows (without logits: they are not stored)."""
+
+    classes: tuple[str, ...]
+    rows: tuple[Prediction, ...]
+
+
+def write_results(path: str | Path, task: Task, predictions: Iterable[Prediction]) -> Summary:
+    """Write each prediction as it comes; the file appears whole at the end, or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    start = time.perf_counter()
+    counts = Counter(dict.fromkeys(task.labels, 0) if task.kind != "multilabel" else {})
+    errors = 0
+    # File names that are not UTF-8 are legal on Linux: they are written with \udcXX in place of the stray bytes.
+    with new_file(path) as beside, beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+        table = csv.writer(
+            stream
+        )  # lines end in CR LF (RFC 4180); with LF alone a CR inside a name would not be quoted
+        table.writerow(_safe(cell) for cell in _header(task))
+        for prediction in predictions:
+            table.writerow(_row(task, prediction))
+            if prediction.decision:
+                counts[prediction.decision.label] += 1
+            else:
+                errors += 1
+    return Summary(dict(counts), errors, time.perf_counter() - start)
+
+
+def read_results(path: str | Path) -> Results:
+    """Read a table that `write_results` wrote.
+
+    Raises:
+        DataError: missing, not such a table, or a row that does not fit; file, row and column are named.
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
+            rows = [[_plain(cell) for cell in row] for row in csv.reader(stream)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}", "name a results.csv that flawscope inspect wrote") from None
+    header = rows[0] if rows else []
+    classes, flags = _classes(header)
+    if not classes:
+        raise DataError(
+            f"{path} has the columns {', '.join(header) or '(none)'}; expected name, <class>{_PROBABILITY}, "
+            f"{', '.join(_LAST)}",
+            "name a results.csv that flawscope inspect wrote",
+        )
+    return Results(classes, tuple(_read(path, n, row, classes, flags) for n, row in enumerate(rows[1:], start=2)))
+
+
+def _header(task: Task) -> list[str]:
+    flags = task.classes if task.kind == "multilabel" else ()
+    return ["name", *(f"{each}{_PROBABILITY}" for each in task.classes), *flags, *_LAST]
+
+
+def _row(task: Task, prediction: Prediction) -> list[str]:
+    k = len(task.classes)
+    answer = prediction.decision
+    probabilities = [repr(float(value)) for value in prediction.probability] if answer else [""] * k
+    flags: list[str] = []
+    if task.kind == "multilabel":
+        flags = ["yes" if flag else "no" for flag in answer.flags] if answer else [""] * k
+    label = _safe(answer.label) if answer else ""
+    return [
+        _safe(prediction.name), *probabilities, *flags, label, f"{prediction.seconds:.6f}", _safe(prediction.error)
+    ]  # fmt: skip
+
+
+def _classes(header: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+    """The classes that a header names, and whether it has yes/no columns; no classes if it is no such header.
+
+    By position, since a class may be called `error` or end in `_probability`.
+    """
+    middle = header[1 : -len(_LAST)]
+    for k, flags in ((len(middle) // 2, True), (len(middle), False)):
+        classes = tuple(name.removesuffix(_PROBABILITY) for name in middle[:k])
+        wanted = ["name", *(f"{each}{_PROBABILITY}" for each in classes), *(classes if flags else ()), *_LAST]
+        if classes and list(header) == wanted:
+            return classes, flags
+    return (), False
+
+
+def _read(path: str | Path, n: int, row: Sequence[str], classes: Sequence[str], has_flags: bool) -> Prediction:
+    k = len(classes)
+    width = 1 + k * (2 if has_flags else 1) + len(_LAST)
+    if len(row) != width:
+        raise DataError(f"{path}, row {n}: {len(row)} cells, expected {width}", "write the table again")
+    label, seconds, error = row[-3:]
+    try:
+        if error:
+            return Prediction(name=row[0], seconds=float(seconds), error=error)
+        probability = tuple(float(cell) for cell in row[1 : 1 + k])
+        if has_flags:
+            flags = tuple({"yes": True, "no": False}[cell] for cell in row[1 + k : 1 + 2 * k])
+        else:
+            flags = tuple(label == each for each in classes)
+        return Prediction(row[0], (), probability, Decision(flags, label), float(seconds))
+    except (ValueError, KeyError) as problem:
+        raise DataError(f"{path}, row {n} ({row[0]}): {problem}", "write the table again") from None
+
+
+def _safe(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _plain(text: str) -> str:
+    return text.removeprefix("'")

@@ -1,0 +1,179 @@
+"""From the recipe's words to a network that takes integer images and gives logits."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from flawscope.errors import RecipeError, WeightsError, choices
+from flawscope.models.table import TABLE, TableNet
+
+OTHER_WAYS = (
+    "three ways lead to weights: `weights: imagenet` (downloaded through timm, needs the network), "
+    "`weights: path/to/file.safetensors` (a local file in timm's key names), `weights: none` (train from scratch)"
+)
+HALF = 0.5
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """All that is needed to build the same network again; stands in every checkpoint.
+
+    `mean` and `std` hold one value a channel, for pixels scaled to 0..1. None: the backbone's own where it has
+    pretrained weights, else 0.5.
+    """
+
+    name: str
+    outputs: int
+    channels: int = 3
+    depth: int = 8
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = "none"
+    freeze: bool = False
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
+class Network(nn.Module):
+    """Integer images in, logits out; normalisation is inside, so that no runtime can forget it.
+
+    `inputs_bchw` holds uint8 or uint16 values; logits are b x outputs, float32.
+    """
+
+    mean_1c11: Tensor
+    std_1c11: Tensor
+
+    def __init__(self, body: nn.Module, plan: NetworkPlan, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.body = body
+        self.plan = plan
+        self.highest = float(2**plan.depth - 1)
+        self.register_buffer("mean_1c11", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("std_1c11", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
+        self._start_undecided()
+        if plan.freeze:
+            self._freeze()
+
+    def forward(self, inputs_bchw: Tensor) -> Tensor:
+        """Logits of integer images."""
+        x_bchw = (inputs_bchw.float() / self.highest - self.mean_1c11) / self.std_1c11
+        out: Tensor = self.body(x_bchw)
+        return out
+
+    @property
+    def head(self) -> nn.Module:
+        """The layer that makes the logits."""
+        classifier = self.body.get_classifier()  # type: ignore[operator]
+        assert isinstance(classifier, nn.Module)
+        return classifier
+
+    def _start_undecided(self) -> None:
+        """Let the head begin near zero: pooled features of some backbones are so large that a usual one shouts."""
+        for layer in self.head.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=0.001)
+                nn.init.zeros_(layer.bias)
+
+    def _freeze(self) -> None:
+        for parameter in self.body.parameters():
+            parameter.requires_grad_(False)
+        for parameter in self.head.parameters():
+            parameter.requires_grad_(True)
+
+    def train(self, mode: bool = True) -> Network:
+        """As in torch, but a frozen backbone stays in eval mode: its batch-norm statistics do not move."""
+        super().train(mode)
+        if mode and self.plan.freeze:
+            self.body.eval()
+            self.head.train()
+        return self
+
+
+def build(plan: NetworkPlan, *, pretrained: bool = True) -> Network:
+    """Build a network: `timm:<name>` with keyword arguments, or `table:<name>` from `models.table`.
+
+    Args:
+        plan: what to build.
+        pretrained: False leaves out the weights (a checkpoint brings its own).
+
+    Raises:
+        RecipeError: an unknown family, name or argument.
+        WeightsError: weights cannot be downloaded or read, or do not fit.
+
+    >>> build(NetworkPlan("table:resnet18", outputs=1, channels=1))(torch.zeros(2, 1, 32, 32).byte()).shape
+    torch.Size([2, 1])
+    """
+    family, _, name = plan.name.partition(":")
+    weights = plan.weights if pretrained else "none"
+    if family == "timm":
+        body, mean, std = _timm(name, plan, weights)
+    elif family == "table":
+        if plan.arguments:
+            raise RecipeError(f"model.arguments: networks of the table take none, got {dict(plan.arguments)}", "remove them")
+        if weights != "none":
+            raise WeightsError(f"model.weights: there are no weights for {plan.name}", "use `weights: none`")
+        body, mean, std = TableNet(name, plan.channels, plan.outputs), (), ()
+    else:
+        names = [f"table:{entry}" for entry in TABLE] + ["timm:mobilenetv2_100", "timm:resnet34"]
+        raise RecipeError(f"model.name: {plan.name!r} names no family of networks", choices(plan.name, names))
+    return Network(body, plan, _values("mean", plan.mean, mean, plan), _values("std", plan.std, std, plan))
+
+
+def _values(key: str, asked: tuple[float, ...] | None, own: tuple[float, ...], plan: NetworkPlan) -> tuple[float, ...]:
+    """One number a channel: the recipe's, the backbone's (averaged for grey), or one half."""
+    if asked is not None:
+        if len(asked) not in (1, plan.channels):
+            raise RecipeError(f"model.{key}: expected 1 or {plan.channels} numbers, got {len(asked)}", "one a channel")
+        return asked if len(asked) == plan.channels else asked * plan.channels
+    if plan.weights == "none" or not own:
+        return (HALF,) * plan.channels
+    return own if len(own) == plan.channels else (sum(own) / len(own),) * plan.channels
+
+
+def _timm(name: str, plan: NetworkPlan, weights: str) -> tuple[nn.Module, tuple[float, ...], tuple[float, ...]]:
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        raise RecipeError(f"model.name: timm knows no model {name!r}", f"{hint}`timm.list_models()` lists all of them")
+    options: dict[str, Any] = {}
+    if weights not in ("none", "imagenet"):
+        options = {"pretrained_cfg_overlay": {"file": str(_weight_file(weights)), "hf_hub_id": None, "url": ""}}
+    try:
+        body = timm.create_model(
+            name,
+            pretrained=weights != "none",
+            num_classes=plan.outputs,
+            in_chans=plan.channels,
+            **options,
+            **plan.arguments,
+        )
+    except TypeError as error:
+        raise RecipeError(f"model.arguments: {name} does not take them ({error})", "see timm's documentation") from None
+    except Exception as error:
+        if weights == "none":
+            raise
+        verb = "downloaded" if weights == "imagenet" else f"loaded from {weights}"
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise WeightsError(f"weights for {name} could not be {verb}: {reason[0][:300]}", OTHER_WAYS) from error
+    cfg = body.pretrained_cfg
+    return body, tuple(cfg.get("mean") or ()), tuple(cfg.get("std") or ())
+
+
+def _weight_file(path: str) -> Path:
+    file = Path(path)
+    if not file.is_file():
+        raise WeightsError(f"model.weights: there is no file {path}", OTHER_WAYS)
+    if file.suffix != ".safetensors":
+        raise WeightsError(f"model.weights: {path} is not a .safetensors file (others can run code)", OTHER_WAYS)
+    return file

@@ -1,0 +1,229 @@
+"""Figures of the report: matplotlib through its object interface, drawn as SVG that takes the page's colours.
+
+Every figure is built from the metrics document alone. `svg` turns one into markup that can stand in a page beside
+others: unique ids, no dates, no references to anything outside, colours as CSS variables (light and dark).
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
+
+# Okabe and Ito's colours, told apart with every kind of colour vision. Each stands for one CSS variable of the page.
+FIND, GOOD, INK, MUTED, GRID = "#d55e00", "#0072b2", "#20262e", "#66707c", "#dfe3e8"
+_VARIABLES = {FIND: "--find", GOOD: "--good", INK: "--ink", MUTED: "--muted", GRID: "--line"}
+
+SIZE = (3.7, 3.1)
+"""Width and height in inches: shown at 330 to 380 pixels, so that 10 points become about 12 pixels."""
+_FONT = 10.0
+
+
+def roc(curve: Mapping[str, Any], name: str) -> Figure:
+    """The receiver operating characteristic of one class of the metrics document, operating point marked.
+
+    Args:
+        curve: one entry of `metrics["classes"]`, with `roc`.
+        name: the class.
+    """
+    figure, axes = _figure()
+    points = curve["roc"]
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
+    axes.plot(points["false_positive_rate"], points["true_positive_rate"], color=FIND, linewidth=2, gid="curve")
+    mark = operating_point(curve["confusion"])
+    _mark(axes, mark["overkill"], mark["recall"])
+    _square(axes, f"falsely called {_short(name)} (overkill)", f"{_short(name)} found (recall)")
+    axes.text(0.66, 0.6, "chance", color=MUTED, fontsize=_FONT - 1, ha="left", va="top")
+    return figure
+
+
+def precision_recall(curve: Mapping[str, Any], name: str) -> Figure:
+    """Precision over recall of one class, operating point marked; the dotted line is the share of the class."""
+    figure, axes = _figure()
+    points = curve["precision_recall"]
+    share = curve["positives"] / max(curve["positives"] + curve["negatives"], 1)
+    axes.plot([0, 1], [share, share], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
+    axes.plot(points["recall"], points["precision"], color=FIND, linewidth=2, gid="curve")
+    mark = operating_point(curve["confusion"])
+    _mark(axes, mark["recall"], mark["precision"])
+    _square(axes, f"{_short(name)} found (recall)", "precision")
+    above = share < 0.8
+    place = {"y": share + (0.02 if above else -0.02), "va": "bottom" if above else "top"}
+    axes.text(0.03, s="chance", color=MUTED, fontsize=_FONT - 1, **place)
+    return figure
+
+
+def histogram(curve: Mapping[str, Any], name: str, other: str, *, sides: bool = True, good: bool = False) -> Figure:
+    """Probabilities of images with the class (above) and without (below), each with its own scale, and the threshold.
+
+    `sides` shades the wrong side of the threshold; it is off where the threshold alone does not decide. `good` says
+    that the class is the good one, and swaps the colours.
+    """
+    figure = Figure(figsize=SIZE, layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    edges = np.asarray(curve["histogram"]["edges"], dtype=float)
+    threshold = curve["threshold"]
+    colours = (GOOD, FIND) if good else (FIND, GOOD)
+    panels = (
+        (upper, "positive", colours[0], name, (0.0, threshold)),
+        (lower, "negative", colours[1], other, (threshold, 1.0)),
+    )
+    for axes, key, colour, label, wrong in panels:
+        counts = np.asarray(curve["histogram"][key], dtype=float)
+        if threshold is not None and sides:
+            axes.axvspan(*wrong, color=MUTED, alpha=0.14, linewidth=0, gid=f"wrong-side-{key}")
+        axes.bar(edges[:-1], counts, np.diff(edges) * 0.9, align="edge", color=colour, linewidth=0)
+        if threshold is not None:
+            axes.axvline(threshold, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid=f"threshold-{key}")
+        _style(axes)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, max(counts.max() * 1.08, 1))
+        axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axes.set_title(f"{_short(label, 32)}: {int(counts.sum())}", fontsize=_FONT, color=INK, loc="left", pad=4)
+    upper.tick_params(labelbottom=False)
+    words = "" if threshold is None else f" (threshold {threshold:.2f})"
+    lower.set_xlabel(f"probability{words}", fontsize=_FONT, color=INK)
+    return figure
+
+
+def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_epoch: int | None) -> Figure:
+    """Columns of history.csv over the epoch; the chosen epoch is marked on the first validation column.
+
+    Values may be numbers or text as read from the file; missing and non-finite values leave a gap.
+    """
+    figure, axes = _figure()
+    epoch = np.array([_number(row.get("epoch")) for row in history])
+    for column in columns:
+        values = np.array([_number(row.get(column)) for row in history])
+        watched = column.startswith("val_")
+        axes.plot(
+            epoch,
+            values,
+            color=FIND if watched else GOOD,
+            linestyle="-" if watched else (0, (4, 2)),
+            linewidth=2,
+            marker="o" if len(history) < 4 else None,
+            markersize=4,
+            gid=f"line-{column}",
+            label="validation" if watched else "training",
+        )
+        if watched and best_epoch is not None and (epoch == best_epoch).any():
+            best = values[epoch == best_epoch][0]
+            axes.plot([best_epoch], [best], "o", color=INK, markersize=7, gid="best", label=f"chosen: {best_epoch}")
+    _style(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.margins(y=0.12)
+    axes.set_xlabel("epoch", fontsize=_FONT, color=INK)
+    axes.legend(frameon=False, fontsize=_FONT - 1, labelcolor=INK, handlelength=1.6)
+    return figure
+
+
+def operating_point(confusion: Mapping[str, int]) -> dict[str, float | None]:
+    """Recall, overkill rate and precision of the decisions that were taken; None where nothing can be divided.
+
+    >>> operating_point({"tp": 8, "fp": 1, "fn": 2, "tn": 9})["recall"]
+    0.8
+    """
+
+    def share(part: int, whole: int) -> float | None:
+        return part / whole if whole else None
+
+    tp, fp, fn, tn = (int(confusion[key]) for key in ("tp", "fp", "fn", "tn"))
+    return {"recall": share(tp, tp + fn), "overkill": share(fp, fp + tn), "precision": share(tp, tp + fp)}
+
+
+def svg(figure: Figure, prefix: str, alt: str) -> str:
+    """Markup of a figure for inlining; `prefix` makes its ids unique in the page, `alt` says what is seen."""
+    for words in figure.findobj(Text):
+        words.set_parse_math(False)  # a class may be called "$a$"
+    stream = io.StringIO()
+    options: Any = {"svg.hashsalt": "flawscope", "svg.fonttype": "none", "font.family": "DejaVu Sans"}
+    with matplotlib.rc_context(options), warnings.catch_warnings():
+        # A letter that matplotlib's own font lacks is drawn by the reader's browser all the same.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})  # type: ignore[no-untyped-call]
+    drawn = stream.getvalue()
+    view = re.search(r'<svg[^>]*viewBox="([^"]*)"[^>]*>', drawn, flags=re.DOTALL)
+    assert view is not None
+    drawn = drawn[view.end() :]
+    # Neither matplotlib's style sheet, which would reach the whole page, nor its fonts, nor the addresses in its
+    # metadata belong into the page.
+    drawn = re.sub(r"<(metadata|style)\b.*?</\1>", "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r"\bfont: ([\d.]+)px [^;\"]*", r"font-size: \1px", drawn)
+    drawn = re.sub(r"\bfont-family: [^;\"]*;?", "", drawn)
+    drawn = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", drawn)
+    for colour, variable in _VARIABLES.items():
+        drawn = re.sub(rf"\b(fill|stroke): {colour}\b", rf"\1: var({variable}, {colour})", drawn)
+    head = f'<svg class="figure" role="img" aria-label="{html.escape(alt)}" viewBox="{view[1]}">'
+    return head + re.sub(r"\n\s*", "\n", drawn)
+
+
+def _figure() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=SIZE, layout="constrained")
+    return figure, figure.subplots()
+
+
+def _style(axes: Axes) -> None:
+    axes.set_facecolor("none")
+    axes.figure.patch.set_visible(False)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(MUTED)
+    axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=_FONT - 1, length=3)
+    axes.set_axisbelow(True)
+
+
+def _square(axes: Axes, xlabel: str, ylabel: str) -> None:
+    _style(axes)
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    axes.set_xticks(ticks, ["0", "", "0.5", "", "1"])
+    axes.set_yticks(ticks, ["0", "", "0.5", "", "1"])
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.04)
+    axes.set_xlabel(xlabel, fontsize=_FONT, color=INK)
+    axes.set_ylabel(ylabel, fontsize=_FONT, color=INK)
+
+
+def _mark(axes: Axes, x: float | None, y: float | None) -> None:
+    """The decisions that were taken, as a point; left out where it cannot be computed."""
+    if x is None or y is None:
+        return
+    axes.plot([x], [y], "o", color=INK, markersize=8, gid="operating-point", clip_on=False, zorder=5)
+    right = x < 0.55
+    axes.annotate(
+        "as decided",
+        (x, y),
+        xytext=(9 if right else -9, -9 if y > 0.15 else 9),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va="center",
+        fontsize=_FONT,
+        color=INK,
+    )
+
+
+def _number(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+    return number if np.isfinite(number) else float("nan")
+
+
+def _short(name: str, length: int = 18) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"

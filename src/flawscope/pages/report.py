@@ -1,0 +1,210 @@
+"""The report: one self-contained page that a quality engineer can read, print, and hand to a customer.
+
+Plain records in, HTML out. Nothing is computed here that is not already in the records: the numbers on the page are
+the numbers of the metrics document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+
+from flawscope.pages import view, words
+from flawscope.records import NOT_CHECKED, Skipped, Task
+from flawscope.storage import write_text
+
+MistakeKind = Literal["escape", "overkill", "mix-up"]
+MISTAKE_KINDS: tuple[MistakeKind, ...] = ("escape", "overkill", "mix-up")
+
+SECTIONS = (
+    ("minute", "In one minute"),
+    ("decisions", "Decisions"),
+    ("curves", "Curves"),
+    ("mistakes", "Mistakes"),
+    ("data", "Data"),
+    ("split", "Split"),
+    ("provenance", "Provenance"),
+)
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture to show. `probability` is what the bundle gave the class `probability_of`.
+
+    An example has a true label only; a mistake has a kind (see `mistake_kind`), and `why` may say in one short
+    sentence why it stands so far up.
+    """
+
+    image: Image.Image | str | Path
+    name: str
+    true: str
+    decided: str = ""
+    kind: MistakeKind | None = None
+    probability: float | None = None
+    probability_of: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class PartContent:
+    """One part of a split: samples of each label combination, number of groups, share that was asked for."""
+
+    name: str
+    counts: Mapping[str, int]
+    groups: int
+    wanted: float | None = None
+
+    @property
+    def total(self) -> int:
+        """All samples of this part."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class SplitContent:
+    """How the data was split. For k folds each fold is a part."""
+
+    method: str
+    stamp: str
+    hash: str
+    seed: int
+    parts: tuple[PartContent, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def checked(self) -> bool:
+        """Whether images of the same thing were searched for across the parts."""
+        return self.stamp != NOT_CHECKED
+
+
+@dataclass(frozen=True)
+class BundleContent:
+    """The sealed file that gave the decisions; `decision` holds the rule in words, one sentence a class."""
+
+    name: str
+    seal: str
+    engine: str
+    size_bytes: int
+    decision: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FoldContent:
+    """One fold of a cross-validation: its own seal and its own headline values by measure."""
+
+    name: str
+    n: int
+    groups: int
+    values: Mapping[str, float]
+    seal: str = ""
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """Everything that the page shows.
+
+    Required: `metrics` is the metrics document of evaluation, `mistakes` are all mistakes, worst first (the page
+    shows the first `shown` of each kind and counts the rest), `provenance` are pairs of name and value.
+    `items` is what one image shows, in the plural: "cells", "castings". `history` are the rows of history.csv;
+    `watched` names the column that chose the best epoch. `bundle` is None for a cross-validation, which has `folds`.
+    """
+
+    title: str
+    date: str
+    metrics: Mapping[str, Any]
+    split: SplitContent
+    bundle: BundleContent | None
+    subtitle: str = ""
+    items: str = "images"
+    measured_on: str = "the test split"
+    history: Sequence[Mapping[str, Any]] = ()
+    watched: str = ""
+    best_epoch: int | None = None
+    provenance: Sequence[tuple[str, str]] = ()
+    mistakes: Sequence[Picture] = ()
+    shown: int = 24
+    examples: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
+    folds: Sequence[FoldContent] = ()
+    recipe_text: str = ""
+    skipped: Sequence[Skipped] = ()
+    warnings: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        without = [picture.name for picture in self.mistakes if picture.kind is None]
+        if without:
+            raise ValueError(f"every mistake needs a kind (see mistake_kind), {without[0]} has none")
+
+
+def mistake_kind(task: Task, true: Sequence[float], decided: Sequence[bool]) -> MistakeKind | None:
+    """What kind of mistake a decision is, or None if it is right.
+
+    An escape misses a class that is there, and nothing graver than that can happen, so it comes first. Overkill
+    rejects what is good. A mix-up takes one class for another; in a multi-class task the class named like
+    `Task.negative`, if there is one, is the good one.
+
+    >>> mistake_kind(Task("binary", ("defective",), negative="functional"), [1], [False])
+    'escape'
+    """
+    wanted = {name for name, on in zip(task.classes, true, strict=True) if on >= 0.5} - {task.negative}
+    got = {name for name, on in zip(task.classes, decided, strict=True) if on} - {task.negative}
+    if wanted == got:
+        return None
+    if task.kind == "multiclass" and wanted and got:
+        return "mix-up"
+    return "escape" if wanted - got else "overkill"
+
+
+def write_report(folder: str | Path, content: ReportContent) -> Path:
+    """Write `folder`/index.html, whole or not at all, and return its path.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    path = Path(folder) / "index.html"
+    write_text(path, render(content))
+    return path
+
+
+def render(content: ReportContent) -> str:
+    """The page as one string. The same content gives the same bytes."""
+    metrics = content.metrics
+    confusion = metrics.get("confusion")
+    mistakes = view.gallery(content.mistakes, content.shown)
+    known = [entry["name"] for entry in metrics["headline"]]
+    page = _ENVIRONMENT.get_template("report.html").render(
+        content=content,
+        size=_size(content.bundle.size_bytes) if content.bundle else "",
+        sections=SECTIONS,
+        headline=view.headline(metrics, content.items),
+        fold_measures=[name for name in known if any(name in fold.values for fold in content.folds)],
+        number=words.number,
+        classes=view.classes(metrics),
+        overview=view.OVERVIEW,
+        confusion=view.matrix(confusion["labels"], confusion["matrix"]) if confusion else None,
+        learning=view.learning_figures(content),
+        loose_point=metrics["task"]["kind"] == "multiclass",
+        thresholds=any(entry["threshold"] is not None for entry in metrics["classes"].values()),
+        wrong=view.wrong_decisions(metrics),
+        mistakes=mistakes,
+        shown=sum(len(entry["pictures"]) for entry in mistakes),
+        balance=view.balance(content),
+        examples={name: view.pictures(chosen) for name, chosen in content.examples.items() if chosen},
+    )
+    return page.strip() + "\n"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

@@ -1,0 +1,106 @@
+"""Numbers as words for people who do not do statistics: what a measure says about the next hundred parts.
+
+An interval is the plain dictionary of the metrics document (`Interval.as_dict`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+RATES = ("accuracy", "exact match", "recall", "precision", "specificity", "escape rate", "overkill rate")
+"""Measures that count cases and read best in percent; the others lie between 0 and 1 as they are."""
+
+ORDER = (
+    "escape rate",
+    "overkill rate",
+    "accuracy",
+    "recall",
+    "precision",
+    "specificity",
+    "F1",
+    "AUROC",
+    "average precision",
+)
+"""The order of a class's measures on the page; measures not named here follow."""
+
+EXPLAINED = {
+    "escape rate": "of those with {name}, the share let through",
+    "overkill rate": "of those without, the share rejected",
+    "accuracy": "share of right decisions",
+    "recall": "of those with {name}, the share found",
+    "precision": "of those called {name}, the share that are",
+    "specificity": "of those without, the share left alone",
+    "F1": "harmonic mean of recall and precision",
+    "AUROC": "chance that the score ranks a random pair rightly",
+    "average precision": "precision averaged over all thresholds",
+}
+
+
+def number(measure: str, value: float) -> str:
+    r"""A value in the form its measure is read in.
+
+    >>> number("accuracy", 0.7981), number("AUROC", 0.8731)
+    ('79.8\xa0%', '0.873')
+    """
+    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%" if measure in RATES else f"{value:.3f}"
+
+
+def span(measure: str, interval: Mapping[str, Any]) -> str:
+    r"""The ends of an interval.
+
+    >>> span("accuracy", {"low": 0.7, "high": 0.81})
+    '70.0 to 81.0\xa0%'
+    """
+    low, high = number(measure, interval["low"]), number(measure, interval["high"])
+    return f"{low.removesuffix(f'{chr(0xA0)}%')} to {high}"
+
+
+def of_hundred(interval: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    """A share as a count of 100: (100, count, low, high); of 1000 and so on where 100 would hide it.
+
+    >>> of_hundred({"value": 0.183, "low": 0.121, "high": 0.262})
+    (100, 18, 12, 26)
+    >>> of_hundred({"value": 0.003, "low": 0.001, "high": 0.009})
+    (1000, 3, 1, 9)
+    """
+    base = 100
+    while base < 1_000_000:
+        count, low, high = (round(base * interval[key]) for key in ("value", "low", "high"))
+        # Neither "0 of 100" for something that happens nor "0 (0 to 0)" may stand on the page.
+        if low < high and (0 < count < base or interval["value"] in (0.0, 1.0)):
+            break
+        base *= 10
+    return base, count, low, high
+
+
+def meaning(measure: str, interval: Mapping[str, Any], task: Mapping[str, Any], items: str) -> str:
+    """One sentence on what a headline measure means for the parts, with its interval.
+
+    >>> task = {"kind": "binary", "classes": ["defective"], "negative": "functional"}
+    >>> meaning("escape rate", {"value": 0.183, "low": 0.121, "high": 0.262}, task, "cells")
+    'Of 100 defective cells, 18 pass as functional (12 to 26).'
+    """
+    find = task["classes"][0] if task["kind"] == "binary" else "the class"
+    negative = task["negative"]
+    base, count, low, high = of_hundred(interval)
+    few = f"{count:,} {{}} ({low:,} to {high:,})."
+    sentences = {
+        "escape rate": f"Of {base:,} {find} {items}, {few.format(f'pass as {negative}')}",
+        "overkill rate": f"Of {base:,} {negative} {items}, {few.format(f'are rejected as {find}')}",
+        "accuracy": f"Of {base:,} {items} mixed as in this test, {few.format('are decided rightly')}",
+        "exact match": f"Of {base:,} {items} mixed as in this test, {few.format('get every answer right')}",
+        "AUROC": f"Of {base:,} pairs of one {find} and one {negative}, the score puts {count:,} in the right order; "
+        "chance would be half.",
+        "F1": f"Recall and precision in one number: at 1 all {find} {items} are found and no others are called so.",
+        "mean AUROC": "How well the scores separate each class from the rest, averaged over the classes; "
+        "0.5 is chance, 1 is perfect.",
+        "mean F1": "Recall and precision in one number, averaged over the classes; every class counts alike.",
+    }
+    return sentences.get(measure, "")
+
+
+def class_escape(name: str, interval: Mapping[str, Any], items: str) -> str:
+    """One sentence on how often a class of several is missed."""
+    base, count, low, high = of_hundred(interval)
+    return f"Of {base:,} {items} with {name}, {count:,} are not recognised as such ({low:,} to {high:,})."

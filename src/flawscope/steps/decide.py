@@ -1,0 +1,82 @@
+"""`flawscope decide`: calibrator from the validation split, thresholds from the calibration split, then the seal.
+
+Both from the scores that the exported graph gives in the runtime of the line; neither ever sees the test split.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from flawscope.bundle.archive import read_bundle, write_bundle
+from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest
+from flawscope.bundle.postprocess import calibrate
+from flawscope.bundle.runtime import Runtime
+from flawscope.evaluation.calibration import fit
+from flawscope.evaluation.decisions import fit_thresholds
+from flawscope.inspection.folder import Pictures, inspect_folder
+from flawscope.inspection.tables import write_results
+from flawscope.records import PARTS, FloatArray, Samples
+from flawscope.steps.provenance import command, machine, versions
+from flawscope.steps.workspace import Run
+
+
+def decide(run: str | Path | Run) -> Manifest:
+    """Decide and seal a run's draft: writes RUN/NAME.flawscope and the scores of validation and calibration.
+
+    Raises:
+        UserError: no such run, or not exported yet.
+        BundleError: the draft is damaged.
+    """
+    run = Run.at(run)
+    contents = read_bundle(run.need(run.draft, "export"))
+    draft = contents.manifest
+    runtime = Runtime(draft.sealed, contents.graphs)
+    task = runtime.task
+    validation, calibration = run.part("validation"), run.part("calibration")
+    fitted = fit(task.kind, scores(runtime, validation, "scoring validation"), validation.target_nk, task.classes)
+    probability_nk = calibrate(task.kind, fitted.knots, scores(runtime, calibration, "scoring calibration"))
+    chosen = fit_thresholds(task, probability_nk, calibration.target_nk, run.recipe.decide.rule)
+    sealed = draft.sealed.model_copy(
+        update={
+            "calibrator": Calibrator(
+                method=fitted.method, fitted_on="validation", knots=fitted.knots, note=fitted.note
+            ),
+            "decision": DecisionRule(
+                rule=chosen.rule, fitted_on="calibration", thresholds=chosen.values, notes=chosen.notes
+            ),
+        }
+    )
+    manifest = write_bundle(
+        run.bundle,
+        draft.model_copy(update={"sealed": sealed}),
+        contents.graphs,
+        contents.golden,
+        {"provenance": provenance(run)},
+    )
+    sealed_runtime = Runtime.open(run.bundle)
+    for part, samples in (("validation", validation), ("calibration", calibration)):
+        pictures = Pictures(tuple(Path(row.path) for row in samples.rows), tuple(row.id for row in samples.rows))
+        write_results(run.scores(part), task, inspect_folder(sealed_runtime, pictures))
+    return manifest
+
+
+def scores(runtime: Runtime, samples: Samples, words: str) -> FloatArray:
+    """Raw logits of the runtime, n x k, with a progress bar."""
+    paths = [row.path for row in samples.rows]
+    pieces = [paths[start : start + 64] for start in range(0, len(paths), 64)]
+    return np.concatenate([runtime.scores(piece) for piece in track(pieces, words, transient=True)])
+
+
+def provenance(run: Run) -> dict[str, object]:
+    """Where the bundle comes from; the contents of each part by hash, so that nobody measures on what was trained on."""
+    by_id = {row.id: row.sha256 for row in run.samples.rows}
+    return {
+        "command": command(),
+        "machine": machine(),
+        "versions": versions(),
+        "split": {"method": run.split.method, "stamp": run.split.stamp, "hash": run.split.hash, "seed": run.split.seed},
+        "contents": {part: sorted(by_id[name] for name in run.split.ids(part)) for part in PARTS},
+    }

@@ -1,0 +1,187 @@
+"""`flawscope evaluate`: what a sealed bundle is worth on labelled images, with intervals.
+
+The same function measures the test split of a run and a stranger's folder. Images that the bundle was trained,
+calibrated or decided with are left out: a number on them would say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+
+from flawscope.bundle.archive import add_evidence, read_bundle
+from flawscope.bundle.runtime import Runtime
+from flawscope.data.groups import identical_groups
+from flawscope.data.look import look
+from flawscope.data.read import read
+from flawscope.errors import DataError, UserError, listing
+from flawscope.evaluation.measure import measure
+from flawscope.inspection.folder import Pictures, inspect_folder
+from flawscope.inspection.tables import write_results
+from flawscope.records import Prediction, Samples, Task
+from flawscope.steps.provenance import code_version, command, machine, today, versions
+from flawscope.steps.workspace import Run
+from flawscope.storage import write_json
+
+SEEN = ("train", "validation", "calibration")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The metrics document and what it was computed from. `left_out` says what was not measured, and why."""
+
+    metrics: dict[str, Any]
+    samples: Samples
+    predictions: tuple[Prediction, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def evaluate(
+    bundle: str | Path, data: str | Path | None = None, output: str | Path | None = None
+) -> Evaluation:
+    """Inspect labelled images with a sealed bundle and measure its decisions.
+
+    Args:
+        bundle: a sealed bundle; or a run folder, whose own test split is measured.
+        data: class folders, a table of labels, a recipe (its data), or "elpv".
+        output: where to write metrics.json and scores.csv; none writes nothing.
+
+    Raises:
+        BundleError: the bundle is refused.
+        DataError: the data cannot be read, have other classes, or hold nothing that is new to the bundle.
+    """
+    if data is None:
+        if not Path(bundle).is_dir():
+            raise UserError(f"which data should {bundle} be measured on?", "evaluate BUNDLE DATA, or evaluate RUN")
+        return evaluate_run(Run.at(bundle))
+    runtime = Runtime.open(bundle)
+    samples = renamed(labelled(data), runtime.task)
+    evidence = read_bundle(bundle).evidence.get("provenance", {})
+    fresh, left_out = unseen(samples, evidence.get("contents", {}))
+    result = evaluate_samples(runtime, fresh, identical_groups(fresh), left_out)
+    result.metrics["bundle"] = {"name": runtime.manifest.name, "seal": runtime.manifest.seal}
+    if output is not None:
+        write_json(Path(output) / "metrics.json", result.metrics)
+        write_results(Path(output) / "scores.csv", runtime.task, result.predictions)
+    return result
+
+
+def evaluate_run(run: Run) -> Evaluation:
+    """Inspect the test split of a run with its sealed bundle; metrics.json, the scores, and evidence in the bundle."""
+    path = run.need(run.bundle, "decide")
+    runtime = Runtime.open(path)
+    result = evaluate_samples(runtime, run.part("test"), run.split.group)
+    result.metrics["bundle"] = {"name": path.name, "seal": runtime.manifest.seal}
+    result.metrics["split"] = {"hash": run.split.hash, "stamp": run.split.stamp, "part": "test", "fold": run.split.fold}
+    add_evidence(path, "test", result.metrics)
+    write_results(run.scores("test"), runtime.task, result.predictions)
+    write_json(run.metrics, result.metrics)
+    return result
+
+
+def evaluate_samples(
+    runtime: Runtime, samples: Samples, groups: Any, left_out: Sequence[str] = ()
+) -> Evaluation:
+    """Inspect samples and measure the decisions; `groups` gives the group of each sample id, for the intervals."""
+    pictures = Pictures(tuple(Path(row.path) for row in samples.rows), tuple(row.id for row in samples.rows))
+    with Progress(transient=True) as progress:
+        bar = progress.add_task("inspecting", total=len(pictures))
+        predictions = list(
+            inspect_folder(runtime, pictures, lambda done, total: progress.update(bar, completed=done, total=total))
+        )
+    unreadable = [f"{each.name}: {each.error}" for each in predictions if each.error]
+    if unreadable:
+        raise DataError(f"{len(unreadable)} images can no longer be read:\n{listing(unreadable)}", "restore them")
+    return Evaluation(document(runtime, samples, predictions, groups), samples, tuple(predictions), tuple(left_out))
+
+
+def document(runtime: Runtime, samples: Samples, predictions: Sequence[Prediction], groups: Any) -> dict[str, Any]:
+    """The metrics document, with where it comes from."""
+    decision = runtime.sealed.decision
+    assert decision is not None
+    metrics = measure(
+        runtime.task,
+        samples.target_nk,
+        np.array([each.probability for each in predictions]),
+        np.array([each.decision.flags for each in predictions if each.decision]),
+        [groups[row.id] for row in samples.rows],
+        thresholds=decision.thresholds,
+    )
+    return metrics | source(samples)
+
+
+def source(samples: Samples) -> dict[str, Any]:
+    """Where numbers come from: command, date, code, machine, versions and data."""
+    return {
+        "provenance": {
+            "command": command(),
+            "date": today(),
+            "code": code_version(),
+            "machine": machine(),
+            "versions": versions(),
+            "data": {"name": samples.name, "source": samples.source, "hash": samples.hash},
+        }
+    }
+
+
+def labelled(data: str | Path) -> Samples:
+    """Labelled samples from a recipe, class folders, a table, or the word elpv."""
+    path = Path(data)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        from flawscope.training.recipe import load_recipe
+
+        return read(load_recipe(path).data, Path.cwd(), complete=False)
+    return read(look(data).spec, Path.cwd(), complete=False)
+
+
+def renamed(samples: Samples, task: Task) -> Samples:
+    """The samples with the bundle's order of classes.
+
+    Raises:
+        DataError: a label that the bundle does not know, or another kind of task.
+    """
+    if samples.task == task:
+        return samples
+    mine, theirs = set(task.classes) | {task.negative}, {samples.task.describe(row.target) for row in samples.rows}
+    if (samples.task.kind == "multilabel") != (task.kind == "multilabel") or not theirs <= mine:
+        raise DataError(
+            f"the data are {samples.task.kind} with the labels {', '.join(sorted(theirs))}; "
+            f"the bundle is {task.kind} and knows {', '.join(sorted(mine))}",
+            "name the folders or labels as the bundle does",
+        )
+    if task.kind == "multilabel":
+        order = [samples.task.classes.index(name) for name in task.classes]
+        rows = tuple(replace(row, target=tuple(row.target[c] for c in order)) for row in samples.rows)
+    else:
+        words = [samples.task.describe(row.target) for row in samples.rows]
+        rows = tuple(
+            replace(row, target=tuple(float(name == word) for name in task.classes))
+            for row, word in zip(samples.rows, words, strict=True)
+        )
+    return Samples(samples.name, task, rows, samples.skipped, samples.grouping, samples.source)
+
+
+def unseen(samples: Samples, contents: dict[str, list[str]]) -> tuple[Samples, tuple[str, ...]]:
+    """The samples whose files the bundle has not seen before it was sealed, and how many were left out.
+
+    Raises:
+        DataError: none is left.
+    """
+    seen = {part: set(contents.get(part, ())) for part in SEEN}
+    fresh = [row.id for row in samples.rows if not any(row.sha256 in known for known in seen.values())]
+    left_out = []
+    for part, known in seen.items():
+        count = sum(row.sha256 in known for row in samples.rows)
+        if count:
+            left_out.append(f"{count} images left out: the bundle's {part} part holds the same files")
+    if not fresh:
+        raise DataError(
+            f"all {len(samples)} images were used to make the bundle: a number on them would say nothing",
+            "evaluate on images that it has never seen",
+        )
+    return samples.select(fresh), tuple(left_out)

@@ -1,0 +1,52 @@
+"""`flawscope export`: from the best checkpoint to a draft bundle, checked against torch on real images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flawscope.bundle.archive import write_bundle
+from flawscope.bundle.export import Parity, check_parity, export_graph
+from flawscope.bundle.manifest import Engine, Graph, Hashes, ImageInput, Manifest, Sealed, TaskModel
+from flawscope.bundle.runtime import Runtime
+from flawscope.steps.provenance import code_version, today
+from flawscope.steps.workspace import Run
+from flawscope.training.checkpoint import load_checkpoint
+
+PARITY_IMAGES = 16
+
+
+def export(run: str | Path | Run) -> Parity:
+    """Export the best checkpoint of a run as RUN/draft.flawscope: graph and golden patterns, not decided yet.
+
+    Real images of the validation part go through torch and through the runtime, each from the file on.
+
+    Raises:
+        UserError: no such run, or not trained yet.
+        BundleError: the network cannot be exported, or the graph gives other logits than torch.
+    """
+    run = Run.at(run)
+    recipe = run.recipe
+    network, _ = load_checkpoint(run.training / "best")
+    content = export_graph(network, recipe.image)
+    graph = Graph(name="main", inputs=(ImageInput(preprocess=recipe.image),))
+    sealed = Sealed(
+        task=TaskModel.of(run.samples.task),
+        graphs=(graph,),
+        engine=Engine(name=recipe.export.engine, precision=recipe.export.precision),
+        split_stamp=run.split.stamp,
+    )
+    runtime = Runtime(sealed, {graph.file: content})
+    paths = [row.path for row in run.part("validation").rows[:PARITY_IMAGES]]
+    parity = check_parity(network, runtime, recipe.image, paths)
+    golden, patterns = runtime.make_golden()
+    manifest = Manifest(
+        name=recipe.name,
+        created=today(),
+        sealed=sealed,
+        hashes=Hashes(data=run.samples.hash, split=run.split.hash, recipe=recipe.hash, code=code_version()),
+        licences=("code: Apache-2.0", f"data: {run.samples.source or run.samples.name}, its own licence applies"),
+        golden=(golden,),
+    )
+    write_bundle(run.draft, manifest, {graph.file: content}, patterns)
+    return parity
+

@@ -1,0 +1,180 @@
+"""`flawscope new`: look at somebody's images and write a commented recipe for them."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flawscope.data.look import Finding, look
+from flawscope.errors import OutputError
+from flawscope.storage import write_text
+
+TEMPLATE = """\
+# {title}
+# Written by `flawscope new`. Run it with: flawscope run {file}
+{found}
+
+name: {name}
+
+data:
+{data}
+  # error: stop and list every unreadable image and bad row. skip: leave them out and count them.
+  on_bad: error
+
+image:
+  # Height and width in pixels that pictures are resized to. Larger finds smaller flaws and takes longer.
+  size: [{height}, {width}]
+  # 1: grey, 3: colour.
+  channels: {channels}
+  # Bits of each value: 8 or 16.
+  depth: {depth}
+  # Cut the part out first: [left, top, right, bottom] in pixels of the original picture.
+  crop: null
+
+split:
+  seed: 0
+  # Shares of the images; the rest is for training. Validation chooses the best epoch and fits the calibrator,
+  # calibration sets the thresholds, test is looked at once, for the report.
+  validation: {validation}
+  calibration: {calibration}
+  test: {test}
+
+model:
+  # table:resnet18 is small and learns from scratch; any timm model works too, for example timm:mobilenetv2_100.
+  name: {model}
+  # Pretrained weights make timm models far better: `imagenet` downloads them, or name a .safetensors file.
+  weights: {weights}
+
+train:
+  epochs: {epochs}
+  batch_size: 32
+  # The learning rate at its peak. If the loss jumps about, divide it by 3.
+  rate: {rate}
+  # The measure on the validation split that chooses the best epoch: loss, auroc, f1 or accuracy.
+  watch: {watch}
+  # Stop after so many epochs without a better one; 0 never stops early.
+  patience: 0
+  augment:
+    # Leave out what would turn a good part into a bad one, or what never happens at your line.
+    flip_horizontal: true
+    flip_vertical: true
+    quarter_turns: false
+    rotate: 5
+    brightness: 0.2
+
+decide:
+  # best_f1, best_accuracy, or fixed (0.5 for each class).
+  rule: best_f1
+"""
+STEPS_WANTED = 800
+"""Optimiser steps of 32 images that training from scratch needs, roughly."""
+
+
+@dataclass(frozen=True)
+class New:
+    """The recipe that was written, and what was found, in sentences."""
+
+    recipe: Path
+    finding: Finding
+
+
+def new(
+    folder: str | Path,
+    output: str | Path | None = None,
+    *,
+    weights: str = "none",
+    images: str | Path | None = None,
+    overwrite: bool = False,
+) -> New:
+    """Look at class folders or a table of labels and write a recipe that runs as it stands.
+
+    Args:
+        folder: class folders, a table (CSV) or a folder with one, or the word "elpv".
+        output: the recipe; by default NAME.yaml in the present folder.
+        weights: "none" trains a small network from scratch; "imagenet" or a .safetensors file of
+            timm's mobilenetv2_100 fine-tunes that.
+        images: the folder of the images of a table that does not lie beside them.
+        overwrite: replace a recipe that exists.
+
+    Raises:
+        DataError: nothing there that could be learnt from.
+        OutputError: the recipe exists and `overwrite` is off, or cannot be written.
+    """
+    finding = look(folder, images)
+    stem = _name(folder)
+    path = Path(output) if output else Path(f"{stem}.yaml")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already", "choose another name (-o), or replace it with --overwrite")
+    write_text(path, _recipe(finding, stem, path, weights))
+    return New(path, finding)
+
+
+def _name(folder: str | Path) -> str:
+    """A name that suits runs and files: letters, digits, dots, dashes and underscores.
+
+    >>> _name("Prüf teile/")
+    'Pr-f-teile'
+    """
+    path = Path(folder)
+    stem = path.stem if path.is_file() else (path.name or path.resolve().name)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "inspection"
+
+
+def _recipe(finding: Finding, name: str, path: Path, weights: str) -> str:
+    n = sum(finding.counts.values())
+    pretrained = weights != "none"
+    # With few images each part needs a larger share to be worth anything.
+    validation, calibration, test = (0.15, 0.2, 0.25) if n < 1000 else (0.1, 0.2, 0.2)
+    steps = max(1, round(n * (1 - validation - calibration - test) / 32))
+    epochs = 12 if pretrained else min(60, max(12, round(STEPS_WANTED / steps)))
+    text = TEMPLATE.format(
+        title=f"Inspection of {name}",
+        file=path.name,
+        found="\n".join(f"# - {sentence}" for sentence in _wrapped(finding.sentences)),
+        name=name,
+        data=_data(finding, path.resolve().parent),
+        height=finding.size_hint[0],
+        width=finding.size_hint[1],
+        channels=3 if pretrained else finding.channels_hint,
+        depth=finding.depth,
+        validation=validation,
+        calibration=calibration,
+        test=test,
+        model="timm:mobilenetv2_100" if pretrained else "table:resnet18",
+        weights=weights if weights in ("none", "imagenet") else _quoted(_relative(Path(weights), path.resolve().parent)),
+        epochs=epochs,
+        rate="0.0003" if pretrained else "0.001",
+        watch="loss",
+    )
+    return text
+
+
+def _wrapped(sentences: tuple[str, ...]) -> list[str]:
+    return [re.sub(r"\s*\n\s*", " ", sentence) for sentence in sentences]
+
+
+def _data(finding: Finding, base: Path) -> str:
+    """The `data:` section: what differs from the defaults, paths relative to the recipe."""
+    given: dict[str, Any] = finding.spec.model_dump(mode="json", exclude_defaults=True, exclude={"on_bad"})
+    for key in ("root", "table", "images"):
+        if given.get(key):
+            given[key] = _relative(Path(given[key]), base)
+    content = {"kind": finding.spec.kind, **given}
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
+    return "\n".join(f"  {line}" for line in text.rstrip().splitlines())
+
+
+def _relative(path: Path, base: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.resolve(), base)).as_posix()
+    except ValueError:  # another drive on Windows
+        return path.resolve().as_posix()
+
+
+def _quoted(text: str) -> str:
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True).strip()

@@ -1,0 +1,75 @@
+"""Where a result comes from: command, code, versions and machine kind."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from flawscope._version import __version__
+
+PACKAGES = ("numpy", "pillow", "onnxruntime", "torch", "torchvision", "timm")
+
+
+def command() -> str:
+    """The command line as typed, without the path of the program."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def code_version() -> str:
+    """Version of flawscope, with the commit where it runs from a git checkout ("+" marks uncommitted changes).
+
+    >>> code_version().startswith(__version__)
+    True
+    """
+    here = Path(__file__).resolve().parent
+    if not (here.parents[2] / ".git").exists():
+        return __version__
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, timeout=10, check=True)
+        return done.stdout.strip()
+
+    try:
+        dirty = "+" if git("status", "--porcelain", "--untracked-files=no") else ""
+        return f"{__version__} (commit {git('rev-parse', '--short=12', 'HEAD')}{dirty})"
+    except (OSError, subprocess.SubprocessError):
+        return __version__
+
+
+def today() -> str:
+    """Date and time in UTC, ISO 8601."""
+    return datetime.now(UTC).replace(microsecond=0).isoformat()
+
+
+def machine() -> str:
+    """The kind of machine: processor, cores that this process may use, operating system."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    return f"{model}, {cores()} cores, {platform.system()}"
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def versions() -> str:
+    """Versions of Python and the libraries that matter for the numbers."""
+    found = [f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)

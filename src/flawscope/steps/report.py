@@ -1,0 +1,210 @@
+"""`flawscope report`: one page from what a run has left. Nothing is measured here."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flawscope.bundle.archive import read_bundle
+from flawscope.bundle.verify import decision_sentences
+from flawscope.data.groups import contradictions
+from flawscope.inspection.tables import read_results
+from flawscope.pages.report import (
+    BundleContent,
+    FoldContent,
+    PartContent,
+    Picture,
+    ReportContent,
+    SplitContent,
+    mistake_kind,
+    write_report,
+)
+from flawscope.records import NOT_CHECKED, PARTS, Prediction, Sample, Samples, Split, Task
+from flawscope.steps.workspace import Run, fold_runs, read_json
+
+EXAMPLES = 6
+
+
+def report(run: str | Path | Run) -> Path:
+    """Write RUN/report/index.html for a run, or for the folds of a cross-validation, and return its path.
+
+    Raises:
+        UserError: no such run, or not evaluated yet.
+    """
+    folds = [] if isinstance(run, Run) else fold_runs(Path(run))
+    if folds:
+        return write_report(Path(str(run)) / "report", folds_content(Path(str(run)), folds))
+    run = Run.at(run)
+    return write_report(run.folder / "report", run_content(run))
+
+
+def run_content(run: Run) -> ReportContent:
+    """The page of one run."""
+    metrics = read_json(run.need(run.metrics, "run"))
+    contents = read_bundle(run.need(run.bundle, "decide"))
+    sealed, manifest = contents.manifest.sealed, contents.manifest
+    task = sealed.task.task()
+    history, best_epoch = _history(run.training / "history.csv", run.recipe.train.watch)
+    return ReportContent(
+        title=run.recipe.name,
+        date=metrics["provenance"]["date"][:10],
+        metrics=metrics,
+        split=_split_content(run.split, run.samples),
+        bundle=BundleContent(
+            name=run.bundle.name,
+            seal=manifest.seal,
+            engine=f"{sealed.engine.name}, {sealed.engine.precision}",
+            size_bytes=run.bundle.stat().st_size,
+            decision=tuple(decision_sentences(task, sealed.decision)),
+        ),
+        subtitle=run.samples.source,
+        history=history,
+        watched=f"val_{run.recipe.train.watch}",
+        best_epoch=best_epoch,
+        provenance=[
+            *_provenance(metrics),
+            *((f"hash of the {name}", value) for name, value in manifest.hashes.model_dump().items()),
+            ("licences", "; ".join(manifest.licences)),
+        ],
+        mistakes=_mistakes(task, [run]),
+        examples=_examples(run.part("train")),
+        recipe_text=run.recipe.dump(),
+        skipped=run.samples.skipped,
+        warnings=contradictions(run.samples),
+    )
+
+
+def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
+    """The page of a cross-validation: every sample was tested once, by a bundle that had not seen its group."""
+    metrics = read_json(folder / "metrics.json")
+    first = folds[0]
+    samples, task = first.samples, first.samples.task
+    return ReportContent(
+        title=first.recipe.name,
+        date=metrics["provenance"]["date"][:10],
+        metrics=metrics,
+        split=_folds_split(folds),
+        bundle=None,
+        subtitle=samples.source,
+        measured_on=f"the test parts of {len(folds)} folds",
+        provenance=_provenance(metrics),
+        mistakes=_mistakes(task, folds),
+        examples=_examples(samples),
+        folds=[_fold(run) for run in folds],
+        recipe_text=first.recipe.dump(),
+        skipped=samples.skipped,
+        warnings=contradictions(samples),
+    )
+
+
+def _fold(run: Run) -> FoldContent:
+    metrics = read_json(run.metrics)
+    values = {entry["name"]: entry["interval"]["value"] for entry in metrics["headline"]}
+    return FoldContent(run.folder.name, metrics["n"], metrics["groups"], values, metrics["bundle"]["seal"])
+
+
+def _split_content(split: Split, samples: Samples) -> SplitContent:
+    words = dict(zip((row.id for row in samples.rows), samples.combinations(), strict=True))
+    parts = tuple(_part(name, split.ids(name), words, split, split.wanted.get(name)) for name in PARTS)
+    return SplitContent(split.method, split.stamp, split.hash, split.seed, parts, split.notes)
+
+
+def _folds_split(folds: Sequence[Run]) -> SplitContent:
+    samples = folds[0].samples
+    words = dict(zip((row.id for row in samples.rows), samples.combinations(), strict=True))
+    wanted = 1 / len(folds)
+    parts = tuple(_part(run.folder.name, run.split.ids("test"), words, run.split, wanted) for run in folds)
+    first = folds[0].split
+    stamp = first.stamp if all(run.split.checks for run in folds) else NOT_CHECKED
+    hashes = ", ".join(run.split.hash[:12] for run in folds)
+    notes = tuple(f"{run.folder.name}: {note}" for run in folds for note in run.split.notes)
+    return SplitContent(first.method, stamp, hashes, first.seed, parts, notes)
+
+
+def _part(name: str, ids: Sequence[str], words: Mapping[str, str], split: Split, wanted: float | None) -> PartContent:
+    return PartContent(name, Counter(words[each] for each in ids), len({split.group[each] for each in ids}), wanted)
+
+
+def _history(path: Path, watch: str) -> tuple[list[dict[str, float]], int | None]:
+    if not path.is_file():
+        return [], None
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+    sign = 1 if watch == "loss" else -1
+    best = min(rows, key=lambda row: sign * row[f"val_{watch}"], default=None)
+    return rows, int(best["epoch"]) if best else None
+
+
+def _provenance(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = metrics["provenance"]
+    named = [(name, str(facts[name])) for name in ("command", "date", "code", "machine", "versions")]
+    return [*named, ("data", f"{facts['data']['name']}, {facts['data']['source']}")]
+
+
+def _mistakes(task: Task, runs: Iterable[Run]) -> list[Picture]:
+    """Every wrong decision, the most confident first."""
+    found = []
+    for run in runs:
+        decision = read_bundle(run.bundle).manifest.sealed.decision
+        assert decision is not None
+        by_id = {row.id: row for row in run.samples.rows}
+        for prediction in read_results(run.scores("test")).rows:
+            picture = _mistake(task, by_id[prediction.name], prediction, decision.thresholds)
+            if picture:
+                found.append(picture)
+    return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _mistake(
+    task: Task, sample: Sample, prediction: Prediction, thresholds: Sequence[float]
+) -> tuple[float, Picture] | None:
+    """How sure the bundle was of its wrong answer (0 to 1), and the picture; None if it was right."""
+    decision = prediction.decision
+    assert decision is not None
+    kind = mistake_kind(task, sample.target, decision.flags)
+    if kind is None:
+        return None
+    truth = [value >= 0.5 for value in sample.target]
+    rows = list(enumerate(zip(truth, decision.flags, prediction.probability, thresholds, strict=True)))
+    if task.kind == "multiclass":
+        worst = next(k for k, (_, flag, _, _) in rows if flag)
+        sure = prediction.probability[worst]
+    else:
+        sure, worst = max(
+            ((p - t) / max(1 - t, 1e-9) if flag else (t - p) / t, k)
+            for k, (true, flag, p, t) in rows
+            if true != flag
+        )
+    return sure, Picture(
+        image=sample.path,
+        name=sample.id,
+        true=task.describe(sample.target),
+        decided=decision.label,
+        kind=kind,
+        probability=prediction.probability[worst],
+        probability_of=task.classes[worst],
+        why=", ".join(f"{key} {_plain(value)}" for key, value in sample.meta.items()),
+    )
+
+
+def _plain(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.3g}"
+
+
+def _examples(samples: Samples) -> dict[str, list[Picture]]:
+    """Some images of each label combination, spread evenly over the table."""
+    rows: dict[str, list[Sample]] = {}
+    for row, words in zip(samples.rows, samples.combinations(), strict=True):
+        rows.setdefault(words, []).append(row)
+    chosen = {}
+    for words, members in sorted(rows.items(), key=lambda item: -len(item[1])):
+        picked = [members[i * len(members) // EXAMPLES] for i in range(min(EXAMPLES, len(members)))]
+        if len(members) < EXAMPLES:
+            picked = members
+        chosen[words] = [Picture(image=row.path, name=row.id, true=words) for row in picked]
+    return chosen
+
+

@@ -1,0 +1,164 @@
+"""`flawscope run`: everything from recipe to report, for one split or for k folds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flawscope.data.read import read
+from flawscope.errors import OutputError, RecipeError
+from flawscope.evaluation.measure import measure
+from flawscope.inspection.tables import read_results
+from flawscope.records import Samples, Split
+from flawscope.steps.decide import decide
+from flawscope.steps.evaluate import evaluate_run, source
+from flawscope.steps.export import export
+from flawscope.steps.report import report
+from flawscope.steps.split import split_samples
+from flawscope.steps.train import prepare_run, train_in
+from flawscope.steps.workspace import Run, fold_runs, read_json
+from flawscope.storage import write_json, writing
+from flawscope.training.recipe import Recipe, load_recipe
+
+POOLED = (
+    "pooled over folds: these numbers describe the recipe, tested on every sample by bundles that had not seen its "
+    "group; they are not those of any one bundle"
+)
+Say = Callable[[str], None]
+
+
+def run(
+    recipe: str | Path,
+    folder: str | Path | None = None,
+    *,
+    folds: int | None = None,
+    overrides: Sequence[str] = (),
+    overwrite: bool = False,
+    resume: bool = False,
+    say: Say = lambda words: None,
+) -> Path:
+    """Split, train, export, decide, seal, inspect the test split, and report. Returns the run folder.
+
+    The work is done in FOLDER.partial, which becomes FOLDER at the end.
+
+    Args:
+        recipe: the recipe's file.
+        folder: the run folder; by default runs/NAME.
+        folds: as many grouped folds as this, each with a bundle of its own, and their pooled numbers.
+        overrides: `key=value` on top of the recipe.
+        overwrite: replace a run folder that exists.
+        resume: go on in FOLDER.partial: steps that are done there are not done again.
+        say: is told in words what goes on.
+
+    Raises:
+        UserError: whatever a step refuses.
+    """
+    asked = load_recipe(recipe, overrides)
+    target = Path(folder) if folder else Path("runs") / (f"{asked.name}-{folds}-folds" if folds else asked.name)
+    with working_folder(target, overwrite=overwrite, resume=resume) as partial:
+        say(f"reading {asked.data.kind} data")
+        samples = read(asked.data, Path.cwd())
+        for skipped in samples.skipped:
+            say(f"skipped {skipped.where}: {skipped.reason}")
+        splits = split_samples(asked, samples, folds)
+        cache = target.parent / ".cache"
+        for made in splits:
+            place = partial / f"fold-{made.fold}" if folds else partial
+            if folds:
+                say(f"fold {(made.fold or 0) + 1} of {folds}")
+            one(prepared(place, asked, made, samples, cache), say)
+        if folds:
+            pool(partial, asked, samples)
+            say("writing the report")
+            report(partial)
+    return target
+
+
+def one(work: Run, say: Say) -> None:
+    """The steps of one split, each left out if it has been done."""
+    done = work.training / "done.json"
+    if not done.is_file():
+        fitted = train_in(work)
+        write_json(done, {"best_epoch": fitted.best_epoch, "epochs": len(fitted.history)})
+    best = read_json(done)
+    say(f"trained, best epoch {best['best_epoch']} of {best['epochs']}")
+    if not work.draft.is_file():
+        parity = export(work)
+        say(f"exported, differs from torch by {parity.largest_difference:.1g} on {parity.images} real images")
+    if not work.metrics.is_file():
+        manifest = decide(work)
+        say(f"sealed {work.bundle.name}, seal {manifest.seal[:12]}")
+        evaluate_run(work)
+    report(work)
+
+
+def prepared(folder: Path, recipe: Recipe, split: Split, samples: Samples, cache: Path) -> Run:
+    """The run folder of a split: new, or the one that an interrupted run has left.
+
+    Raises:
+        RecipeError: what was left belongs to another recipe or split.
+    """
+    if not (folder / "split.json").is_file():
+        return prepare_run(folder, recipe, split, cache, samples)
+    work = Run(folder, cache)
+    if work.recipe.hash != recipe.hash or work.split.hash != split.hash:
+        raise RecipeError(f"{folder} was begun with another recipe, data or split", "leave out --resume to start anew")
+    work.samples = samples
+    return work
+
+
+def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
+    """Pool the out-of-fold decisions of all folds into folder/metrics.json."""
+    runs = fold_runs(folder)
+    rows = {row.name: row for work in runs for row in read_results(work.scores("test")).rows}
+    groups = {name: group for work in runs for name, group in work.split.group.items()}
+    predictions = [rows[sample.id] for sample in samples.rows]
+    metrics = measure(
+        samples.task,
+        samples.target_nk,
+        np.array([each.probability for each in predictions]),
+        np.array([each.decision.flags for each in predictions if each.decision]),
+        [groups[sample.id] for sample in samples.rows],
+        thresholds=None,
+    )
+    metrics["notes"] = [POOLED, *metrics["notes"]]
+    metrics |= source(samples)
+    metrics["recipe"] = {"name": recipe.name, "hash": recipe.hash}
+    metrics["split"] = {"hash": [work.split.hash for work in runs], "stamp": runs[0].split.stamp, "folds": len(runs)}
+    metrics["folds"] = [
+        {
+            "n": each["n"],
+            "seal": each["bundle"]["seal"],
+            **{entry["name"]: entry["interval"]["value"] for entry in each["headline"]},
+        }
+        for each in (read_json(work.metrics) for work in runs)
+    ]
+    write_json(folder / "metrics.json", metrics)
+    return metrics
+
+
+@contextmanager
+def working_folder(target: Path, *, overwrite: bool, resume: bool) -> Iterator[Path]:
+    """`target`.partial, which takes the place of `target` when the block ends well, and stays for --resume if not.
+
+    Raises:
+        OutputError: the target exists and may not be replaced, or the place cannot be written to.
+    """
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists already", "choose another name (-o), or replace it with --overwrite")
+    if target.exists() and not (target.is_dir() and (not any(target.iterdir()) or any(target.glob("**/recipe.yaml")))):
+        raise OutputError(f"{target} is not a run folder, it will not be replaced", "choose another name (-o)")
+    partial = target.with_name(f"{target.name}.partial")
+    with writing(target):
+        if partial.exists() and not resume:
+            shutil.rmtree(partial)
+        partial.mkdir(parents=True, exist_ok=True)
+        yield partial
+        if target.exists():
+            shutil.rmtree(target)
+        partial.replace(target)

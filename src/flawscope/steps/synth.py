@@ -1,0 +1,24 @@
+"""`flawscope synth`: synthetic parts with known truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flawscope.data.synthetic import synth_coil
+from flawscope.errors import UserError, choices
+
+KINDS = {"coil": synth_coil}
+
+
+def synth(kind: str, folder: str | Path, n: int = 200, seed: int = 0, *, overwrite: bool = False) -> Path:
+    """Write `n` synthetic images of a kind of part into class folders, with their truth as a table.
+
+    Raises:
+        UserError: an unknown kind, or fewer than 2 images.
+        OutputError: the folder exists and `overwrite` is off, or cannot be written.
+    """
+    if kind not in KINDS:
+        raise UserError(f"there is no generator {kind!r}", choices(kind, KINDS))
+    if n < 2:
+        raise UserError(f"expected at least 2 images, got {n}", "one of each class is the least")
+    return KINDS[kind](Path(folder), n, seed, overwrite=overwrite)

@@ -1,0 +1,145 @@
+"""`flawscope train`: from recipe and split to checkpoints."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from flawscope.data.read import read
+from flawscope.data.split import check_split
+from flawscope.data.split_file import load_split, save_split
+from flawscope.errors import RecipeError, SplitError
+from flawscope.models.build import NetworkPlan, build
+from flawscope.records import PARTS, Samples, Split
+from flawscope.steps.split import split_samples
+from flawscope.steps.workspace import Run
+from flawscope.storage import new_folder
+from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of
+from flawscope.training.loop import Fit, Live, fit
+from flawscope.training.losses import Loss, class_weights
+from flawscope.training.recipe import Recipe, load_recipe, save_recipe
+
+
+def train(
+    recipe: str | Path,
+    folder: str | Path | None = None,
+    *,
+    split: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    overwrite: bool = False,
+) -> Run:
+    """Split (unless a split file is given) and train; the run folder appears when training has ended well.
+
+    Args:
+        recipe: the recipe's file.
+        folder: the run folder; by default runs/NAME.
+        split: a split file of `flawscope split`.
+        overrides: `key=value` on top of the recipe.
+        overwrite: replace a run folder that exists.
+
+    Raises:
+        UserError: the recipe, the data, the split or the weights cannot be used, or the folder exists.
+    """
+    asked = load_recipe(recipe, overrides)
+    target = Path(folder) if folder else Path("runs") / asked.name
+    with new_folder(target, overwrite=overwrite) as beside:
+        samples = read(asked.data, Path.cwd())
+        chosen = load_split(split) if split else split_samples(asked, samples)[0]
+        train_in(prepare_run(beside, asked, chosen, target.parent / ".cache", samples))
+    return Run.at(target)
+
+
+def prepare_run(folder: Path, recipe: Recipe, split: Split, cache: Path, samples: Samples) -> Run:
+    """A run folder with recipe and split in it, the split checked against the data."""
+    save_recipe(recipe, folder / "recipe.yaml")
+    save_split(split, folder / "split.json")
+    run = Run(folder, cache)
+    run.samples = samples
+    check_split(run.split, run.samples, groups=recipe.split.groups)
+    return run
+
+
+def train_in(run: Run) -> Fit:
+    """Train the network of a prepared run folder."""
+    recipe, samples = run.recipe, run.samples
+    check_parts(run.split, samples)
+    spec = recipe.train
+    if spec.device == "cuda" and not torch.cuda.is_available():
+        raise RecipeError("train.device: cuda was asked for, but there is none", "use auto or cpu")
+    torch.manual_seed(spec.seed)
+    network = build(network_plan(recipe, samples))
+    pixels = cached_pixels(samples, recipe.image, run.cache)
+    rows = {part: rows_of(samples, run.split.ids(part)) for part in PARTS}
+    learn = PartDataset(pixels, samples.target_nk, rows["train"], spec.augment, spec.seed)
+    watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed)
+    weights_k = class_weights(samples.task, samples.target_nk[rows["train"]], spec.class_weights)
+    shutil.rmtree(run.training, ignore_errors=True)
+    with live_line() as show:
+        return fit(
+            network,
+            Loss(samples.task, weights_k),
+            samples.task,
+            spec,
+            loader(learn, spec.batch_size, spec.workers),
+            loader(watch, 2 * spec.batch_size, spec.workers),
+            run.training,
+            show,
+        )
+
+
+def network_plan(recipe: Recipe, samples: Samples) -> NetworkPlan:
+    """What the recipe asks to build for this task."""
+    model = recipe.model
+    return NetworkPlan(
+        name=model.name,
+        outputs=len(samples.task.classes),
+        channels=recipe.image.channels,
+        depth=recipe.image.depth,
+        arguments=model.arguments,
+        weights=model.weights,
+        freeze=model.freeze,
+        mean=model.normalise.mean if model.normalise else None,
+        std=model.normalise.std if model.normalise else None,
+    )
+
+
+def check_parts(split: Split, samples: Samples) -> None:
+    """Every part must hold something, and the training part every class.
+
+    Raises:
+        SplitError: names what is missing.
+    """
+    for part in PARTS:
+        if not split.ids(part):
+            raise SplitError(f"the {part} part is empty", "add images, or change the fractions under `split`")
+    target_nk = samples.select(split.ids("train")).target_nk
+    missing = [name for name, n in zip(samples.task.classes, (target_nk >= 0.5).sum(axis=0), strict=True) if n == 0]
+    if missing:
+        raise SplitError(
+            f"the training part holds no image of {', '.join(missing)}: nothing can be learnt about it",
+            "add images of it, make the groups smaller, or try another split.seed",
+        )
+
+
+@contextmanager
+def live_line() -> Iterator[Callable[[Live], None]]:
+    """A line that shows epoch, loss, best watched measure and time left while training runs."""
+    columns = ("training", BarColumn(bar_width=24), TaskProgressColumn(), "{task.fields[words]}", TimeElapsedColumn())
+    with Progress(*columns, "left", TimeRemainingColumn()) as progress:
+        bar = progress.add_task("training", total=None, words="")
+
+        def show(live: Live) -> None:
+            best = f", best {live.watched}" if live.watched else ""
+            progress.update(
+                bar,
+                completed=(live.epoch - 1) * live.steps + live.step,
+                total=live.epochs * live.steps,
+                words=f"epoch {live.epoch}/{live.epochs}, loss {live.loss:.4f}{best}",
+            )
+
+        yield show

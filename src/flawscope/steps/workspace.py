@@ -1,0 +1,121 @@
+"""The run folder: where each step finds what the one before it left.
+
+    RUN/recipe.yaml            the resolved recipe
+    RUN/split.json             which sample is in which part
+    RUN/training/              history.csv, best and last checkpoint
+    RUN/draft.flawscope        the exported graph, not decided yet
+    RUN/NAME.flawscope         the sealed bundle
+    RUN/scores/PART.csv        what the runtime said of each part
+    RUN/metrics.json           the numbers of the test split
+    RUN/report/index.html      the report
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from flawscope.data.read import read
+from flawscope.data.split_file import load_split
+from flawscope.errors import DataError, UserError
+from flawscope.records import Samples, Split
+from flawscope.training.recipe import Recipe, load_recipe
+
+
+@dataclass
+class Run:
+    """One run folder, and what has been read from it. `cache` holds decoded images and may be shared by runs."""
+
+    folder: Path
+    cache: Path
+
+    @classmethod
+    def at(cls, folder: str | Path | Run) -> Run:
+        """The run in a folder that exists.
+
+        Raises:
+            UserError: there is none.
+        """
+        if isinstance(folder, Run):
+            return folder
+        path = Path(folder)
+        if not (path / "recipe.yaml").is_file():
+            raise UserError(
+                f"{path} is not a run folder: it holds no recipe.yaml", "name a folder that `flawscope run` or `train` made"
+            )
+        top = path.parent.parent if path.name.startswith("fold-") else path.parent
+        return cls(path, top / ".cache")
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The resolved recipe."""
+        return load_recipe(self.folder / "recipe.yaml")
+
+    @cached_property
+    def samples(self) -> Samples:
+        """All samples of the recipe, read and checked anew."""
+        return read(self.recipe.data, self.folder)
+
+    @cached_property
+    def split(self) -> Split:
+        """The split of this run."""
+        return load_split(self.folder / "split.json")
+
+    def part(self, name: Any) -> Samples:
+        """The samples of one part of the split."""
+        return self.samples.select(self.split.ids(name))
+
+    @property
+    def training(self) -> Path:
+        """History and checkpoints."""
+        return self.folder / "training"
+
+    @property
+    def draft(self) -> Path:
+        """The exported, undecided bundle."""
+        return self.folder / "draft.flawscope"
+
+    @property
+    def bundle(self) -> Path:
+        """The sealed bundle."""
+        return self.folder / f"{self.recipe.name}.flawscope"
+
+    @property
+    def metrics(self) -> Path:
+        """The numbers of the test split."""
+        return self.folder / "metrics.json"
+
+    def scores(self, part: str) -> Path:
+        """What the runtime said of one part."""
+        return self.folder / "scores" / f"{part}.csv"
+
+    def need(self, path: Path, step: str) -> Path:
+        """A file that an earlier step must have left.
+
+        Raises:
+            UserError: it is missing; the step that makes it is named.
+        """
+        if not path.is_file():
+            raise UserError(f"{path} is missing", f"run `flawscope {step} {self.folder}` first")
+        return path
+
+
+def read_json(path: Path) -> Any:
+    """Plain data from a JSON file that a step wrote.
+
+    Raises:
+        DataError: missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}", "make it again") from None
+
+
+def fold_runs(folder: Path) -> list[Run]:
+    """The runs of a cross-validation's folder, in order; none if it is not one."""
+    places = [place for place in folder.glob("fold-*") if (place / "recipe.yaml").is_file()]
+    return [Run.at(place) for place in sorted(places, key=lambda place: int(place.name.removeprefix("fold-")))]

@@ -1,0 +1,150 @@
+"""What the network is fed with: pictures decoded once, changed at random anew each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+from torchvision.transforms import v2
+
+from flawscope.preprocess import Pixels, Preprocess, load
+from flawscope.records import FloatArray, Samples, fingerprint
+from flawscope.storage import new_file
+
+if TYPE_CHECKING:
+    from flawscope.training.recipe import Augment
+
+
+def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
+    """All images of the table, decoded and prepared once, as n x c x h x w integers mapped from a file in `folder`.
+
+    The file's name is a hash of image contents and preprocessing, so that it can never be stale.
+
+    Raises:
+        ImageError: an image cannot be decoded.
+        OutputError: the folder cannot be written to.
+    """
+    key = fingerprint([[row.sha256 for row in samples.rows], spec.model_dump(mode="json")])
+    path = folder / f"{key[:16]}.npy"
+    if not path.is_file():
+        with new_file(path) as beside, ThreadPoolExecutor() as pool:
+            shape = (len(samples), *spec.shape)
+            pixels = np.lib.format.open_memmap(str(beside), mode="w+", dtype=spec.dtype, shape=shape)
+            prepared = pool.map(lambda row: load(row.path, spec), samples.rows)
+            for index, image in enumerate(track(prepared, "decoding", total=len(samples), transient=True)):
+                pixels[index] = image
+            pixels.flush()
+            del pixels
+    mapped: Pixels = np.load(path, mmap_mode="r")
+    return mapped
+
+
+class QuarterTurn(torch.nn.Module):
+    """A turn by 0, 90, 180 or 270 degrees, each as likely; without 90 and 270 where the image is not square."""
+
+    def forward(self, image_chw: Tensor) -> Tensor:
+        """The turned image, of the same shape."""
+        square = image_chw.shape[-1] == image_chw.shape[-2]
+        turns = int(torch.randint(4 if square else 2, ())) * (1 if square else 2)
+        return torch.rot90(image_chw, turns, (-2, -1))
+
+
+def augmentation(spec: Augment) -> v2.Transform | torch.nn.Module:
+    """The random changes that the recipe asks for, on integer c x h x w tensors."""
+    steps: list[torch.nn.Module] = []
+    if spec.flip_horizontal:
+        steps.append(v2.RandomHorizontalFlip())
+    if spec.flip_vertical:
+        steps.append(v2.RandomVerticalFlip())
+    if spec.quarter_turns:
+        steps.append(QuarterTurn())
+    if spec.rotate:
+        steps.append(v2.RandomRotation(spec.rotate, interpolation=v2.InterpolationMode.BILINEAR))
+    if spec.brightness:
+        steps.append(v2.ColorJitter(brightness=spec.brightness))
+    return v2.Compose(steps) if steps else v2.Identity()
+
+
+class PartDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Images (c x h x w integers) and targets (k) of some rows of the cached pixels.
+
+    Draws depend on seed, epoch and row alone, never on the order in which rows are asked for.
+    """
+
+    def __init__(
+        self, pixels: Pixels, target_nk: FloatArray, rows: Sequence[int], augment: Augment | None, seed: int
+    ) -> None:
+        self.pixels = pixels
+        self.targets = torch.from_numpy(np.ascontiguousarray(target_nk)).float()
+        self.rows = list(rows)
+        self.change = augmentation(augment) if augment else None
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Image and target."""
+        row = self.rows[index]
+        image = torch.from_numpy(np.array(self.pixels[row]))
+        if self.change is not None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(draw_seed(self.seed, self.epoch, row))
+                image = self.change(image)
+        return image, self.targets[row]
+
+
+class EpochSampler(Sampler[int]):
+    """Each row once an epoch, in an order that depends on seed and epoch alone."""
+
+    def __init__(self, dataset: PartDataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(draw_seed(self.dataset.seed, self.dataset.epoch, -1))
+        yield from torch.randperm(len(self.dataset), generator=generator).tolist()
+
+
+def draw_seed(seed: int, epoch: int, row: int) -> int:
+    """One 63-bit seed for one draw.
+
+    >>> draw_seed(0, 1, 2) == draw_seed(0, 1, 2) != draw_seed(0, 2, 1)
+    True
+    """
+    return int(np.random.SeedSequence([seed, epoch, row + 1]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def loader(dataset: PartDataset, batch_size: int, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Shuffled batches where the dataset is augmented, else in order.
+
+    A last batch of a single image is left out of training: batch norm cannot learn from it.
+    """
+    training = dataset.change is not None
+    alone = training and len(dataset) > batch_size and len(dataset) % batch_size == 1
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=EpochSampler(dataset) if training else None,
+        drop_last=alone,
+        num_workers=workers,
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+def rows_of(samples: Samples, part: Sequence[str]) -> list[int]:
+    """Positions in the table of some sample ids, in table order."""
+    wanted = set(part)
+    return [index for index, row in enumerate(samples.rows) if row.id in wanted]
+
+

@@ -1,0 +1,61 @@
+"""Losses with class weights. Targets may be soft (numbers between 0 and 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flawscope.errors import RecipeError
+from flawscope.records import FloatArray, Task
+
+ClassWeights = Literal["none", "balanced"] | Sequence[float]
+
+
+def class_weights(task: Task, target_nk: FloatArray, wanted: ClassWeights) -> FloatArray:
+    """One weight a class: for multi-class n / (K x n_k), else the negatives for each positive (weight of the positives).
+
+    "balanced" makes every class count alike in the sum of losses; given numbers are taken as they are.
+
+    Raises:
+        RecipeError: the wrong number of weights, or a weight that is not positive.
+
+    >>> class_weights(Task("binary", ("bad",)), np.array([[1.0], [0], [0], [0]]), "balanced").tolist()
+    [3.0]
+    """
+    k = len(task.classes)
+    if isinstance(wanted, str):
+        if wanted == "none":
+            return np.ones(k)
+        counts_k = np.maximum(target_nk.sum(axis=0), 1.0)
+        n = len(target_nk)
+        weights_k = n / (k * counts_k) if task.kind == "multiclass" else np.maximum(n - counts_k, 1.0) / counts_k
+        return np.asarray(weights_k, dtype=np.float64)
+    given = np.asarray(wanted, dtype=np.float64)
+    if given.shape != (k,) or not np.all(given > 0):
+        raise RecipeError(f"train.class_weights: expected {k} positive numbers for {task.classes}, got {list(wanted)}")
+    return given
+
+
+class Loss(nn.Module):
+    """Binary cross-entropy (binary, multi-label) or cross-entropy (multi-class), weighted, mean over the batch.
+
+    Logits and targets are b x k.
+    """
+
+    weight_k: Tensor
+
+    def __init__(self, task: Task, weight_k: FloatArray) -> None:
+        super().__init__()
+        self.exclusive = task.kind == "multiclass"
+        self.register_buffer("weight_k", torch.tensor(weight_k, dtype=torch.float32))
+
+    def forward(self, logit_bk: Tensor, target_bk: Tensor) -> Tensor:
+        """A scalar."""
+        if self.exclusive:
+            return functional.cross_entropy(logit_bk, target_bk, weight=self.weight_k)
+        return functional.binary_cross_entropy_with_logits(logit_bk, target_bk, pos_weight=self.weight_k)

@@ -1,0 +1,258 @@
+"""The recipe: one YAML file describes one inspection task, from data to decision. Torch-free.
+
+Every key is checked; an unknown one is refused with the nearest valid name. Paths in a recipe are relative to the
+recipe's own folder, paths in `--set` to the folder that the command runs in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from flawscope.data.spec import DataSpec
+from flawscope.data.split import SplitSpec
+from flawscope.errors import RecipeError, choices, listing
+from flawscope.preprocess import Preprocess
+from flawscope.records import fingerprint
+from flawscope.storage import write_text
+
+Watch = Literal["loss", "auroc", "f1", "accuracy"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Normalise(_Section):
+    """Mean and standard deviation, one number or one a channel, of pixels scaled to 0..1."""
+
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.5,)
+
+    @field_validator("mean", "std", mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int | float) else value
+
+    @field_validator("std")
+    @classmethod
+    def _positive(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(number > 0 for number in value):
+            raise ValueError("standard deviations are positive")
+        return value
+
+
+class ModelSpec(_Section):
+    """Which network, and where its weights come from."""
+
+    name: str = Field(default="table:resnet18", description="`timm:<name>` or `table:<name>`")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of a timm model")
+    weights: str = Field(default="none", description="imagenet | path.safetensors | none")
+    freeze: bool = Field(default=False, description="train the head only")
+    normalise: Normalise | None = Field(default=None, description="none: the backbone's own, or 0.5 without weights")
+
+
+class Augment(_Section):
+    """Random changes of the training images, drawn anew each epoch."""
+
+    flip_horizontal: bool = True
+    flip_vertical: bool = True
+    quarter_turns: bool = Field(default=False, description="by 90, 180 or 270 degrees (180 where not square)")
+    rotate: float = Field(default=0.0, ge=0, le=180, description="by up to this many degrees either way")
+    brightness: float = Field(default=0.2, ge=0, lt=1, description="factor 1 - b to 1 + b")
+
+
+class TrainSpec(_Section):
+    """How the network is trained."""
+
+    epochs: int = Field(default=12, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    rate: float = Field(default=1e-3, gt=0, description="learning rate; the peak of the one-cycle schedule")
+    weight_decay: float = Field(default=0.01, ge=0)
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    class_weights: Literal["none", "balanced"] | list[float] = "balanced"
+    watch: Watch = Field(default="loss", description="measure on the validation split that chooses the best epoch")
+    patience: int = Field(default=0, ge=0, description="stop after so many epochs without a better one; 0: never")
+    augment: Augment = Augment()
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: int = Field(default=0, ge=0, description="processes that prepare batches; 0: none beside the main one")
+
+
+class DecideSpec(_Section):
+    """How the thresholds are set, on the calibration split."""
+
+    rule: Literal["best_f1", "best_accuracy", "fixed"] = "best_f1"
+
+
+class ExportSpec(_Section):
+    """What runs the graph. Engine and precision belong to the seal."""
+
+    engine: Literal["onnxruntime"] = "onnxruntime"
+    precision: Literal["float32"] = "float32"
+
+
+class Recipe(_Section):
+    """One inspection task."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names run and bundle: letters, digits, . _ -")
+    data: DataSpec
+    image: Preprocess = Preprocess()
+    split: SplitSpec = SplitSpec()
+    model: ModelSpec = ModelSpec()
+    train: TrainSpec = TrainSpec()
+    decide: DecideSpec = DecideSpec()
+    export: ExportSpec = ExportSpec()
+
+    @property
+    def hash(self) -> str:
+        """Hash of what is asked for, not of where it lies: paths are left out (data and weights have their own)."""
+        content = self.model_dump(mode="json")
+        for key in ("root", "table", "images"):
+            content["data"].pop(key, None)
+        content["model"]["weights"] = Path(self.model.weights).name
+        return fingerprint(content)
+
+    def dump(self) -> str:
+        """The resolved recipe as YAML: every key with its value."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, default_flow_style=None)
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        path: the YAML file.
+        overrides: `key.key=value` each, value in YAML (`train.epochs=3`).
+
+    Raises:
+        RecipeError: unreadable, unknown keys, values out of range: all named, with the nearest valid name.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise RecipeError(f"there is no recipe {path}", "`flawscope new FOLDER` writes one for your images") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"the recipe {path} cannot be read: {error}", "it must be a UTF-8 text file") from None
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path} is not valid YAML: {error}", "see recipes/ for examples") from None
+    if not isinstance(content, dict):
+        raise RecipeError(f"{path}: expected keys such as name, data, model", "see recipes/ for examples")
+    _resolve(content, file.resolve().parent)
+    for override in overrides:
+        _set(content, override)
+    _resolve(content, Path.cwd())
+    return parse_recipe(content, str(path))
+
+
+def parse_recipe(content: Mapping[str, Any], where: str = "recipe") -> Recipe:
+    """Check plain data against the recipe's keys.
+
+    Raises:
+        RecipeError: every problem found, one a line.
+
+    >>> parse_recipe({"name": "a", "data": {"kind": "elpv"}, "train": {"epohcs": 3}})
+    Traceback (most recent call last):
+    ...
+    flawscope.errors.RecipeError: recipe has 1 problem:
+      train.epohcs: unknown key, did you mean 'epochs'? ...
+    """
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        problems = [_words(content, problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
+        plural = "" if len(problems) == 1 else "s"
+        raise RecipeError(f"{where} has {len(problems)} problem{plural}:\n{listing(problems)}") from None
+
+
+def save_recipe(recipe: Recipe, path: Path) -> None:
+    """Write the resolved recipe."""
+    write_text(path, f"# The resolved recipe: every key with the value that was used.\n{recipe.dump()}")
+
+
+def _words(content: Mapping[str, Any], loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    section: Any = Recipe
+    shown: list[str] = []
+    for part in loc[:-1]:
+        following = _inner(section, part)
+        if following is not None:
+            section = following
+        if not (section is following and part in _kinds(Recipe)):
+            shown.append(str(part))
+    path = ".".join([*shown, str(loc[-1])])
+    if kind == "extra_forbidden" and isinstance(section, type) and issubclass(section, BaseModel):
+        return f"{path}: unknown key, {choices(str(loc[-1]), section.model_fields)}"
+    if kind == "missing":
+        return f"{path}: this key is missing"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        given = content.get("data")
+        named = given.get("kind", "") if isinstance(given, Mapping) else ""
+        return f"data.kind: {named!r} is no kind of data, {choices(str(named), _kinds(Recipe))}"
+    return f"{path}: {message.removeprefix('Value error, ')}"
+
+
+def _kinds(recipe: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The kinds of data by name."""
+    return {member.model_fields["kind"].default: member for member in _members(recipe.model_fields["data"].annotation)}
+
+
+def _members(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) is not None:
+        for inner in get_args(annotation):
+            yield from _members(inner)
+
+
+def _inner(section: Any, part: int | str) -> type[BaseModel] | None:
+    """The section that a key leads to, or the member of the union that a kind names."""
+    kinds = _kinds(Recipe)
+    if part in kinds:
+        return kinds[str(part)]
+    if isinstance(section, type) and issubclass(section, BaseModel) and part in section.model_fields:
+        found = [member for member in _members(section.model_fields[str(part)].annotation)]
+        return found[0] if len(found) == 1 else None
+    return None
+
+
+def _set(content: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {override!r}: expected key=value", "for example --set train.epochs=3")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {override!r}: the value is not valid YAML: {error}") from None
+    *sections, last = key.strip().split(".")
+    place = content
+    for section in sections:
+        inner = place.setdefault(section, {})
+        if inner is None:
+            inner = place[section] = {}
+        if not isinstance(inner, dict):
+            raise RecipeError(f"--set {override!r}: {section} is a value, not a section")
+        place = inner
+    place[last] = parsed
+
+
+def _resolve(content: dict[str, Any], base: Path) -> None:
+    """Make relative paths absolute; what is absolute already stays."""
+    data, model = content.get("data"), content.get("model")
+    if isinstance(data, dict):
+        for key in ("root", "table", "images"):
+            if isinstance(data.get(key), str) and data[key]:
+                data[key] = str(base / Path(data[key]).expanduser())
+    if isinstance(model, dict):
+        weights = model.get("weights")
+        if isinstance(weights, str) and weights not in ("none", "imagenet", ""):
+            model["weights"] = str(base / Path(weights).expanduser())
+        elif weights is None and "weights" in model:
+            model["weights"] = "none"

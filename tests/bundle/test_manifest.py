@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from flawscope.bundle.manifest import (
+    Calibrator,
+    Column,
+    DecisionRule,
+    Engine,
+    Golden,
+    Graph,
+    Hashes,
+    ImageInput,
+    Manifest,
+    Output,
+    Sealed,
+    Step,
+    TableInput,
+    TaskModel,
+    from_json,
+    seal_of,
+    to_json,
+)
+from flawscope.errors import BundleError
+from flawscope.preprocess import Preprocess
+from flawscope.records import Task
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+NUMBER = st.floats(-1e6, 1e6)
+
+
+def plain(**changes: Any) -> Sealed:
+    values: dict[str, Any] = {
+        "task": TaskModel.of(Task("binary", ("defective",))),
+        "graphs": (Graph(inputs=(ImageInput(preprocess=Preprocess()),)),),
+        "calibrator": Calibrator.identity(1),
+        "decision": DecisionRule(rule="best F1", thresholds=(0.5,)),
+        "split_stamp": "LEAK NOT CHECKED",
+    }
+    return Sealed(**(values | changes))
+
+
+def manifest(sealed: Sealed, **changes: Any) -> Manifest:
+    golden = tuple(
+        Golden(
+            graph=graph.name,
+            file_inputs={each.name: f"golden/{graph.name}.{each.name}.npy" for each in graph.inputs},
+            file_outputs={each.name: f"golden/{graph.name}.{each.name}.expected.npy" for each in graph.outputs},
+        )
+        for graph in sealed.graphs
+    )
+    seal = "" if sealed.is_draft else seal_of(sealed)
+    values: dict[str, Any] = {
+        "name": "cells",
+        "created": "2026-01-31",
+        "sealed": sealed,
+        "seal": seal,
+        "hashes": Hashes(data="a", split="b", recipe="c", code="d"),
+        "golden": golden,
+    }
+    return Manifest(**(values | changes))
+
+
+@st.composite
+def knots(draw: st.DrawFn) -> tuple[tuple[float, float], ...]:
+    xs = sorted(draw(st.sets(st.integers(-1000, 1000), min_size=2, max_size=6)))
+    ys = sorted(draw(st.lists(NUMBER, min_size=len(xs), max_size=len(xs))))
+    return tuple((x / 16, y) for x, y in zip(xs, ys, strict=True))
+
+
+@st.composite
+def sealeds(draw: st.DrawFn) -> Sealed:
+    classes = tuple(draw(st.lists(TEXT, min_size=2, max_size=3, unique=True)))
+    kind = draw(st.sampled_from(["multiclass", "multilabel"]))
+    spec = Preprocess(
+        size=(draw(st.integers(8, 512)), draw(st.integers(8, 512))),
+        channels=draw(st.sampled_from([1, 3])),
+        depth=draw(st.sampled_from([8, 16])),
+        crop=draw(st.sampled_from([None, (0, 0, 5, 6)])),
+    )
+    table = TableInput(name="meta", columns=(Column(name=draw(TEXT)), Column(name="line", categories=("1", "2"))))
+    gate = Graph(name="gate", file="graphs/gate.onnx", inputs=(ImageInput(preprocess=spec), table))
+    mask = Graph(
+        name="mask",
+        file="graphs/mask.onnx",
+        inputs=(ImageInput(preprocess=spec),),
+        outputs=(Output(), Output(name="masks", kind="masks")),
+    )
+    drafted = draw(st.booleans())
+    thresholds = tuple(draw(st.floats(0, 1, exclude_min=True)) for _ in classes)
+    return Sealed(
+        task=TaskModel(kind=kind, classes=classes, negative="\0none of them\0"),
+        graphs=(gate, mask),
+        steps=(Step(name="gate", kind="gate", graph="gate"), Step(name="mask", kind="mask", graph="mask")),
+        calibrator=None if drafted else Calibrator(method=draw(TEXT), knots=tuple(draw(knots()) for _ in classes)),
+        decision=DecisionRule(rule=draw(TEXT), fitted_on="calibration", thresholds=thresholds),
+        engine=Engine(precision=draw(st.sampled_from(["float32", "bfloat16"]))),
+        split_stamp=draw(TEXT),
+    )
+
+
+@given(sealeds(), TEXT)
+def test_round_trip_through_json(sealed: Sealed, name: str) -> None:
+    first = manifest(sealed, name=name)
+    assert from_json(to_json(first)) == first
+
+
+@given(sealeds())
+def test_the_seal_depends_on_content_alone(sealed: Sealed) -> None:
+    if sealed.is_draft:
+        with pytest.raises(BundleError, match="draft has no seal"):
+            seal_of(sealed)
+    else:
+        again = Sealed.model_validate_json(sealed.model_dump_json())
+        assert seal_of(again) == seal_of(sealed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"split_stamp": "leak checked: bytes"},
+        {"task": TaskModel.of(Task("binary", ("defect",)))},
+        {"graphs": (Graph(inputs=(ImageInput(preprocess=Preprocess(resize="nearest")),)),)},
+        {"graphs": (Graph(sha256="0" * 64, inputs=(ImageInput(preprocess=Preprocess()),)),)},
+        {"calibrator": Calibrator(method="none", knots=(((0, 0), (1, 1.0000001)),))},
+        {"decision": DecisionRule(rule="best F1", thresholds=(0.5000001,))},
+        {"engine": Engine(precision="bfloat16")},
+    ],
+)
+def test_whatever_changes_an_answer_changes_the_seal(changes: dict[str, Any]) -> None:
+    assert seal_of(plain(**changes)) != seal_of(plain())
+
+
+def test_changed_after_sealing_is_refused() -> None:
+    raw = json.loads(to_json(manifest(plain())))
+    raw["sealed"]["decision"]["thresholds"] = [0.4]
+    with pytest.raises(BundleError, match="changed after sealing"):
+        from_json(json.dumps(raw))
+
+
+def test_a_newer_schema_is_refused_before_its_fields_are_read() -> None:
+    with pytest.raises(BundleError, match=r"schema version 2, .* up to 1\n  -> install a newer flawscope"):
+        from_json('{"schema_version": 2, "all": "new"}')
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "damaged"),
+        ("{", "damaged"),
+        (b"\xff\xfe{}", "damaged"),
+        ("[" * 100_000, "damaged"),
+        ('{"schema_version": NaN}', "damaged"),
+        ('{"schema_version": 1, "name": "\\ud800"}', "damaged"),
+        ("[]", "no schema version"),
+        ("{}", "no schema version"),
+        ('{"schema_version": true}', "no schema version"),
+        ('{"schema_version": "1"}', "no schema version"),
+        ('{"schema_version": 0}', "no schema version"),
+        ('{"schema_version": 1}', "sealed: Field required"),
+    ],
+)
+def test_damaged_manifests(text: str | bytes, message: str) -> None:
+    with pytest.raises(BundleError, match=message):
+        from_json(text)
+
+
+def test_every_key_that_does_not_fit_is_named() -> None:
+    raw = json.loads(to_json(manifest(plain())))
+    raw["extra"] = 1
+    raw["sealed"]["decision"]["thresholds"] = [1.5]
+    with pytest.raises(BundleError) as error:
+        from_json(json.dumps(raw))
+    for key in ("extra", "sealed.decision.thresholds.0"):
+        assert key in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Calibrator(method="x", knots=(((0, 0),),)), "at least 2 knots"),
+        (lambda: Calibrator(method="x", knots=(((0, 0), (0, 1)),)), "knots rise"),
+        (lambda: Calibrator(method="x", knots=(((0, 1), (1, 0)),)), "knots rise"),
+        (lambda: Calibrator(method="x", knots=(((0, 0), (5e-324, 1e300)),)), "too close"),
+        (lambda: Calibrator(method="x", fitted_on="test", knots=(((0, 0), (1, 1)),)), "test split"),
+        (lambda: DecisionRule(rule="x", fitted_on="test", thresholds=(0.5,)), "test split"),
+        (lambda: DecisionRule(rule="x", thresholds=(0.0,)), "greater than 0"),
+        (lambda: plain(calibrator=Calibrator.identity(2)), "2 tables for 1 classes"),
+        (lambda: plain(decision=DecisionRule(rule="x", thresholds=(0.1, 0.2))), "2 thresholds for 1 classes"),
+        (lambda: plain(steps=(Step(graph="other"),)), "asks for graph 'other'"),
+        (lambda: plain(steps=(Step(), Step())), "step names must be distinct"),
+        (lambda: manifest(plain(), golden=()), "no golden test patterns"),
+        (lambda: Graph(file="graphs/../x.onnx", inputs=()), "String should match pattern"),
+        (lambda: Golden(file_inputs={}, file_outputs={}, tolerance=0.1), "less than or equal to 0.05"),
+        (lambda: TaskModel(kind="binary", classes=("a", "b"), negative="c"), "binary task cannot have"),
+    ],
+)
+def test_what_makes_no_sense_cannot_be_made(make: Any, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        make()

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flawscope.bundle.postprocess import answers, decide
+from flawscope.bundle.runtime import Runtime
+from flawscope.errors import DataError, OutputError
+from flawscope.inspection.folder import inspect_folder
+from flawscope.inspection.tables import read_results, write_results
+from flawscope.records import Prediction, Task
+
+Make = Callable[..., Path]
+BINARY = Task("binary", ("defective",), "functional")
+TASKS = (BINARY, Task("multiclass", ("ok", "=1+1", "error")), Task("multilabel", ("crack", "name", "'x"), "-ok"))
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[Task, list[Prediction]]:
+    task = draw(st.sampled_from(TASKS))
+    rows = []
+    for _ in range(draw(st.integers(0, 5))):
+        name, seconds = draw(TEXT), draw(st.integers(0, 10**7)) / 10**6
+        if draw(st.booleans()):
+            rows.append(Prediction(name, seconds=seconds, error=draw(TEXT)))
+        else:
+            probability = tuple(draw(st.floats(0, 1)) for _ in task.classes)
+            decision = answers(task, decide(task.kind, [0.5] * len(probability), [probability]))[0]
+            rows.append(Prediction(name, (), probability, decision, seconds))
+    return task, rows
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tables())
+def test_round_trip(tmp_path: Path, table: tuple[Task, list[Prediction]]) -> None:
+    task, rows = table
+    summary = write_results(tmp_path / "r.csv", task, rows)
+    results = read_results(tmp_path / "r.csv")
+    assert results.classes == task.classes
+    assert list(results.rows) == rows
+    assert summary.images == len(rows)
+    assert summary.errors == sum(bool(row.error) for row in rows)
+
+
+def test_columns_and_rows_of_a_run(make_bundle: Make, pictures: Path, tmp_path: Path) -> None:
+    runtime = Runtime.open(make_bundle())
+    summary = write_results(tmp_path / "new" / "r.csv", runtime.task, inspect_folder(runtime, pictures))
+    assert summary.counts == {"functional": 1, "defective": 2}
+    assert (summary.images, summary.errors) == (6, 3)
+    assert summary.images_per_second == pytest.approx(6 / summary.seconds)
+    with (tmp_path / "new" / "r.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == ["name", "defective_probability", "decision", "seconds", "error"]
+    assert rows[0]["name"] == "Charge ä 2/c d.bmp"
+    assert rows[0]["decision"] == "defective"
+    assert 0.5 < float(rows[0]["defective_probability"]) < 0.51
+    assert rows[4] == {**rows[4], "name": "empty.png", "defective_probability": "", "decision": ""}
+    assert "0 bytes" in rows[4]["error"]
+
+
+def test_multilabel_has_yes_and_no(make_bundle: Make, pictures: Path, tmp_path: Path) -> None:
+    runtime = Runtime.open(make_bundle(Task("multilabel", ("crack", "inactive"), "ok")))
+    write_results(tmp_path / "r.csv", runtime.task, inspect_folder(runtime, pictures / "b.png"))
+    header, row = (tmp_path / "r.csv").read_text(encoding="utf-8").splitlines()
+    assert header == "name,crack_probability,inactive_probability,crack,inactive,decision,seconds,error"
+    assert row.split(",")[3:6] == ["no", "yes", "inactive"]
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0.png", "+1.png", "-1.png", "@SUM(A1).png", "\t=1.png", "'x.png"])
+def test_names_are_no_formulas(tmp_path: Path, name: str) -> None:
+    write_results(tmp_path / "r.csv", BINARY, [Prediction(name, error="@x")])
+    with (tmp_path / "r.csv").open(newline="") as stream:
+        row = list(csv.reader(stream))[1]
+    assert row[0] == f"'{name}"
+    assert row[-1] == "'@x"
+    assert read_results(tmp_path / "r.csv").rows[0].name == name
+
+
+def test_a_name_that_is_not_utf8_does_not_stop_the_run(tmp_path: Path) -> None:
+    write_results(tmp_path / "r.csv", BINARY, [Prediction("K\udcf6rper.png", error="x")])
+    assert read_results(tmp_path / "r.csv").rows[0].name == r"K\udcf6rper.png"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
+def test_a_run_that_is_stopped_leaves_no_file(
+    make_bundle: Make, pictures: Path, tmp_path: Path, stop: type[BaseException]
+) -> None:
+    runtime = Runtime.open(make_bundle())
+
+    def stopped() -> Iterator[Prediction]:
+        for n, prediction in enumerate(inspect_folder(runtime, pictures)):
+            if n == 3:
+                raise stop
+            yield prediction
+
+    (tmp_path / "out").mkdir()
+    with pytest.raises(stop):
+        write_results(tmp_path / "out" / "new.csv", runtime.task, stopped())
+    assert list((tmp_path / "out").iterdir()) == []
+    (tmp_path / "out" / "old.csv").write_text("old")
+    with pytest.raises(stop):
+        write_results(tmp_path / "out" / "old.csv", runtime.task, stopped())
+    assert [each.read_text() for each in (tmp_path / "out").iterdir()] == ["old"]
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="a part of the path is a file|stands in the way"):
+        write_results(tmp_path / "file" / "r.csv", BINARY, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"columns \(none\)"),
+        ("a,b\n1,2\n", "columns a, b"),
+        ("name,decision,seconds,error\n", "columns name, decision"),
+        ("name,x_probability,decision,seconds,error\na,0.5\n", "row 2: 2 cells, expected 5"),
+        ("name,x_probability,decision,seconds,error\na,much,x,1,\n", r"row 2 \(a\): could not convert"),
+        ("name,x_probability,decision,seconds,error\na,1.5,x,1,\n", r"row 2 \(a\): .*lie in \[0, 1\]"),
+        ("name,x_probability,x,decision,seconds,error\na,0.5,maybe,x,1,\n", r"row 2 \(a\): 'maybe'"),
+    ],
+)
+def test_tables_that_are_none(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "r.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_results(tmp_path / "r.csv")
+
+
+def test_a_missing_table_and_one_saved_by_a_spreadsheet(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        read_results(tmp_path / "none.csv")
+    write_results(tmp_path / "r.csv", BINARY, [Prediction("ä.png", error="x")])
+    text = (tmp_path / "r.csv").read_bytes().replace(b"\r\n", b"\n").decode()
+    (tmp_path / "r.csv").write_text(text, encoding="utf-8-sig")
+    row = read_results(tmp_path / "r.csv").rows[0]
+    assert row == replace(row, name="ä.png", error="x")
