@@ -28,8 +28,6 @@ from flawscope.preprocess import Preprocess
 from flawscope.records import Task
 
 BINARY = Task("binary", ("defective",), "functional")
-MULTICLASS = Task("multiclass", ("ok", "crack", "hole"))
-MULTILABEL = Task("multilabel", ("crack", "inactive"))
 WEIGHTS = (8.0, -4.0, 2.0)
 BIASES = (-4.0, 1.0, 0.0)
 
@@ -84,7 +82,7 @@ def tiny_manifest(sealed: Sealed, golden: Any) -> Manifest:
 
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> Callable[..., Path]:
-    """Write a tiny bundle: `make_bundle(task, size=(8, 8), draft=False, thresholds=...)` -> its path."""
+    """Write a tiny bundle: `make_bundle(task, spec, thresholds=..., draft=..., evidence=...)` -> its path."""
 
     def make(
         task: Task = BINARY,

@@ -84,10 +84,7 @@ def open_image(source: str | Path | bytes) -> Image.Image:
     """
     name = "the picture" if isinstance(source, bytes) else str(source)
     try:
-        if isinstance(source, bytes):
-            size = len(source)
-        else:
-            size = Path(source).stat().st_size
+        size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
         if size == 0:
             raise ImageError(f"{name}: the file is empty (0 bytes)")
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:

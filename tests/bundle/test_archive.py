@@ -55,14 +55,16 @@ def test_the_same_contents_give_the_same_bytes(make_bundle: Make) -> None:
 
 def test_one_flipped_bit_anywhere_is_refused(make_bundle: Make) -> None:
     path = make_bundle()
-    content = bytearray(path.read_bytes())
-    for at in range(len(content)):
-        content[at] ^= 1 << (at % 8)
-        path.write_bytes(content)
-        with pytest.raises(BundleError):
-            read_bundle(path)
-        content[at] ^= 1 << (at % 8)
-    path.write_bytes(content)
+    content = path.read_bytes()
+    with path.open("r+b", buffering=0) as stream:
+        for at, byte in enumerate(content):
+            stream.seek(at)
+            stream.write(bytes([byte ^ 1 << at % 8]))
+            with pytest.raises(BundleError):
+                read_bundle(path)
+            stream.seek(at)
+            stream.write(bytes([byte]))
+    assert path.read_bytes() == content
     read_bundle(path)
 
 
@@ -187,7 +189,7 @@ def test_evidence_is_added_and_the_seal_stays(make_bundle: Make) -> None:
 
 def test_what_add_evidence_refuses(make_bundle: Make) -> None:
     path = make_bundle()
-    with pytest.raises(BundleError, match="cannot be called '../x'"):
+    with pytest.raises(BundleError, match=r"cannot be called '\.\./x'"):
         add_evidence(path, "../x", {})
     with pytest.raises(ValueError, match="not JSON compliant"):
         add_evidence(path, "test", {"AUROC": float("nan")})
@@ -237,12 +239,12 @@ def test_golden_patterns_are_seeded_and_use_the_range(depth: int) -> None:
 def test_arrays_without_pickle() -> None:
     array = np.arange(6, dtype=np.uint16).reshape(2, 3)
     np.testing.assert_array_equal(from_npy({"a.npy": to_npy(array)}, "a.npy"), array)
-    with pytest.raises(BundleError, match="holds no b.npy"):
+    with pytest.raises(BundleError, match=r"holds no b\.npy"):
         from_npy({}, "b.npy")
     stream = io.BytesIO()
     np.save(stream, np.array([{}], dtype=object), allow_pickle=True)
     huge = to_npy(np.zeros(3)).replace(b"(3,), }" + b" " * 15, b"(" + b"9" * 15 + b",), } ")
     assert len(huge) == len(to_npy(np.zeros(3)))
     for bad in (stream.getvalue(), b"", b"\x93NUMPY", to_npy(array)[:-1], to_npy(np.array(["a"])), huge):
-        with pytest.raises(BundleError, match="a.npy"):
+        with pytest.raises(BundleError, match=r"a\.npy"):
             from_npy({"a.npy": bad}, "a.npy")

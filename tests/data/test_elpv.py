@@ -25,7 +25,7 @@ def test_probabilities_types_and_blocks(root: Path) -> None:
     table = load_elpv(ElpvSpec(root=root, block=5), Path())
     assert [row.target for row in table.rows[:4]] == [(0.0,), (0.0,), (1.0,), (1.0,)]
     assert [row.group for row in table.rows] == ["block-00"] * 5 + ["block-01"] * 5 + ["block-02"] * 2
-    assert table.rows[1].meta == {"type": "poly", "probability": pytest.approx(1 / 3)}
+    assert table.rows[1].meta == {"type": "poly", "labelled": pytest.approx(1 / 3)}
     assert table.rows[1].path == root / "images/cell0001.png"
     assert table.grouping == "contiguous blocks of 5 cells in file order"
 

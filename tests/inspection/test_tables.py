@@ -112,7 +112,7 @@ def test_a_run_that_is_stopped_leaves_no_file(
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="a part of the path is a file|stands in the way"):
+    with pytest.raises(OutputError, match=r"a part of the path is a file|stands in the way"):
         write_results(tmp_path / "file" / "r.csv", BINARY, [])
 
 

@@ -214,6 +214,8 @@ def test_mistake_without_a_kind_is_our_bug(binary: ReportContent) -> None:
         (MULTI, [0, 1, 0], [True, False, False], "escape"),
         (MULTI, [1, 0, 0], [False, True, False], "overkill"),
         (MULTI, [0, 1, 0], [False, False, True], "mix-up"),
+        (MULTI, [0.3, 0.4, 0.3], [False, False, True], "mix-up"),
+        (MULTI, [0.2, 0.4, 0.4], [False, True, False], None),
         (LABELS, [1, 0], [False, True], "escape"),
         (LABELS, [1, 0], [True, True], "overkill"),
         (LABELS, [0, 0], [False, False], None),

@@ -148,8 +148,6 @@ def evaluate(
 ) -> None:
     """Measure a sealed bundle on labelled images that it has not seen."""
     result = step("evaluate")(bundle, data, output)
-    for words in result.left_out:
-        say(words)
     numbers(result.metrics)
     if output:
         say(f"wrote {output / 'metrics.json'}")

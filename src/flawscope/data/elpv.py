@@ -58,7 +58,7 @@ def load_elpv(spec: ElpvSpec, base: Path) -> Table:
             bad.append(Skipped(where, f"a probability lies in [0, 1], got {text}"))
             continue
         target = (float(probability >= spec.threshold),)
-        meta: dict[str, str | float] = {"type": kind, "probability": probability}
+        meta: dict[str, str | float] = {"type": kind, "labelled": probability}
         rows.append(Row(name, folder / name, target, f"block-{index // spec.block:02d}", meta))
     if spec.limit is not None and spec.limit < len(rows):
         rows = [rows[i * len(rows) // spec.limit] for i in range(spec.limit)]

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -120,7 +120,9 @@ def build(plan: NetworkPlan, *, pretrained: bool = True) -> Network:
         body, mean, std = _timm(name, plan, weights)
     elif family == "table":
         if plan.arguments:
-            raise RecipeError(f"model.arguments: networks of the table take none, got {dict(plan.arguments)}", "remove them")
+            raise RecipeError(
+                f"model.arguments: networks of the table take none, got {dict(plan.arguments)}", "remove them"
+            )
         if weights != "none":
             raise WeightsError(f"model.weights: there are no weights for {plan.name}", "use `weights: none`")
         body, mean, std = TableNet(name, plan.channels, plan.outputs), (), ()
@@ -166,7 +168,7 @@ def _timm(name: str, plan: NetworkPlan, weights: str) -> tuple[nn.Module, tuple[
         verb = "downloaded" if weights == "imagenet" else f"loaded from {weights}"
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise WeightsError(f"weights for {name} could not be {verb}: {reason[0][:300]}", OTHER_WAYS) from error
-    cfg = body.pretrained_cfg
+    cfg = cast(Mapping[str, Any], body.pretrained_cfg)
     return body, tuple(cfg.get("mean") or ()), tuple(cfg.get("std") or ())
 
 

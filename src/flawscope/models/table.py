@@ -106,7 +106,7 @@ class TableNet(nn.Module):
         return self.layers[-1]
 
 
-def _layer(row: Row, width: int, outputs: int) -> tuple[nn.Module, int]:
+def _layer(row: Row, width: int, outputs: int) -> tuple[nn.Module, int]:  # noqa: PLR0911 (one for each kind of row)
     """The module of one row, and the number of channels that leave it."""
     match row:
         case Conv(channels, size, stride):

@@ -158,6 +158,8 @@ def mistake_kind(task: Task, true: Sequence[float], decided: Sequence[bool]) -> 
     >>> mistake_kind(Task("binary", ("defective",), negative="functional"), [1], [False])
     'escape'
     """
+    if task.kind == "multiclass":  # As evaluation counts: a sample belongs to its (first) largest target.
+        true = [float(index == list(true).index(max(true))) for index in range(len(true))]
     wanted = {name for name, on in zip(task.classes, true, strict=True) if on >= 0.5} - {task.negative}
     got = {name for name, on in zip(task.classes, decided, strict=True) if on} - {task.negative}
     if wanted == got:

@@ -70,10 +70,12 @@ def headline(metrics: Mapping[str, Any], items: str) -> View:
         card = {**figure_of("escape rate", interval), "name": f"most often missed: {name}", "meaning": sentence}
         statements.append({**card, **_dots(interval), "bad": True})
     remarks = _common_remarks([*statements, *cards])
+    level = next((card["level"] for card in [*statements, *cards] if "level" in card), 95)
     return {
         "statements": statements,
         "cards": cards,
         "remarks": remarks,
+        "level": level,
         "methods": _methods(metrics),
         "notes": metrics.get("notes", []),
     }

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from flawscope.bundle.archive import read_bundle, write_bundle
-from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest
+from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest, Sealed
 from flawscope.bundle.postprocess import calibrate
 from flawscope.bundle.runtime import Runtime
+from flawscope.data.progress import watched
 from flawscope.evaluation.calibration import fit
 from flawscope.evaluation.decisions import fit_thresholds
 from flawscope.inspection.folder import Pictures, inspect_folder
@@ -39,16 +39,9 @@ def decide(run: str | Path | Run) -> Manifest:
     fitted = fit(task.kind, scores(runtime, validation, "scoring validation"), validation.target_nk, task.classes)
     probability_nk = calibrate(task.kind, fitted.knots, scores(runtime, calibration, "scoring calibration"))
     chosen = fit_thresholds(task, probability_nk, calibration.target_nk, run.recipe.decide.rule)
-    sealed = draft.sealed.model_copy(
-        update={
-            "calibrator": Calibrator(
-                method=fitted.method, fitted_on="validation", knots=fitted.knots, note=fitted.note
-            ),
-            "decision": DecisionRule(
-                rule=chosen.rule, fitted_on="calibration", thresholds=chosen.values, notes=chosen.notes
-            ),
-        }
-    )
+    calibrator = Calibrator(method=fitted.method, fitted_on="validation", knots=fitted.knots, note=fitted.note)
+    decision = DecisionRule(rule=chosen.rule, fitted_on="calibration", thresholds=chosen.values, notes=chosen.notes)
+    sealed = Sealed(**{**dict(draft.sealed), "calibrator": calibrator, "decision": decision})
     manifest = write_bundle(
         run.bundle,
         draft.model_copy(update={"sealed": sealed}),
@@ -67,11 +60,11 @@ def scores(runtime: Runtime, samples: Samples, words: str) -> FloatArray:
     """Raw logits of the runtime, n x k, with a progress bar."""
     paths = [row.path for row in samples.rows]
     pieces = [paths[start : start + 64] for start in range(0, len(paths), 64)]
-    return np.concatenate([runtime.scores(piece) for piece in track(pieces, words, transient=True)])
+    return np.concatenate([runtime.scores(piece) for piece in watched(pieces, len(pieces), words)])
 
 
 def provenance(run: Run) -> dict[str, object]:
-    """Where the bundle comes from; the contents of each part by hash, so that nobody measures on what was trained on."""
+    """Where the bundle comes from; file hashes of each part, so that nobody measures on what was trained on."""
     by_id = {row.id: row.sha256 for row in run.samples.rows}
     return {
         "command": command(),

@@ -9,25 +9,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.progress import Progress
 
 from flawscope.bundle.archive import add_evidence, read_bundle
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.groups import identical_groups
 from flawscope.data.look import look
+from flawscope.data.progress import watched
 from flawscope.data.read import read
+from flawscope.data.spec import FoldersSpec
 from flawscope.errors import DataError, UserError, listing
 from flawscope.evaluation.measure import measure
 from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
-from flawscope.records import Prediction, Samples, Task
+from flawscope.records import NOT_CHECKED, Prediction, Samples, Task
 from flawscope.steps.provenance import code_version, command, machine, today, versions
-from flawscope.steps.workspace import Run
 from flawscope.storage import write_json
 
+if TYPE_CHECKING:
+    from flawscope.steps.workspace import Run
+
+ONLY_IDENTICAL = (
+    f"{NOT_CHECKED}: images that the bundle has learnt from were found by identical files only, not by what they show"
+)
 SEEN = ("train", "validation", "calibration")
 
 
@@ -41,9 +47,7 @@ class Evaluation:
     left_out: tuple[str, ...] = ()
 
 
-def evaluate(
-    bundle: str | Path, data: str | Path | None = None, output: str | Path | None = None
-) -> Evaluation:
+def evaluate(bundle: str | Path, data: str | Path | None = None, output: str | Path | None = None) -> Evaluation:
     """Inspect labelled images with a sealed bundle and measure its decisions.
 
     Args:
@@ -58,13 +62,16 @@ def evaluate(
     if data is None:
         if not Path(bundle).is_dir():
             raise UserError(f"which data should {bundle} be measured on?", "evaluate BUNDLE DATA, or evaluate RUN")
+        from flawscope.steps.workspace import Run
+
         return evaluate_run(Run.at(bundle))
     runtime = Runtime.open(bundle)
-    samples = renamed(labelled(data), runtime.task)
+    samples = renamed(labelled(data, runtime.task), runtime.task)
     evidence = read_bundle(bundle).evidence.get("provenance", {})
     fresh, left_out = unseen(samples, evidence.get("contents", {}))
     result = evaluate_samples(runtime, fresh, identical_groups(fresh), left_out)
     result.metrics["bundle"] = {"name": runtime.manifest.name, "seal": runtime.manifest.seal}
+    result.metrics["notes"] += [*left_out, ONLY_IDENTICAL]
     if output is not None:
         write_json(Path(output) / "metrics.json", result.metrics)
         write_results(Path(output) / "scores.csv", runtime.task, result.predictions)
@@ -84,16 +91,10 @@ def evaluate_run(run: Run) -> Evaluation:
     return result
 
 
-def evaluate_samples(
-    runtime: Runtime, samples: Samples, groups: Any, left_out: Sequence[str] = ()
-) -> Evaluation:
+def evaluate_samples(runtime: Runtime, samples: Samples, groups: Any, left_out: Sequence[str] = ()) -> Evaluation:
     """Inspect samples and measure the decisions; `groups` gives the group of each sample id, for the intervals."""
     pictures = Pictures(tuple(Path(row.path) for row in samples.rows), tuple(row.id for row in samples.rows))
-    with Progress(transient=True) as progress:
-        bar = progress.add_task("inspecting", total=len(pictures))
-        predictions = list(
-            inspect_folder(runtime, pictures, lambda done, total: progress.update(bar, completed=done, total=total))
-        )
+    predictions = list(watched(inspect_folder(runtime, pictures), len(pictures), "inspecting"))
     unreadable = [f"{each.name}: {each.error}" for each in predictions if each.error]
     if unreadable:
         raise DataError(f"{len(unreadable)} images can no longer be read:\n{listing(unreadable)}", "restore them")
@@ -129,13 +130,21 @@ def source(samples: Samples) -> dict[str, Any]:
     }
 
 
-def labelled(data: str | Path) -> Samples:
-    """Labelled samples from a recipe, class folders, a table, or the word elpv."""
+def labelled(data: str | Path, task: Task) -> Samples:
+    """Labelled samples from a recipe, class folders, a table, or the word elpv.
+
+    Folders named as the bundle's own answers are taken as such: some may be missing, as where all parts are good.
+    """
     path = Path(data)
     if path.suffix.lower() in (".yaml", ".yml"):
         from flawscope.training.recipe import load_recipe
 
         return read(load_recipe(path).data, Path.cwd(), complete=False)
+    folders = {each.name for each in path.iterdir() if each.is_dir()} if path.is_dir() else set()
+    if folders & set(task.labels) and folders <= set(task.labels) and task.kind != "multilabel":
+        positive = task.classes[0] if task.kind == "binary" else None
+        spec = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
+        return read(spec, Path.cwd(), complete=False)
     return read(look(data).spec, Path.cwd(), complete=False)
 
 

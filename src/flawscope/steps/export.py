@@ -49,4 +49,3 @@ def export(run: str | Path | Run) -> Parity:
     )
     write_bundle(run.draft, manifest, {graph.file: content}, patterns)
     return parity
-

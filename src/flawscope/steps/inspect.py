@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
@@ -42,7 +43,7 @@ def inspect(
     runtime = Runtime.open(bundle, threads)
     pictures = find_pictures(folder)
     columns = ("inspecting", BarColumn(), MofNCompleteColumn(), ImagesPerSecond())
-    with Progress(*columns, TimeRemainingColumn(), transient=True) as progress:
+    with Progress(*columns, TimeRemainingColumn(), transient=True, disable=not Console().is_terminal) as progress:
         bar = progress.add_task("inspecting", total=len(pictures))
 
         def show(done: int, total: int) -> None:

@@ -132,7 +132,7 @@ def _recipe(finding: Finding, name: str, path: Path, weights: str) -> str:
     validation, calibration, test = (0.15, 0.2, 0.25) if n < 1000 else (0.1, 0.2, 0.2)
     steps = max(1, round(n * (1 - validation - calibration - test) / 32))
     epochs = 12 if pretrained else min(60, max(12, round(STEPS_WANTED / steps)))
-    text = TEMPLATE.format(
+    return TEMPLATE.format(
         title=f"Inspection of {name}",
         file=path.name,
         found="\n".join(f"# - {sentence}" for sentence in _wrapped(finding.sentences)),
@@ -146,12 +146,13 @@ def _recipe(finding: Finding, name: str, path: Path, weights: str) -> str:
         calibration=calibration,
         test=test,
         model="timm:mobilenetv2_100" if pretrained else "table:resnet18",
-        weights=weights if weights in ("none", "imagenet") else _quoted(_relative(Path(weights), path.resolve().parent)),
+        weights=weights
+        if weights in ("none", "imagenet")
+        else _quoted(_relative(Path(weights), path.resolve().parent)),
         epochs=epochs,
         rate="0.0003" if pretrained else "0.001",
         watch="loss",
     )
-    return text
 
 
 def _wrapped(sentences: tuple[str, ...]) -> list[str]:

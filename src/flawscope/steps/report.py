@@ -66,7 +66,7 @@ def run_content(run: Run) -> ReportContent:
         best_epoch=best_epoch,
         provenance=[
             *_provenance(metrics),
-            *((f"hash of the {name}", value) for name, value in manifest.hashes.model_dump().items()),
+            *((f"hash of the {name}", value) for name, value in manifest.hashes.model_dump(exclude={"code"}).items()),
             ("licences", "; ".join(manifest.licences)),
         ],
         mistakes=_mistakes(task, [run]),
@@ -174,9 +174,7 @@ def _mistake(
         sure = prediction.probability[worst]
     else:
         sure, worst = max(
-            ((p - t) / max(1 - t, 1e-9) if flag else (t - p) / t, k)
-            for k, (true, flag, p, t) in rows
-            if true != flag
+            ((p - t) / max(1 - t, 1e-9) if flag else (t - p) / t, k) for k, (true, flag, p, t) in rows if true != flag
         )
     return sure, Picture(
         image=sample.path,
@@ -206,5 +204,3 @@ def _examples(samples: Samples) -> dict[str, list[Picture]]:
             picked = members
         chosen[words] = [Picture(image=row.path, name=row.id, true=words) for row in picked]
     return chosen
-
-

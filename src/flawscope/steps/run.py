@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from flawscope.data.groups import contradictions
 from flawscope.data.read import read
 from flawscope.errors import OutputError, RecipeError
 from flawscope.evaluation.measure import measure
@@ -65,6 +66,8 @@ def run(
         samples = read(asked.data, Path.cwd())
         for skipped in samples.skipped:
             say(f"skipped {skipped.where}: {skipped.reason}")
+        for words in contradictions(samples):
+            say(f"warning: {words}")
         splits = split_samples(asked, samples, folds)
         cache = target.parent / ".cache"
         for made in splits:

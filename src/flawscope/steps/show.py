@@ -20,4 +20,7 @@ def show(bundle: str | Path) -> list[str]:
     if failed:
         raise BundleError(f"{bundle} is refused: {failed[0].detail}")
     contents = read_bundle(bundle)
-    return [*(f"ok: {check.check} ({check.detail})" for check in checks), *describe(contents.manifest, contents.evidence)]
+    return [
+        *(f"ok: {check.check} ({check.detail})" for check in checks),
+        *describe(contents.manifest, contents.evidence),
+    ]

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 from flawscope.data.read import read
 from flawscope.data.split import check_split
@@ -72,6 +73,8 @@ def train_in(run: Run) -> Fit:
     if spec.device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("train.device: cuda was asked for, but there is none", "use auto or cpu")
     torch.manual_seed(spec.seed)
+    if recipe.model.weights == "imagenet":
+        Console().print(f"fetching the ImageNet weights of {recipe.model.name}, once", highlight=False)
     network = build(network_plan(recipe, samples))
     pixels = cached_pixels(samples, recipe.image, run.cache)
     rows = {part: rows_of(samples, run.split.ids(part)) for part in PARTS}
@@ -85,10 +88,10 @@ def train_in(run: Run) -> Fit:
             Loss(samples.task, weights_k),
             samples.task,
             spec,
-            loader(learn, spec.batch_size, spec.workers),
-            loader(watch, 2 * spec.batch_size, spec.workers),
-            run.training,
-            show,
+            train=loader(learn, spec.batch_size, spec.workers),
+            validation=loader(watch, 2 * spec.batch_size, spec.workers),
+            folder=run.training,
+            show=show,
         )
 
 
@@ -128,18 +131,17 @@ def check_parts(split: Split, samples: Samples) -> None:
 
 @contextmanager
 def live_line() -> Iterator[Callable[[Live], None]]:
-    """A line that shows epoch, loss, best watched measure and time left while training runs."""
-    columns = ("training", BarColumn(bar_width=24), TaskProgressColumn(), "{task.fields[words]}", TimeElapsedColumn())
-    with Progress(*columns, "left", TimeRemainingColumn()) as progress:
-        bar = progress.add_task("training", total=None, words="")
+    """A line with epoch, loss, best watched measure and time left; where there is no terminal, a line an epoch."""
+    columns = ("{task.fields[epoch]}", BarColumn(12), "{task.fields[words]}", TimeRemainingColumn(), "left")
+    with Progress(*columns, disable=not Console().is_terminal) as progress:
+        bar = progress.add_task("training", total=None, epoch="", words="")
 
         def show(live: Live) -> None:
-            best = f", best {live.watched}" if live.watched else ""
-            progress.update(
-                bar,
-                completed=(live.epoch - 1) * live.steps + live.step,
-                total=live.epochs * live.steps,
-                words=f"epoch {live.epoch}/{live.epochs}, loss {live.loss:.4f}{best}",
-            )
+            epoch = f"epoch {live.epoch}/{live.epochs}"
+            words = f"loss {live.loss:.4f}" + (f", best {live.watched}" if live.watched else "")
+            done = (live.epoch - 1) * live.steps + live.step
+            progress.update(bar, completed=done, total=live.epochs * live.steps, epoch=epoch, words=words)
+            if progress.disable and live.step == live.steps:
+                progress.console.print(f"{epoch}, {words}", highlight=False)
 
         yield show

@@ -1,13 +1,13 @@
 """The run folder: where each step finds what the one before it left.
 
-    RUN/recipe.yaml            the resolved recipe
-    RUN/split.json             which sample is in which part
-    RUN/training/              history.csv, best and last checkpoint
-    RUN/draft.flawscope        the exported graph, not decided yet
-    RUN/NAME.flawscope         the sealed bundle
-    RUN/scores/PART.csv        what the runtime said of each part
-    RUN/metrics.json           the numbers of the test split
-    RUN/report/index.html      the report
+RUN/recipe.yaml            the resolved recipe
+RUN/split.json             which sample is in which part
+RUN/training/              history.csv, best and last checkpoint
+RUN/draft.flawscope        the exported graph, not decided yet
+RUN/NAME.flawscope         the sealed bundle
+RUN/scores/PART.csv        what the runtime said of each part
+RUN/metrics.json           the numbers of the test split
+RUN/report/index.html      the report
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Run:
         path = Path(folder)
         if not (path / "recipe.yaml").is_file():
             raise UserError(
-                f"{path} is not a run folder: it holds no recipe.yaml", "name a folder that `flawscope run` or `train` made"
+                f"{path} is not a run folder: it holds no recipe.yaml",
+                "name a folder that `flawscope run` or `train` made",
             )
         top = path.parent.parent if path.name.startswith("fold-") else path.parent
         return cls(path, top / ".cache")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import v2
 
+from flawscope.data.progress import watched
 from flawscope.preprocess import Pixels, Preprocess, load
 from flawscope.records import FloatArray, Samples, fingerprint
 from flawscope.storage import new_file
@@ -38,7 +38,7 @@ def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
             shape = (len(samples), *spec.shape)
             pixels = np.lib.format.open_memmap(str(beside), mode="w+", dtype=spec.dtype, shape=shape)
             prepared = pool.map(lambda row: load(row.path, spec), samples.rows)
-            for index, image in enumerate(track(prepared, "decoding", total=len(samples), transient=True)):
+            for index, image in enumerate(watched(prepared, len(samples), "decoding")):
                 pixels[index] = image
             pixels.flush()
             del pixels
@@ -146,5 +146,3 @@ def rows_of(samples: Samples, part: Sequence[str]) -> list[int]:
     """Positions in the table of some sample ids, in table order."""
     wanted = set(part)
     return [index for index, row in enumerate(samples.rows) if row.id in wanted]
-
-

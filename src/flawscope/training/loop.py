@@ -59,6 +59,7 @@ def fit(
     loss: Loss,
     task: Task,
     spec: TrainSpec,
+    *,
     train: DataLoader[Any],
     validation: DataLoader[Any],
     folder: Path,
@@ -78,7 +79,7 @@ def fit(
     optimiser = make_optimiser(parameters, spec)
     schedule = make_schedule(optimiser, spec, len(train))
     model, optimiser = fabric.setup(network.to(memory_format=torch.channels_last), optimiser)
-    loss = fabric.to_device(loss)
+    loss.to(fabric.device)
     train, validation = fabric.setup_dataloaders(train, validation, use_distributed_sampler=False)
     result = Fit()
 
@@ -159,7 +160,9 @@ def make_optimiser(parameters: list[torch.nn.Parameter], spec: TrainSpec) -> tor
     return torch.optim.AdamW(parameters, lr=spec.rate, weight_decay=spec.weight_decay)
 
 
-def make_schedule(optimiser: torch.optim.Optimizer, spec: TrainSpec, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+def make_schedule(
+    optimiser: torch.optim.Optimizer, spec: TrainSpec, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
     """One-cycle (Smith & Topin 2019; warm-up over the first 30 % of all steps, then cosine to nearly 0) or constant."""
     if spec.schedule == "one_cycle":
         return torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=spec.rate, total_steps=spec.epochs * steps + 1)

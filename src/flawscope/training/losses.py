@@ -17,7 +17,7 @@ ClassWeights = Literal["none", "balanced"] | Sequence[float]
 
 
 def class_weights(task: Task, target_nk: FloatArray, wanted: ClassWeights) -> FloatArray:
-    """One weight a class: for multi-class n / (K x n_k), else the negatives for each positive (weight of the positives).
+    """One weight a class: n / (K x n_k) for multi-class, else negatives per positive, as weight of the positives.
 
     "balanced" makes every class count alike in the sum of losses; given numbers are taken as they are.
 

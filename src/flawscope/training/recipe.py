@@ -100,7 +100,9 @@ class ExportSpec(_Section):
 class Recipe(_Section):
     """One inspection task."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names run and bundle: letters, digits, . _ -")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names run and bundle: letters, digits, . _ -"
+    )
     data: DataSpec
     image: Preprocess = Preprocess()
     split: SplitSpec = SplitSpec()
@@ -120,7 +122,9 @@ class Recipe(_Section):
 
     def dump(self) -> str:
         """The resolved recipe as YAML: every key with its value."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, default_flow_style=None)
+        return yaml.safe_dump(
+            self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, default_flow_style=None
+        )
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -218,7 +222,7 @@ def _inner(section: Any, part: int | str) -> type[BaseModel] | None:
     if part in kinds:
         return kinds[str(part)]
     if isinstance(section, type) and issubclass(section, BaseModel) and part in section.model_fields:
-        found = [member for member in _members(section.model_fields[str(part)].annotation)]
+        found = list(_members(section.model_fields[str(part)].annotation))
         return found[0] if len(found) == 1 else None
     return None
 
