@@ -39,10 +39,12 @@ class Preprocess(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: tuple[int, int] = Field(default=(224, 224), description="height and width in pixels")
-    channels: Literal[1, 3] = 3
-    depth: Literal[8, 16] = 8
-    crop: tuple[int, int, int, int] | None = None
-    resize: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
+    channels: Literal[1, 3] = Field(default=3, description="1: grey, 3: colour; grey pictures are repeated to 3")
+    depth: Literal[8, 16] = Field(default=8, description="bits of each value that the network gets")
+    crop: tuple[int, int, int, int] | None = Field(
+        default=None, description="cut out first: left, top, right, bottom in pixels of the original picture"
+    )
+    resize: Literal["bilinear", "bicubic", "nearest"] = Field(default="bilinear", description="how sizes are changed")
 
     @field_validator("size", mode="before")
     @classmethod

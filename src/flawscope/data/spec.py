@@ -44,14 +44,16 @@ class CsvSpec(_Spec):
     """
 
     kind: Literal["csv"] = "csv"
-    table: Path
+    table: Path = Field(description="the file: one row an image; encoding and delimiter are found")
     images: Path | None = Field(default=None, description="folder that the names count from; by default the table's")
     image_column: str | None = Field(default=None, description="found by itself where it is not given")
-    label_columns: list[str] = Field(min_length=1)
+    label_columns: list[str] = Field(min_length=1, description="one column, or several of 0/1 (multi-label)")
     group_column: str | None = Field(default=None, description="rows of equal value stay on one side of every split")
-    meta_columns: list[str] = Field(default_factory=list)
+    meta_columns: list[str] = Field(default_factory=list, description="columns that the report shows with a mistake")
     delimiter: str = Field(default="auto", description='"auto", "whitespace", or the character itself')
-    task: Literal["auto", "binary", "multiclass", "multilabel"] = "auto"
+    task: Literal["auto", "binary", "multiclass", "multilabel"] = Field(
+        default="auto", description="what is decided; auto: told from the labels"
+    )
     positive: str | None = Field(default=None, description="binary: the value that is to be found")
     negative: str = Field(default="ok", min_length=1, description="the name of the good answer where no value names it")
     classes: list[str] | None = Field(default=None, description="the values that are allowed, in this order")
@@ -74,7 +76,7 @@ class FoldersSpec(_Spec):
     """
 
     kind: Literal["folders"] = "folders"
-    root: Path
+    root: Path = Field(description="the folder that holds the class folders")
     level: int = Field(default=0, ge=0, description="which folder below root names the class: 0 is root/CLASS/x.png")
     pattern: str = Field(default="", description='use only files of this name, such as "*.jpg"')
     positive: str | None = Field(default=None, description="two classes: the one that is to be found")

@@ -32,7 +32,7 @@ class SplitSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: int = 0
+    seed: int = Field(default=0, description="the same seed gives the same split on every machine")
     validation: float = Field(default=0.1, gt=0, lt=1, description="early stopping and the calibrator")
     calibration: float = Field(default=0.2, gt=0, lt=1, description="thresholds")
     test: float = Field(default=0.2, gt=0, lt=1, description="the reported numbers, and nothing else")

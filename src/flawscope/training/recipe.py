@@ -30,8 +30,8 @@ class _Section(BaseModel):
 class Normalise(_Section):
     """Mean and standard deviation, one number or one a channel, of pixels scaled to 0..1."""
 
-    mean: tuple[float, ...] = (0.5,)
-    std: tuple[float, ...] = (0.5,)
+    mean: tuple[float, ...] = Field(default=(0.5,), description="is subtracted")
+    std: tuple[float, ...] = Field(default=(0.5,), description="divides what is left; positive")
 
     @field_validator("mean", "std", mode="before")
     @classmethod
@@ -59,8 +59,8 @@ class ModelSpec(_Section):
 class Augment(_Section):
     """Random changes of the training images, drawn anew each epoch."""
 
-    flip_horizontal: bool = True
-    flip_vertical: bool = True
+    flip_horizontal: bool = Field(default=True, description="left and right change places, one time in two")
+    flip_vertical: bool = Field(default=True, description="top and bottom change places, one time in two")
     quarter_turns: bool = Field(default=False, description="by 90, 180 or 270 degrees (180 where not square)")
     rotate: float = Field(default=0.0, ge=0, le=180, description="by up to this many degrees either way")
     brightness: float = Field(default=0.2, ge=0, lt=1, description="factor 1 - b to 1 + b")
@@ -69,32 +69,36 @@ class Augment(_Section):
 class TrainSpec(_Section):
     """How the network is trained."""
 
-    epochs: int = Field(default=12, ge=1)
-    batch_size: int = Field(default=32, ge=1)
-    optimiser: Literal["adamw", "sgd"] = "adamw"
+    epochs: int = Field(default=12, ge=1, description="passes over the training images")
+    batch_size: int = Field(default=32, ge=1, description="images in one step of the optimiser")
+    optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="sgd has momentum 0.9")
     rate: float = Field(default=1e-3, gt=0, description="learning rate; the peak of the one-cycle schedule")
-    weight_decay: float = Field(default=0.01, ge=0)
-    schedule: Literal["one_cycle", "constant"] = "one_cycle"
-    class_weights: Literal["none", "balanced"] | list[float] = "balanced"
+    weight_decay: float = Field(default=0.01, ge=0, description="pull of the weights towards 0")
+    schedule: Literal["one_cycle", "constant"] = Field(default="one_cycle", description="course of the learning rate")
+    class_weights: Literal["none", "balanced"] | list[float] = Field(
+        default="balanced", description="weight in the loss; balanced: each class counts alike; or one number a class"
+    )
     watch: Watch = Field(default="loss", description="measure on the validation split that chooses the best epoch")
     patience: int = Field(default=0, ge=0, description="stop after so many epochs without a better one; 0: never")
-    augment: Augment = Augment()
-    seed: int = 0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    augment: Augment = Field(default=Augment(), description="random changes of the training images")
+    seed: int = Field(default=0, description="fixes first weights, order of the images and random changes")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU if there is one")
     workers: int = Field(default=0, ge=0, description="processes that prepare batches; 0: none beside the main one")
 
 
 class DecideSpec(_Section):
     """How the thresholds are set, on the calibration split."""
 
-    rule: Literal["best_f1", "best_accuracy", "fixed"] = "best_f1"
+    rule: Literal["best_f1", "best_accuracy", "fixed"] = Field(
+        default="best_f1", description="what the threshold of each class makes best; fixed: 0.5"
+    )
 
 
 class ExportSpec(_Section):
     """What runs the graph. Engine and precision belong to the seal."""
 
-    engine: Literal["onnxruntime"] = "onnxruntime"
-    precision: Literal["float32"] = "float32"
+    engine: Literal["onnxruntime"] = Field(default="onnxruntime", description="what computes the graph")
+    precision: Literal["float32"] = Field(default="float32", description="in which numbers it computes")
 
 
 class Recipe(_Section):
@@ -103,13 +107,13 @@ class Recipe(_Section):
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names run and bundle: letters, digits, . _ -"
     )
-    data: DataSpec
-    image: Preprocess = Preprocess()
-    split: SplitSpec = SplitSpec()
-    model: ModelSpec = ModelSpec()
-    train: TrainSpec = TrainSpec()
-    decide: DecideSpec = DecideSpec()
-    export: ExportSpec = ExportSpec()
+    data: DataSpec = Field(description="where images and labels are")
+    image: Preprocess = Field(default=Preprocess(), description="how a picture becomes the input of the network")
+    split: SplitSpec = Field(default=SplitSpec(), description="which share of the images is for what")
+    model: ModelSpec = Field(default=ModelSpec(), description="which network, and its first weights")
+    train: TrainSpec = Field(default=TrainSpec(), description="how it learns")
+    decide: DecideSpec = Field(default=DecideSpec(), description="how a score becomes a decision")
+    export: ExportSpec = Field(default=ExportSpec(), description="what runs the network at the line")
 
     @property
     def hash(self) -> str:

@@ -1,0 +1,88 @@
+"""Reference system A on real cells: block-grouped 5-fold cross-validation, and the same recipe on a random split.
+
+The random split is the one that published numbers rest on: sister cells of one module stand on both sides of it. The
+difference between the two numbers is what the leak is worth.
+
+    python benchmarks/solar_binary.py [--weights FILE | --weights imagenet] [--protocol grouped|random|all]
+
+Runs are resumed where an interrupted one stopped, by fold and by step, and each finished protocol is appended to
+benchmarks/results/solar-binary.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import flawscope
+from flawscope.steps.workspace import fold_runs, read_json
+from flawscope.storage import write_json
+
+HERE = Path(__file__).resolve().parent
+RECIPE = HERE.parent / "recipes" / "solar-binary.yaml"
+RESULTS = HERE / "results" / "solar-binary.json"
+SHARED = HERE.parents[1] / "shared" / "weights" / "mobilenetv2_100_imagenet.safetensors"
+# The file's own preprocessing and padding, as its notes say; timm's weights from the hub need none of this.
+TENSORFLOW = ("model.arguments={pad_type: same}", "model.normalise={mean: 0.5, std: 0.5}")
+PROTOCOLS = {"grouped": 5, "random": 0}
+
+
+def main() -> None:
+    """Run what was asked for and append it to the results."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", default=str(SHARED) if SHARED.is_file() else "imagenet")
+    parser.add_argument("--protocol", choices=[*PROTOCOLS, "all"], default="all")
+    asked = parser.parse_args()
+    overrides = [f"model.weights={asked.weights}"]
+    if Path(asked.weights).is_file():
+        overrides += TENSORFLOW
+    for protocol in PROTOCOLS if asked.protocol == "all" else [asked.protocol]:
+        result = measured(protocol, overrides, Path(asked.weights).name)
+        append(result)
+        print(json.dumps(result["headline"], indent=1))
+
+
+def measured(protocol: str, overrides: list[str], weights: str) -> dict[str, Any]:
+    """One protocol: the numbers, and all that is needed to make them again."""
+    folds = PROTOCOLS[protocol] or None
+    more = [] if protocol == "grouped" else ["split.groups=none"]
+    folder = Path("runs") / f"bench-solar-binary-{protocol}"
+    if not folder.exists():
+        flawscope.run(RECIPE, folder, folds=folds, overrides=[*overrides, *more], resume=True, say=print)
+    metrics = read_json(folder / "metrics.json")
+    facts = metrics["provenance"]
+    return {
+        "benchmark": "solar-binary",
+        "protocol": "5 folds grouped by blocks of 60 cells, pooled" if folds else "one random split (leaky)",
+        "command": f"python benchmarks/solar_binary.py --protocol {protocol}",
+        "recipe": RECIPE.name,
+        "overrides": [f"model.weights={weights}", *overrides[1:], *more],
+        "code": facts["code"],
+        "date": facts["date"],
+        "machine": facts["machine"],
+        "versions": facts["versions"],
+        "data": facts["data"],
+        "split": metrics["split"],
+        "seals": [read_json(run.metrics)["bundle"]["seal"] for run in fold_runs(folder)] or [metrics["bundle"]["seal"]],
+        "n": metrics["n"],
+        "groups": metrics["groups"],
+        "headline": {
+            entry["name"]: [round(entry["interval"][key], 4) for key in ("value", "low", "high")]
+            for entry in metrics["headline"]
+        },
+        "folds": metrics.get("folds", []),
+        "notes": metrics["notes"],
+    }
+
+
+def append(result: dict[str, Any]) -> None:
+    """Add a result to the file, unless it stands there already."""
+    results = read_json(RESULTS) if RESULTS.is_file() else []
+    if result not in results:
+        write_json(RESULTS, [*results, result])
+
+
+if __name__ == "__main__":
+    main()
