@@ -17,6 +17,7 @@ from rich.table import Table
 from flawscope._version import __version__
 from flawscope.errors import UserError
 
+STOPPED = 130
 app = typer.Typer(
     name="flawscope",
     help="From labelled pictures of parts to an inspection decision that a quality engineer can sign for.",
@@ -239,6 +240,7 @@ def main() -> None:
     except UserError as error:
         errors.print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        errors.print("stopped; nothing half-written was left behind", markup=False)
-        sys.exit(130)
+    except SystemExit as leaving:
+        if leaving.code == STOPPED:  # typer turns Ctrl-C into this
+            errors.print("stopped; no result is half-written, an unfinished `run` goes on with --resume", markup=False)
+        raise

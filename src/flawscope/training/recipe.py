@@ -74,7 +74,10 @@ class TrainSpec(_Section):
     optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="sgd has momentum 0.9")
     rate: float = Field(default=1e-3, gt=0, description="learning rate; the peak of the one-cycle schedule")
     weight_decay: float = Field(default=0.01, ge=0, description="pull of the weights towards 0")
-    schedule: Literal["one_cycle", "constant"] = Field(default="one_cycle", description="course of the learning rate")
+    schedule: Literal["one_cycle", "constant"] = Field(
+        default="one_cycle",
+        description="learning rate: up for 30 % of the steps, then down to nearly 0; or always alike",
+    )
     class_weights: Literal["none", "balanced"] | list[float] = Field(
         default="balanced", description="weight in the loss; balanced: each class counts alike; or one number a class"
     )
