@@ -50,7 +50,7 @@ def main() -> None:
     paths = find_pictures(elpv_folder() / "images").paths[: asked.images]
     torch.manual_seed(0)
     network = build(NetworkPlan("timm:mobilenetv2_100", outputs=1)).eval()
-    torch.nn.init.normal_(network.head.weight, std=0.05)  # so that the answers differ from picture to picture
+    torch.nn.init.normal_(next(network.head.parameters()), std=0.05)  # so that answers differ between pictures
     with tempfile.TemporaryDirectory() as folder:
         runtime = sealed(network, Path(folder) / "speed.flawscope")
         results = Path(folder) / "results.csv"

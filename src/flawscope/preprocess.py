@@ -38,7 +38,7 @@ class Preprocess(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: tuple[int, int] = Field(default=(224, 224), description="height and width in pixels")
+    size: tuple[int, int] = Field(default=(224, 224), description="height and width in pixels, or one number for both")
     channels: Literal[1, 3] = Field(default=3, description="1: grey, 3: colour; grey pictures are repeated to 3")
     depth: Literal[8, 16] = Field(default=8, description="bits of each value that the network gets")
     crop: tuple[int, int, int, int] | None = Field(

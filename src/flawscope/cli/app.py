@@ -18,6 +18,8 @@ from flawscope._version import __version__
 from flawscope.errors import UserError
 
 STOPPED = 130
+NEED_TORCH = ("run", "train", "export")
+TORCH = ("torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors")
 app = typer.Typer(
     name="flawscope",
     help="From labelled pictures of parts to an inspection decision that a quality engineer can sign for.",
@@ -36,14 +38,13 @@ Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="a sealed NAME.fl
 Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe (YAML)")]
 
 
-def step(name: str) -> Any:
-    """The library call of that name, imported only now: torch takes seconds, and the runtime has none."""
+def step(name: str, *arguments: Any, **options: Any) -> Any:
+    """Make the library call of that name, imported only now: torch takes seconds, and the runtime has none."""
     try:
-        return getattr(import_module(f"flawscope.steps.{name}"), name)
+        return getattr(import_module(f"flawscope.steps.{name}"), name)(*arguments, **options)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        extra = {"torch", "timm", "torchvision", "lightning_fabric", "onnx", "safetensors"}
-        wanted = "train" if missing in extra else "report"
+        wanted = "train" if name in NEED_TORCH or missing in TORCH else "report"
         raise UserError(
             f"`flawscope {name}` needs {missing}, which is not installed", f'pip install "flawscope[{wanted}]"'
         ) from None
@@ -63,7 +64,7 @@ def new(
     overwrite: Overwrite = False,
 ) -> None:
     """Look at your images, say what was found, and write a commented recipe."""
-    made = step("new")(folder, output, weights=weights, images=images, overwrite=overwrite)
+    made = step("new", folder, output, weights=weights, images=images, overwrite=overwrite)
     for sentence in made.finding.sentences:
         say(sentence)
     say(f"\nwrote {made.recipe}\nnext: flawscope run {_shell(made.recipe)}")
@@ -79,8 +80,8 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted run stopped")] = False,
 ) -> None:
     """Do everything: split, train, export, decide, seal, inspect the test split, report."""
-    folder = step("run")(
-        recipe, output, folds=folds, overrides=overrides or (), overwrite=overwrite, resume=resume, say=say
+    folder = step(
+        "run", recipe, output, folds=folds, overrides=overrides or (), overwrite=overwrite, resume=resume, say=say
     )
     from flawscope.steps.workspace import Run, read_json
 
@@ -95,12 +96,13 @@ def run(
 @app.command()
 def split(
     recipe: Recipe,
-    output: Annotated[Path, typer.Option("-o", "--output", help="a file, or a folder for folds")] = Path("split.json"),
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="default: split.json, folds: splits/")] = None,
     folds: Annotated[int | None, typer.Option(help="so many folds instead of one split")] = None,
     overrides: Set = None,
 ) -> None:
     """Split the samples by groups and prove that no group crosses."""
-    for made in step("split")(recipe, output, folds=folds, overrides=overrides or ()):
+    output = output or Path("splits" if folds else "split.json")
+    for made in step("split", recipe, output, folds=folds, overrides=overrides or ()):
         counts = ", ".join(f"{part} {len(made.ids(part))}" for part in made.wanted)
         fold = "" if made.fold is None else f"fold {made.fold}: "
         say(f"{fold}{counts}; {len(set(made.group.values()))} groups; {made.stamp}; hash {made.hash[:12]}")
@@ -118,14 +120,14 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a network; next comes `export`."""
-    made = step("train")(recipe, output, split=split, overrides=overrides or (), overwrite=overwrite)
+    made = step("train", recipe, output, split=split, overrides=overrides or (), overwrite=overwrite)
     say(f"trained in {made.folder}\nnext: flawscope export {_shell(made.folder)}")
 
 
 @app.command()
 def export(folder: RunFolder) -> None:
     """Export the best checkpoint and check it against torch on real images; next comes `decide`."""
-    parity = step("export")(folder)
+    parity = step("export", folder)
     say(f"exported; differs from torch by {parity.largest_difference:.1g} on {parity.images} real images")
     say(f"next: flawscope decide {_shell(folder)}")
 
@@ -133,7 +135,7 @@ def export(folder: RunFolder) -> None:
 @app.command()
 def decide(folder: RunFolder) -> None:
     """Calibrate, set the thresholds on the calibration split, and seal the bundle."""
-    manifest = step("decide")(folder)
+    manifest = step("decide", folder)
     from flawscope.bundle.verify import decision_sentences
 
     for sentence in decision_sentences(manifest.sealed.task.task(), manifest.sealed.decision):
@@ -148,7 +150,7 @@ def evaluate(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="folder for metrics.json and scores")] = None,
 ) -> None:
     """Measure a sealed bundle on labelled images that it has not seen."""
-    result = step("evaluate")(bundle, data, output)
+    result = step("evaluate", bundle, data, output)
     numbers(result.metrics)
     if output:
         say(f"wrote {output / 'metrics.json'}")
@@ -168,7 +170,7 @@ def inspect(
     threads: Annotated[int | None, typer.Option(min=1, help="pictures at a time; default: one for each core")] = None,
 ) -> None:
     """Decide about new pictures. Needs no torch."""
-    summary = step("inspect")(bundle, folder, output, threads=threads)
+    summary = step("inspect", bundle, folder, output, threads=threads)
     for label, count in summary.counts.items():
         say(f"{count:6d}  {label}")
     if summary.errors:
@@ -179,7 +181,7 @@ def inspect(
 @app.command()
 def show(bundle: Bundle) -> None:
     """Check a bundle and say what it is and how it decides."""
-    for sentence in step("show")(bundle):
+    for sentence in step("show", bundle):
         say(sentence)
 
 

@@ -238,7 +238,7 @@ def _balance(table: Table) -> list[str]:
         n_k[table.task.negative] = len(table.rows) - sum(n_k.values())
     few = [f"{n} {name}" for name, n in n_k.items() if n < FEW]
     if few:
-        said.append(f"Only {', '.join(few)}: a fifth of them is tested, so the intervals will be wide.")
+        said.append(f"Only {', '.join(few)}: only a part of them is tested, so the intervals will be wide.")
     if min(n_k.values()) < 4:
         said.append("Fewer than 4 images of a class cannot stand in all four parts of the split: add some.")
     if table.grouping == ALONE:

@@ -44,7 +44,7 @@ def guess_table(path: Path, root: Path | None = None) -> Guess:
     if not any(isinstance(finder.find(cell), Path) for cell in table.column(image)[:1000]):
         raise DataError(
             f"{path}: column {image!r} names images such as {table.column(image)[0]!r}, none is in {finder.root}",
-            "put the table beside the images, or name their folder (data.images in the recipe)",
+            "put the table beside the images, or name their folder (data.images in a recipe, `flawscope new --images`)",
         )
     mark = {"\t": "tabs", SPACES: "blanks"}.get(table.delimiter, repr(table.delimiter))
     said = [f"{path.name}: {len(table.rows):,} rows, columns parted by {mark}; the images stand in {image!r}."]

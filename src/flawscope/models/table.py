@@ -79,7 +79,7 @@ class TableNet(nn.Module):
         RecipeError: there is no such entry.
 
     >>> sum(p.numel() for p in TableNet("resnet18", channels=1, outputs=2).parameters())
-    4906306
+    4900546
     """
 
     def __init__(self, name: str, channels: int, outputs: int) -> None:

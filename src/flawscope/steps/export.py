@@ -10,6 +10,7 @@ from flawscope.bundle.manifest import Engine, Graph, Hashes, ImageInput, Manifes
 from flawscope.bundle.runtime import Runtime
 from flawscope.steps.provenance import code_version, today
 from flawscope.steps.workspace import Run
+from flawscope.storage import sha256_file
 from flawscope.training.checkpoint import load_checkpoint
 
 PARITY_IMAGES = 16
@@ -44,8 +45,21 @@ def export(run: str | Path | Run) -> Parity:
         created=today(),
         sealed=sealed,
         hashes=Hashes(data=run.samples.hash, split=run.split.hash, recipe=recipe.hash, code=code_version()),
-        licences=("code: Apache-2.0", f"data: {run.samples.source or run.samples.name}, its own licence applies"),
+        licences=licences(run),
         golden=(golden,),
     )
     write_bundle(run.draft, manifest, {graph.file: content}, patterns)
     return parity
+
+
+def licences(run: Run) -> tuple[str, ...]:
+    """Whose licences a bundle carries: those of code, data and pretrained weights."""
+    model = run.recipe.model
+    found = ["code: Apache-2.0", f"data: {run.samples.source or run.samples.name}, under its own licence"]
+    if model.weights == "imagenet":
+        found.append(f"weights: ImageNet weights of {model.name} as timm hands them out, under their own licence")
+    elif model.weights != "none":
+        file = Path(model.weights)
+        known = f", SHA-256 {sha256_file(file)[:16]}" if file.is_file() else ""
+        found.append(f"weights: {file.name}{known}, under their own licence")
+    return tuple(found)

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from flawscope.data.look import Finding, look
-from flawscope.errors import OutputError
+from flawscope.errors import OutputError, WeightsError
 from flawscope.storage import write_text
 
 TEMPLATE = """\
@@ -105,8 +105,10 @@ def new(
         DataError: nothing there that could be learnt from.
         OutputError: the recipe exists and `overwrite` is off, or cannot be written.
     """
+    if weights not in ("none", "imagenet") and not Path(weights).is_file():
+        raise WeightsError(f"there is no file {weights}", "weights are none, imagenet, or a .safetensors file")
     finding = look(folder, images)
-    stem = _name(folder)
+    stem = _name(output or folder)
     path = Path(output) if output else Path(f"{stem}.yaml")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already", "choose another name (-o), or replace it with --overwrite")
@@ -121,7 +123,7 @@ def _name(folder: str | Path) -> str:
     'Pr-f-teile'
     """
     path = Path(folder)
-    stem = path.stem if path.is_file() else (path.name or path.resolve().name)
+    stem = path.stem if path.is_file() or path.suffix in (".yaml", ".yml") else (path.name or path.resolve().name)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "inspection"
 
 
@@ -151,7 +153,7 @@ def _recipe(finding: Finding, name: str, path: Path, weights: str) -> str:
         else _quoted(_relative(Path(weights), path.resolve().parent)),
         epochs=epochs,
         rate="0.0003" if pretrained else "0.001",
-        watch="loss",
+        watch="auroc",
     )
 
 

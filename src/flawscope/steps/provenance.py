@@ -17,8 +17,9 @@ PACKAGES = ("numpy", "pillow", "onnxruntime", "torch", "torchvision", "timm")
 
 
 def command() -> str:
-    """The command line as typed, without the path of the program."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command line as typed; absolute paths keep their last name only, since bundles and reports are handed on."""
+    words = [Path(sys.argv[0]).name, *(Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])]
+    return shlex.join(words)
 
 
 def code_version() -> str:

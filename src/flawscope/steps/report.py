@@ -47,7 +47,7 @@ def run_content(run: Run) -> ReportContent:
     contents = read_bundle(run.need(run.bundle, "decide"))
     sealed, manifest = contents.manifest.sealed, contents.manifest
     task = sealed.task.task()
-    history, best_epoch = _history(run.training / "history.csv", run.recipe.train.watch)
+    history = _history(run.training / "history.csv")
     return ReportContent(
         title=run.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -63,7 +63,7 @@ def run_content(run: Run) -> ReportContent:
         subtitle=run.samples.source,
         history=history,
         watched=f"val_{run.recipe.train.watch}",
-        best_epoch=best_epoch,
+        best_epoch=read_json(run.training / "best.json")["epoch"],
         provenance=[
             *_provenance(metrics),
             *((f"hash of the {name}", value) for name, value in manifest.hashes.model_dump(exclude={"code"}).items()),
@@ -71,7 +71,7 @@ def run_content(run: Run) -> ReportContent:
         ],
         mistakes=_mistakes(task, [run]),
         examples=_examples(run.part("train")),
-        recipe_text=run.recipe.dump(),
+        recipe_text=run.recipe.dump(folders=False),
         skipped=run.samples.skipped,
         warnings=contradictions(run.samples),
     )
@@ -94,7 +94,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
         mistakes=_mistakes(task, folds),
         examples=_examples(samples),
         folds=[_fold(run) for run in folds],
-        recipe_text=first.recipe.dump(),
+        recipe_text=first.recipe.dump(folders=False),
         skipped=samples.skipped,
         warnings=contradictions(samples),
     )
@@ -128,14 +128,9 @@ def _part(name: str, ids: Sequence[str], words: Mapping[str, str], split: Split,
     return PartContent(name, Counter(words[each] for each in ids), len({split.group[each] for each in ids}), wanted)
 
 
-def _history(path: Path, watch: str) -> tuple[list[dict[str, float]], int | None]:
-    if not path.is_file():
-        return [], None
+def _history(path: Path) -> list[dict[str, float]]:
     with path.open(encoding="utf-8", newline="") as stream:
-        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
-    sign = 1 if watch == "loss" else -1
-    best = min(rows, key=lambda row: sign * row[f"val_{watch}"], default=None)
-    return rows, int(best["epoch"]) if best else None
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
 
 
 def _provenance(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:

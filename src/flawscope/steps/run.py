@@ -73,7 +73,7 @@ def run(
         for made in splits:
             place = partial / f"fold-{made.fold}" if folds else partial
             if folds:
-                say(f"fold {(made.fold or 0) + 1} of {folds}")
+                say(f"fold-{made.fold}, {(made.fold or 0) + 1} of {folds}")
             one(prepared(place, asked, made, samples, cache), say)
         if folds:
             pool(partial, asked, samples)

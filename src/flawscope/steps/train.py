@@ -141,7 +141,7 @@ def live_line() -> Iterator[Callable[[Live], None]]:
             words = f"loss {live.loss:.4f}" + (f", best {live.watched}" if live.watched else "")
             done = (live.epoch - 1) * live.steps + live.step
             progress.update(bar, completed=done, total=live.epochs * live.steps, epoch=epoch, words=words)
-            if progress.disable and live.step == live.steps:
+            if progress.disable and live.validated:
                 progress.console.print(f"{epoch}, {words}", highlight=False)
 
         yield show

@@ -43,6 +43,7 @@ class Live:
     steps: int
     loss: float
     watched: str = ""
+    validated: bool = False
 
 
 @dataclass
@@ -52,6 +53,11 @@ class Fit:
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best_value: float = math.nan
+    best_rank: tuple[float, float] = (math.inf, math.inf)
+
+    def words(self, watch: str) -> str:
+        """The best watched measure so far."""
+        return f"val_{watch} {self.best_value:.4f} (epoch {self.best_epoch})" if self.best_epoch else ""
 
 
 def fit(
@@ -67,7 +73,8 @@ def fit(
 ) -> Fit:
     """Train; keep the best and the last checkpoint and `history.csv` in `folder`.
 
-    The best epoch is the one with the best watched measure on the validation split; a tie keeps the earlier one.
+    The best epoch is the one with the best watched measure on the validation split; a tie goes to the
+    lower loss, then to the earlier epoch.
 
     Raises:
         UserError: the loss is no longer a number.
@@ -100,20 +107,18 @@ def fit(
             if not math.isfinite(value):
                 raise UserError(f"the loss is {value} in epoch {epoch}", "lower train.rate")
             total, seen = total + value * len(image_bchw), seen + len(image_bchw)
-            watched = f"{spec.watch} {result.best_value:.4f} (epoch {result.best_epoch})" if result.best_epoch else ""
-            show(Live(epoch, spec.epochs, step, len(train), total / seen, watched))
+            show(Live(epoch, spec.epochs, step, len(train), total / seen, result.words(spec.watch)))
 
         measured = validate(model, loss, task, validation, spec.watch)
         row = {"epoch": epoch, "rate": rate, "train_loss": total / seen, **measured}
         result.history.append(row | {"seconds": time.perf_counter() - started})
         write_history(folder / "history.csv", result.history)
-        value = row[f"val_{spec.watch}"]
-        better = -value if spec.watch == "loss" else value
-        best = -result.best_value if spec.watch == "loss" else result.best_value
-        if result.best_epoch == 0 or better > best:
-            result.best_epoch, result.best_value = epoch, value
+        rank = (measured["val_loss"] if spec.watch == "loss" else -measured[f"val_{spec.watch}"], measured["val_loss"])
+        if rank < result.best_rank:
+            result.best_epoch, result.best_value, result.best_rank = epoch, measured[f"val_{spec.watch}"], rank
             save_checkpoint(folder / "best", network, epoch=epoch, measures=measured)
         save_checkpoint(folder / "last", network, epoch=epoch, measures=measured)
+        show(Live(epoch, spec.epochs, len(train), len(train), total / seen, result.words(spec.watch), validated=True))
         if spec.patience and epoch - result.best_epoch >= spec.patience:
             break
     return result

@@ -127,11 +127,14 @@ class Recipe(_Section):
         content["model"]["weights"] = Path(self.model.weights).name
         return fingerprint(content)
 
-    def dump(self) -> str:
-        """The resolved recipe as YAML: every key with its value."""
-        return yaml.safe_dump(
-            self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, default_flow_style=None
-        )
+    def dump(self, *, folders: bool = True) -> str:
+        """The resolved recipe as YAML: every key with its value; without `folders` paths keep their last name only."""
+        content = self.model_dump(mode="json")
+        if not folders:
+            for section, key in (("data", "root"), ("data", "table"), ("data", "images"), ("model", "weights")):
+                if content[section].get(key):
+                    content[section][key] = Path(content[section][key]).name
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None)
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -1,0 +1,137 @@
+"""Write docs/recipe.md from the models that check a recipe: python docs/make_reference.py."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec
+from flawscope.data.split import SplitSpec
+from flawscope.preprocess import Preprocess
+from flawscope.training.recipe import Augment, DecideSpec, ExportSpec, ModelSpec, Normalise, Recipe, TrainSpec
+
+TARGET = Path(__file__).with_name("recipe.md")
+INTRODUCTION = """\
+<!-- Made by `python docs/make_reference.py` from the models that check a recipe. Do not edit. -->
+# The recipe: every key
+
+A recipe is one YAML file that describes one inspection task. `flawscope new` writes one for your images.
+
+- Every key is checked. An unknown one is refused, and the nearest valid name is given.
+- A key that is left out takes its default. The resolved recipe, every key with its value, is kept in `recipe.yaml` of
+  the run folder and stands in the report.
+- `--set train.epochs=3` changes a key for one run. The value is read as YAML: `--set image.size=[96,160]`.
+- Paths in a recipe count from the recipe's folder, paths in `--set` from the folder that the command runs in.
+
+The shortest recipe has a name and data:
+
+```yaml
+name: castings
+data:
+  kind: folders
+  root: images/castings
+```
+"""
+SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("The sections", Recipe),
+    ("data, kind: folders", FoldersSpec),
+    ("data, kind: csv", CsvSpec),
+    ("data, kind: elpv", ElpvSpec),
+    ("image", Preprocess),
+    ("split", SplitSpec),
+    ("model", ModelSpec),
+    ("model.normalise", Normalise),
+    ("train", TrainSpec),
+    ("train.augment", Augment),
+    ("decide", DecideSpec),
+    ("export", ExportSpec),
+)
+NAMES: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    NoneType: "null",
+}
+SIGNS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
+
+
+def reference() -> str:
+    """The text of docs/recipe.md."""
+    return "\n".join([INTRODUCTION, *(section(title, model) for title, model in SECTIONS)])
+
+
+def section(title: str, model: type[BaseModel]) -> str:
+    """Heading, the model's own words, and a table with one row a key."""
+    words = inspect.cleandoc(model.__doc__ or "").partition(">>>")[0].strip()
+    rows = [row(name, field) for name, field in model.model_fields.items()]
+    return "\n".join(
+        [f"## {title}", "", words, "", "| key | value | default | meaning |", "|---|---|---|---|", *rows, ""]
+    )
+
+
+def row(name: str, field: FieldInfo) -> str:
+    """One key: what may stand there, what stands there by itself, what it means."""
+    limits = [
+        f"{words} {limit:g}"
+        for rule in field.metadata
+        for key, words in SIGNS.items()
+        if (limit := getattr(rule, key, None)) is not None
+    ]
+    value = ", ".join([kind(field.annotation), *limits])
+    meaning = "which kind of data this is" if name == "kind" else field.description or ""
+    cells = (f"`{name}`", value, default(field), meaning)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def kind(annotation: Any) -> str:
+    """A type in words."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation in NAMES:
+        words = NAMES[annotation]
+    elif origin is Literal:
+        words = ", ".join(f"`{choice}`" for choice in inner)
+    elif origin is dict:
+        words = "keys and values"
+    elif origin is list or (origin is tuple and Ellipsis in inner):
+        words = f"list of {plural(kind(inner[0]))}"
+    elif origin is tuple:
+        words = f"list of {len(inner)} {plural(kind(inner[0]))}"
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        words = "section"
+    else:  # a union
+        words = " or ".join(dict.fromkeys(kind(each) for each in inner))
+    return words
+
+
+def plural(word: str) -> str:
+    """Several of them."""
+    return f"{word}s" if word.endswith("number") else word
+
+
+def default(field: FieldInfo) -> str:
+    """The default as YAML would write it."""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        return "see below"
+    if value is None:
+        return "`null`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple | list):
+        return f"`[{', '.join(map(str, value))}]`"
+    return f"`{value}`" if value != "" else '`""`'
+
+
+if __name__ == "__main__":
+    TARGET.write_text(reference(), encoding="utf-8")
+    sys.stdout.write(f"wrote {TARGET}\n")

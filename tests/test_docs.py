@@ -1,0 +1,127 @@
+"""The documentation does what it says: the tutorial runs, commands, recipe snippets and links are valid."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+import yaml
+
+from flawscope.cli.app import app
+from flawscope.training.recipe import load_recipe, parse_recipe
+
+ROOT = Path(__file__).parents[1]
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAMES = [path.relative_to(ROOT).as_posix() for path in DOCS]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+MAIN = "import sys; sys.argv[0] = 'flawscope'; from flawscope.cli.app import main; main()"
+LEFT = ("coils.flawscope", "report/index.html", "metrics.json", "recipe.yaml", "split.json", "scores", "training")
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Language and content of every fenced block."""
+    return FENCE.findall(text)
+
+
+def command_lines(text: str) -> list[list[str]]:
+    """The words of each command: lines of sh blocks, and what stands in backquotes in the text."""
+    lines = [line for language, content in blocks(text) if language == "sh" for line in content.splitlines()]
+    lines += re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
+    return [words for line in lines if re.match(r"(flawscope|make) ", line) and (words := shlex.split(line, True))]
+
+
+def headings(text: str) -> set[str]:
+    """The anchors that GitHub makes of headings."""
+    lines = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).strip().replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_and_images_exist(name: str) -> None:
+    path = ROOT / name
+    for target in LINK.findall(FENCE.sub("", path.read_text(encoding="utf-8"))):
+        if not re.match(r"\w+://", target):
+            file, _, anchor = target.partition("#")
+            place = path.parent / file if file else path
+            assert place.is_file(), f"{name}: {target}"
+            assert not anchor or anchor in headings(place.read_text(encoding="utf-8")), f"{name}: {target}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_exist_and_take_these_options(name: str) -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    for program, command, *words in command_lines((ROOT / name).read_text(encoding="utf-8")):
+        shown = f"{name}: {program} {command} {' '.join(words)}"
+        assert command in (targets if program == "make" else commands), shown
+        if program == "flawscope" and words:
+            try:
+                commands[command].make_context(command, list(words))
+            except Exception as error:
+                pytest.fail(f"{shown}: {error}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_snippets_are_valid(name: str, tmp_path: Path) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    least = {"name": "x", "data": {"kind": "folders", "root": "x"}}
+    for language, content in blocks(text):
+        if language == "yaml":
+            parse_recipe(least | yaml.safe_load(content), name)
+        elif language == "python":
+            compile(content, name, "exec")
+    overrides = re.findall(r"--set ([\w.]+=[^\s`]+)", text)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(least), encoding="utf-8")
+    load_recipe(recipe, overrides)
+
+
+def test_recipe_reference_is_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.TARGET.read_text(encoding="utf-8") == module.reference(), "run: python docs/make_reference.py"
+    without = [line for line in module.reference().splitlines() if line.startswith("| `") and line.endswith("|  |")]
+    assert not without, "keys without a meaning: add Field(description=...)"
+
+
+def test_tutorial_runs(tmp_path: Path) -> None:
+    """Its sh blocks in order, each said text among the output of the block before it, then its python blocks."""
+    path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1"}
+
+    def python(code: str, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{' '.join(words) or code}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    said, scripts = "", []
+    for language, content in blocks((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")):
+        if language == "sh":
+            lines = [shlex.split(line, True) for line in content.splitlines()]
+            assert all(program == "flawscope" for program, *_ in lines)
+            said = "".join(python(MAIN, *words) for _, *words in lines)
+        elif language == "text":
+            assert [line for line in content.splitlines() if line not in said.splitlines()] == []
+        elif language == "python":
+            scripts.append(content)
+    answer = python("\n".join(scripts))
+    assert "Decides whether an image is 0_nio or 1_io." in answer
+    assert "escape rate: " in answer
+    assert [name for name in LEFT if not (tmp_path / "runs" / "coils" / name).exists()] == []
+    rows = (tmp_path / "results.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "name,0_nio_probability,decision,seconds,error"
+    assert len(rows) == 21
+    assert (tmp_path / "delivery-metrics" / "metrics.json").is_file()
