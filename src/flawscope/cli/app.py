@@ -159,7 +159,7 @@ def evaluate(
 @app.command()
 def report(folder: RunFolder) -> None:
     """Write the report of a run anew."""
-    say(f"wrote {step('report')(folder)}")
+    say(f"wrote {step('report', folder)}")
 
 
 @app.command()
@@ -194,7 +194,7 @@ def synth(
     overwrite: Overwrite = False,
 ) -> None:
     """Make synthetic parts with known truth."""
-    say(f"wrote {step('synth')(kind, folder, n, seed, overwrite=overwrite)}")
+    say(f"wrote {step('synth', kind, folder, n, seed, overwrite=overwrite)}")
 
 
 def numbers(metrics: dict[str, Any]) -> None:

@@ -71,8 +71,8 @@ decide:
   # best_f1, best_accuracy, or fixed (0.5 for each class).
   rule: best_f1
 """
-STEPS_WANTED = 800
-"""Optimiser steps of 32 images that training from scratch needs, roughly."""
+STEPS_WANTED = {"scratch": 800, "pretrained": 400}
+"""Optimiser steps of 32 images that training needs, roughly; never fewer than 12 epochs, never more than 60."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def _recipe(finding: Finding, name: str, path: Path, weights: str) -> str:
     # With few images each part needs a larger share to be worth anything.
     validation, calibration, test = (0.15, 0.2, 0.25) if n < 1000 else (0.1, 0.2, 0.2)
     steps = max(1, round(n * (1 - validation - calibration - test) / 32))
-    epochs = 12 if pretrained else min(60, max(12, round(STEPS_WANTED / steps)))
+    wanted = STEPS_WANTED["pretrained" if pretrained else "scratch"]
+    epochs = min(60, max(12, round(wanted / steps)))
     return TEMPLATE.format(
         title=f"Inspection of {name}",
         file=path.name,

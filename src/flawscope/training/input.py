@@ -21,11 +21,15 @@ from flawscope.storage import new_file
 if TYPE_CHECKING:
     from flawscope.training.recipe import Augment
 
+IN_MEMORY = 2**30
+"""Bytes from which on the cached pixels stay on disk and are mapped."""
+
 
 def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
-    """All images of the table, decoded and prepared once, as n x c x h x w integers mapped from a file in `folder`.
+    """All images of the table, decoded and prepared once, as n x c x h x w integers kept in a file in `folder`.
 
-    The file's name is a hash of image contents and preprocessing, so that it can never be stale.
+    Small ones are read to memory, large ones are mapped, so that memory stays bounded. The file's name is a hash of
+    image contents and preprocessing, so that it can never be stale.
 
     Raises:
         ImageError: an image cannot be decoded.
@@ -37,13 +41,14 @@ def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
         with new_file(path) as beside, ThreadPoolExecutor() as pool:
             shape = (len(samples), *spec.shape)
             pixels = np.lib.format.open_memmap(str(beside), mode="w+", dtype=spec.dtype, shape=shape)
-            prepared = pool.map(lambda row: load(row.path, spec), samples.rows)
-            for index, image in enumerate(watched(prepared, len(samples), "decoding")):
-                pixels[index] = image
+            for start in watched(range(0, len(samples), 64), -(-len(samples) // 64), "decoding"):
+                rows = samples.rows[start : start + 64]
+                for index, image in enumerate(pool.map(lambda row: load(row.path, spec), rows), start):
+                    pixels[index] = image
             pixels.flush()
             del pixels
-    mapped: Pixels = np.load(path, mmap_mode="r")
-    return mapped
+    whole: Pixels = np.load(path, mmap_mode=None if path.stat().st_size < IN_MEMORY else "r")
+    return whole
 
 
 class QuarterTurn(torch.nn.Module):
