@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import flawscope
-from flawscope.steps.workspace import fold_runs, read_json
+from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.storage import write_json
 
 HERE = Path(__file__).resolve().parent
@@ -53,11 +53,15 @@ def measured(protocol: str, overrides: list[str], weights: str) -> dict[str, Any
         flawscope.run(RECIPE, folder, folds=folds, overrides=[*overrides, *more], resume=True, say=print)
     metrics = read_json(folder / "metrics.json")
     facts = metrics["provenance"]
+    runs = fold_runs(folder) or [Run.at(folder)]
+    recipe = runs[0].recipe
     return {
         "benchmark": "solar-binary",
         "protocol": "5 folds grouped by blocks of 60 cells, pooled" if folds else "one random split (leaky)",
         "command": f"python benchmarks/solar_binary.py --protocol {protocol}",
         "recipe": RECIPE.name,
+        "recipe_hash": recipe.hash,
+        "train": {"size": list(recipe.image.size), "epochs": recipe.train.epochs, "rate": recipe.train.rate},
         "overrides": [f"model.weights={weights}", *overrides[1:], *more],
         "code": facts["code"],
         "date": facts["date"],
@@ -65,7 +69,7 @@ def measured(protocol: str, overrides: list[str], weights: str) -> dict[str, Any
         "versions": facts["versions"],
         "data": facts["data"],
         "split": metrics["split"],
-        "seals": [read_json(run.metrics)["bundle"]["seal"] for run in fold_runs(folder)] or [metrics["bundle"]["seal"]],
+        "seals": [read_json(run.metrics)["bundle"]["seal"] for run in runs],
         "n": metrics["n"],
         "groups": metrics["groups"],
         "headline": {
