@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
@@ -26,6 +30,12 @@ from flawscope.bundle.manifest import (
 from flawscope.bundle.runtime import Runtime
 from flawscope.preprocess import Preprocess
 from flawscope.records import Task
+
+# Tiny networks run faster on one core than on several that wait for each other; torch reads this when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The machines that run the tests are shared and slow at times: no deadlines for single examples.
+settings.register_profile("flawscope", deadline=None, print_blob=True)
+settings.load_profile("flawscope")
 
 BINARY = Task("binary", ("defective",), "functional")
 WEIGHTS = (8.0, -4.0, 2.0)
@@ -120,3 +130,95 @@ def pictures(tmp_path: Path) -> Path:
     (root / "text.png").write_text("not a picture")
     (root / "notes.txt").write_text("not meant to be a picture")
     return root
+
+
+RECIPE = """\
+name: tiny
+data: {data}
+image: {{size: 32, channels: 1}}
+split: {{validation: 0.2, calibration: 0.2, test: 0.25}}
+model: {{name: "timm:test_resnet"}}
+train: {{epochs: 2, batch_size: 8, rate: 0.003, device: cpu}}
+"""
+
+
+def draw(path: Path, seed: int, corners: Sequence[int] = ()) -> Path:
+    """A grey picture of 40 x 40 pixels with a bright spot in some of its four corners; each seed gives another one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(60, 120, (40, 40), dtype=np.uint8)
+    for corner in corners:
+        y, x = 20 * (corner // 2) + rng.integers(2, 8), 20 * (corner % 2) + rng.integers(2, 8)
+        pixels[y : y + 10, x : x + 10] = 250
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture(name="draw", scope="session")
+def draw_fixture() -> Callable[..., Path]:
+    """`draw(path, seed, corners)`: see there."""
+    return draw
+
+
+@pytest.fixture(scope="session")
+def write_recipe() -> Callable[[Path, str], Path]:
+    """`write_recipe(path, data)`: a recipe that trains a tiny network for a moment; `data` is YAML in one line."""
+
+    def write(path: Path, data: str) -> Path:
+        path.write_text(RECIPE.format(data=data), encoding="utf-8")
+        return path
+
+    return write
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run of a binary task that was stopped before its decision and went on with `resume`."""
+
+    recipe: Path
+    data: Path
+    folder: Path
+    left: tuple[str, ...]
+    calls: tuple[str, ...]
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "tiny.flawscope"
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """Made once: spots (nok) and none (ok), 20 pictures each, in folders with blanks and umlauts."""
+    root = tmp_path_factory.mktemp("Prüf stand")
+    for seed in range(40):
+        draw(
+            root / "Teile ä" / ("nok" if seed % 2 else "ok") / f"Bild ü {seed}.png",
+            seed,
+            [seed % 4] if seed % 2 else (),
+        )
+    recipe = root / "recipe.yaml"
+    recipe.write_text(RECIPE.format(data="{kind: folders, root: Teile ä, positive: nok}"), encoding="utf-8")
+    module, folder = import_module("flawscope.steps.run"), root / "runs" / "tiny"
+    calls: list[str] = []
+
+    def noted(name: str) -> Callable[..., Any]:
+        real = getattr(module, name)
+
+        def call(*given: Any) -> Any:
+            calls.append(name)
+            return real(*given)
+
+        return call
+
+    def stop(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("train_in", "export"):
+            patch.setattr(module, name, noted(name))
+        with patch.context() as inner, pytest.raises(KeyboardInterrupt):
+            inner.setattr(module, "decide", stop)
+            module.run(recipe, folder)
+        left = tuple(sorted(path.name for path in folder.parent.iterdir()))
+        module.run(recipe, folder, resume=True)
+    return Finished(recipe, root / "Teile ä", folder, left, tuple(calls))

@@ -20,8 +20,8 @@ from flawscope.errors import ImageError
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
-MAX_PIXELS = 250_000_000
-"""Beyond this a file is taken for damaged or hostile: an 8-bit colour image of this size fills 750 MB."""
+MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)
+"""Beyond this a file is taken for damaged or hostile, as Pillow does: 179 million pixels, 537 MB in 8-bit colour."""
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 

@@ -26,6 +26,8 @@ _REMEDY = {
     errno.EROFS: "the disk is read-only: choose another folder",
     errno.ENOTDIR: "a part of the path is a file: choose another folder",
     errno.EEXIST: "a file of that name stands in the way: remove it or choose another name",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EFBIG: "the disk or a limit allows no file of this size: choose another disk",
     errno.EISDIR: "a folder of that name stands in the way: remove it or choose another name",
 }
 
@@ -102,7 +104,12 @@ def new_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
             old = beside.with_suffix(".old")
             if target.exists():
                 target.replace(old)
-            beside.replace(target)
+            try:
+                beside.replace(target)
+            except OSError:
+                if old.exists():
+                    old.replace(target)
+                raise
             with suppress(OSError):
                 shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
         finally:

@@ -102,7 +102,7 @@ def split(
 ) -> None:
     """Split the samples by groups and prove that no group crosses."""
     output = output or Path("splits" if folds else "split.json")
-    for made in step("split", recipe, output, folds=folds, overrides=overrides or ()):
+    for made in step("split", recipe, output, folds=folds, overrides=overrides or (), say=say):
         counts = ", ".join(f"{part} {len(made.ids(part))}" for part in made.wanted)
         fold = "" if made.fold is None else f"fold {made.fold}: "
         say(f"{fold}{counts}; {len(set(made.group.values()))} groups; {made.stamp}; hash {made.hash[:12]}")
@@ -120,7 +120,7 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a network; next comes `export`."""
-    made = step("train", recipe, output, split=split, overrides=overrides or (), overwrite=overwrite)
+    made = step("train", recipe, output, split=split, overrides=overrides or (), overwrite=overwrite, say=say)
     say(f"trained in {made.folder}\nnext: flawscope export {_shell(made.folder)}")
 
 

@@ -74,8 +74,10 @@ class Network(nn.Module):
     @property
     def head(self) -> nn.Module:
         """The layer that makes the logits."""
-        classifier = self.body.get_classifier()  # type: ignore[operator]
-        assert isinstance(classifier, nn.Module)
+        find = getattr(self.body, "get_classifier", None)
+        classifier = find() if callable(find) else None
+        if not isinstance(classifier, nn.Module):
+            raise RecipeError(f"model.name: {self.plan.name} has no single head that gives logits", "choose another")
         return classifier
 
     def _start_undecided(self) -> None:
@@ -132,6 +134,27 @@ def build(plan: NetworkPlan, *, pretrained: bool = True) -> Network:
     return Network(body, plan, _values("mean", plan.mean, mean, plan), _values("std", plan.std, std, plan))
 
 
+def check_forward(network: Network, shape: tuple[int, int, int]) -> None:
+    """Let a network see two empty images of a shape (c, h, w), so that what cannot work is known at once.
+
+    Raises:
+        RecipeError: it cannot take images of that size, or does not give one logit a class.
+    """
+    network.eval()
+    wanted = (2, network.plan.outputs)
+    try:
+        with torch.no_grad():
+            found = tuple(network(torch.zeros((2, *shape), dtype=torch.uint8)).shape)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise RecipeError(
+            f"{network.plan.name} cannot take images of {shape[0]} x {shape[1]} x {shape[2]}: {reason}",
+            "change image.size or image.channels, or choose another model.name",
+        ) from error
+    if found != wanted:
+        raise RecipeError(f"{network.plan.name} gives {found} for 2 images, expected {wanted}", "choose another model")
+
+
 def _values(key: str, asked: tuple[float, ...] | None, own: tuple[float, ...], plan: NetworkPlan) -> tuple[float, ...]:
     """One number a channel: the recipe's, the backbone's (averaged for grey), or one half."""
     if asked is not None:
@@ -164,10 +187,13 @@ def _timm(name: str, plan: NetworkPlan, weights: str) -> tuple[nn.Module, tuple[
         raise RecipeError(f"model.arguments: {name} does not take them ({error})", "see timm's documentation") from None
     except Exception as error:
         if weights == "none":
-            raise
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            raise RecipeError(
+                f"{name} cannot be built with model.arguments {dict(plan.arguments)}: {reason}"
+            ) from error
         verb = "downloaded" if weights == "imagenet" else f"loaded from {weights}"
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise WeightsError(f"weights for {name} could not be {verb}: {reason[0][:300]}", OTHER_WAYS) from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise WeightsError(f"weights for {name} could not be {verb}: {reason}", OTHER_WAYS) from error
     cfg = cast(Mapping[str, Any], body.pretrained_cfg)
     return body, tuple(cfg.get("mean") or ()), tuple(cfg.get("std") or ())
 

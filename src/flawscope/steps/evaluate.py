@@ -64,7 +64,10 @@ def evaluate(bundle: str | Path, data: str | Path | None = None, output: str | P
             raise UserError(f"which data should {bundle} be measured on?", "evaluate BUNDLE DATA, or evaluate RUN")
         from flawscope.steps.workspace import Run
 
-        return evaluate_run(Run.at(bundle))
+        result = evaluate_run(Run.at(bundle))
+        if output is not None:
+            written(result, Path(output))
+        return result
     runtime = Runtime.open(bundle)
     samples = renamed(labelled(data, runtime.task), runtime.task)
     evidence = read_bundle(bundle).evidence.get("provenance", {})
@@ -73,9 +76,14 @@ def evaluate(bundle: str | Path, data: str | Path | None = None, output: str | P
     result.metrics["bundle"] = {"name": runtime.manifest.name, "seal": runtime.manifest.seal}
     result.metrics["notes"] += [*left_out, ONLY_IDENTICAL]
     if output is not None:
-        write_json(Path(output) / "metrics.json", result.metrics)
-        write_results(Path(output) / "scores.csv", runtime.task, result.predictions)
+        written(result, Path(output))
     return result
+
+
+def written(result: Evaluation, folder: Path) -> None:
+    """Write metrics.json and scores.csv."""
+    write_json(folder / "metrics.json", result.metrics)
+    write_results(folder / "scores.csv", result.samples.task, result.predictions)
 
 
 def evaluate_run(run: Run) -> Evaluation:
@@ -157,7 +165,10 @@ def renamed(samples: Samples, task: Task) -> Samples:
     if samples.task == task:
         return samples
     mine, theirs = set(task.classes) | {task.negative}, {samples.task.describe(row.target) for row in samples.rows}
-    if (samples.task.kind == "multilabel") != (task.kind == "multilabel") or not theirs <= mine:
+    if task.kind == "multilabel":
+        mine, theirs = set(task.classes), set(samples.task.classes)
+    fits = theirs == mine if task.kind == "multilabel" else theirs <= mine
+    if (samples.task.kind == "multilabel") != (task.kind == "multilabel") or not fits:
         raise DataError(
             f"the data are {samples.task.kind} with the labels {', '.join(sorted(theirs))}; "
             f"the bundle is {task.kind} and knows {', '.join(sorted(mine))}",

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from flawscope.data.groups import contradictions
 from flawscope.data.read import read
-from flawscope.errors import OutputError, RecipeError
+from flawscope.errors import RecipeError
 from flawscope.evaluation.measure import measure
 from flawscope.inspection.tables import read_results
 from flawscope.records import Samples, Split
@@ -22,7 +21,7 @@ from flawscope.steps.export import export
 from flawscope.steps.report import report
 from flawscope.steps.split import split_samples
 from flawscope.steps.train import prepare_run, train_in
-from flawscope.steps.workspace import Run, fold_runs, read_json
+from flawscope.steps.workspace import Run, Say, check_replaceable, fold_runs, notices, read_json
 from flawscope.storage import write_json, writing
 from flawscope.training.recipe import Recipe, load_recipe
 
@@ -30,7 +29,6 @@ POOLED = (
     "pooled over folds: these numbers describe the recipe, tested on every sample by bundles that had not seen its "
     "group; they are not those of any one bundle"
 )
-Say = Callable[[str], None]
 
 
 def run(
@@ -60,14 +58,14 @@ def run(
         UserError: whatever a step refuses.
     """
     asked = load_recipe(recipe, overrides)
-    target = Path(folder) if folder else Path("runs") / (f"{asked.name}-{folds}-folds" if folds else asked.name)
+    target = (
+        Path(folder) if folder else Path("runs") / (f"{asked.name}-{folds}-folds" if folds is not None else asked.name)
+    )
     with working_folder(target, overwrite=overwrite, resume=resume) as partial:
         say(f"reading {asked.data.kind} data")
         samples = read(asked.data, Path.cwd())
-        for skipped in samples.skipped:
-            say(f"skipped {skipped.where}: {skipped.reason}")
-        for words in contradictions(samples):
-            say(f"warning: {words}")
+        for words in notices(samples):
+            say(words)
         splits = split_samples(asked, samples, folds)
         cache = target.parent / ".cache"
         for made in splits:
@@ -111,6 +109,7 @@ def prepared(folder: Path, recipe: Recipe, split: Split, samples: Samples, cache
     work = Run(folder, cache)
     if work.recipe.hash != recipe.hash or work.split.hash != split.hash:
         raise RecipeError(f"{folder} was begun with another recipe, data or split", "leave out --resume to start anew")
+    work.check_data(samples)
     work.samples = samples
     return work
 
@@ -152,11 +151,8 @@ def working_folder(target: Path, *, overwrite: bool, resume: bool) -> Iterator[P
     Raises:
         OutputError: the target exists and may not be replaced, or the place cannot be written to.
     """
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target} exists already", "choose another name (-o), or replace it with --overwrite")
-    if target.exists() and not (target.is_dir() and (not any(target.iterdir()) or any(target.glob("**/recipe.yaml")))):
-        raise OutputError(f"{target} is not a run folder, it will not be replaced", "choose another name (-o)")
-    partial = target.with_name(f"{target.name}.partial")
+    check_replaceable(target, overwrite)
+    partial = target.absolute().with_name(f"{target.absolute().name}.partial")
     with writing(target):
         if partial.exists() and not resume:
             shutil.rmtree(partial)

@@ -10,6 +10,7 @@ from flawscope.data.split import check_split, make_folds, make_split
 from flawscope.data.split_file import save_split
 from flawscope.errors import UserError
 from flawscope.records import Samples, Split
+from flawscope.steps.workspace import Say, notices
 from flawscope.training.recipe import Recipe, load_recipe
 
 
@@ -19,6 +20,7 @@ def split(
     *,
     folds: int | None = None,
     overrides: Sequence[str] = (),
+    say: Say = lambda words: None,
 ) -> list[Split]:
     """Split the samples of a recipe by groups and prove that no group crosses.
 
@@ -27,6 +29,7 @@ def split(
         output: a JSON file for one split, a folder for folds; none writes nothing.
         folds: as many splits as this, each sample in the test part of exactly one.
         overrides: `key=value` on top of the recipe.
+        say: is told in words what is to be known about the data.
 
     Returns: one split, or one for each fold.
 
@@ -36,7 +39,10 @@ def split(
     if isinstance(recipe, Recipe) and overrides:
         raise UserError("overrides need the recipe as a file", "pass a path, or change the recipe itself")
     asked = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
-    splits = split_samples(asked, read(asked.data, Path.cwd()), folds)
+    samples = read(asked.data, Path.cwd())
+    for words in notices(samples):
+        say(words)
+    splits = split_samples(asked, samples, folds)
     if output is not None:
         for made in splits:
             save_split(made, Path(output) / f"fold-{made.fold}.json" if folds else Path(output))
@@ -45,7 +51,7 @@ def split(
 
 def split_samples(recipe: Recipe, samples: Samples, folds: int | None = None) -> list[Split]:
     """Split samples that have been read already; see `split`."""
-    splits = make_folds(samples, recipe.split, folds) if folds else [make_split(samples, recipe.split)]
+    splits = make_folds(samples, recipe.split, folds) if folds is not None else [make_split(samples, recipe.split)]
     for made in splits:
         check_split(made, samples, groups=recipe.split.groups)
     return splits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flawscope.data.synthetic import synth_coil
-from flawscope.errors import UserError, choices
+from flawscope.errors import OutputError, UserError, choices
 
 KINDS = {"coil": synth_coil}
 
@@ -21,4 +21,7 @@ def synth(kind: str, folder: str | Path, n: int = 200, seed: int = 0, *, overwri
         raise UserError(f"there is no generator {kind!r}", choices(kind, KINDS))
     if n < 2:
         raise UserError(f"expected at least 2 images, got {n}", "one of each class is the least")
+    target = Path(folder)
+    if target.is_dir() and any(target.iterdir()) and not (target / "truth.csv").is_file():
+        raise OutputError(f"{target} holds no synthetic images, it will not be replaced", "choose another name")
     return KINDS[kind](Path(folder), n, seed, overwrite=overwrite)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
@@ -15,11 +16,11 @@ from flawscope.data.read import read
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import RecipeError, SplitError
-from flawscope.models.build import NetworkPlan, build
-from flawscope.records import PARTS, Samples, Split
+from flawscope.models.build import NetworkPlan, build, check_forward
+from flawscope.records import PARTS, BoolArray, Samples, Split
 from flawscope.steps.split import split_samples
-from flawscope.steps.workspace import Run
-from flawscope.storage import new_folder
+from flawscope.steps.workspace import Run, Say, check_replaceable, notices
+from flawscope.storage import new_folder, write_json
 from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of
 from flawscope.training.loop import Fit, Live, fit
 from flawscope.training.losses import Loss, class_weights
@@ -33,6 +34,7 @@ def train(
     split: str | Path | None = None,
     overrides: Sequence[str] = (),
     overwrite: bool = False,
+    say: Say = lambda words: None,
 ) -> Run:
     """Split (unless a split file is given) and train; the run folder appears when training has ended well.
 
@@ -42,14 +44,18 @@ def train(
         split: a split file of `flawscope split`.
         overrides: `key=value` on top of the recipe.
         overwrite: replace a run folder that exists.
+        say: is told in words what is to be known about the data.
 
     Raises:
         UserError: the recipe, the data, the split or the weights cannot be used, or the folder exists.
     """
     asked = load_recipe(recipe, overrides)
     target = Path(folder) if folder else Path("runs") / asked.name
+    check_replaceable(target, overwrite)
     with new_folder(target, overwrite=overwrite) as beside:
         samples = read(asked.data, Path.cwd())
+        for words in notices(samples):
+            say(words)
         chosen = load_split(split) if split else split_samples(asked, samples)[0]
         train_in(prepare_run(beside, asked, chosen, target.parent / ".cache", samples))
     return Run.at(target)
@@ -58,6 +64,7 @@ def train(
 def prepare_run(folder: Path, recipe: Recipe, split: Split, cache: Path, samples: Samples) -> Run:
     """A run folder with recipe and split in it, the split checked against the data."""
     save_recipe(recipe, folder / "recipe.yaml")
+    write_json(folder / "data.json", {"name": samples.name, "images": len(samples), "hash": samples.hash})
     save_split(split, folder / "split.json")
     run = Run(folder, cache)
     run.samples = samples
@@ -76,6 +83,7 @@ def train_in(run: Run) -> Fit:
     if recipe.model.weights == "imagenet":
         Console().print(f"fetching the ImageNet weights of {recipe.model.name}, once", highlight=False)
     network = build(network_plan(recipe, samples))
+    check_forward(network, recipe.image.shape)
     pixels = cached_pixels(samples, recipe.image, run.cache)
     rows = {part: rows_of(samples, run.split.ids(part)) for part in PARTS}
     learn = PartDataset(pixels, samples.target_nk, rows["train"], spec.augment, spec.seed)
@@ -120,8 +128,12 @@ def check_parts(split: Split, samples: Samples) -> None:
     for part in PARTS:
         if not split.ids(part):
             raise SplitError(f"the {part} part is empty", "add images, or change the fractions under `split`")
-    target_nk = samples.select(split.ids("train")).target_nk
-    missing = [name for name, n in zip(samples.task.classes, (target_nk >= 0.5).sum(axis=0), strict=True) if n == 0]
+    task = samples.task
+    truth_nk: BoolArray = np.asarray(samples.select(split.ids("train")).target_nk >= 0.5)
+    missing = [name for name, some in zip(task.classes, truth_nk.T.tolist(), strict=True) if not any(some)]
+    if task.kind != "multiclass":
+        everywhere = [name for name, every in zip(task.classes, truth_nk.T.tolist(), strict=True) if all(every)]
+        missing += [task.negative if task.kind == "binary" else f"anything without {name}" for name in everywhere]
     if missing:
         raise SplitError(
             f"the training part holds no image of {', '.join(missing)}: nothing can be learnt about it",

@@ -13,16 +13,26 @@ RUN/report/index.html      the report
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from flawscope.data.groups import contradictions
 from flawscope.data.read import read
 from flawscope.data.split_file import load_split
-from flawscope.errors import DataError, UserError
+from flawscope.errors import DataError, OutputError, UserError
 from flawscope.records import Samples, Split
 from flawscope.training.recipe import Recipe, load_recipe
+
+Say = Callable[[str], None]
+
+
+def notices(samples: Samples) -> list[str]:
+    """What the user must be told about data that have been read: what was left out, what contradicts itself."""
+    skipped = [f"skipped {each.where}: {each.reason}" for each in samples.skipped]
+    return [*skipped, *(f"warning: {words}" for words in contradictions(samples))]
 
 
 @dataclass
@@ -57,8 +67,26 @@ class Run:
 
     @cached_property
     def samples(self) -> Samples:
-        """All samples of the recipe, read and checked anew."""
-        return read(self.recipe.data, self.folder)
+        """All samples of the recipe, read and checked anew.
+
+        Raises:
+            DataError: they are not those that the run was made with.
+        """
+        samples = read(self.recipe.data, self.folder)
+        self.check_data(samples)
+        return samples
+
+    def check_data(self, samples: Samples) -> None:
+        """Refuse samples that are not those that the run was made with.
+
+        Raises:
+            DataError: images or labels have changed.
+        """
+        if read_json(self.folder / "data.json")["hash"] != samples.hash:
+            raise DataError(
+                f"the data of {self.folder} have changed since it was made (now {len(samples)} images)",
+                "restore them, or run the recipe anew",
+            )
 
     @cached_property
     def split(self) -> Split:
@@ -116,7 +144,25 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path} cannot be read: {error}", "make it again") from None
 
 
+def check_replaceable(folder: Path, overwrite: bool) -> None:
+    """Only a run folder or an empty one may be replaced, and only if the user says so.
+
+    Raises:
+        OutputError: something else is there, or `overwrite` is off.
+    """
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise OutputError(f"{folder} exists already", "choose another name (-o), or replace it with --overwrite")
+    if folder.resolve() == Path.cwd():
+        raise OutputError("the present folder cannot be replaced", "name another one (-o)")
+    is_run = (folder / "recipe.yaml").is_file() and (folder / "split.json").is_file()
+    if not folder.is_dir() or not (is_run or fold_runs(folder) or not any(folder.iterdir())):
+        raise OutputError(f"{folder} is not a run folder, it will not be replaced", "choose another name (-o)")
+
+
 def fold_runs(folder: Path) -> list[Run]:
     """The runs of a cross-validation's folder, in order; none if it is not one."""
     places = [place for place in folder.glob("fold-*") if (place / "recipe.yaml").is_file()]
+    places = [place for place in places if place.name.removeprefix("fold-").isdecimal()]
     return [Run.at(place) for place in sorted(places, key=lambda place: int(place.name.removeprefix("fold-")))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,6 +42,9 @@ def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
         with new_file(path) as beside, ThreadPoolExecutor() as pool:
             shape = (len(samples), *spec.shape)
             pixels = np.lib.format.open_memmap(str(beside), mode="w+", dtype=spec.dtype, shape=shape)
+            if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash while writing to the map
+                with beside.open("r+b") as stream:
+                    os.posix_fallocate(stream.fileno(), 0, beside.stat().st_size)
             for start in watched(range(0, len(samples), 64), -(-len(samples) // 64), "decoding"):
                 rows = samples.rows[start : start + 64]
                 for index, image in enumerate(pool.map(lambda row: load(row.path, spec), rows), start):

@@ -110,6 +110,8 @@ def fit(
             show(Live(epoch, spec.epochs, step, len(train), total / seen, result.words(spec.watch)))
 
         measured = validate(model, loss, task, validation, spec.watch)
+        if not math.isfinite(measured["val_loss"]):
+            raise UserError(f"the validation loss is {measured['val_loss']} in epoch {epoch}", "lower train.rate")
         row = {"epoch": epoch, "rate": rate, "train_loss": total / seen, **measured}
         result.history.append(row | {"seconds": time.perf_counter() - started})
         write_history(folder / "history.csv", result.history)

@@ -70,7 +70,7 @@ class TrainSpec(_Section):
     """How the network is trained."""
 
     epochs: int = Field(default=12, ge=1, description="passes over the training images")
-    batch_size: int = Field(default=32, ge=1, description="images in one step of the optimiser")
+    batch_size: int = Field(default=32, ge=2, description="images in one step of the optimiser")
     optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="sgd has momentum 0.9")
     rate: float = Field(default=1e-3, gt=0, description="learning rate; the peak of the one-cycle schedule")
     weight_decay: float = Field(default=0.01, ge=0, description="pull of the weights towards 0")
@@ -156,10 +156,11 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"the recipe {path} cannot be read: {error}", "it must be a UTF-8 text file") from None
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(f"{path} is not valid YAML: {error}", "see recipes/ for examples") from None
     if not isinstance(content, dict):
         raise RecipeError(f"{path}: expected keys such as name, data, model", "see recipes/ for examples")
+    content = {key: value for key, value in content.items() if value is not None}  # an empty section asks for defaults
     _resolve(content, file.resolve().parent)
     for override in overrides:
         _set(content, override)
@@ -201,7 +202,7 @@ def _words(content: Mapping[str, Any], loc: tuple[int | str, ...], kind: str, me
             section = following
         if not (section is following and part in _kinds(Recipe)):
             shown.append(str(part))
-    path = ".".join([*shown, str(loc[-1])])
+    path = ".".join([*shown, *([] if loc[-1] in _kinds(Recipe) else [str(loc[-1])])])
     if kind == "extra_forbidden" and isinstance(section, type) and issubclass(section, BaseModel):
         return f"{path}: unknown key, {choices(str(loc[-1]), section.model_fields)}"
     if kind == "missing":
@@ -243,7 +244,7 @@ def _set(content: dict[str, Any], override: str) -> None:
         raise RecipeError(f"--set {override!r}: expected key=value", "for example --set train.epochs=3")
     try:
         parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(f"--set {override!r}: the value is not valid YAML: {error}") from None
     *sections, last = key.strip().split(".")
     place = content

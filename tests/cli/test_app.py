@@ -1,0 +1,291 @@
+"""The command line: what a user sees. Bad input ends with exit code 2 and a remedy, never with a traceback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import flawscope
+from flawscope.cli.app import main
+
+Draw = Callable[..., Path]
+Write = Callable[[Path, str], Path]
+FOLDERS = "{kind: folders, root: data}"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Answer]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
+    """`cli("show", path)`: as typed in an empty folder. Exceptions come through: they would be tracebacks."""
+
+    def call(*words: Any) -> Answer:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["flawscope", *map(str, words)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+        return Answer(code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def data(tmp_path: Path, draw: Draw) -> Path:
+    """Twelve pictures of each of two classes."""
+    for seed in range(24):
+        draw(tmp_path / "data" / ("nok" if seed % 2 else "ok") / f"{seed}.png", seed, [1] if seed % 2 else ())
+    return tmp_path / "data"
+
+
+def refused(answer: Answer, *words: str) -> None:
+    """Exit code 2; the message says all of these words, and what to do."""
+    assert answer.code == 2, answer
+    assert answer.err.startswith("error: ")
+    assert "\n  -> " in answer.err or "problem" in answer.err, f"no remedy: {answer.err}"
+    for word in words:
+        assert word in answer.err
+
+
+# --- help -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", flawscope.STEPS)
+def test_help_of_each_command(cli: Cli, command: str) -> None:
+    answer = cli(command, "--help")
+    assert (answer.code, answer.err) == (0, "")
+    assert f"flawscope {command} [OPTIONS]" in answer.out
+
+
+def test_help_version_and_mistyped_commands(cli: Cli) -> None:
+    overview = cli("--help").out
+    assert all(f" {command} " in overview for command in flawscope.STEPS)
+    assert cli("--version").out == f"flawscope {flawscope.__version__}\n"
+    mistyped = cli("inspekt")
+    assert mistyped.code == 2
+    assert "inspekt" in mistyped.err
+    assert cli("run").code == 2
+    assert cli("inspect", "a", "b", "--threads", "0").code == 2
+
+
+# --- commands that work -----------------------------------------------------------------------------------------
+
+
+def test_inspect_show_evaluate_and_report_with_blanks_and_umlauts(cli: Cli, finished: Any, tmp_path: Path) -> None:
+    answer = cli("inspect", finished.bundle, finished.data, "-o", "Ergeb nisse ü/re sult.csv")
+    assert answer.code == 0, answer
+    assert "40 images in " in answer.out
+    lines = (tmp_path / "Ergeb nisse ü" / "re sult.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 41
+    assert lines[1].startswith("nok/Bild ü 1.png,")
+    assert "Decides whether an image is nok or ok." in cli("show", finished.bundle).out
+    answer = cli("evaluate", finished.bundle, finished.data, "-o", "aus gabe")
+    assert answer.code == 0, answer
+    assert "escape rate" in answer.out
+    assert (tmp_path / "aus gabe" / "metrics.json").is_file()
+    answer = cli("report", finished.folder)
+    assert (answer.code, answer.err) == (0, "")
+    assert "index.html" in answer.out
+
+
+def test_new_split_and_synth(cli: Cli, data: Path, tmp_path: Path) -> None:
+    answer = cli("new", "data", "-o", "mein rezept.yaml")
+    assert answer.code == 0, answer
+    assert "next: flawscope run 'mein rezept.yaml'" in answer.out
+    refused(cli("new", "data", "-o", "mein rezept.yaml"), "exists already", "--overwrite")
+    answer = cli(
+        "split", "mein rezept.yaml", "-o", "s.json", "--set", "split.test=0.5", "--set", "split.validation=0.1"
+    )
+    assert answer.code == 0, answer
+    assert "test 12; 24 groups; LEAK NOT CHECKED" in answer.out
+    answer = cli("split", "mein rezept.yaml", "--folds", "2", "-o", "folds")
+    assert names(tmp_path / "folds") == ["fold-0.json", "fold-1.json"]
+    assert cli("synth", "coil", "coils", "--n", "2").code == 0
+    assert len([*(tmp_path / "coils").rglob("*.bmp")]) == 2
+    refused(cli("synth", "coil", "coils", "--n", "2"), "exists already", "--overwrite")
+    refused(cli("synth", "coli", "other"), "did you mean 'coil'")
+    refused(cli("synth", "coil", "other", "--n", "1"), "at least 2 images")
+
+
+# --- recipes ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["run", "train", "split"])
+def test_recipes_that_cannot_be_used(cli: Cli, command: str, data: Path, write_recipe: Write, tmp_path: Path) -> None:
+    write_recipe(tmp_path / "r.yaml", FOLDERS)
+    refused(cli(command, "none.yaml"), "there is no recipe none.yaml", "flawscope new")
+    refused(cli(command, "r.yaml", "--set", "train.epohcs=1"), "train.epohcs: unknown key, did you mean 'epochs'?")
+    refused(cli(command, "r.yaml", "--set", "train.epochs"), "expected key=value")
+    (tmp_path / "bad.yaml").write_text("name: [")
+    refused(cli(command, "bad.yaml"), "not valid YAML")
+    shutil.rmtree(data)
+    refused(cli(command, "r.yaml"), "data: the folder does not exist", "FOLDER/ok/part1.png")
+    data.mkdir()
+    refused(cli(command, "r.yaml"), "no images in class folders")
+    (data / "ok").mkdir()
+    Image.new("L", (20, 20)).save(data / "ok" / "a.png")
+    refused(cli(command, "r.yaml"), "one class folder only: 'ok'")
+    assert not [path for path in tmp_path.iterdir() if path.name in ("runs", "split.json") and any(path.glob("tiny"))]
+
+
+@pytest.fixture
+def damaged(data: Path) -> Path:
+    (data / "ok" / "0.png").write_bytes(b"")
+    whole = (data / "nok" / "1.png").read_bytes()
+    (data / "nok" / "1.png").write_bytes(whole[: len(whole) // 2])
+    return data
+
+
+def test_damaged_images_are_all_listed(cli: Cli, damaged: Path, write_recipe: Write, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path / "r.yaml", FOLDERS)
+    answer = cli("split", recipe)
+    refused(answer, "2 bad rows or unreadable images", "ok/0.png: the file is empty", "nok/1.png: cannot be", "skip")
+    assert not (tmp_path / "split.json").exists()
+
+
+def test_damaged_images_are_left_out_where_that_is_asked_for(
+    cli: Cli, damaged: Path, write_recipe: Write, tmp_path: Path
+) -> None:
+    answer = cli("split", write_recipe(tmp_path / "r.yaml", FOLDERS), "--set", "data.on_bad=skip")
+    assert answer.code == 0, answer
+    assert "22 groups" in answer.out
+
+
+@pytest.mark.usefixtures("damaged")
+def test_skipped_images_are_counted(cli: Cli, write_recipe: Write, tmp_path: Path) -> None:
+    answer = cli("split", write_recipe(tmp_path / "r.yaml", FOLDERS), "--set", "data.on_bad=skip")
+    assert "skipped" in answer.out + answer.err
+
+
+def test_a_table_with_missing_and_unknown_labels(cli: Cli, data: Path, write_recipe: Write, tmp_path: Path) -> None:
+    rows = [f"{path.relative_to(data)},{path.parent.name}" for path in sorted(data.rglob("*.png"))]
+    (data / "l.csv").write_text("\n".join(["image,label", *rows[:-2], rows[-2].replace(",ok", ",NaN"), "none.png,ok"]))
+    spec = "{kind: csv, table: data/l.csv, label_columns: [label], classes: [ok, nok], positive: nok}"
+    recipe = write_recipe(tmp_path / "r.yaml", spec)
+    refused(
+        cli("split", recipe), "2 bad rows", "row 24: label is 'NaN', expected one of ok, nok", "no image 'none.png'"
+    )
+    only = ["data.classes=[ok, scratched]", "data.positive=scratched"]
+    refused(cli("split", recipe, "--set", only[0], "--set", only[1]), "label is 'nok', expected one of ok, scratched")
+    refused(cli("split", recipe, "--set", "data.label_columns=[lable]"), "no column 'lable'", "did you mean 'label'?")
+
+
+# --- bundles and places -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["evaluate"], ["show"]])
+def test_what_is_no_bundle(cli: Cli, data: Path, tmp_path: Path, command: list[str]) -> None:
+    rest = [] if command == ["show"] else [data]
+    (tmp_path / "text.flawscope").write_text("not a bundle")
+    (tmp_path / "empty.flawscope").touch()
+    for name, words in (("text", "is not a bundle"), ("empty", "is empty"), ("none", "does not exist")):
+        refused(cli(*command, f"{name}.flawscope", *rest), words)
+    refused(cli(*command, data, *rest), "is a folder, not a bundle")
+    assert not (tmp_path / "results.csv").exists()
+
+
+def test_a_flipped_byte_anywhere_is_refused(cli: Cli, finished: Any, data: Path, tmp_path: Path) -> None:
+    content = finished.bundle.read_bytes()
+    for at in [0, 30, *range(1000, len(content), len(content) // 12), len(content) - 100, len(content) - 1]:
+        spoilt = bytearray(content)
+        spoilt[at] ^= 1
+        (tmp_path / "spoilt.flawscope").write_bytes(spoilt)
+        refused(cli("inspect", "spoilt.flawscope", data), "spoilt.flawscope")
+    refused(cli("show", "spoilt.flawscope"), "is refused")
+    assert not (tmp_path / "results.csv").exists()
+
+
+def test_folders_that_cannot_be_inspected_or_measured(cli: Cli, finished: Any, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for command in ("inspect", "evaluate"):
+        refused(cli(command, finished.bundle, "none"), "does not exist")
+        refused(cli(command, finished.bundle, "empty"), "no ")
+    (data / "nok").rename(data / "scratched")
+    refused(cli("evaluate", finished.bundle, data), "knows nok, ok")
+    refused(cli("inspect", finished.folder / "draft.flawscope", data), "draft", "flawscope decide")
+
+
+def test_an_unreadable_picture_is_a_row_and_the_run_goes_on(
+    cli: Cli, finished: Any, damaged: Path, tmp_path: Path
+) -> None:
+    answer = cli("inspect", finished.bundle, damaged)
+    assert answer.code == 0
+    assert "2  could not be read" in answer.out
+    assert (tmp_path / "results.csv").read_text(encoding="utf-8").count("the file is empty") == 1
+
+
+@pytest.mark.parametrize("command", ["export", "decide", "evaluate", "report"])
+def test_folders_that_are_no_run(cli: Cli, command: str, data: Path) -> None:
+    refused(cli(command, data), "is not a run folder")
+
+
+def test_places_that_cannot_be_written_to(
+    cli: Cli, finished: Any, data: Path, write_recipe: Write, tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path / "r.yaml", FOLDERS)
+    (tmp_path / "file").write_text("mine")
+    refused(cli("inspect", finished.bundle, data, "-o", "file/x.csv"), "cannot write file/x.csv")
+    refused(cli("inspect", finished.bundle, data, "-o", "data"), "a folder of that name stands in the way")
+    refused(cli("evaluate", finished.bundle, data, "-o", "file"), "cannot write")
+    refused(cli("split", recipe, "-o", "file/s.json"), "cannot write")
+    refused(cli("run", recipe, "-o", "file/run"), "cannot write")
+    refused(cli("train", recipe, "-o", "file/run"), "cannot write")
+    refused(cli("synth", "coil", "file/coils"), "cannot write")
+    refused(cli("new", "data", "-o", "file/r.yaml"), "cannot write")
+    assert (tmp_path / "file").read_text() == "mine"
+    (tmp_path / "locked").mkdir(mode=0o500)
+    if not os.access(tmp_path / "locked", os.W_OK):
+        refused(cli("inspect", finished.bundle, data, "-o", "locked/x.csv"), "that you may write to")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+def test_ctrl_c_while_inspecting_leaves_nothing(make_bundle: Callable[..., Path], draw: Draw, tmp_path: Path) -> None:
+    pictures, out = tmp_path / "pictures", tmp_path / "out"
+    pictures.mkdir()
+    Image.effect_noise((1500, 1500), 50).save(tmp_path / "large.png")
+    for i in range(2000):  # minutes of work
+        (pictures / f"{i}.png").hardlink_to(tmp_path / "large.png")
+    # A shell may have started the tests with Ctrl-C switched off; a terminal never does.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code += "\nfrom flawscope.cli.app import main; main()"
+    words = ["inspect", str(make_bundle()), str(pictures), "-o", str(out / "results.csv")]
+    with subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            end = time.monotonic() + 60
+            while not (out.is_dir() and names(out)) and process.poll() is None and time.monotonic() < end:
+                time.sleep(0.02)
+            assert names(out)[0].endswith(".part")
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "stopped" in said
+    assert names(out) == []

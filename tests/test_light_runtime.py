@@ -1,0 +1,131 @@
+"""At the line there is no torch: what is meant to run without it does, and decides the same."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flawscope
+from flawscope.preprocess import Preprocess
+
+TRAINING = {"torch", "torchvision", "timm", "lightning_fabric", "onnx", "sklearn", "safetensors"}
+REPORT = {"yaml", "jinja2", "matplotlib"}
+NEED_TORCH = {
+    "flawscope.bundle.export",
+    "flawscope.models.blocks",
+    "flawscope.models.build",
+    "flawscope.models.table",
+    "flawscope.steps.export",
+    "flawscope.steps.run",
+    "flawscope.steps.train",
+    "flawscope.training.checkpoint",
+    "flawscope.training.input",
+    "flawscope.training.loop",
+    "flawscope.training.losses",
+}
+BLOCK = """
+import json, sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+blocked, *given = json.loads(sys.argv[1])
+sys.meta_path.insert(0, Block())
+"""
+IMPORT_ALL = """
+import importlib, pkgutil, flawscope
+failed = []
+for module in pkgutil.walk_packages(flawscope.__path__, "flawscope."):
+    if module.name != "flawscope.__main__":
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            failed.append(module.name)
+print(json.dumps(failed))
+"""
+RUN_ALL = """
+from flawscope.cli.app import main
+codes = []
+for words in given:
+    sys.argv = ["flawscope", *words]
+    try:
+        main()
+        codes.append(0)
+    except SystemExit as leaving:
+        codes.append(leaving.code or 0)
+print(json.dumps([codes, sorted(set(blocked) & set(sys.modules))]))
+"""
+
+
+def without(blocked: set[str], code: str, *given: Any) -> tuple[Any, str]:
+    """The last line that the code prints, as JSON, in a Python that cannot import the blocked packages; and stderr."""
+    program = [sys.executable, "-c", BLOCK + code, json.dumps([sorted(blocked), *given])]
+    done = subprocess.run(program, capture_output=True, text=True, encoding="utf-8", check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1]), done.stderr
+
+
+def test_only_the_training_rooms_need_torch() -> None:
+    failed, _ = without(TRAINING, IMPORT_ALL)
+    assert set(failed) == NEED_TORCH
+
+
+def test_the_light_installation_needs_no_report_packages_for_the_line() -> None:
+    failed, _ = without(TRAINING | REPORT, IMPORT_ALL)
+    light = ("flawscope.bundle", "flawscope.inspection", "flawscope.data", "flawscope.evaluation", "flawscope.cli")
+    assert {name for name in failed if name.startswith(light)} == {"flawscope.bundle.export"}
+    assert not {"flawscope.steps.inspect", "flawscope.steps.show", "flawscope.steps.evaluate"} & set(failed)
+
+
+def decisions(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [[row["name"], row["nok_probability"], row["decision"], row["error"]] for row in csv.DictReader(stream)]
+
+
+def test_commands_of_the_line_run_and_decide_the_same_without_torch(
+    finished: Any, make_bundle: Callable[..., Path], draw: Callable[..., Path], tmp_path: Path
+) -> None:
+    for seed in range(6):
+        name = "defective" if seed % 2 else "functional"
+        draw(tmp_path / "new" / name / f"{seed}.png", 7000 + seed, [0, 1] if seed % 2 else ())
+    (tmp_path / "new" / "defective" / "empty.png").touch()
+    hand_made = make_bundle(spec=Preprocess(size=(8, 8), channels=1))
+    light, full, measured = tmp_path / "light.csv", tmp_path / "full.csv", tmp_path / "out"
+    commands = [
+        ["show", hand_made],
+        ["show", finished.bundle],
+        ["inspect", hand_made, tmp_path / "new", "-o", tmp_path / "hand.csv"],
+        ["inspect", finished.bundle, tmp_path / "new", "-o", light],
+        ["evaluate", finished.bundle, finished.data, "-o", measured],
+        ["train", finished.recipe],
+        ["evaluate", finished.folder],
+        ["new", finished.data],
+    ]
+    (codes, imported), said = without(TRAINING | REPORT, RUN_ALL, *([str(word) for word in line] for line in commands))
+    assert (codes, imported) == ([0, 0, 0, 0, 0, 2, 2, 2], [])
+    assert "Traceback" not in said
+    assert said.count('pip install "flawscope[train]"') == 1
+    assert said.count('pip install "flawscope[report]"') == 2
+    flawscope.inspect(finished.bundle, tmp_path / "new", full)
+    assert len(decisions(full)) == 7
+    assert decisions(light) == decisions(full)
+    assert len((tmp_path / "hand.csv").read_text(encoding="utf-8").splitlines()) == 8
+    here = flawscope.evaluate(finished.bundle, finished.data).metrics
+    there = json.loads((measured / "metrics.json").read_text(encoding="utf-8"))
+    assert there["classes"] == here["classes"]
+
+
+@pytest.mark.parametrize("package", ["jinja2", "yaml"])
+def test_the_block_works(package: str) -> None:
+    code = f"try:\n    import {package}\n    print(1)\nexcept ModuleNotFoundError:\n    print(2)"
+    assert without({package}, code)[0] == 2
+    assert without(set(), code)[0] == 1

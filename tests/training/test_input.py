@@ -1,0 +1,212 @@
+"""What the network is fed with. Shapes: c channels, h x w pixels, n rows, k score columns."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import flawscope.training.input as module
+from flawscope.errors import ImageError
+from flawscope.preprocess import Preprocess, load
+from flawscope.records import Samples
+from flawscope.training.input import PartDataset, augmentation, cached_pixels, draw_seed, loader, rows_of
+from flawscope.training.recipe import Augment
+
+MakeSamples = Callable[..., Samples]
+SPEC = Preprocess(size=(8, 12), channels=1)
+NOTHING = Augment(flip_horizontal=False, flip_vertical=False, brightness=0)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def changes(image: Tensor, draws: int = 60, **asked: Any) -> set[tuple[int, ...]]:
+    """What a change makes of an image, as flat pixels, over many draws."""
+    change = augmentation(NOTHING.model_copy(update=asked))
+    torch.manual_seed(0)
+    made = [change(image) for _ in range(draws)]
+    assert all(each.shape == image.shape and each.dtype == image.dtype for each in made)
+    return {tuple(each.flatten().tolist()) for each in made}
+
+
+def flat(*images: Tensor) -> set[tuple[int, ...]]:
+    return {tuple(image.flatten().tolist()) for image in images}
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16])
+def test_flips_and_quarter_turns_move_pixels_and_change_none(dtype: torch.dtype) -> None:
+    square = torch.arange(9).reshape(1, 3, 3).to(dtype)
+    wide = torch.arange(6).reshape(1, 2, 3).to(dtype)
+    assert changes(wide) == flat(wide)
+    assert changes(wide, flip_horizontal=True) == flat(wide, wide.flip(-1))
+    assert changes(wide, flip_vertical=True) == flat(wide, wide.flip(-2))
+    assert changes(square, quarter_turns=True) == flat(*(torch.rot90(square, n, (-2, -1)) for n in range(4)))
+    assert changes(wide, quarter_turns=True) == flat(wide, torch.rot90(wide, 2, (-2, -1)))
+
+
+@pytest.mark.parametrize(("dtype", "top"), [(torch.uint8, 255), (torch.uint16, 65535)])
+def test_brightness_is_one_factor_for_the_whole_image(dtype: torch.dtype, top: int) -> None:
+    image = torch.tensor([0, top // 4, top // 2, top], dtype=dtype).reshape(1, 2, 2)
+    made = torch.tensor(sorted(changes(image, brightness=0.2)), dtype=torch.float64)
+    factor = made[:, 2:3] / (top // 2)
+    assert 0.79 < factor.min() < 0.9
+    assert 1.1 < factor.max() < 1.21
+    assert torch.all((made - (image.flatten() * 1.0 * factor).clamp(max=top)).abs() <= 2)
+
+
+def test_rotation_stays_within_its_degrees() -> None:
+    image = torch.zeros(1, 41, 41, dtype=torch.uint8)
+    image[0, 20, 33] = image[0, 20, 20] = 255
+    for made in changes(image, rotate=10):
+        pixels = torch.tensor(made).reshape(41, 41).double()
+        assert pixels[20, 20] > 128  # the centre stays
+        pixels[15:26, 15:26] = 0
+        y, x = (pixels.sum(1 - axis) @ torch.arange(41.0).double() / pixels.sum() - 20 for axis in (0, 1))
+        assert abs(torch.atan2(y, x).rad2deg()) < 11
+    assert len(changes(image, rotate=10)) > 20
+
+
+def images(n: int) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).integers(0, 256, (n, 1, 8, 8), dtype=np.uint8)
+
+
+def test_draws_depend_on_seed_epoch_and_row_alone() -> None:
+    pixels, target_nk = images(6), np.zeros((6, 1))
+
+    def drawn(
+        order: list[int], seed: int = 0, epoch: int = 1, rows: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
+    ) -> dict[int, Tensor]:
+        dataset = PartDataset(pixels, target_nk, rows, Augment(quarter_turns=True), seed)
+        dataset.epoch = epoch
+        torch.manual_seed(99)
+        return {rows[index]: dataset[index][0] for index in order}
+
+    def same(one: dict[int, Tensor], other: dict[int, Tensor]) -> bool:
+        return all(torch.equal(one[row], other[row]) for row in one.keys() & other.keys())
+
+    usual = drawn([0, 1, 2, 3, 4, 5])
+    assert same(usual, drawn([5, 3, 3, 0, 1, 2, 4]))
+    assert same(usual, drawn([0, 1], rows=(4, 2)))
+    assert not same(usual, drawn([0, 1, 2, 3, 4, 5], seed=1))
+    assert not same(usual, drawn([0, 1, 2, 3, 4, 5], epoch=2))
+
+
+def test_drawing_leaves_the_callers_random_numbers_alone() -> None:
+    dataset = PartDataset(images(1), np.zeros((1, 1)), [0], Augment(), 0)
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    dataset[0]
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_seeds_of_draws_are_different() -> None:
+    seeds = {draw_seed(seed, epoch, row) for seed in range(5) for epoch in range(5) for row in range(-1, 20)}
+    assert len(seeds) == 5 * 5 * 21
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_batches_of_training_and_validation() -> None:
+    pixels, target_nk = images(9), np.arange(9.0)[:, None] / 9
+
+    def order(augment: Augment | None, epoch: int = 1, rows: int = 9) -> list[list[int]]:
+        dataset = PartDataset(pixels, target_nk, range(rows), augment, 0)
+        dataset.epoch = epoch
+        return [(9 * target_bk).flatten().round().int().tolist() for _, target_bk in loader(dataset, 4, 0)]
+
+    assert order(None) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
+    first, second = order(NOTHING), order(NOTHING, epoch=2)
+    assert [len(batch) for batch in first] == [4, 4]  # a single image is left out: batch norm cannot learn from it
+    assert first == order(NOTHING) != second
+    assert sorted(chain(*order(NOTHING, rows=8))) == list(range(8))
+    assert [len(batch) for batch in order(NOTHING, rows=7)] == [4, 3]
+
+
+def test_rows_of_a_part_in_table_order(make_samples: MakeSamples) -> None:
+    assert rows_of(make_samples(5), ["4.png", "1.png"]) == [1, 4]
+
+
+# --- the cache --------------------------------------------------------------------------------------------------
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    calls: list[Any] = []
+
+    def count(source: Any, spec: Preprocess) -> Any:
+        calls.append(source)
+        return load(source, spec)
+
+    monkeypatch.setattr(module, "load", count)
+    return calls
+
+
+def test_images_are_decoded_once_and_again_when_anything_changes(
+    make_samples: MakeSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, samples = counted(monkeypatch), make_samples(5)
+    pixels = cached_pixels(samples, SPEC, tmp_path / "cache")
+    assert (pixels.shape, pixels.dtype, len(calls)) == ((5, 1, 8, 12), np.uint8, 5)
+    assert all(np.array_equal(pixels[i], load(row.path, SPEC)) for i, row in enumerate(samples.rows))
+    assert not isinstance(pixels, np.memmap)
+    monkeypatch.setattr(module, "IN_MEMORY", 0)
+    mapped = cached_pixels(samples, SPEC, tmp_path / "cache")
+    assert isinstance(mapped, np.memmap)
+    assert np.array_equal(mapped, pixels)
+    cached_pixels(samples, SPEC, tmp_path / "cache")
+    assert len(calls) == 5
+    cached_pixels(samples, SPEC.model_copy(update={"depth": 16}), tmp_path / "cache")
+    assert len(calls) == 10
+    cached_pixels(make_samples(5, seed=1), SPEC, tmp_path / "cache")
+    assert len(calls) == 15
+    cached_pixels(samples.select(["0.png", "1.png"]), SPEC, tmp_path / "cache")
+    assert len(calls) == 17
+    assert len(names(tmp_path / "cache")) == 4
+
+
+def test_an_image_that_has_vanished_leaves_no_cache(make_samples: MakeSamples, tmp_path: Path) -> None:
+    samples = make_samples(5)
+    Path(samples.rows[3].path).unlink()
+    with pytest.raises(ImageError, match=r"3.png: the file does not exist"):
+        cached_pixels(samples, SPEC, tmp_path / "cache")
+    assert names(tmp_path / "cache") == []
+
+
+def test_a_disk_that_fills_up_while_decoding(make_samples: MakeSamples, tmp_path: Path) -> None:
+    """In a file system of 256 KB, in a mount namespace of its own."""
+    make_samples(1)
+    (tmp_path / "small").mkdir()
+    mount = [
+        "unshare",
+        "-rm",
+        "sh",
+        "-c",
+        'mount -t tmpfs -o size=256k none "$0" && exec "$@"',
+        str(tmp_path / "small"),
+    ]
+    if not shutil.which("unshare") or subprocess.run([*mount, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount a small file system")
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from flawscope.errors import OutputError; from flawscope.preprocess import Preprocess\n"
+        "from flawscope.records import Sample, Samples, Task; from flawscope.training.input import cached_pixels\n"
+        "rows = tuple(Sample(str(i), sys.argv[1], (0.0,), str(i), str(i)) for i in range(200))\n"
+        "samples = Samples('s', Task('binary', ('b',)), rows)\n"
+        "try: cached_pixels(samples, Preprocess(size=(64, 64), channels=1), Path(sys.argv[2]))\n"
+        "except OutputError as error: print(error, list(Path(sys.argv[2]).iterdir()))"
+    )
+    program = [sys.executable, "-c", code, str(tmp_path / "0.png"), str(tmp_path / "small")]
+    done = subprocess.run([*mount, *program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.returncode
+    assert "free some space" in done.stdout
+    assert "[]" in done.stdout

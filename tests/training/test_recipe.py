@@ -1,0 +1,271 @@
+"""What a recipe may say, and what a user is told who says something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flawscope.errors import RecipeError
+from flawscope.storage import write_text
+from flawscope.training.recipe import Recipe, load_recipe, parse_recipe, save_recipe
+
+ELPV = {"name": "a", "data": {"kind": "elpv"}}
+FOLDERS = {"kind": "folders", "root": "pictures"}
+CSV = {"kind": "csv", "table": "t.csv", "label_columns": ["bad"]}
+
+
+def refused(**sections: Any) -> str:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(ELPV | sections, "my.yaml")
+    return str(caught.value)
+
+
+# --- keys and values --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"modle": {}}, "modle: unknown key, did you mean 'model'?"),
+        ({"train": {"epohcs": 3}}, "train.epohcs: unknown key, did you mean 'epochs'?"),
+        (
+            {"train": {"augment": {"flip_horizontl": True}}},
+            "train.augment.flip_horizontl: unknown key, did you mean 'fl",
+        ),
+        ({"model": {"normalise": {"maen": 0.5}}}, "model.normalise.maen: unknown key, did you mean 'mean'?"),
+        ({"data": {"kind": "elpv", "blokc": 3}}, "data.blokc: unknown key, did you mean 'block'?"),
+        ({"data": FOLDERS | {"levle": 1}}, "data.levle: unknown key, did you mean 'level'?"),
+        ({"data": CSV | {"group_colum": "g"}}, "data.group_colum: unknown key, did you mean 'group_column'?"),
+        ({"data": CSV | {"root": "x"}}, "data.root: unknown key"),
+        ({"image": {"sise": 32}}, "image.sise: unknown key, did you mean 'size'?"),
+        ({"split": {"tset": 0.1}}, "split.tset: unknown key, did you mean 'test'?"),
+        ({"decide": {"rul": "fixed"}}, "decide.rul: unknown key, did you mean 'rule'?"),
+        ({"export": {"engin": "x"}}, "export.engin: unknown key, did you mean 'engine'?"),
+    ],
+    ids=lambda value: value.split(":")[0] if isinstance(value, str) else "",
+)
+def test_unknown_keys_name_the_nearest(sections: dict[str, Any], words: str) -> None:
+    assert words in refused(**sections)
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"data": {"kind": "folders"}}, "data.root: this key is missing"),
+        ({"data": {"kind": "csv", "table": "t"}}, "data.label_columns: this key is missing"),
+        ({"data": {"kind": "folder", "root": "x"}}, "data.kind: 'folder' is no kind of data, did you mean 'folders'?"),
+        ({"data": {"root": "x"}}, "data.kind: '' is no kind of data, Valid: elpv, csv, folders"),
+        ({"data": None}, "data: "),
+        ({"data": "pictures"}, "data: "),
+        ({"train": {"epochs": "many"}}, "train.epochs: "),
+        ({"train": {"epochs": 0}}, "train.epochs: "),
+        ({"train": {"watch": "roc"}}, "train.watch: "),
+        ({"train": 3}, "train: "),
+        ({"image": {"size": 4}}, "image.size: height and width must lie between 8 and 8192 pixels, got (4, 4)"),
+        ({"image": {"crop": [5, 5, 5, 9]}}, "image.crop: crop is (left, top, right, bottom) with left < right"),
+        ({"model": {"normalise": {"std": 0}}}, "model.normalise.std: standard deviations are positive"),
+        ({"split": {"test": 0.9}}, "split: validation + calibration + test must be below 1"),
+        pytest.param(
+            {"data": CSV | {"meta_columns": ["bad"]}},
+            "data: label_columns and meta_columns name a column twice",
+            id="data",
+        ),
+        ({"name": "a b"}, "name: "),
+        ({"name": "../up"}, "name: "),
+        ({"name": ""}, "name: "),
+    ],
+    ids=lambda value: value.split(":")[0] if isinstance(value, str) else "",
+)
+def test_missing_keys_wrong_kinds_and_values_out_of_range(sections: dict[str, Any], words: str) -> None:
+    message = refused(**sections)
+    assert f"\n  {words}" in message, message
+    assert "pydantic" not in message
+
+
+def test_all_problems_at_once() -> None:
+    message = refused(train={"epohcs": 1, "rate": -1}, modell={})
+    assert message.startswith("my.yaml has 3 problems:\n")
+    assert all(word in message for word in ("train.epohcs", "train.rate", "modell"))
+    with pytest.raises(RecipeError, match="2 problems:\n  name: this key is missing\n  data: this key is missing"):
+        parse_recipe({})
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    def file(text: str | bytes) -> Path:
+        path = tmp_path / "my.yaml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return file
+
+
+BASE = "name: a\ndata: {kind: folders, root: pictures}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"name: [1", "my.yaml is not valid YAML"),
+        (b"name: a\n\tdata: x", "my.yaml is not valid YAML"),
+        (b"name: !!python/object/apply:os.getcwd []", "my.yaml is not valid YAML"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b"a: \x00", "not valid YAML|cannot be read"),
+        (b"", "expected keys such as name, data, model"),
+        (b"- a\n- b", "expected keys such as name, data, model"),
+        (b"just words", "expected keys such as name, data, model"),
+        (b"1: 2", "problem"),
+        pytest.param(b"name: 2020-13-45", "not valid YAML"),
+    ],
+)  # fmt: skip
+def test_files_that_are_no_recipe(write: Any, text: bytes, problem: str) -> None:
+    with pytest.raises(RecipeError, match=problem):
+        load_recipe(write(text))
+
+
+def test_no_file_and_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"there is no recipe (?s:.)*flawscope new"):
+        load_recipe(tmp_path / "none.yaml")
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_recipe(tmp_path)
+
+
+def test_a_byte_order_mark_and_umlauts(write: Any) -> None:
+    made = load_recipe(write(b"\xef\xbb\xbf" + "name: a\ndata: {kind: folders, root: Prüf teile}".encode()))
+    assert made.data.root.name == "Prüf teile"  # type: ignore[union-attr]
+
+
+# --- overrides and paths ----------------------------------------------------------------------------------------
+
+
+def test_overrides(write: Any) -> None:
+    made = load_recipe(
+        write(BASE + "train:\n"),
+        ["train.epochs=3", " train.augment.rotate = 5", "image.size=[32, 64]", "model.freeze=true"],
+    )
+    assert (made.train.epochs, made.train.augment.rotate, made.image.size) == (3, 5.0, (32, 64))
+    assert made.model.freeze
+    path = write(BASE)
+    assert load_recipe(path, ["train.epochs=3", "train.epochs=4"]).train.epochs == 4
+    assert load_recipe(path, ["train.class_weights=[2.5]"]).train.class_weights == [2.5]
+    assert load_recipe(path, ["data.pattern='a=b*.png'"]).data.pattern == "a=b*.png"  # type: ignore[union-attr]
+
+
+def test_an_empty_section_means_the_defaults(write: Any) -> None:
+    assert load_recipe(write(BASE + "train:\n")) == load_recipe(write(BASE))
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("train.epochs", "expected key=value(?s:.)*--set train.epochs=3"),
+        ("=3", "expected key=value"),
+        ("train.epohcs=3", "train.epohcs: unknown key, did you mean 'epochs'"),
+        ("train.epochs.x=3", "epochs: |train.epochs"),
+        ("name.x=3", "name is a value, not a section"),
+        ("train.epochs=[1", "not valid YAML"),
+        ("data.pattern=*.png", "not valid YAML"),  # an alias, in YAML's eyes
+        ("train.epochs=many", "train.epochs: "),
+        (".=3", "unknown key"),
+        ("train..epochs=3", "unknown key"),
+    ],
+)
+def test_overrides_that_make_no_sense(write: Any, override: str, problem: str) -> None:
+    with pytest.raises(RecipeError, match=problem):
+        load_recipe(write(BASE), [override])
+
+
+def test_paths_count_from_the_recipe_and_those_of_overrides_from_here(
+    write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    path = write(BASE + "model: {weights: w/a.safetensors}\n")
+    made = load_recipe(path)
+    assert made.data.root == tmp_path / "pictures"  # type: ignore[union-attr]
+    assert made.model.weights == str(tmp_path / "w" / "a.safetensors")
+    changed = load_recipe("../my.yaml", ["data.root=mine", "model.weights=b.safetensors"])
+    assert changed.data.root == here / "mine"  # type: ignore[union-attr]
+    assert changed.model.weights == str(here / "b.safetensors")
+    table = load_recipe(write("name: a\ndata: {kind: csv, table: t/l.csv, images: ../i, label_columns: [x]}"))
+    assert (table.data.table, table.data.images) == (tmp_path / "t/l.csv", tmp_path / "../i")  # type: ignore[union-attr]
+    home = load_recipe(write(BASE), ["data.root=~/x", "model.weights=null"])
+    assert (home.data.root, home.model.weights) == (Path.home() / "x", "none")  # type: ignore[union-attr]
+    assert load_recipe(write(BASE), ["model.weights=imagenet"]).model.weights == "imagenet"
+
+
+# --- round trip and hash ----------------------------------------------------------------------------------------
+
+dicts, unit = st.fixed_dictionaries, st.floats(0.01, 0.3)
+# PyYAML does not bring these line breaks back from text that it writes with allow_unicode; pydantic's JSON mode makes
+# infinity null.
+text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x85\u2028\u2029"))
+plain = st.none() | text | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+elpv = dicts({"kind": st.just("elpv")}, optional={"threshold": st.floats(0.1, 1), "block": st.integers(1, 99)})
+folders = dicts(
+    {"kind": st.just("folders"), "root": st.just("/data/Prüf teile")},
+    optional={"positive": text, "classes": st.lists(text, max_size=3), "pattern": text},
+)
+columns = st.lists(text, min_size=1, unique=True)
+table = dicts(
+    {"kind": st.just("csv"), "table": st.just("/data/t.csv"), "label_columns": columns},
+    optional={"delimiter": st.sampled_from([";", "\t", "auto"]), "negative": text.filter(bool)},
+)
+side = st.integers(8, 99)
+weights = st.sampled_from(["none", "balanced", [1.5, 2.0]])
+recipes = dicts(
+    {"name": st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z"), "data": elpv | folders | table},
+    optional={
+        "image": dicts({"size": st.tuples(side, side), "depth": st.sampled_from([8, 16])}),
+        "split": dicts({"test": unit, "validation": unit, "seed": st.integers()}),
+        "model": dicts({"name": text, "arguments": st.dictionaries(text, plain)}),
+        "train": dicts({"rate": st.floats(1e-9, 10), "class_weights": weights}),
+        "decide": dicts({"rule": st.sampled_from(["best_f1", "best_accuracy", "fixed"])}),
+    },
+)
+
+
+@given(recipes)
+def test_what_is_stored_with_the_run_reads_back_the_same(
+    tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "resolved.yaml"
+    recipe = parse_recipe(content)
+    save_recipe(recipe, path)
+    again = load_recipe(path)
+    assert again == recipe
+    assert again.hash == recipe.hash
+
+
+def test_the_stored_recipe_says_every_key(tmp_path: Path) -> None:
+    save_recipe(parse_recipe(ELPV), tmp_path / "r.yaml")
+    import yaml
+
+    stored = yaml.safe_load((tmp_path / "r.yaml").read_text())
+    assert set(stored) == set(Recipe.model_fields)
+    assert set(stored["train"]) == set(Recipe.model_fields["train"].annotation.model_fields)  # type: ignore[union-attr]
+    assert stored["train"]["augment"]["brightness"] == 0.2
+
+
+def test_the_hash_depends_on_what_is_asked_not_on_where_it_lies(tmp_path: Path) -> None:
+    def made(**changes: Any) -> str:
+        return parse_recipe(
+            {"name": "a", "data": CSV | {"images": "/one"}, "model": {"weights": "/one/w.safetensors"}} | changes
+        ).hash
+
+    moved = made(data=CSV | {"table": "/two/t.csv", "images": "/two"}, model={"weights": "/two/w.safetensors"})
+    assert made() == moved
+    assert made(data=FOLDERS) == made(data=FOLDERS | {"root": "/two/pictures"})
+    assert made() != made(model={"weights": "/one/v.safetensors"})
+    assert made() != made(train={"seed": 1})
+    assert made() != made(data=CSV | {"label_columns": ["other"]})
+    write_text(tmp_path / "r.yaml", parse_recipe(ELPV).dump())
+    assert load_recipe(tmp_path / "r.yaml").hash == parse_recipe(ELPV).hash
