@@ -28,6 +28,9 @@ _REMEDY = {
     errno.EEXIST: "a file of that name stands in the way: remove it or choose another name",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EFBIG: "the disk or a limit allows no file of this size: choose another disk",
+    errno.ENOENT: "choose a folder that exists and can be written to",
+    errno.EBUSY: "name a file that is not in use",
+    errno.EINVAL: "choose another name",
     errno.EISDIR: "a folder of that name stands in the way: remove it or choose another name",
 }
 

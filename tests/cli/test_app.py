@@ -251,7 +251,7 @@ def test_places_that_cannot_be_written_to(
     recipe = write_recipe(tmp_path / "r.yaml", FOLDERS)
     (tmp_path / "file").write_text("mine")
     refused(cli("inspect", finished.bundle, data, "-o", "file/x.csv"), "cannot write file/x.csv")
-    refused(cli("inspect", finished.bundle, data, "-o", "data"), "a folder of that name stands in the way")
+    refused(cli("inspect", finished.bundle, data, "-o", "data"), "name a .csv file")
     refused(cli("evaluate", finished.bundle, data, "-o", "file"), "cannot write")
     refused(cli("split", recipe, "-o", "file/s.json"), "cannot write")
     refused(cli("run", recipe, "-o", "file/run"), "cannot write")

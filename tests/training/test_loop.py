@@ -147,7 +147,7 @@ def test_the_history_as_a_table(train: Train, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [live.loss for live in shown if live.validated] == [row["train_loss"] for row in result.history]
     assert shown[0].watched == ""
-    assert shown[2].watched == f"val_f1 {rows[0]['val_f1']:.4f} (epoch 1)"
+    assert shown[2].watched == f"val_f1 {rows[0]['val_f1']:.4f}, best {rows[0]['val_f1']:.4f} (1)"
 
 
 def test_a_frozen_backbone_does_not_move_while_training(train: Train) -> None:

@@ -62,6 +62,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)
+        if tag >= 2**32:  # protobuf proper would cut it to 32 bits and read another field than we do
+            raise ValueError("a field number is too large")
         wire = tag & 7
         value: int | memoryview = 0
         if wire == _VARINT:

@@ -74,7 +74,7 @@ def new(
 def run(
     recipe: Recipe,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the run folder; default: runs/NAME")] = None,
-    folds: Annotated[int | None, typer.Option(help="grouped cross-validation with so many folds")] = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="grouped cross-validation with so many folds")] = None,
     overrides: Set = None,
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted run stopped")] = False,
@@ -97,7 +97,7 @@ def run(
 def split(
     recipe: Recipe,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="default: split.json, folds: splits/")] = None,
-    folds: Annotated[int | None, typer.Option(help="so many folds instead of one split")] = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="so many folds instead of one split")] = None,
     overrides: Set = None,
 ) -> None:
     """Split the samples by groups and prove that no group crosses."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flawscope.data.spec import FoldersSpec
 from flawscope.data.table import Row, Table, walk_images
-from flawscope.data.words import to_be_found
+from flawscope.data.words import good_class, to_be_found
 from flawscope.errors import DataError, choices
 from flawscope.records import Skipped, Task
 
@@ -80,7 +80,7 @@ def _task(spec: FoldersSpec, count: Counter[str], root: Path) -> Task:
                 f"{root}: data.positive is for two classes, found {len(names)}: {', '.join(names)}",
                 "leave data.positive out, or put the other folders into data.ignore",
             )
-        return Task("multiclass", tuple(names))
+        return Task("multiclass", tuple(names), negative=good_class(names) or "ok")
     positive = spec.positive or to_be_found(names)
     if positive is None:
         raise DataError(

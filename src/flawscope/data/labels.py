@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from flawscope.data.spec import CsvSpec
-from flawscope.data.words import MISSING, NO, YES, to_be_found
+from flawscope.data.words import MISSING, NO, YES, good_class, to_be_found
 from flawscope.errors import DataError, choices
 from flawscope.records import Task
 
@@ -180,7 +180,8 @@ def _unknown(cell: str, column: str, expected: str) -> str:
 
 def _task(kind: str, classes: Sequence[str], spec: CsvSpec, name: str) -> Task:
     try:
-        return Task(kind, tuple(classes), negative=spec.negative)  # type: ignore[arg-type]
+        negative = (good_class(classes) if kind == "multiclass" else None) or spec.negative
+        return Task(kind, tuple(classes), negative=negative)  # type: ignore[arg-type]
     except ValueError as error:
         raise DataError(
             f"{name}: {error}",

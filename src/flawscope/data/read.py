@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from flawscope.data.class_folders import load_folders
@@ -18,14 +19,15 @@ from flawscope.preprocess import Preprocess, open_image, prepare
 from flawscope.records import Sample, Samples, Skipped
 from flawscope.storage import sha256_file
 
+Crop = tuple[int, int, int, int]
 PROBE = Preprocess(size=(8, 8), channels=1)
 
 
-def read(spec: DataSpec, base: Path, *, complete: bool = True) -> Samples:
+def read(spec: DataSpec, base: Path, *, complete: bool = True, crop: Crop | None = None) -> Samples:
     """Import a data set: every image is hashed and decoded once, so that nothing fails hours later.
 
     `base` is the folder that relative paths count from. With `complete` every class must have samples, as training
-    needs; a set that is only inspected may lack some.
+    needs; a set that is only inspected may lack some. `crop` (left, top, right, bottom) must lie inside every picture.
 
     Raises:
         DataError: lists all bad rows and unreadable images (unless `spec.on_bad` is "skip"), or says what is missing.
@@ -36,7 +38,7 @@ def read(spec: DataSpec, base: Path, *, complete: bool = True) -> Samples:
         table = load_csv(spec, base)
     else:
         table = load_folders(spec, base)
-    samples, unreadable = _check_images(table.rows)
+    samples, unreadable = _check_images(table.rows, crop)
     bad = (*table.bad, *unreadable)
     if bad and spec.on_bad == "error":
         raise DataError(
@@ -56,12 +58,12 @@ def read(spec: DataSpec, base: Path, *, complete: bool = True) -> Samples:
     return result
 
 
-def _check_images(rows: Iterable[Row]) -> tuple[list[Sample], list[Skipped]]:
+def _check_images(rows: Iterable[Row], crop: Crop | None) -> tuple[list[Sample], list[Skipped]]:
     rows = list(rows)
     samples, unreadable = [], []
     pool = ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1))
     try:
-        checks = watched(pool.map(_check, rows), len(rows), "checking images")
+        checks = watched(pool.map(partial(_check, crop=crop), rows), len(rows), "checking images")
         for row, (sha256, reason) in zip(rows, checks, strict=True):
             if reason:
                 unreadable.append(Skipped(row.id.encode(errors="replace").decode(), reason))
@@ -72,7 +74,7 @@ def _check_images(rows: Iterable[Row]) -> tuple[list[Sample], list[Skipped]]:
     return samples, unreadable
 
 
-def _check(row: Row) -> tuple[str, str]:
+def _check(row: Row, crop: Crop | None) -> tuple[str, str]:
     """The file's hash, or the reason why it cannot be used."""
     try:
         row.id.encode()
@@ -80,6 +82,8 @@ def _check(row: Row) -> tuple[str, str]:
         return "", "the file's name is not valid UTF-8: rename it"
     try:
         image = open_image(row.path)
+        if crop is not None and (crop[2] > image.width or crop[3] > image.height):
+            return "", f"{image.width} x {image.height} pixels, too small for the crop {crop}"
         prepare(image.crop((0, 0, 1, 1)), PROBE)  # the one place that knows which kinds of pixels are usable
         return sha256_file(row.path), ""
     except ImageError as error:

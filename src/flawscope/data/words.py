@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # fmt: off
 GOOD = frozenset((
@@ -25,6 +25,16 @@ MISSING = frozenset(("", "nan", "na", "n/a", "null", "?"))
 
 
 DENIED = frozenset(("free", "frei", "kein", "keine", "nicht", "no", "non", "not", "ohne", "without"))
+
+
+def good_class(names: Sequence[str]) -> str | None:
+    """The one name that speaks of good parts, if there is just one.
+
+    >>> good_class(["MT_Blowhole", "MT_Free", "MT_Crack"])
+    'MT_Free'
+    """
+    good = [name for name in names if meaning(name) == "good"]
+    return good[0] if len(good) == 1 else None
 
 
 def meaning(name: str) -> str:

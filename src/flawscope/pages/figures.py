@@ -126,6 +126,8 @@ def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.margins(y=0.12)
+    if not any(column.endswith("loss") for column in columns):  # every other measure is a share
+        axes.set_ylim(max(axes.get_ylim()[0], -0.02), min(axes.get_ylim()[1], 1.02))
     axes.set_xlabel("epoch", fontsize=_FONT, color=INK)
     axes.legend(frameon=False, fontsize=_FONT - 1, labelcolor=INK, handlelength=1.6)
     return figure

@@ -39,7 +39,12 @@ def decide(run: str | Path | Run) -> Manifest:
     fitted = fit(task.kind, scores(runtime, validation, "scoring validation"), validation.target_nk, task.classes)
     probability_nk = calibrate(task.kind, fitted.knots, scores(runtime, calibration, "scoring calibration"))
     chosen = fit_thresholds(task, probability_nk, calibration.target_nk, run.recipe.decide.rule)
-    calibrator = Calibrator(method=fitted.method, fitted_on="validation", knots=fitted.knots, note=fitted.note)
+    calibrator = Calibrator(
+        method=fitted.method,
+        fitted_on="" if fitted.method == "identity" else "validation",
+        knots=fitted.knots,
+        note=fitted.note,
+    )
     decision = DecisionRule(rule=chosen.rule, fitted_on="calibration", thresholds=chosen.values, notes=chosen.notes)
     sealed = Sealed(**{**dict(draft.sealed), "calibrator": calibrator, "decision": decision})
     manifest = write_bundle(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 ONLY_IDENTICAL = (
     f"{NOT_CHECKED}: images that the bundle has learnt from were found by identical files only, not by what they show"
 )
+FEW = 10
 SEEN = ("train", "validation", "calibration")
 
 
@@ -121,6 +122,10 @@ def document(runtime: Runtime, samples: Samples, predictions: Sequence[Predictio
         [groups[row.id] for row in samples.rows],
         thresholds=decision.thresholds,
     )
+    for name, found in metrics["classes"].items():
+        for count, words in ((found["positives"], name), (found["negatives"], f"without {name}")):
+            if 0 < count < FEW:
+                metrics["notes"].append(f"only {count} test images {words}: what is said of them is worth little")
     return metrics | source(samples)
 
 

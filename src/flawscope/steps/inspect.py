@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from flawscope.bundle.runtime import Runtime
+from flawscope.errors import OutputError
 from flawscope.inspection.folder import find_pictures, inspect_folder
 from flawscope.inspection.tables import Summary, write_results
 
@@ -40,6 +41,8 @@ def inspect(
         DataError: no such folder, or no pictures in it.
         OutputError: the table cannot be written.
     """
+    if Path(output).suffix.lower() != ".csv":
+        raise OutputError(f"{output} is no name for a table", "name a .csv file")
     runtime = Runtime.open(bundle, threads)
     pictures = find_pictures(folder)
     columns = ("inspecting", BarColumn(), MofNCompleteColumn(), ImagesPerSecond())

@@ -18,7 +18,9 @@ PACKAGES = ("numpy", "pillow", "onnxruntime", "torch", "torchvision", "timm")
 
 def command() -> str:
     """The command line as typed; absolute paths keep their last name only, since bundles and reports are handed on."""
-    words = [Path(sys.argv[0]).name, *(Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])]
+    program = Path(sys.argv[0]).name
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    words.insert(0, "flawscope" if program == "__main__.py" else program)
     return shlex.join(words)
 
 

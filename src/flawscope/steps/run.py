@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +63,15 @@ def run(
     )
     with working_folder(target, overwrite=overwrite, resume=resume) as partial:
         say(f"reading {asked.data.kind} data")
-        samples = read(asked.data, Path.cwd())
+        samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
         for words in notices(samples):
             say(words)
         splits = split_samples(asked, samples, folds)
         cache = target.parent / ".cache"
         for made in splits:
             place = partial / f"fold-{made.fold}" if folds else partial
+            for words in made.notes:
+                say(f"note: {words}")
             if folds:
                 say(f"fold-{made.fold}, {(made.fold or 0) + 1} of {folds}")
             one(prepared(place, asked, made, samples, cache), say)
@@ -93,6 +95,11 @@ def one(work: Run, say: Say) -> None:
         say(f"exported, differs from torch by {parity.largest_difference:.1g} on {parity.images} real images")
     if not work.metrics.is_file():
         manifest = decide(work)
+        sealed = manifest.sealed
+        notes = [sealed.calibrator.note] if sealed.calibrator else []
+        for words in [*notes, *(sealed.decision.notes if sealed.decision else ())]:
+            if words:
+                say(f"note: {words}")
         say(f"sealed {work.bundle.name}, seal {manifest.seal[:12]}")
         evaluate_run(work)
     report(work)
@@ -155,9 +162,20 @@ def working_folder(target: Path, *, overwrite: bool, resume: bool) -> Iterator[P
     partial = target.absolute().with_name(f"{target.absolute().name}.partial")
     with writing(target):
         if partial.exists() and not resume:
+            worthless = not any(partial.glob("**/training/best.safetensors"))
+            check_replaceable(
+                partial, overwrite or worthless, "go on in it with --resume, or begin anew with --overwrite"
+            )
             shutil.rmtree(partial)
         partial.mkdir(parents=True, exist_ok=True)
-        yield partial
+        try:
+            yield partial
+        except BaseException:
+            with suppress(OSError):
+                partial.rmdir()  # only where nothing has come of it
+            raise
+        old = partial.with_name(f"{target.absolute().name}.old")
         if target.exists():
-            shutil.rmtree(target)
+            target.replace(old)
         partial.replace(target)
+        shutil.rmtree(old, ignore_errors=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from flawscope.data.read import read
 from flawscope.data.split import check_split, make_folds, make_split
 from flawscope.data.split_file import save_split
-from flawscope.errors import UserError
+from flawscope.errors import OutputError, UserError
 from flawscope.records import Samples, Split
 from flawscope.steps.workspace import Say, notices
 from flawscope.training.recipe import Recipe, load_recipe
@@ -39,11 +39,13 @@ def split(
     if isinstance(recipe, Recipe) and overrides:
         raise UserError("overrides need the recipe as a file", "pass a path, or change the recipe itself")
     asked = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
-    samples = read(asked.data, Path.cwd())
+    samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
     for words in notices(samples):
         say(words)
     splits = split_samples(asked, samples, folds)
     if output is not None:
+        if not folds and Path(output).suffix != ".json":
+            raise OutputError(f"{output} is no name for a split", "name a .json file")
         for made in splits:
             save_split(made, Path(output) / f"fold-{made.fold}.json" if folds else Path(output))
     return splits

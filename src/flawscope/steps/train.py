@@ -8,21 +8,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 from flawscope.data.read import read
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
-from flawscope.errors import RecipeError, SplitError
+from flawscope.errors import SplitError
 from flawscope.models.build import NetworkPlan, build, check_forward
 from flawscope.records import PARTS, BoolArray, Samples, Split
 from flawscope.steps.split import split_samples
 from flawscope.steps.workspace import Run, Say, check_replaceable, notices
 from flawscope.storage import new_folder, write_json
 from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of
-from flawscope.training.loop import Fit, Live, fit
+from flawscope.training.loop import Fit, Live, begin, fit
 from flawscope.training.losses import Loss, class_weights
 from flawscope.training.recipe import Recipe, load_recipe, save_recipe
 
@@ -53,7 +52,7 @@ def train(
     target = Path(folder) if folder else Path("runs") / asked.name
     check_replaceable(target, overwrite)
     with new_folder(target, overwrite=overwrite) as beside:
-        samples = read(asked.data, Path.cwd())
+        samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
         for words in notices(samples):
             say(words)
         chosen = load_split(split) if split else split_samples(asked, samples)[0]
@@ -77,9 +76,7 @@ def train_in(run: Run) -> Fit:
     recipe, samples = run.recipe, run.samples
     check_parts(run.split, samples)
     spec = recipe.train
-    if spec.device == "cuda" and not torch.cuda.is_available():
-        raise RecipeError("train.device: cuda was asked for, but there is none", "use auto or cpu")
-    torch.manual_seed(spec.seed)
+    begin(spec)
     if recipe.model.weights == "imagenet":
         Console().print(f"fetching the ImageNet weights of {recipe.model.name}, once", highlight=False)
     network = build(network_plan(recipe, samples))
@@ -150,7 +147,7 @@ def live_line() -> Iterator[Callable[[Live], None]]:
 
         def show(live: Live) -> None:
             epoch = f"epoch {live.epoch}/{live.epochs}"
-            words = f"loss {live.loss:.4f}" + (f", best {live.watched}" if live.watched else "")
+            words = f"loss {live.loss:.4f}" + (f", {live.watched}" if live.watched else "")
             done = (live.epoch - 1) * live.steps + live.step
             progress.update(bar, completed=done, total=live.epochs * live.steps, epoch=epoch, words=words)
             if progress.disable and live.validated:

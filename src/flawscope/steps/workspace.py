@@ -72,7 +72,7 @@ class Run:
         Raises:
             DataError: they are not those that the run was made with.
         """
-        samples = read(self.recipe.data, self.folder)
+        samples = read(self.recipe.data, self.folder, crop=self.recipe.image.crop)
         self.check_data(samples)
         return samples
 
@@ -144,7 +144,9 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path} cannot be read: {error}", "make it again") from None
 
 
-def check_replaceable(folder: Path, overwrite: bool) -> None:
+def check_replaceable(
+    folder: Path, overwrite: bool, remedy: str = "choose another name (-o), or replace it with --overwrite"
+) -> None:
     """Only a run folder or an empty one may be replaced, and only if the user says so.
 
     Raises:
@@ -153,7 +155,7 @@ def check_replaceable(folder: Path, overwrite: bool) -> None:
     if not folder.exists():
         return
     if not overwrite:
-        raise OutputError(f"{folder} exists already", "choose another name (-o), or replace it with --overwrite")
+        raise OutputError(f"{folder} exists already", remedy)
     if folder.resolve() == Path.cwd():
         raise OutputError("the present folder cannot be replaced", "name another one (-o)")
     is_run = (folder / "recipe.yaml").is_file() and (folder / "split.json").is_file()

@@ -13,14 +13,13 @@ from safetensors import SafetensorError
 
 from flawscope.errors import DataError
 from flawscope.models.build import Network, NetworkPlan, build
-from flawscope.storage import new_file, write_json
+from flawscope.storage import write_bytes, write_json
 
 
 def save_checkpoint(path: Path, network: Network, **facts: Any) -> None:
     """Write `path`.safetensors and `path`.json (the plan of the network, and any plain facts such as the epoch)."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    with new_file(path.with_suffix(".safetensors")) as beside:
-        safetensors.torch.save_file(state, beside)
+    write_bytes(path.with_suffix(".safetensors"), safetensors.torch.save(state))
     write_json(path.with_suffix(".json"), {"plan": network.plan.as_dict(), **facts})
 
 

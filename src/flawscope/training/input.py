@@ -38,7 +38,7 @@ def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
     """
     key = fingerprint([[row.sha256 for row in samples.rows], spec.model_dump(mode="json")])
     path = folder / f"{key[:16]}.npy"
-    if not path.is_file():
+    if not _whole(path, (len(samples), *spec.shape)):
         with new_file(path) as beside, ThreadPoolExecutor() as pool:
             shape = (len(samples), *spec.shape)
             pixels = np.lib.format.open_memmap(str(beside), mode="w+", dtype=spec.dtype, shape=shape)
@@ -53,6 +53,14 @@ def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
             del pixels
     whole: Pixels = np.load(path, mmap_mode=None if path.stat().st_size < IN_MEMORY else "r")
     return whole
+
+
+def _whole(path: Path, shape: tuple[int, ...]) -> bool:
+    """Whether a cache is there and not damaged."""
+    try:
+        return bool(np.load(path, mmap_mode="r", allow_pickle=False).shape == shape)
+    except (OSError, ValueError):
+        return False
 
 
 class QuarterTurn(torch.nn.Module):

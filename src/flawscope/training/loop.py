@@ -18,7 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
-from flawscope.errors import UserError
+from flawscope.errors import RecipeError, UserError
 from flawscope.evaluation.metrics import auroc, confusion, f1
 from flawscope.records import FloatArray, Task
 from flawscope.storage import new_file
@@ -56,8 +56,10 @@ class Fit:
     best_rank: tuple[float, float] = (math.inf, math.inf)
 
     def words(self, watch: str) -> str:
-        """The best watched measure so far."""
-        return f"val_{watch} {self.best_value:.4f} (epoch {self.best_epoch})" if self.best_epoch else ""
+        """The watched measure, and the best so far."""
+        if not self.history:
+            return ""
+        return f"val_{watch} {self.history[-1][f'val_{watch}']:.4f}, best {self.best_value:.4f} ({self.best_epoch})"
 
 
 def fit(
@@ -80,7 +82,6 @@ def fit(
         UserError: the loss is no longer a number.
     """
     keep_memory()
-    torch.manual_seed(spec.seed)
     fabric = Fabric(accelerator=spec.device, devices=1)
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = make_optimiser(parameters, spec)
@@ -126,6 +127,17 @@ def fit(
     return result
 
 
+def begin(spec: TrainSpec) -> None:
+    """Seed the draws of the weights, and see that the device is there.
+
+    Raises:
+        RecipeError: cuda was asked for, and there is none.
+    """
+    if spec.device == "cuda" and not torch.cuda.is_available():
+        raise RecipeError("train.device: cuda was asked for, but there is none", "use auto or cpu")
+    torch.manual_seed(spec.seed)
+
+
 def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch: Watch) -> dict[str, float]:
     """Loss and watched measure of the torch model on the validation split: for choosing the epoch, never reported.
 
@@ -140,6 +152,8 @@ def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch
             logits.append(logit_bk.float().cpu().numpy())
             targets.append(target_bk.cpu().numpy())
     logit_nk, target_nk = np.concatenate(logits).astype(np.float64), np.concatenate(targets)
+    if not np.isfinite(logit_nk).all():
+        raise UserError("the network no longer gives numbers on the validation split", "lower train.rate")
     measured = {"val_loss": total / len(target_nk)}
     if watch != "loss":
         measured[f"val_{watch}"] = watched_measure(task, logit_nk, target_nk >= 0.5, watch)

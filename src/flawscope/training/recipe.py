@@ -23,6 +23,18 @@ from flawscope.storage import write_text
 Watch = Literal["loss", "auroc", "f1", "accuracy"]
 
 
+class _Strict(yaml.SafeLoader):
+    """YAML without repeated keys: of two values nobody could say which one was signed."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As in PyYAML, but a key that stands twice is an error."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"{', '.join(twice)} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -72,7 +84,9 @@ class TrainSpec(_Section):
     epochs: int = Field(default=12, ge=1, description="passes over the training images")
     batch_size: int = Field(default=32, ge=2, description="images in one step of the optimiser")
     optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="sgd has momentum 0.9")
-    rate: float = Field(default=1e-3, gt=0, description="learning rate; the peak of the one-cycle schedule")
+    rate: float = Field(
+        default=1e-3, gt=0, allow_inf_nan=False, description="learning rate; the peak of the one-cycle schedule"
+    )
     weight_decay: float = Field(default=0.01, ge=0, description="pull of the weights towards 0")
     schedule: Literal["one_cycle", "constant"] = Field(
         default="one_cycle",
@@ -84,7 +98,9 @@ class TrainSpec(_Section):
     watch: Watch = Field(default="loss", description="measure on the validation split that chooses the best epoch")
     patience: int = Field(default=0, ge=0, description="stop after so many epochs without a better one; 0: never")
     augment: Augment = Field(default=Augment(), description="random changes of the training images")
-    seed: int = Field(default=0, description="fixes first weights, order of the images and random changes")
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="fixes first weights, order of the images and random changes"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU if there is one")
     workers: int = Field(default=0, ge=0, description="processes that prepare batches; 0: none beside the main one")
 
@@ -155,7 +171,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"the recipe {path} cannot be read: {error}", "it must be a UTF-8 text file") from None
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _Strict)
     except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(f"{path} is not valid YAML: {error}", "see recipes/ for examples") from None
     if not isinstance(content, dict):
