@@ -107,20 +107,23 @@ def evaluate_samples(runtime: Runtime, samples: Samples, groups: Any, left_out: 
     unreadable = [f"{each.name}: {each.error}" for each in predictions if each.error]
     if unreadable:
         raise DataError(f"{len(unreadable)} images can no longer be read:\n{listing(unreadable)}", "restore them")
-    return Evaluation(document(runtime, samples, predictions, groups), samples, tuple(predictions), tuple(left_out))
-
-
-def document(runtime: Runtime, samples: Samples, predictions: Sequence[Prediction], groups: Any) -> dict[str, Any]:
-    """The metrics document, with where it comes from."""
     decision = runtime.sealed.decision
     assert decision is not None
+    metrics = document(samples, predictions, groups, decision.thresholds)
+    return Evaluation(metrics, samples, tuple(predictions), tuple(left_out))
+
+
+def document(
+    samples: Samples, predictions: Sequence[Prediction], groups: Any, thresholds: Sequence[float] | None
+) -> dict[str, Any]:
+    """The metrics document, with where it comes from; no thresholds where several bundles have decided."""
     metrics = measure(
-        runtime.task,
+        samples.task,
         samples.target_nk,
         np.array([each.probability for each in predictions]),
         np.array([each.decision.flags for each in predictions if each.decision]),
         [groups[row.id] for row in samples.rows],
-        thresholds=decision.thresholds,
+        thresholds=thresholds,
     )
     for name, found in metrics["classes"].items():
         for count, words in ((found["positives"], name), (found["negatives"], f"without {name}")):

@@ -8,15 +8,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from flawscope.data.read import read
 from flawscope.errors import RecipeError
-from flawscope.evaluation.measure import measure
 from flawscope.inspection.tables import read_results
 from flawscope.records import Samples, Split
 from flawscope.steps.decide import decide
-from flawscope.steps.evaluate import evaluate_run, source
+from flawscope.steps.evaluate import document, evaluate_run
 from flawscope.steps.export import export
 from flawscope.steps.report import report
 from flawscope.steps.split import split_samples
@@ -126,17 +123,8 @@ def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
     runs = fold_runs(folder)
     rows = {row.name: row for work in runs for row in read_results(work.scores("test")).rows}
     groups = {name: group for work in runs for name, group in work.split.group.items()}
-    predictions = [rows[sample.id] for sample in samples.rows]
-    metrics = measure(
-        samples.task,
-        samples.target_nk,
-        np.array([each.probability for each in predictions]),
-        np.array([each.decision.flags for each in predictions if each.decision]),
-        [groups[sample.id] for sample in samples.rows],
-        thresholds=None,
-    )
+    metrics = document(samples, [rows[sample.id] for sample in samples.rows], groups, None)
     metrics["notes"] = [POOLED, *metrics["notes"]]
-    metrics |= source(samples)
     metrics["recipe"] = {"name": recipe.name, "hash": recipe.hash}
     metrics["split"] = {"hash": [work.split.hash for work in runs], "stamp": runs[0].split.stamp, "folds": len(runs)}
     metrics["folds"] = [

@@ -55,6 +55,15 @@ class Fit:
     best_value: float = math.nan
     best_rank: tuple[float, float] = (math.inf, math.inf)
 
+    def improved(self, epoch: int, measured: dict[str, float], watch: str) -> bool:
+        """Whether this epoch is the best so far; if so it is remembered."""
+        loss, value = measured["val_loss"], measured[f"val_{watch}"]
+        rank = (loss if watch == "loss" else -value, loss)
+        if rank >= self.best_rank:
+            return False
+        self.best_epoch, self.best_value, self.best_rank = epoch, value, rank
+        return True
+
     def words(self, watch: str) -> str:
         """The watched measure, and the best so far."""
         if not self.history:
@@ -111,14 +120,10 @@ def fit(
             show(Live(epoch, spec.epochs, step, len(train), total / seen, result.words(spec.watch)))
 
         measured = validate(model, loss, task, validation, spec.watch)
-        if not math.isfinite(measured["val_loss"]):
-            raise UserError(f"the validation loss is {measured['val_loss']} in epoch {epoch}", "lower train.rate")
         row = {"epoch": epoch, "rate": rate, "train_loss": total / seen, **measured}
         result.history.append(row | {"seconds": time.perf_counter() - started})
         write_history(folder / "history.csv", result.history)
-        rank = (measured["val_loss"] if spec.watch == "loss" else -measured[f"val_{spec.watch}"], measured["val_loss"])
-        if rank < result.best_rank:
-            result.best_epoch, result.best_value, result.best_rank = epoch, measured[f"val_{spec.watch}"], rank
+        if result.improved(epoch, measured, spec.watch):
             save_checkpoint(folder / "best", network, epoch=epoch, measures=measured)
         save_checkpoint(folder / "last", network, epoch=epoch, measures=measured)
         show(Live(epoch, spec.epochs, len(train), len(train), total / seen, result.words(spec.watch), validated=True))
@@ -152,8 +157,8 @@ def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch
             logits.append(logit_bk.float().cpu().numpy())
             targets.append(target_bk.cpu().numpy())
     logit_nk, target_nk = np.concatenate(logits).astype(np.float64), np.concatenate(targets)
-    if not np.isfinite(logit_nk).all():
-        raise UserError("the network no longer gives numbers on the validation split", "lower train.rate")
+    if not (np.isfinite(logit_nk).all() and math.isfinite(total)):
+        raise UserError("the network no longer gives finite numbers on the validation split", "lower train.rate")
     measured = {"val_loss": total / len(target_nk)}
     if watch != "loss":
         measured[f"val_{watch}"] = watched_measure(task, logit_nk, target_nk >= 0.5, watch)
