@@ -3,7 +3,7 @@
 Theirs: PIL, torch eager, one image at a time. Ours: the sealed bundle in the light runtime. Same MobileNetV2 at 224,
 same weights, float32, same files, same machine, in turns in one process; the ratio is what counts.
 
-    python benchmarks/inspect_speed.py [--images 400] [--rounds 5]
+    python benchmarks/inspect_speed.py [--images 400] [--rounds 5] [--padding same|plain]
 
 Appends to benchmarks/results/inspect-speed.json.
 """
@@ -46,10 +46,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--padding", choices=["same", "plain"], default="same", help="same: as in recipes/solar-binary")
     asked = parser.parse_args()
     paths = find_pictures(elpv_folder() / "images").paths[: asked.images]
     torch.manual_seed(0)
-    network = build(NetworkPlan("timm:mobilenetv2_100", outputs=1)).eval()
+    arguments = {"pad_type": "same"} if asked.padding == "same" else {}
+    network = build(NetworkPlan("timm:mobilenetv2_100", outputs=1, arguments=arguments)).eval()
     torch.nn.init.normal_(next(network.head.parameters()), std=0.05)  # so that answers differ between pictures
     with tempfile.TemporaryDirectory() as folder:
         runtime = sealed(network, Path(folder) / "speed.flawscope")
@@ -79,6 +81,7 @@ def main() -> None:
         "machine": machine(),
         "versions": versions(),
         "what": "MobileNetV2 at 224, float32, PNG files on disk to decisions; theirs: PIL, torch eager, one at a time",
+        "padding": asked.padding,
         "images": len(paths),
         "rounds": asked.rounds,
         "images_per_second": {name: [round(speed, 1) for speed in each] for name, each in speeds.items()},
