@@ -199,8 +199,10 @@ def test_sha256_of_a_known_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
-def test_ctrl_c_while_writing(tmp_path: Path) -> None:
+def test_ctrl_c_while_writing(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     path = old_file(tmp_path)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins with it ignored
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
 
     def interrupt(*given: object) -> None:
         signal.raise_signal(signal.SIGINT)

@@ -58,6 +58,8 @@ class Fit:
     def improved(self, epoch: int, measured: dict[str, float], watch: str) -> bool:
         """Whether this epoch is the best so far; if so it is remembered."""
         loss, value = measured["val_loss"], measured[f"val_{watch}"]
+        if not math.isfinite(loss):
+            raise UserError(f"the validation loss is {loss} in epoch {epoch}", "lower train.rate")
         rank = (loss if watch == "loss" else -value, loss)
         if rank >= self.best_rank:
             return False
@@ -157,7 +159,7 @@ def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch
             logits.append(logit_bk.float().cpu().numpy())
             targets.append(target_bk.cpu().numpy())
     logit_nk, target_nk = np.concatenate(logits).astype(np.float64), np.concatenate(targets)
-    if not (np.isfinite(logit_nk).all() and math.isfinite(total)):
+    if not np.isfinite(logit_nk).all():
         raise UserError("the network no longer gives finite numbers on the validation split", "lower train.rate")
     measured = {"val_loss": total / len(target_nk)}
     if watch != "loss":
