@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shlex
 import subprocess
@@ -12,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from flawscope._version import __version__
+from flawscope.bundle.runtime import cores
 
 PACKAGES = ("numpy", "pillow", "onnxruntime", "torch", "torchvision", "timm")
 
@@ -60,11 +60,6 @@ def machine() -> str:
                 model = line.partition(":")[2].strip()
                 break
     return f"{model}, {cores()} cores, {platform.system()}"
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def versions() -> str:
