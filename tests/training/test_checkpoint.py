@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from flawscope.errors import DataError
-from flawscope.models.build import Network, NetworkPlan, build
-from flawscope.training.checkpoint import load_checkpoint, save_checkpoint
+from flawscope.models.build import NetworkPlan, build
+from flawscope.training.checkpoint import load_checkpoint, same_weights, save_checkpoint
 
 PLAN = NetworkPlan("timm:test_resnet", 2, 1, 16, {"drop_rate": 0.25}, freeze=True, mean=(0.25,), std=(0.5,))
 
@@ -81,9 +81,3 @@ def test_missing(saved: Path, suffix: str) -> None:
     saved.with_suffix(suffix).unlink()
     with pytest.raises(DataError, match=r"there is no checkpoint(?s:.)*flawscope train RECIPE"):
         load_checkpoint(saved)
-
-
-def same_weights(one: Network, other: Network) -> bool:
-    """Whether two networks hold exactly the same numbers."""
-    mine, theirs = one.state_dict(), other.state_dict()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)

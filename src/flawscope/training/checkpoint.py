@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 
 from flawscope.errors import DataError
@@ -43,3 +44,9 @@ def load_checkpoint(path: Path) -> tuple[Network, dict[str, Any]]:
 
 def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def same_weights(one: Network, other: Network) -> bool:
+    """Whether two networks hold exactly the same numbers."""
+    mine, theirs = one.state_dict(), other.state_dict()
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
