@@ -21,6 +21,9 @@ TaskKind = Literal["binary", "multiclass", "multilabel"]
 Part = Literal["train", "validation", "calibration", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "calibration", "test")
 NOT_CHECKED = "LEAK NOT CHECKED"
+PairKind = Literal["identical", "re-encoded", "turned", "mirrored", "exposure", "shifted", "sister"]
+PAIR_KINDS: tuple[PairKind, ...] = ("identical", "re-encoded", "turned", "mirrored", "exposure", "shifted", "sister")
+"""From the plainest to the softest."""
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -72,7 +75,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled image. `target` holds one number in [0, 1] a class; `group` names what must not be split."""
+    """One labelled image. `target` holds one number in [0, 1] a class; `group` names what must not be split.
+
+    `published` is the part that the data set itself gives it to, where it comes with a split.
+    """
 
     id: str
     path: str
@@ -80,6 +86,7 @@ class Sample:
     group: str
     sha256: str
     meta: Mapping[str, str | float] = field(default_factory=dict)
+    published: Part | None = None
 
     def __post_init__(self) -> None:
         if not all(0.0 <= value <= 1.0 for value in self.target):
@@ -141,11 +148,47 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two images of the same thing, and the evidence for it.
+
+    `measure` is the correlation of the two once they lie on each other, 1 for the same pixels; `turn` says what is
+    done to `b` to lie on `a`, `shift` by which share of height and width it is moved then.
+    """
+
+    a: str
+    b: str
+    kind: PairKind
+    measure: float
+    turn: str = ""
+    shift: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        if self.kind not in PAIR_KINDS or self.a == self.b:
+            raise ValueError(f"a pair has two images and a kind of {PAIR_KINDS}, got {self.a}, {self.b}, {self.kind}")
+        if not -1.0 <= self.measure <= 1.0:
+            raise ValueError(f"a correlation lies in [-1, 1], got {self.measure}")
+
+
+@dataclass(frozen=True)
+class Twins:
+    """All pairs that the leak court has found among `n` images, and how it came to its thresholds.
+
+    `facts` is plain data: the thresholds, the false-pair rate, and the distribution that they come from.
+    """
+
+    pairs: tuple[Pair, ...]
+    n: int
+    method: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Split:
     """Which part each sample belongs to, and the groups that were kept together.
 
     `checks` names the searches for images of the same thing that were run on the images; without any, the split
-    carries the stamp LEAK NOT CHECKED.
+    carries the stamp LEAK NOT CHECKED. `left_out` gives the reason for each sample that is in no part, because it
+    would leak.
     """
 
     part: Mapping[str, Part]
@@ -157,10 +200,11 @@ class Split:
     fold: int | None = None
     folds: int | None = None
     notes: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if set(self.part) != set(self.group):
-            raise ValueError("part and group must name the same samples")
+        if set(self.part) | set(self.left_out) != set(self.group) or set(self.part) & set(self.left_out):
+            raise ValueError("each sample with a group is either in a part or left out")
         unknown = set(self.part.values()) - set(PARTS)
         if unknown:
             raise ValueError(f"unknown parts {sorted(unknown)}, expected {PARTS}")
