@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec
+from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec, GroupSpec
 from flawscope.data.split import SplitSpec
 from flawscope.preprocess import Preprocess
 from flawscope.training.recipe import Augment, DecideSpec, ExportSpec, ModelSpec, Normalise, Recipe, TrainSpec
@@ -43,6 +43,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("data, kind: folders", FoldersSpec),
     ("data, kind: csv", CsvSpec),
     ("data, kind: elpv", ElpvSpec),
+    ("data.groups", GroupSpec),
     ("image", Preprocess),
     ("split", SplitSpec),
     ("model", ModelSpec),

@@ -136,7 +136,7 @@ RECIPE = """\
 name: tiny
 data: {data}
 image: {{size: 32, channels: 1}}
-split: {{validation: 0.2, calibration: 0.2, test: 0.25}}
+split: {{validation: 0.2, calibration: 0.2, test: 0.25, twins: identical}}
 model: {{name: "timm:test_resnet"}}
 train: {{epochs: 2, batch_size: 8, rate: 0.003, device: cpu}}
 """

@@ -15,8 +15,9 @@ import pytest
 import flawscope
 from flawscope.preprocess import Preprocess
 
-TRAINING = {"torch", "torchvision", "timm", "lightning_fabric", "onnx", "sklearn", "safetensors"}
-REPORT = {"yaml", "jinja2", "matplotlib"}
+TRAINING = {"torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors"}
+COURT = {"cv2", "faiss", "sklearn"}
+REPORT = {"yaml", "jinja2", "matplotlib"} | COURT
 NEED_TORCH = {
     "flawscope.bundle.export",
     "flawscope.models.blocks",
@@ -82,8 +83,18 @@ def test_only_the_training_rooms_need_torch() -> None:
 def test_the_light_installation_needs_no_report_packages_for_the_line() -> None:
     failed, _ = without(TRAINING | REPORT, IMPORT_ALL)
     light = ("flawscope.bundle", "flawscope.inspection", "flawscope.data", "flawscope.evaluation", "flawscope.cli")
-    assert {name for name in failed if name.startswith(light)} == {"flawscope.bundle.export"}
+    heavy = {name for name in failed if name.startswith(light)}
+    assert {name for name in heavy if not name.startswith("flawscope.data.court.")} == {"flawscope.bundle.export"}
     assert not {"flawscope.steps.inspect", "flawscope.steps.show", "flawscope.steps.evaluate"} & set(failed)
+
+
+def test_of_the_rooms_without_torch_only_the_court_needs_its_packages() -> None:
+    failed, _ = without(TRAINING | COURT, IMPORT_ALL)
+    court = set(failed) - NEED_TORCH
+    assert court  # so the block is felt
+    assert [name for name in court if not name.startswith("flawscope.data.court.")] == []
+    failed, _ = without(TRAINING | {"faiss", "sklearn"}, IMPORT_ALL)
+    assert set(failed) == NEED_TORCH
 
 
 def decisions(path: Path) -> list[list[str]]:
@@ -124,7 +135,30 @@ def test_commands_of_the_line_run_and_decide_the_same_without_torch(
     assert there["classes"] == here["classes"]
 
 
-@pytest.mark.parametrize("package", ["jinja2", "yaml"])
+def test_commands_without_the_packages_of_the_court(
+    finished: Any, make_bundle: Callable[..., Path], tmp_path: Path
+) -> None:
+    bundle = make_bundle(spec=Preprocess(size=(8, 8), channels=1))
+    commands = [
+        ["inspect", bundle, finished.data, "-o", tmp_path / "results.csv"],
+        ["evaluate", finished.bundle, finished.data, "-o", tmp_path / "measured"],
+        ["split", finished.recipe, "-o", tmp_path / "split.json", "--set", "split.twins=identical"],
+        ["split", finished.recipe, "-o", tmp_path / "split.json", "--set", "split.twins=find"],
+        ["audit", finished.data, "-o", tmp_path / "audit"],
+    ]
+    words = [[str(word) for word in line] for line in commands]
+    (codes, imported), said = without(COURT, RUN_ALL, *words)
+    assert (codes, imported) == ([0, 0, 0, 2, 2], [])
+    assert "Traceback" not in said
+    assert said.count('pip install "flawscope[report]"') == 2
+    for missing in ("faiss", "sklearn"):
+        (codes, _), said = without({missing}, RUN_ALL, words[3])
+        assert (codes, said.count(f"needs {missing}")) == ([2], 1)
+        assert said.count('pip install "flawscope[report]"') == 1
+    assert not (tmp_path / "audit").exists()
+
+
+@pytest.mark.parametrize("package", ["jinja2", "yaml", "cv2"])
 def test_the_block_works(package: str) -> None:
     code = f"try:\n    import {package}\n    print(1)\nexcept ModuleNotFoundError:\n    print(2)"
     assert without({package}, code)[0] == 2

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flawscope._version import __version__
 
 if TYPE_CHECKING:
+    from flawscope.steps.audit import audit
     from flawscope.steps.decide import decide
     from flawscope.steps.evaluate import evaluate
     from flawscope.steps.export import export
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from flawscope.steps.synth import synth
     from flawscope.steps.train import train
 
-STEPS = ("decide", "evaluate", "export", "inspect", "new", "report", "run", "show", "split", "synth", "train")
+STEPS = ("audit", "decide", "evaluate", "export", "inspect", "new", "report", "run", "show", "split", "synth", "train")
 __all__ = [
     "__version__",
+    "audit",
     "decide",
     "evaluate",
     "export",

@@ -152,7 +152,8 @@ class Pair:
     """Two images of the same thing, and the evidence for it.
 
     `measure` is the correlation of the two once they lie on each other, 1 for the same pixels; `turn` says what is
-    done to `b` to lie on `a`, `shift` by which share of height and width it is moved then.
+    done to `b` to lie on `a`, `shift` by which share of height and width it is moved then. `needed` is the threshold
+    that the measure had to reach.
     """
 
     a: str
@@ -161,6 +162,7 @@ class Pair:
     measure: float
     turn: str = ""
     shift: tuple[float, float] = (0.0, 0.0)
+    needed: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in PAIR_KINDS or self.a == self.b:

@@ -18,6 +18,7 @@ from PIL import Image
 
 import flawscope
 from flawscope.cli.app import main
+from flawscope.records import Pair, Samples, Twins
 
 Draw = Callable[..., Path]
 Write = Callable[[Path, str], Path]
@@ -123,14 +124,49 @@ def test_new_split_and_synth(cli: Cli, data: Path, tmp_path: Path) -> None:
         "split", "mein rezept.yaml", "-o", "s.json", "--set", "split.test=0.5", "--set", "split.validation=0.1"
     )
     assert answer.code == 0, answer
-    assert "test 12; 24 groups; LEAK NOT CHECKED" in answer.out
-    answer = cli("split", "mein rezept.yaml", "--folds", "2", "-o", "folds")
+    assert "test 12; 24 groups; leak checked: leak court" in answer.out
+    assert "no chain of pairs had to be cut" in answer.out
+    answer = cli("split", "mein rezept.yaml", "--folds", "2", "-o", "folds", "--set", "split.twins=identical")
+    assert answer.out.count("LEAK NOT CHECKED") == 2
     assert names(tmp_path / "folds") == ["fold-0.json", "fold-1.json"]
     assert cli("synth", "coil", "coils", "--n", "2").code == 0
     assert len([*(tmp_path / "coils").rglob("*.bmp")]) == 2
     refused(cli("synth", "coil", "coils", "--n", "2"), "exists already", "--overwrite")
     refused(cli("synth", "coli", "other"), "did you mean 'coil'")
     refused(cli("synth", "coil", "other", "--n", "1"), "at least 2 images")
+
+
+def test_audit(cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(samples: Samples, *, cache: Path | None = None) -> Twins:
+        pairs = (Pair("nok/1.png", "ok/2.png", "sister", 0.95), Pair("ok/2.png", "ok/4.png", "turned", 0.99, "90°"))
+        there = {row.id for row in samples.rows}
+        return Twins(tuple(pair for pair in pairs if pair.a in there), len(samples), "by hand", {"threshold": 0.9})
+
+    monkeypatch.setattr("flawscope.data.court.verdict.find_twins", find)
+    (data / "ok" / "[0].png").touch()  # brackets are markup to rich
+    answer = cli("audit", "data", "--court")
+    assert answer.code == 0, answer
+    for words in (
+        "data: 24 images",
+        "too few",
+        "2 pairs of the same thing, 3 images concerned",
+        "random split",
+        "All images are 40 x 40",
+        "cannot be used: ok/[0].png: the file is empty",
+        "23 groups, the largest of 2 images",
+        "review: 1 pair alike but labelled differently",
+        "next: flawscope new data",
+        "page  audits/data/index.html",
+    ):
+        assert words in answer.out, answer.out
+    assert names(tmp_path / "audits" / "data") == ["audit.json", "index.html", "pairs.csv"]
+    refused(cli("audit", "data"), "exists already", "--overwrite")
+    assert cli("audit", "data", "--overwrite").code == 0
+    refused(cli("audit", "data", "-o", "x", "--set", "split.seed=1"), "nothing to set")
+    refused(cli("audit", "nowhere"), "does not exist")
+    answer = cli("audit", "data/ok", "-o", "ok")
+    assert "audited without labels" in answer.out
+    assert "one folder a class" in answer.out
 
 
 # --- recipes ----------------------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def test_a_split() -> None:
     assert dataclasses.replace(made, checks=("turned copies",)).stamp == "leak checked: turned copies"
     assert dataclasses.replace(made, seed=5, notes=("n",)).hash == made.hash
     assert dataclasses.replace(made, part={"a": "test", "b": "train"}).hash != made.hash
-    with pytest.raises(ValueError, match="same samples"):
+    with pytest.raises(ValueError, match="either in a part or left out"):
         dataclasses.replace(made, group={"a": "a"})
     with pytest.raises(ValueError, match=r"unknown parts \['tset'\]"):
         dataclasses.replace(made, part={"a": "tset", "b": "test"})

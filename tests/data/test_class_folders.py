@@ -87,3 +87,24 @@ def test_what_makes_no_task_is_told(
     fill(paint, tmp_path, *files)
     with pytest.raises(DataError, match=words):
         load_folders(FoldersSpec.model_validate({"root": tmp_path, **spec}), tmp_path)
+
+
+def test_a_folder_names_the_published_part(tmp_path: Path, paint: Paint) -> None:
+    fill(paint, tmp_path, "train/ok/2.png", "train/ok/10.png", "Test/nok/1.png", "val/ok/b.png")
+    table = load_folders(FoldersSpec(root=tmp_path, level=1, part_level=0), Path())
+    assert [(row.id, row.part, row.position) for row in table.rows] == [
+        ("Test/nok/1.png", "test", 0),
+        ("train/ok/10.png", "train", 2),  # after 2.png in natural order
+        ("train/ok/2.png", "train", 1),
+        ("val/ok/b.png", "validation", 3),
+    ]
+    fill(paint, tmp_path, "holdout/ok/c.png")
+    with pytest.raises(DataError, match=r"data\.part_level: 1 values name no part(?s:.)*'holdout' \(1 images\)"):
+        load_folders(FoldersSpec(root=tmp_path, level=1, part_level=0), Path())
+
+
+def test_an_image_outside_the_published_parts_is_a_bad_one(tmp_path: Path, paint: Paint) -> None:
+    fill(paint, tmp_path, "ok/train/a.png", "nok/test/b.png", "ok/c.png")
+    table = load_folders(FoldersSpec(root=tmp_path, part_level=1), Path())
+    assert [(row.id, row.part) for row in table.rows] == [("nok/test/b.png", "test"), ("ok/train/a.png", "train")]
+    assert [each.where for each in table.bad] == ["ok/c.png"]

@@ -114,3 +114,22 @@ def test_what_is_not_there_is_named(folder: Path, given: dict[str, object], word
 def test_a_table_without_images_is_refused(folder: Path) -> None:
     with pytest.raises(DataError, match="no column names images"):
         load(folder, "number,crack\n7,1\n8,0\n")
+
+
+def test_a_published_part_and_the_other_key_for_the_group(folder: Path) -> None:
+    text = "file,crack,part,set\na.png,1,p,TRAIN\nb.PNG,0,p, dev\nsub/c.png,0,q,testing\nTür 1.png,0,q,\n"
+    table = load(folder, text, groups={"column": "part"}, part_column="set")
+    assert [(row.group, row.part, row.position) for row in table.rows] == [
+        ("p", "train", 0),
+        ("p", "validation", 1),
+        ("q", "test", 2),
+    ]
+    assert [(each.where, each.reason) for each in table.bad] == [("t.csv, row 5", "set is empty")]
+    assert table.grouping == "the column 'part'"
+
+
+def test_parts_of_other_names_are_listed(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"data\.part_column: 1 values name no part(?s:.)*'fold 3' \(1 images\)"):
+        load(folder, "file,crack,set\na.png,1,train\nb.PNG,0,fold 3\n", part_column="set")
+    with pytest.raises(DataError, match=r"data\.groups\.column"):
+        load(folder, "file,crack\na.png,1\n", groups={"column": "part"})

@@ -48,8 +48,37 @@ def test_names_that_do_not_tell_take_the_rarer_class(tmp_path: Path, paint: Pain
 def test_a_published_split_is_pooled(tmp_path: Path, paint: Paint) -> None:
     finding = look(fill(paint, tmp_path, {"train/ok": 5, "train/def": 5, "test/ok": 4, "test/def": 4}))
     assert isinstance(finding.spec, FoldersSpec)
-    assert (finding.spec.level, finding.spec.positive) == (1, "def")
-    assert "published split (test, train) is not used" in said(finding)
+    assert (finding.spec.level, finding.spec.part_level, finding.spec.positive) == (1, 0, "def")
+    assert "published split (data.part_level: 0). It is not used" in said(finding)
+    assert "set split.published: keep" in said(finding)
+    assert {row.published for row in read(finding.spec, Path()).rows} == {"train", "test"}
+
+
+def test_a_published_split_below_the_classes(tmp_path: Path, paint: Paint) -> None:
+    finding = look(fill(paint, tmp_path, {"ok/train": 5, "def/train": 5, "ok/test": 4, "def/test": 4}))
+    assert isinstance(finding.spec, FoldersSpec)
+    assert (finding.spec.level, finding.spec.part_level) == (0, 1)
+
+
+def test_a_published_split_with_parts_of_other_names_cannot_be_kept(tmp_path: Path, paint: Paint) -> None:
+    finding = look(fill(paint, tmp_path, {"train/ok": 5, "train/def": 5, "holdout/ok": 4, "holdout/def": 4}))
+    assert isinstance(finding.spec, FoldersSpec)
+    assert (finding.spec.level, finding.spec.part_level) == (1, None)
+    assert "published split (holdout, train) is not used" in said(finding)
+    assert "split.published" not in said(finding)
+
+
+def test_a_column_that_names_a_published_split(tmp_path: Path, paint: Paint) -> None:
+    fill(paint, tmp_path, {"images": 12})
+    rows = [f"images{i}.png,{'ok' if i % 2 else 'nok'},{'Train' if i < 8 else 'test'}" for i in range(12)]
+    (tmp_path / "t.csv").write_text("\n".join(["file,verdict,phase", *rows]))
+    finding = look(tmp_path)
+    assert isinstance(finding.spec, CsvSpec)
+    assert (finding.spec.label_columns, finding.spec.part_column) == (["verdict"], "phase")
+    assert "Column 'phase' names a published split (data.part_column). It is not used" in said(finding)
+    assert "Columns that are not used" not in said(finding)
+    (tmp_path / "t.csv").write_text("\n".join(["file,verdict,phase", *rows[:-1], "images11.png,ok,"]))
+    assert look(tmp_path).spec.model_dump()["part_column"] is None
 
 
 def test_masks_in_a_folder_of_their_own(tmp_path: Path, paint: Paint) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from flawscope.data.read import read
-from flawscope.data.spec import CsvSpec, FoldersSpec
+from flawscope.data.spec import CsvSpec, FoldersSpec, GroupSpec
 from flawscope.errors import DataError
 
 Paint = Callable[..., Path]
@@ -113,3 +113,14 @@ def test_sixteen_bits_and_colour_are_read(parts: Path, paint: Paint) -> None:
     paint(parts / "ok/deep.png", 1, mode="I;16")
     paint(parts / "ok/colour.png", 1, mode="RGB")
     assert len(read(FoldersSpec(root=parts), Path())) == 8
+
+
+def test_groups_and_published_parts_reach_the_samples(parts: Path) -> None:
+    spec = FoldersSpec(root=parts, groups=GroupSpec(pattern="/([0-9]+)[.]"))
+    samples = read(spec, Path())
+    assert [(row.id, row.group) for row in samples.rows][:2] == [("nok/0.png", "0"), ("nok/1.png", "1")]
+    assert len(set(samples.groups)) == 3
+    assert samples.grouping == "the pattern '/([0-9]+)[.]' in the name"
+    (parts / "t.csv").write_text("file,label,set\nok/0.png,ok,train\nnok/0.png,nok,TEST\n")
+    table = read(CsvSpec(table=Path("t.csv"), label_columns=["label"], part_column="set"), parts)
+    assert [row.published for row in table.rows] == ["train", "test"]

@@ -37,3 +37,29 @@ def test_unknown_keys_are_refused() -> None:
 def test_columns_that_contradict_each_other_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         ADAPTER.validate_python({"kind": "csv", "table": "a.csv", **wrong})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"kind": "elpv", "groups": {"block": 30}}, "set data.block instead"),
+        ({"kind": "elpv", "groups": {"column": "a"}}, "ELPV has no columns"),
+        ({"kind": "folders", "root": "x", "groups": {"column": "a"}}, "folders have no columns"),
+        ({"kind": "folders", "root": "x", "groups": {"pattern": "part"}}, "has no parentheses"),
+        ({"kind": "folders", "root": "x", "groups": {"pattern": "(part"}}, "is no regular expression"),
+        ({"kind": "folders", "root": "x", "groups": {"block_by": "number"}}, "needs block"),
+        ({"kind": "folders", "root": "x", "groups": {"blok": 3}}, "Extra inputs"),
+        ({"kind": "folders", "root": "x", "level": 1, "part_level": 1}, "level and part_level are both 1"),
+    ],
+)
+def test_groups_that_make_no_sense_are_refused(content: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        ADAPTER.validate_python(content)
+
+
+def test_two_keys_for_the_group_column() -> None:
+    both = {"kind": "csv", "table": "t", "label_columns": ["a"], "group_column": "b"}
+    assert CsvSpec.model_validate(both | {"groups": {"column": "b"}}).grouped_by == "b"
+    assert CsvSpec.model_validate(both | {"group_column": None, "groups": {"column": "c"}}).grouped_by == "c"
+    with pytest.raises(ValidationError, match="give one of them"):
+        CsvSpec.model_validate(both | {"groups": {"column": "c"}})

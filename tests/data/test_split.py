@@ -1,6 +1,8 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from flawscope.data.group_file import save_groups
 from flawscope.data.split import SplitSpec, check_split, make_folds, make_split
 from flawscope.errors import SplitError
-from flawscope.records import PARTS, Samples, Task
+from flawscope.records import PARTS, Pair, Part, Samples, Split, Task, Twins
 
 Make = Callable[..., Samples]
 MANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -114,7 +117,19 @@ def test_folds_that_leave_nothing_to_train_on(make_samples: Make) -> None:
         make_folds(blocks(make_samples), SplitSpec(validation=0.3, calibration=0.3), 2)
 
 
-@pytest.mark.parametrize("wrong", [{"test": 0}, {"test": 0.7}, {"validation": -0.1}, {"groups": "some"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"test": 0},
+        {"test": 0.7},
+        {"validation": -0.1},
+        {"groups": "some"},
+        {"twins": "some"},
+        {"largest_group": 0},
+        {"fold": 1},
+        {"file": "g.json", "published": "keep"},
+    ],
+)
 def test_shares_that_make_no_split_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         SplitSpec.model_validate(wrong)
@@ -156,3 +171,242 @@ def test_missing_and_unknown_samples_are_named(make_samples: Make) -> None:
         check_split(split, fewer)
     with pytest.raises(SplitError, match=r"not in the split: 0\.png"):
         check_split(make_split(fewer, SplitSpec()), samples)
+
+
+# --- images of the same thing -----------------------------------------------------------------------------------
+
+
+def court(samples: Samples, *pairs: Pair) -> Twins:
+    return Twins(tuple(pairs), len(samples), "the court")
+
+
+def crossing(split: Split, twins: Twins) -> list[Pair]:
+    part = split.part
+    return [pair for pair in twins.pairs if pair.a in part and pair.b in part and part[pair.a] != part[pair.b]]
+
+
+def test_twins_stay_together_and_the_stamp_goes(make_samples: Make) -> None:
+    samples = make_samples([[i % 2] for i in range(200)])
+    twins = court(samples, *(Pair(f"{i}.png", f"{i + 100}.png", "sister", 0.9) for i in range(100)))
+    split = make_split(samples, SplitSpec(), twins)
+    assert split.stamp == "leak checked: the court"
+    assert split.left_out == {}
+    assert all(split.part[f"{i}.png"] == split.part[f"{i + 100}.png"] for i in range(100))
+    assert len(set(split.group.values())) == 100
+    assert split.notes == ("the largest group holds 2 of 200 images; no chain of pairs had to be cut",)
+    check_split(split, samples, twins)
+    assert crossing(make_split(samples, SplitSpec()), twins)
+
+
+def test_a_chain_through_all_images_is_cut_and_what_leaks_is_left_out(make_samples: Make) -> None:
+    samples = make_samples([[i % 2] for i in range(300)])
+    chain = [Pair(f"{i}.png", f"{i + 1}.png", "sister", 0.99 - i / 1000) for i in range(299)]
+    twins = court(samples, *chain)
+    split = make_split(samples, SplitSpec(), twins)
+    check_split(split, samples, twins)
+    assert max(Counter(split.group.values()).values()) <= 30
+    assert 0 < len(split.left_out) < 12
+    assert set(split.part) | set(split.left_out) == {row.id for row in samples.rows}
+    notes = " | ".join(split.notes)
+    assert "chains of pairs would make a group of 300 of 300 images; they were cut at 30 images" in notes
+    assert "images were left out of train" in notes
+    assert make_split(samples, SplitSpec(), court(samples, *reversed(chain))) == split
+
+
+def test_a_split_that_twins_cross_is_refused(make_samples: Make) -> None:
+    samples = make_samples([[i % 2] for i in range(40)])
+    split = make_split(samples, SplitSpec())
+    test, train = split.ids("test")[0], split.ids("train")[0]
+    pair = Pair(test, train, "turned", 0.987)
+    words = rf"1 pairs of the same thing cross the split:\n  {test} in test, {train} in train \(turned, 0\.987\)"
+    with pytest.raises(SplitError, match=words):
+        check_split(split, samples, court(samples, pair))
+    part = {name: its for name, its in split.part.items() if name != train}
+    check_split(replace(split, part=part, left_out={train: "leaks"}), samples, court(samples, pair))
+
+
+pair_lists = st.lists(
+    st.tuples(st.integers(0, 58), st.integers(1, 59), st.sampled_from(["identical", "turned", "sister"])), max_size=80
+)
+
+
+@MANY
+@given(rows=pair_lists, grouped=st.booleans(), same=st.lists(st.integers(0, 40), min_size=60, max_size=60))
+def test_nothing_leaks_whatever_the_court_finds(
+    make_samples: Make, rows: list[tuple[int, int, str]], grouped: bool, same: list[int]
+) -> None:
+    samples = make_samples(
+        [[i % 3 == 0] for i in range(60)],
+        groups=[f"g{i // 5}" for i in range(60)] if grouped else None,
+        contents=[f"content {i if i > 20 else number}" for i, number in enumerate(same)],
+    )
+    twins = court(samples, *(Pair(f"{a}.png", f"{max(a + 1, b)}.png", kind, 0.9) for a, b, kind in rows))  # type: ignore[arg-type]
+    try:
+        made = [make_split(samples, SplitSpec(), twins), *make_folds(samples, SplitSpec(), 4, twins)]
+    except SplitError as error:
+        assert "cannot fill" in error.problem or "nothing is left of" in error.problem
+        return
+    for split in made:
+        check_split(split, samples, twins)
+        assert not crossing(split, twins)
+        assert set(split.part.values()) == set(PARTS)
+        part_of: dict[str, set[Part]] = {}
+        for row in samples.rows:
+            if row.id in split.part:
+                part_of.setdefault(row.sha256, set()).add(split.part[row.id])
+        assert all(len(parts) == 1 for parts in part_of.values())
+    tested = Counter(name for fold in made[1:] for name in fold.ids("test"))
+    assert tested == {row.id: 1 for row in samples.rows}
+
+
+def test_a_group_larger_than_a_part_is_told(make_samples: Make) -> None:
+    samples = make_samples([[i % 2] for i in range(100)], groups=["one" if i < 30 else f"{i}" for i in range(100)])
+    notes = " | ".join(make_split(samples, SplitSpec()).notes)
+    words = "the largest group, 30 of 100 images, is larger than validation, calibration and test should be"
+    assert f"{words}: it is whole in train" in notes
+
+
+# --- the split that the data came with --------------------------------------------------------------------------
+
+
+def came_with(samples: Samples, **given: str) -> Samples:
+    """Samples with a published part: the last quarter is the test part, unless `given` says otherwise."""
+    n = len(samples)
+    rows = [
+        replace(row, published=given.get(f"i{i}", "test" if i >= 0.75 * n else "train"))  # type: ignore[arg-type]
+        for i, row in enumerate(samples.rows)
+    ]
+    return replace(samples, rows=tuple(rows))
+
+
+KEEP = SplitSpec(published="keep")
+
+
+def test_a_published_test_part_stays_and_the_rest_is_dealt(make_samples: Make) -> None:
+    samples = came_with(make_samples([[i % 2] for i in range(500)]), **{f"i{i}": "train" for i in range(400)})
+    split = make_split(samples, KEEP)
+    assert split.ids("test") == [f"{i}.png" for i in range(400, 500)]
+    size = Counter(split.part.values())
+    assert [size[name] for name in PARTS] == [250, 50, 100, 100]
+    assert split.left_out == {}
+    assert split.wanted == pytest.approx({"train": 0.5, "validation": 0.1, "calibration": 0.2, "test": 0.2})
+    assert split.stamp == "LEAK NOT CHECKED"
+    check_split(split, samples)
+
+
+def test_what_leaks_into_a_published_test_part_is_left_out_with_the_reason(make_samples: Make) -> None:
+    contents = [f"content {i}" for i in range(80)]
+    contents[79] = "content 0"
+    samples = came_with(make_samples([[i % 2] for i in range(80)], contents=contents))
+    groups = {"1.png": "serial 7", "78.png": "serial 7"}
+    samples = replace(samples, rows=tuple(replace(row, group=groups.get(row.id, row.group)) for row in samples.rows))
+    twins = court(
+        samples,
+        Pair("2.png", "77.png", "sister", 0.91),
+        Pair("2.png", "3.png", "sister", 0.9),
+        Pair("4.png", "5.png", "sister", 0.9),
+    )
+    split = make_split(samples, KEEP, twins)
+    assert split.left_out == {
+        "0.png": "belongs to 79.png, which is in the test part (a copy, or the same group of the data)",
+        "1.png": "belongs to 78.png, which is in the test part (a copy, or the same group of the data)",
+        "2.png": "shows the same as 77.png, which is in the test part (sister, correlation 0.910)",
+    }
+    assert len(split.ids("test")) == 20
+    assert split.part["4.png"] == split.part["5.png"]
+    assert any(note.startswith("3 images were left out of ") for note in split.notes)
+    check_split(split, samples, twins)
+    # The groups of the data count only where they are asked for.
+    assert "1.png" in make_split(samples, KEEP.model_copy(update={"groups": "none"}), twins).part
+
+
+def test_published_validation_and_calibration_stay(make_samples: Make) -> None:
+    parts = {f"i{i}": "validation" for i in range(10)} | {f"i{i}": "calibration" for i in range(10, 30)}
+    samples = came_with(make_samples([[i % 2] for i in range(100)]), **parts)
+    twins = court(samples, Pair("5.png", "15.png", "sister", 0.9), Pair("15.png", "95.png", "sister", 0.9))
+    split = make_split(samples, KEEP, twins)
+    assert set(split.left_out) == {"15.png"}
+    assert all(split.part[row.id] == row.published for row in samples.rows if row.id != "15.png")
+
+
+@MANY
+@given(rows=pair_lists, seed=st.integers(0, 99))
+def test_a_kept_split_does_not_leak_either(make_samples: Make, rows: list[tuple[int, int, str]], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    parts = {f"i{i}": str(rng.choice(["train", "train", "train", "validation", "test"])) for i in range(60)}
+    samples = make_samples([[i % 2] for i in range(60)], groups=[f"g{i // 2}" for i in range(60)])
+    samples = came_with(samples, **parts)
+    twins = court(samples, *(Pair(f"{a}.png", f"{max(a + 1, b)}.png", kind, 0.9) for a, b, kind in rows))  # type: ignore[arg-type]
+    try:
+        split = make_split(samples, KEEP, twins)
+    except SplitError as error:
+        assert "cannot fill" in error.problem or "nothing is left of" in error.problem
+        return
+    check_split(split, samples, twins)
+    assert not crossing(split, twins)
+    assert split.ids("test") == [row.id for row in samples.rows if row.published == "test"]
+    assert set(split.ids("validation")) <= {row.id for row in samples.rows if row.published == "validation"}
+
+
+def test_published_splits_that_cannot_be_kept(make_samples: Make) -> None:
+    samples = make_samples([[i % 2] for i in range(40)])
+    with pytest.raises(SplitError, match=r"40 of 40 images have no part in a published split\n.*data\.part_column"):
+        make_split(samples, KEEP)
+    with pytest.raises(SplitError, match=r"has only the parts test\n"):
+        make_split(came_with(samples, **{f"i{i}": "test" for i in range(40)}), KEEP)
+    with pytest.raises(SplitError, match=r"one test part(?s:.)*split\.published: ignore"):
+        make_folds(came_with(samples), KEEP, 5)
+    one_lot = replace(samples, rows=tuple(replace(row, group="lot") for row in came_with(samples).rows))
+    with pytest.raises(SplitError, match=r"0 groups .* cannot fill 3 parts"):
+        make_split(one_lot, KEEP)
+
+
+# --- groups and folds from a file -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folds_file(make_samples: Make, tmp_path: Path) -> Path:
+    """100 images in 20 groups and 4 folds."""
+    samples = make_samples([[i % 2] for i in range(100)])
+    group = {f"{i}.png": f"g{i // 5}" for i in range(100)}
+    fold = {f"{i}.png": i // 5 % 4 for i in range(100)}
+    save_groups(tmp_path / "g.json", "bench", samples, group, fold)
+    return tmp_path / "g.json"
+
+
+def test_a_group_file_says_groups_and_folds(make_samples: Make, folds_file: Path) -> None:
+    # The groups of the data are others, and do not count.
+    samples = make_samples([[i % 2] for i in range(100)], groups=[f"other {i % 7}" for i in range(100)])
+    spec = SplitSpec(file=folds_file)
+    folds = make_folds(samples, spec, 4)
+    for number, split in enumerate(folds):
+        assert split.ids("test") == [f"{i}.png" for i in range(100) if i // 5 % 4 == number]
+        assert split.group["99.png"] == "g19"
+        assert "groups and folds of bench (hash " in split.method
+        check_split(split, samples, groups=spec.respected)
+    assert make_split(samples, spec) == folds[0]
+    assert make_split(samples, spec.model_copy(update={"fold": 3})) == folds[3]
+
+
+def test_twins_are_searched_across_the_groups_of_a_file(make_samples: Make, folds_file: Path) -> None:
+    samples = make_samples([[i % 2] for i in range(100)])
+    chain = [Pair(f"{5 * a}.png", f"{5 * b}.png", "sister", 0.9) for a, b in pairwise(range(20))]
+    twins = court(samples, *chain)
+    for split in make_folds(samples, SplitSpec(file=folds_file), 4, twins):
+        check_split(split, samples, twins, groups="none")
+        assert len(split.ids("test")) == 25
+        assert split.left_out
+        assert split.stamp == "leak checked: the court"
+
+
+def test_group_files_that_do_not_fit(make_samples: Make, folds_file: Path) -> None:
+    samples = make_samples([[i % 2] for i in range(101)])
+    spec = SplitSpec(file=folds_file)
+    with pytest.raises(SplitError, match=r"4 folds, asked for were 5"):
+        make_folds(samples, spec, 5)
+    with pytest.raises(SplitError, match=r"1 of 101 images are not in the group file 'bench':\n  100\.png"):
+        make_folds(samples, spec, 4)
+    with pytest.raises(SplitError, match=r"split\.fold is 4, .* has the folds 0 to 3"):
+        make_split(samples, SplitSpec(file=folds_file, fold=4))
+    with pytest.raises(SplitError, match="does not exist"):
+        make_split(samples, SplitSpec(file=folds_file.with_name("no")))

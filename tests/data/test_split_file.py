@@ -12,12 +12,14 @@ from flawscope.records import PARTS, Split
 
 text = st.text(st.characters(codec="utf-8"), max_size=12)
 splits = st.builds(
-    lambda rows, **rest: Split(
+    lambda rows, out, **rest: Split(
         part={name: part for name, (part, _) in rows.items()},
-        group={name: group for name, (_, group) in rows.items()},
+        group={name: group for name, (_, group) in (out | rows).items()},
+        left_out={name: reason for name, (reason, _) in out.items() if name not in rows},
         **rest,
     ),
     rows=st.dictionaries(text, st.tuples(st.sampled_from(PARTS), text), max_size=8),
+    out=st.dictionaries(text.map("out {}".format), st.tuples(text, text), max_size=3),
     wanted=st.dictionaries(st.sampled_from(PARTS), st.floats(0, 1)),
     seed=st.integers(0, 2**31),
     method=text,
@@ -75,3 +77,11 @@ def test_missing_cut_off_and_newer_files(tmp_path: Path) -> None:
     path.write_text(json.dumps({**json.loads(content), "schema": 2}))
     with pytest.raises(SplitError, match="newer"):
         load_split(path)
+
+
+def test_a_file_that_leaves_nothing_out_is_the_same_as_before(tmp_path: Path) -> None:
+    save_split(SPLIT, tmp_path / "split.json")
+    assert "left_out" not in json.loads((tmp_path / "split.json").read_text())
+    out = Split(part={"a": "train"}, group={"a": "a", "b": "b"}, wanted={}, seed=0, method="", left_out={"b": "leaks"})
+    save_split(out, tmp_path / "split.json")
+    assert load_split(tmp_path / "split.json").left_out == {"b": "leaks"}

@@ -95,7 +95,7 @@ def test_confusion_counts_and_all_measures_are_there(binary: ReportContent, page
 
 
 def test_stamp_is_shown_with_what_it_means(binary: ReportContent, page: Page) -> None:
-    assert page.text.count("LEAK NOT CHECKED") == 2
+    assert page.text.count("LEAK NOT CHECKED") == 3  # at the top, with the split, and in place of the proof
     assert "better than the line will see" in page.text
     checked = replace(binary, split=replace(binary.split, stamp="leak checked: twins"))
     text = Page(render(checked)).text

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flawscope.errors import RecipeError
+from flawscope.data.group_file import save_groups
+from flawscope.errors import RecipeError, SplitError
+from flawscope.records import Sample, Samples, Task
 from flawscope.storage import write_text
 from flawscope.training.recipe import Recipe, load_recipe, parse_recipe, save_recipe
 
@@ -40,6 +42,10 @@ def refused(**sections: Any) -> str:
         ({"data": {"kind": "elpv", "blokc": 3}}, "data.blokc: unknown key, did you mean 'block'?"),
         ({"data": FOLDERS | {"levle": 1}}, "data.levle: unknown key, did you mean 'level'?"),
         ({"data": CSV | {"group_colum": "g"}}, "data.group_colum: unknown key, did you mean 'group_column'?"),
+        (
+            {"data": FOLDERS | {"groups": {"patern": "(x)"}}},
+            "data.groups.patern: unknown key, did you mean 'pattern'?",
+        ),
         ({"data": CSV | {"root": "x"}}, "data.root: unknown key"),
         ({"image": {"sise": 32}}, "image.sise: unknown key, did you mean 'size'?"),
         ({"split": {"tset": 0.1}}, "split.tset: unknown key, did you mean 'test'?"),
@@ -74,6 +80,13 @@ def test_unknown_keys_name_the_nearest(sections: dict[str, Any], words: str) -> 
             "data: label_columns and meta_columns name a column twice",
             id="data",
         ),
+        pytest.param(
+            {"data": FOLDERS | {"groups": {"pattern": "part"}}},
+            "data.groups.pattern: 'part' has no parentheses",
+            id="pattern",
+        ),
+        ({"split": {"largest_group": 0}}, "split.largest_group: "),
+        ({"split": {"fold": 2}}, "split: fold chooses a fold of a group file: it needs split.file"),
         ({"name": "a b"}, "name: "),
         ({"name": "../up"}, "name: "),
         ({"name": ""}, "name: "),
@@ -209,10 +222,17 @@ dicts, unit = st.fixed_dictionaries, st.floats(0.01, 0.3)
 # infinity null.
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x85\u2028\u2029"))
 plain = st.none() | text | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+groups = dicts({"pattern": st.sampled_from(["(a)", r"([^/]+)_\\d"]), "block": st.integers(1, 9)})
 elpv = dicts({"kind": st.just("elpv")}, optional={"threshold": st.floats(0.1, 1), "block": st.integers(1, 99)})
 folders = dicts(
     {"kind": st.just("folders"), "root": st.just("/data/Prüf teile")},
-    optional={"positive": text, "classes": st.lists(text, max_size=3), "pattern": text},
+    optional={
+        "groups": groups,
+        "part_level": st.integers(1, 3),
+        "positive": text,
+        "classes": st.lists(text, max_size=3),
+        "pattern": text,
+    },
 )
 columns = st.lists(text, min_size=1, unique=True)
 table = dicts(
@@ -225,7 +245,7 @@ recipes = dicts(
     {"name": st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z"), "data": elpv | folders | table},
     optional={
         "image": dicts({"size": st.tuples(side, side), "depth": st.sampled_from([8, 16])}),
-        "split": dicts({"test": unit, "validation": unit, "seed": st.integers()}),
+        "split": dicts({"test": unit, "largest_group": st.floats(0.01, 1), "seed": st.integers()}),
         "model": dicts({"name": text, "arguments": st.dictionaries(text, plain)}),
         "train": dicts({"rate": st.floats(1e-9, 10), "class_weights": weights}),
         "decide": dicts({"rule": st.sampled_from(["best_f1", "best_accuracy", "fixed"])}),
@@ -269,3 +289,25 @@ def test_the_hash_depends_on_what_is_asked_not_on_where_it_lies(tmp_path: Path) 
     assert made() != made(data=CSV | {"label_columns": ["other"]})
     write_text(tmp_path / "r.yaml", parse_recipe(ELPV).dump())
     assert load_recipe(tmp_path / "r.yaml").hash == parse_recipe(ELPV).hash
+
+
+def test_of_a_group_file_the_content_counts_not_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = tuple(Sample(name, name, (0.0,), name, f"content {name}") for name in "ab")
+    samples = Samples("made", Task("binary", ("bad",)), rows)
+
+    def made(file: str, fold_of_b: int) -> str:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        save_groups(tmp_path / file, "x", samples, {"a": "a", "b": "b"}, {"a": 0, "b": fold_of_b})
+        (tmp_path / "r.yaml").write_text(f"{BASE}split: {{file: {file}}}\n")
+        recipe = load_recipe(tmp_path / "r.yaml")
+        assert recipe.split.file == tmp_path / file
+        assert str(tmp_path) not in recipe.dump(folders=False).partition("split:")[2]
+        return recipe.hash
+
+    assert made("one/g.json", 1) == made("two/other.json", 1)
+    assert made("one/g.json", 1) != made("one/g.json", 2)
+    monkeypatch.chdir(tmp_path / "two")
+    assert load_recipe(tmp_path / "r.yaml", ["split.file=g.json"]).split.file == tmp_path / "two" / "g.json"
+    (tmp_path / "one" / "g.json").unlink()
+    with pytest.raises(SplitError, match="the group file does not exist"):
+        _ = load_recipe(tmp_path / "r.yaml").hash

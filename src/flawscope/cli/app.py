@@ -71,6 +71,29 @@ def new(
 
 
 @app.command()
+def audit(
+    data: Annotated[str, typer.Argument(help='class folders, a table, a folder of pictures, a recipe, or "elpv"')],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="the folder; default: audits/NAME")] = None,
+    court: Annotated[bool, typer.Option("--court", help="also measure what a random split hides")] = False,
+    images: Annotated[Path | None, typer.Option(help="folder of the table's images, if they lie elsewhere")] = None,
+    overrides: Set = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Say what a data set is, and find its images of the same thing."""
+    made = step(
+        "audit", data, output, court=court, images=images, overrides=overrides or (), overwrite=overwrite, say=say
+    )
+    from flawscope.cli.audit import next_steps, sentences, tables
+
+    for title, table in tables(made.document):
+        say(title)
+        console.print(table)
+    for sentence in (*sentences(made.document), *next_steps(made.document, data)):
+        say(sentence)
+    say(f"page  {made.page}")
+
+
+@app.command()
 def run(
     recipe: Recipe,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the run folder; default: runs/NAME")] = None,

@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from flawscope.data.spec import FoldersSpec
-from flawscope.data.table import Row, Table, walk_images
+from flawscope.data.table import Row, Table, check_parts_named, natural, published_part, walk_images
 from flawscope.data.words import good_class, to_be_found
 from flawscope.errors import DataError, choices
 from flawscope.records import Skipped, Task
@@ -29,15 +29,26 @@ def load_folders(spec: FoldersSpec, base: Path) -> Table:
     if not root.is_dir():
         raise DataError(f"{root}: {'not a folder' if root.exists() else 'the folder does not exist'}", LAYOUT)
     found: list[tuple[Path, str]] = []
+    words: dict[Path, str] = {}
     strays: list[Skipped] = []
+    bad: list[Skipped] = []
     for path in walk_images(root, frozenset(spec.ignore)):
         if spec.pattern and not fnmatch(path.name.lower(), spec.pattern.lower()):
             continue
         folders = path.relative_to(root).parts[:-1]
-        if len(folders) > spec.level:
-            found.append((path, folders[spec.level]))
-        else:
-            strays.append(Skipped(path.relative_to(root).as_posix(), "lies in no class folder"))
+        where = path.relative_to(root).as_posix()
+        if len(folders) <= spec.level:
+            strays.append(Skipped(where, "lies in no class folder"))
+            continue
+        if spec.part_level is not None and len(folders) <= spec.part_level:
+            bad.append(Skipped(where, "lies in no folder that names its part (data.part_level)"))
+            continue
+        found.append((path, folders[spec.level]))
+        if spec.part_level is not None:
+            words[path] = folders[spec.part_level]
+    check_parts_named(words.values(), "data.part_level")
+    order = sorted((path for path, _ in found), key=lambda path: natural(path.relative_to(root).as_posix()))
+    position = {path: place for place, path in enumerate(order)}
     task = _task(spec, Counter(name for _, name in found), root)
     rows = []
     for path, name in found:
@@ -46,11 +57,13 @@ def load_folders(spec: FoldersSpec, base: Path) -> Table:
             target: tuple[float, ...] = (float(name in task.classes),)
         else:
             target = tuple(float(name == other) for other in task.classes)
-        rows.append(Row(id, path, target, id))
+        part = published_part(words[path]) if path in words else None
+        rows.append(Row(id, path, target, id, position=position[path], part=part))
     return Table(
         name=root.resolve().name,
         task=task,
         rows=tuple(rows),
+        bad=tuple(bad),
         strays=tuple(strays),
         source=f"class folders of {root.resolve().name}",
     )

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from flawscope.data.labels import Target, code_labels, missing, number
 from flawscope.data.spec import CsvSpec
-from flawscope.data.table import ALONE, Row, Table, walk_images
+from flawscope.data.table import ALONE, Row, Table, check_parts_named, published_part, walk_images
 from flawscope.data.table_file import TextTable, read_table
 from flawscope.errors import DataError
 from flawscope.preprocess import IMAGE_SUFFIXES
@@ -89,7 +89,10 @@ def load_csv(spec: CsvSpec, base: Path) -> Table:
         raise DataError(f"{root}: the folder of images does not exist (data.images)", "name the folder of the images")
     finder = ImageFinder(root)
     labels = [table.column(name) for name in spec.label_columns]
-    groups = table.column(spec.group_column, "data.group_column") if spec.group_column else None
+    by = spec.grouped_by
+    groups = table.column(by, "data.group_column" if spec.group_column else "data.groups.column") if by else None
+    parts = table.column(spec.part_column, "data.part_column") if spec.part_column else None
+    check_parts_named((cell for cell in parts or () if not missing(cell)), "data.part_column")
     metas = {name: table.column(name, "data.meta_columns") for name in spec.meta_columns}
     numeric = {name for name, cells in metas.items() if all(missing(c) or number(c) is not None for c in cells)}
     names = table.column(_image_column(spec, table, finder), "data.image_column")
@@ -103,18 +106,22 @@ def load_csv(spec: CsvSpec, base: Path) -> Table:
             bad.append(Skipped(table.where(index), image if isinstance(image, str) else str(target)))
             continue
         if groups is not None and missing(groups[index]):
-            bad.append(Skipped(table.where(index), f"{spec.group_column} is empty"))
+            bad.append(Skipped(table.where(index), f"{by} is empty"))
+            continue
+        if parts is not None and missing(parts[index]):
+            bad.append(Skipped(table.where(index), f"{spec.part_column} is empty"))
             continue
         id = image.relative_to(root).as_posix() if image.is_relative_to(root) else cell.replace("\\", "/")
         meta = {key: _meta(cells[index], key in numeric) for key, cells in metas.items() if not missing(cells[index])}
-        rows.append((index, Row(id, image, target, groups[index] if groups is not None else id, meta)))
+        part = published_part(parts[index]) if parts is not None else None
+        rows.append((index, Row(id, image, target, groups[index] if groups is not None else id, meta, index, part)))
     kept, double = _once(rows, task, table)
     return Table(
         name=path.stem,
         task=task,
         rows=tuple(kept),
         bad=tuple(bad + double),
-        grouping=f"the column {spec.group_column!r}" if spec.group_column else ALONE,
+        grouping=f"the column {by!r}" if by else ALONE,
         source=f"{path.name}, {'columns' if len(labels) > 1 else 'column'} {', '.join(spec.label_columns)}",
     )
 

@@ -59,7 +59,7 @@ def load_elpv(spec: ElpvSpec, base: Path) -> Table:
             continue
         target = (float(probability >= spec.threshold),)
         meta: dict[str, str | float] = {"type": kind, "labelled": probability}
-        rows.append(Row(name, folder / name, target, f"block-{index // spec.block:02d}", meta))
+        rows.append(Row(name, folder / name, target, f"block-{index // spec.block:02d}", meta, index))
     if spec.limit is not None and spec.limit < len(rows):
         rows = [rows[i * len(rows) // spec.limit] for i in range(spec.limit)]
     return Table(

@@ -1,13 +1,111 @@
-"""Groups of samples that must stay together, and byte-identical files that contradict each other."""
+"""Which samples must stay together, said by the data or by identical files; and files that contradict each other."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Literal
 
+from flawscope.data.spec import GroupSpec
+from flawscope.data.table import ALONE, Row, Table
+from flawscope.errors import DataError, listing
 from flawscope.records import Sample, Samples
 
 Grouping = Literal["data", "none"]
+
+
+class Union:
+    """Sets that grow together. `top` names the set of a member: its first member in the order that was given.
+
+    >>> sets = Union("abc")
+    >>> sets.join("c", "b")
+    True
+    >>> sets.top("c"), sets.join("b", "c")
+    ('b', False)
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.rank = {name: rank for rank, name in enumerate(dict.fromkeys(names))}
+        self._above = {name: name for name in self.rank}
+
+    def top(self, name: str) -> str:
+        """The first member of the set that a name is in."""
+        above = self._above
+        while above[name] != name:
+            above[name] = name = above[above[name]]
+        return name
+
+    def join(self, a: str, b: str) -> bool:
+        """Make one set of two; says whether they were two."""
+        first, later = sorted((self.top(a), self.top(b)), key=self.rank.__getitem__)
+        self._above[later] = first
+        return first != later
+
+
+def joined(keys: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Join two ways to group the same n things: those that share a key of either way are together.
+
+    A group bears the first way's name of its first member.
+
+    >>> joined(["a", "b", "c", "c"], ["x", "x", "y", "z"])
+    ['a', 'a', 'c', 'c']
+    """
+    sets = Union(keys)
+    first_with: dict[str, str] = {}
+    for key, other in zip(keys, more, strict=True):
+        sets.join(key, first_with.setdefault(other, key))
+    return [sets.top(key) for key in keys]
+
+
+def grouped(table: Table, spec: GroupSpec) -> Table:
+    """The table with the groups that `data.groups` asks for, joined with those that the importer knows.
+
+    Raises:
+        DataError: names the images that the pattern does not match, or that have no number.
+    """
+    ways: list[tuple[str, list[str]]] = []
+    if table.grouping != ALONE:
+        ways.append((table.grouping, [row.group for row in table.rows]))
+    if spec.pattern is not None:
+        ways.append((f"the pattern {spec.pattern!r} in the name", _by_pattern(table, spec.pattern)))
+    if spec.block is not None and spec.block_by == "order":
+        names = [f"block-{row.position // spec.block:02d}" for row in table.rows]
+        ways.append((f"blocks of {spec.block} images in order", names))
+    elif spec.block is not None:
+        words = f"blocks of {spec.block} by the number in the file name"
+        ways.append((words, [f"block-{max(number - 1, 0) // spec.block:02d}" for number in _numbers(table)]))
+    if not ways:
+        return table
+    group = ways[0][1]
+    for _, names in ways[1:]:
+        group = joined(group, names)
+    rows = tuple(replace(row, group=name) for row, name in zip(table.rows, group, strict=True))
+    return replace(table, rows=rows, grouping=" joined with ".join(words for words, _ in ways))
+
+
+def _by_pattern(table: Table, pattern: str) -> list[str]:
+    found = [re.search(pattern, row.id) for row in table.rows]
+    _all_have(table.rows, found, f"data.groups.pattern {pattern!r} does not match", table.name)
+    return [" ".join(text or "" for text in match.groups()) for match in found if match]
+
+
+def _numbers(table: Table) -> list[int]:
+    """The last number in each file name, its suffix and its folders left out."""
+    found = [re.findall(r"[0-9]+", PurePosixPath(row.id).stem) for row in table.rows]
+    _all_have(table.rows, found, "data.groups.block_by is number, but no number stands in the name of", table.name)
+    return [int(digits[-1]) for digits in found]
+
+
+def _all_have(rows: Sequence[Row], found: Sequence[object], problem: str, name: str) -> None:
+    without = [row.id for row, some in zip(rows, found, strict=True) if not some]
+    if without:
+        raise DataError(
+            f"{name}: {problem} {len(without)} of {len(rows)} images:\n{listing(without)}",
+            "change data.groups so that it fits every name, or write a table with a column that names the group",
+        )
 
 
 def identical_groups(samples: Samples, groups: Grouping = "data") -> dict[str, str]:
@@ -16,24 +114,9 @@ def identical_groups(samples: Samples, groups: Grouping = "data") -> dict[str, s
     With "data" two samples stand in one group if the data set says so or if their files are the same byte for byte,
     and so on along the chain. With "none" only the files count. A joined group bears the name of its first member.
     """
-    parent: dict[str, str] = {}
-
-    def top(name: str) -> str:
-        while parent[name] != name:
-            parent[name] = name = parent[parent[name]]
-        return name
-
-    own = {row.id: row.group if groups == "data" else row.id for row in samples.rows}
-    first_with: dict[str, str] = {}
-    rank: dict[str, int] = {}
-    for row in samples.rows:
-        name = own[row.id]
-        parent.setdefault(name, name)
-        rank.setdefault(name, len(rank))
-        a, b = top(name), top(first_with.setdefault(row.sha256, name))
-        first, later = sorted((a, b), key=rank.__getitem__)
-        parent[later] = first
-    return {row.id: top(own[row.id]) for row in samples.rows}
+    own = [row.group if groups == "data" else row.id for row in samples.rows]
+    joint = joined(own, [row.sha256 for row in samples.rows])
+    return {row.id: name for row, name in zip(samples.rows, joint, strict=True)}
 
 
 def identical_files(samples: Samples) -> list[list[Sample]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flawscope.data.spec import FoldersSpec
-from flawscope.data.table import walk_images
+from flawscope.data.table import published_part, walk_images
 from flawscope.data.words import meaning, to_be_found
 
 PARTITIONS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval", "holdout"))
@@ -33,7 +33,14 @@ def guess_folders(root: Path) -> Guess | None:
         return None
     passed = sorted({name for parts in folders.values() for name in parts[:level]})
     published = [name for name in passed if name.casefold() in PARTITIONS]
-    if published:
+    part_level = find_part_level(folders.values(), level)
+    if part_level is not None:
+        said.append(
+            f"Folders name a published split (data.part_level: {part_level}). It is not used: nobody has checked it "
+            "for images of the same part on both sides. All images are pooled and split anew. To keep it, without the "
+            "images that would leak, set split.published: keep."
+        )
+    elif published:
         said.append(
             f"The published split ({', '.join(published)}) is not used: nobody has checked it for images of the same "
             "part on both sides. All images are pooled and split anew."
@@ -47,8 +54,31 @@ def guess_folders(root: Path) -> Guess | None:
     if len(count) == 2:
         positive, words = choose_positive(count)
         said.append(words)
-    spec = FoldersSpec(root=root, level=level, pattern=pattern, positive=positive, ignore=ignore, classes=sorted(count))
+    spec = FoldersSpec(
+        root=root,
+        level=level,
+        part_level=part_level,
+        pattern=pattern,
+        positive=positive,
+        ignore=ignore,
+        classes=sorted(count),
+    )
     return spec, said
+
+
+def find_part_level(folders: Iterable[tuple[str, ...]], class_level: int) -> int | None:
+    """The folder level that names the part of a published split for every image that has a class.
+
+    >>> find_part_level([("train", "ok"), ("test", "ok"), ("test", "nok")], class_level=1)
+    0
+    >>> find_part_level([("train", "ok"), ("extra", "ok"), ("test", "nok")], class_level=1)
+    """
+    labelled = [parts for parts in folders if len(parts) > class_level]
+    for level in range(min(map(len, labelled), default=0)):
+        named = {published_part(parts[level]) for parts in labelled}
+        if level != class_level and "train" in named and len(named) > 1 and None not in named:
+            return level
+    return None
 
 
 def choose_positive(count: Counter[str]) -> tuple[str, str]:

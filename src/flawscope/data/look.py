@@ -243,7 +243,8 @@ def _balance(table: Table) -> list[str]:
         said.append("Fewer than 4 images of a class cannot stand in all four parts of the split: add some.")
     if table.grouping == ALONE:
         said.append(
-            "Nothing says which images show the same part: each is taken by itself. If several do, use a table with a "
-            "column that names the part (data.group_column)."
+            "Nothing says which images show the same part: each is taken by itself. If several do, say so: by a "
+            "pattern in the file names or blocks of files in order (data.groups), or by a column of a table "
+            "(data.group_column). Images that look the same are searched for in any case (split.twins)."
         )
     return said

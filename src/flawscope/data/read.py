@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from flawscope.data.class_folders import load_folders
 from flawscope.data.csv_table import load_csv
 from flawscope.data.elpv import load_elpv
+from flawscope.data.groups import grouped
 from flawscope.data.progress import watched
 from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec
 from flawscope.data.table import Row, Table
@@ -38,7 +39,8 @@ def read(spec: DataSpec, base: Path, *, complete: bool = True, crop: Crop | None
         table = load_csv(spec, base)
     else:
         table = load_folders(spec, base)
-    samples, unreadable = _check_images(table.rows, crop)
+    table = grouped(table, spec.groups)
+    samples, unreadable = check_images(table.rows, crop)
     bad = (*table.bad, *unreadable)
     if bad and spec.on_bad == "error":
         raise DataError(
@@ -58,8 +60,8 @@ def read(spec: DataSpec, base: Path, *, complete: bool = True, crop: Crop | None
     return result
 
 
-def _check_images(rows: Iterable[Row], crop: Crop | None) -> tuple[list[Sample], list[Skipped]]:
-    rows = list(rows)
+def check_images(rows: Sequence[Row], crop: Crop | None = None) -> tuple[list[Sample], list[Skipped]]:
+    """Hash and decode every image: those that can be used as samples, and the others with the reason."""
     samples, unreadable = [], []
     pool = ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1))
     try:
@@ -68,7 +70,7 @@ def _check_images(rows: Iterable[Row], crop: Crop | None) -> tuple[list[Sample],
             if reason:
                 unreadable.append(Skipped(row.id.encode(errors="replace").decode(), reason))
             else:
-                samples.append(Sample(row.id, str(row.path), row.target, row.group, sha256, row.meta))
+                samples.append(Sample(row.id, str(row.path), row.target, row.group, sha256, row.meta, row.part))
     finally:
         pool.shutdown(cancel_futures=True)
     return samples, unreadable

@@ -5,18 +5,63 @@ Paths that are not absolute count from the folder that is given to `flawscope.da
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 OnBad = Literal["error", "skip"]
+
+
+class GroupSpec(BaseModel):
+    """Which images must stay together. Where several keys are given, images that share any of them do.
+
+    >>> GroupSpec(pattern=r"(part\\d+)_").pattern
+    '(part\\\\d+)_'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str | None = Field(default=None, description="csv: rows of equal value; the same as group_column")
+    pattern: str | None = Field(
+        default=None,
+        description="regular expression searched in the image's name with its folders; what its parentheses hold names "
+        "the group",
+    )
+    block: int | None = Field(default=None, ge=1, description="so many images in order are kept together")
+    block_by: Literal["order", "number"] = Field(
+        default="order",
+        description="order of the table or of the files; or the last number in the file name, counted from 1",
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _usable(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parentheses = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from None
+        if not parentheses:
+            raise ValueError(
+                f"{value!r} has no parentheses: put them around what names the part, such as (part[0-9]+)_"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _block_for_block_by(self) -> GroupSpec:
+        if self.block is None and self.block_by != "order":
+            raise ValueError(f"block_by: {self.block_by} needs block, the number of images that are kept together")
+        return self
 
 
 class _Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     on_bad: OnBad = Field(default="error", description="unreadable images and bad rows: stop and list them, or skip")
+    groups: GroupSpec = Field(default=GroupSpec(), description="which images must stay together")
 
 
 class ElpvSpec(_Spec):
@@ -31,6 +76,14 @@ class ElpvSpec(_Spec):
     block: int = Field(default=60, ge=1, description="cells in file order that are kept together: about one module")
     root: Path | None = Field(default=None, description="folder with labels.csv; by default the installed package's")
     limit: int | None = Field(default=None, ge=2, description="use only so many cells, spread evenly over the file")
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> ElpvSpec:
+        if self.groups.block is not None:
+            raise ValueError("ELPV is kept together in blocks as it is: set data.block instead of data.groups.block")
+        if self.groups.column is not None:
+            raise ValueError("ELPV has no columns to group by: data.groups.column is for tables")
+        return self
 
 
 class CsvSpec(_Spec):
@@ -49,6 +102,9 @@ class CsvSpec(_Spec):
     image_column: str | None = Field(default=None, description="found by itself where it is not given")
     label_columns: list[str] = Field(min_length=1, description="one column, or several of 0/1 (multi-label)")
     group_column: str | None = Field(default=None, description="rows of equal value stay on one side of every split")
+    part_column: str | None = Field(
+        default=None, description="names train, validation, calibration or test: the split that the data came with"
+    )
     meta_columns: list[str] = Field(default_factory=list, description="columns that the report shows with a mistake")
     delimiter: str = Field(default="auto", description='"auto", "whitespace", or the character itself')
     task: Literal["auto", "binary", "multiclass", "multilabel"] = Field(
@@ -65,7 +121,16 @@ class CsvSpec(_Spec):
             raise ValueError(f"label_columns and meta_columns name a column twice: {columns}")
         if len(self.label_columns) > 1 and self.task in ("binary", "multiclass"):
             raise ValueError(f"a {self.task} task has one label column, got {self.label_columns}")
+        if None not in (self.group_column, self.groups.column) and self.group_column != self.groups.column:
+            raise ValueError(
+                f"group_column is {self.group_column!r} and groups.column is {self.groups.column!r}: give one of them"
+            )
         return self
+
+    @property
+    def grouped_by(self) -> str | None:
+        """The column that names the group, whichever of its two keys names it."""
+        return self.group_column or self.groups.column
 
 
 class FoldersSpec(_Spec):
@@ -78,10 +143,21 @@ class FoldersSpec(_Spec):
     kind: Literal["folders"] = "folders"
     root: Path = Field(description="the folder that holds the class folders")
     level: int = Field(default=0, ge=0, description="which folder below root names the class: 0 is root/CLASS/x.png")
+    part_level: int | None = Field(
+        default=None, ge=0, description="which folder below root names train or test: the split that the data came with"
+    )
     pattern: str = Field(default="", description='use only files of this name, such as "*.jpg"')
     positive: str | None = Field(default=None, description="two classes: the one that is to be found")
     classes: list[str] | None = Field(default=None, description="the folders that are used, in this order")
     ignore: list[str] = Field(default_factory=list, description="names of folders that are passed over")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> FoldersSpec:
+        if self.part_level == self.level:
+            raise ValueError(f"level and part_level are both {self.level}: a folder names the class or the part")
+        if self.groups.column is not None:
+            raise ValueError("folders have no columns to group by: use data.groups.pattern, or write a table")
+        return self
 
 
 DataSpec = Annotated[ElpvSpec | CsvSpec | FoldersSpec, Field(discriminator="kind")]

@@ -31,6 +31,10 @@ def save_split(split: Split, path: str | Path) -> None:
         "notes": list(split.notes),
         "samples": {name: {"part": part, "group": split.group[name]} for name, part in split.part.items()},
     }
+    if split.left_out:
+        content["left_out"] = {
+            name: {"reason": reason, "group": split.group[name]} for name, reason in split.left_out.items()
+        }
     write_json(path, {**content, "file_hash": fingerprint(content)})
 
 
@@ -56,10 +60,10 @@ def load_split(path: str | Path) -> Split:
         )
     if content.pop("file_hash", None) != fingerprint(content):
         raise SplitError(f"{path}: the file was changed or damaged after it was written", remedy)
-    rows = content["samples"]
+    rows, out = content["samples"], content.get("left_out", {})
     return Split(
         part={name: row["part"] for name, row in rows.items()},
-        group={name: row["group"] for name, row in rows.items()},
+        group={name: row["group"] for name, row in (rows | out).items()},
         wanted=content["wanted"],
         seed=content["seed"],
         method=content["method"],
@@ -67,4 +71,5 @@ def load_split(path: str | Path) -> Split:
         fold=content["fold"],
         folds=content["folds"],
         notes=tuple(content["notes"]),
+        left_out={name: row["reason"] for name, row in out.items()},
     )

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flawscope.errors import DataError, listing
 from flawscope.preprocess import IMAGE_SUFFIXES
-from flawscope.records import Skipped, Task
+from flawscope.records import Part, Skipped, Task
 
 ALONE = "each image by itself"
+PART_WORDS: Mapping[str, Part] = {
+    "train": "train", "training": "train",
+    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
+    "calib": "calibration", "calibration": "calibration",
+    "test": "test", "testing": "test",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Row:
-    """One labelled image before its file is opened."""
+    """One labelled image before its file is opened.
+
+    `position` is its place in the order of the table or of the files, `part` where a published split has put it.
+    """
 
     id: str
     path: Path
     target: tuple[float, ...]
     group: str
     meta: Mapping[str, str | float] = field(default_factory=dict)
+    position: int = 0
+    part: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -50,3 +64,36 @@ def walk_images(root: Path, ignore: frozenset[str] = frozenset()) -> Iterator[Pa
         for name in sorted(files):
             if not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES):
                 yield Path(place, name)
+
+
+def natural(name: str) -> list[tuple[str, int]]:
+    """A sort key that takes numbers as numbers.
+
+    >>> sorted(["b2.png", "b10.png", "b1.png"], key=natural)
+    ['b1.png', 'b2.png', 'b10.png']
+    """
+    return [(words, int(digits or -1)) for words, digits in re.findall(r"([^0-9]*)([0-9]*)", name)]
+
+
+def published_part(word: str) -> Part | None:
+    """The part that a word of a published split means; None for any other word.
+
+    >>> published_part(" Training"), published_part("val"), published_part("ok")
+    ('train', 'validation', None)
+    """
+    return PART_WORDS.get(word.strip().casefold())
+
+
+def check_parts_named(words: Iterable[str], key: str) -> None:
+    """Every word must name a part.
+
+    Raises:
+        DataError: lists the words that name none.
+    """
+    unknown = Counter(word for word in words if published_part(word) is None)
+    if unknown:
+        raise DataError(
+            f"{key}: {len(unknown)} values name no part of a split:\n"
+            + listing([f"{word!r} ({n} images)" for word, n in unknown.items()]),
+            f"expected {', '.join(PART_WORDS)}: rename or ignore the others, or leave {key} out",
+        )

@@ -11,6 +11,7 @@ from flawscope.data.csv_table import ImageFinder, find_image_column
 from flawscope.data.labels import is_truth_column, spellings, truth
 from flawscope.data.layout import choose_positive
 from flawscope.data.spec import CsvSpec
+from flawscope.data.table import published_part
 from flawscope.data.table_file import SPACES, TextTable, read_table
 from flawscope.data.words import meaning
 from flawscope.errors import DataError
@@ -51,8 +52,8 @@ def guess_table(path: Path, root: Path | None = None) -> Guess:
     if not table.header:
         said.append("The table has no header line: its columns are called column 1, column 2, and so on.")
     others = [name for name in table.columns if name != image and table.columns.count(name) == 1]
-    group = _group_column(table, others)
-    candidates = [name for name in others if name != group and not _words(name) & SPLIT_WORDS]
+    group, part = _group_column(table, others), _part_column(table, others)
+    candidates = [name for name in others if name not in (group, part) and not _words(name) & SPLIT_WORDS]
     labels = _label_columns(table, candidates)
     if not labels:
         raise DataError(
@@ -63,10 +64,16 @@ def guess_table(path: Path, root: Path | None = None) -> Guess:
     said += words
     if group:
         said.append(f"Rows with the same {group!r} are kept on one side of every split (data.group_column).")
-    unused = [name for name in others if name not in (*labels, group)]
+    if part:
+        said.append(
+            f"Column {part!r} names a published split (data.part_column). It is not used: nobody has checked it for "
+            "images of the same part on both sides. All images are pooled and split anew. To keep it, without the "
+            "images that would leak, set split.published: keep."
+        )
+    unused = [name for name in others if name not in (*labels, group, part)]
     if unused:
         said.append(f"Columns that are not used: {', '.join(unused)}.")
-    given = {"table": path, "images": root, "image_column": image, "group_column": group}
+    given = {"table": path, "images": root, "image_column": image, "group_column": group, "part_column": part}
     return spec.model_copy(update={key: value for key, value in given.items() if value is not None}), said
 
 
@@ -78,6 +85,15 @@ def _group_column(table: TextTable, names: Sequence[str]) -> str | None:
     for name in names:
         different = len(set(table.column(name)))
         if _words(name) & GROUP_WORDS and 4 <= different < len(table.rows):
+            return name
+    return None
+
+
+def _part_column(table: TextTable, names: Sequence[str]) -> str | None:
+    """The column whose every cell names a part of a published split."""
+    for name in names:
+        parts = {published_part(cell) for cell in table.column(name)}
+        if "train" in parts and len(parts) > 1 and None not in parts:
             return name
     return None
 

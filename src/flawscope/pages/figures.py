@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 # Okabe and Ito's colours, told apart with every kind of colour vision. Each stands for one CSS variable of the page.
 FIND, GOOD, INK, MUTED, GRID = "#d55e00", "#0072b2", "#20262e", "#66707c", "#dfe3e8"
@@ -27,6 +27,7 @@ _VARIABLES = {FIND: "--find", GOOD: "--good", INK: "--ink", MUTED: "--muted", GR
 
 SIZE = (3.7, 3.1)
 """Width and height in inches: shown at 330 to 380 pixels, so that 10 points become about 12 pixels."""
+WIDE = (5.4, 3.6)
 _FONT = 10.0
 
 
@@ -130,6 +131,56 @@ def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_
         axes.set_ylim(max(axes.get_ylim()[0], -0.02), min(axes.get_ylim()[1], 1.02))
     axes.set_xlabel("epoch", fontsize=_FONT, color=INK)
     axes.legend(frameon=False, fontsize=_FONT - 1, labelcolor=INK, handlelength=1.6)
+    return figure
+
+
+def evidence(null: Mapping[str, Any], found: Mapping[str, Any], threshold: float | None) -> Figure:
+    """The measure over pairs known to be different (above) and over the pairs that were looked at (below).
+
+    Counts are drawn on a logarithmic scale: what is rare near the threshold is what matters. Either histogram may be
+    empty; both have `edges` and `counts`.
+    """
+    figure = Figure(figsize=WIDE, layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    panels = (
+        (upper, "null", null, GOOD, "pairs known to be different"),
+        (lower, "found", found, FIND, "pairs that were compared"),
+    )
+    lowest = 1.0
+    for axes, name, drawn, colour, words in panels:
+        edges, counts = (np.asarray(drawn.get(key, ()), dtype=float) for key in ("edges", "counts"))
+        _style(axes)
+        if len(edges) == len(counts) + 1 and counts.sum():
+            axes.bar(edges[:-1], counts, np.diff(edges) * 0.92, align="edge", color=colour, linewidth=0)
+            axes.set_yscale("log")
+            axes.set_ylim(0.6, counts.max() * 2)
+            axes.yaxis.set_major_locator(LogLocator(numticks=4))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+            lowest = min(lowest, float(edges[np.flatnonzero(counts)[0]]))
+        axes.minorticks_off()
+        axes.set_title(f"{words}: {int(counts.sum()):,}", fontsize=_FONT, color=INK, loc="left", pad=4)
+        if threshold is not None:
+            axes.axvline(threshold, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid=f"threshold-{name}")
+    lower.set_xlim(min(lowest, 0.98 if threshold is None else threshold - 0.02), 1.0)
+    upper.tick_params(labelbottom=False)
+    lower.set_xlabel("measure: correlation once aligned", fontsize=_FONT, color=INK)
+    return figure
+
+
+def brightness(edges: Sequence[float], counts: Mapping[str, Sequence[int]]) -> Figure:
+    """Histograms of the mean grey value of each picture, one panel a label, each with its own scale."""
+    rows = len(counts)
+    figure = Figure(figsize=(WIDE[0], 0.7 + 0.85 * rows), layout="constrained")
+    edges_b = np.asarray(edges, dtype=float)
+    for axes, (label, count) in zip(np.atleast_1d(figure.subplots(rows, 1, sharex=True)), counts.items(), strict=True):
+        _style(axes)
+        axes.bar(edges_b[:-1], count, np.diff(edges_b) * 0.9, align="edge", color=GOOD, linewidth=0)
+        axes.set_xlim(0, 1)
+        axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+        axes.set_title(f"{_short(label, 40)}: {int(np.sum(count)):,}", fontsize=_FONT, color=INK, loc="left", pad=3)
+        axes.tick_params(labelbottom=False)
+    axes.tick_params(labelbottom=True)
+    axes.set_xlabel("mean grey value: 0 black, 1 white", fontsize=_FONT, color=INK)
     return figure
 
 

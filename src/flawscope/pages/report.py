@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from flawscope.pages import view, words
+from flawscope.pages.pairs import ProofContent, proof_view
+from flawscope.pages.templating import fill
 from flawscope.records import NOT_CHECKED, Skipped, Task
 from flawscope.storage import write_text
 
@@ -28,15 +29,8 @@ SECTIONS = (
     ("mistakes", "Mistakes"),
     ("data", "Data"),
     ("split", "Split"),
+    ("proof", "Proof"),
     ("provenance", "Provenance"),
-)
-
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
 )
 
 
@@ -120,6 +114,7 @@ class ReportContent:
     shows the first `shown` of each kind and counts the rest), `provenance` are pairs of name and value.
     `items` is what one image shows, in the plural: "cells", "castings". `history` are the rows of history.csv;
     `watched` names the column that chose the best epoch. `bundle` is None for a cross-validation, which has `folds`.
+    `proof` is None where nobody has searched the split for images of the same thing; `unproven` says why.
     """
 
     title: str
@@ -138,6 +133,8 @@ class ReportContent:
     shown: int = 24
     examples: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
     folds: Sequence[FoldContent] = ()
+    proof: ProofContent | None = None
+    unproven: str = "There is no proof: images of the same thing were not searched for when this split was made."
     recipe_text: str = ""
     skipped: Sequence[Skipped] = ()
     warnings: Sequence[str] = ()
@@ -186,7 +183,8 @@ def render(content: ReportContent) -> str:
     confusion = metrics.get("confusion")
     mistakes = view.gallery(content.mistakes, content.shown)
     known = [entry["name"] for entry in metrics["headline"]]
-    page = _ENVIRONMENT.get_template("report.html").render(
+    return fill(
+        "report.html",
         content=content,
         size=_size(content.bundle.size_bytes) if content.bundle else "",
         sections=SECTIONS,
@@ -204,8 +202,8 @@ def render(content: ReportContent) -> str:
         shown=sum(len(entry["pictures"]) for entry in mistakes),
         balance=view.balance(content),
         examples={name: view.pictures(chosen) for name, chosen in content.examples.items() if chosen},
+        proof=proof_view(content.proof) if content.proof else None,
     )
-    return page.strip() + "\n"
 
 
 def _size(count: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from flawscope.data.look import Finding, look
+from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, FoldersSpec
 from flawscope.errors import OutputError, WeightsError
 from flawscope.storage import write_text
 
@@ -23,7 +24,7 @@ name: {name}
 
 data:
 {data}
-  # error: stop and list every unreadable image and bad row. skip: leave them out and count them.
+{groups}  # error: stop and list every unreadable image and bad row. skip: leave them out and count them.
   on_bad: error
 
 image:
@@ -43,7 +44,9 @@ split:
   validation: {validation}
   calibration: {calibration}
   test: {test}
-
+  # find: pictures of the same thing are searched for and kept on one side. identical: only identical files are.
+  twins: find
+{published}
 model:
   # table:resnet18 is small and learns from scratch; any timm model works too, for example timm:mobilenetv2_100.
   name: {model}
@@ -70,6 +73,22 @@ train:
 decide:
   # best_f1, best_accuracy, or fixed (0.5 for each class).
   rule: best_f1
+"""
+GROUPS = """\
+  # Pictures of one part must stay on one side of the split. If the file names tell the part, put parentheses around
+  # what names it; or keep blocks of so many files in order together.
+  # groups:
+  #   pattern: '(part[0-9]+)'
+  #   block: 60
+"""
+GROUP_COLUMN = """\
+  # Or a column names the part.
+  # group_column: serial
+"""
+PUBLISHED = """\
+  # ignore: all images are pooled and split anew. keep: the published test part stays the test part, and images of the
+  # other parts that would leak are left out.
+  published: ignore
 """
 STEPS_WANTED = {"scratch": 800, "pretrained": 400}
 """Optimiser steps of 32 images that training needs, roughly; never fewer than 12 epochs, never more than 60."""
@@ -141,6 +160,8 @@ def _recipe(finding: Finding, name: str, path: Path, weights: str) -> str:
         found="\n".join(f"# - {sentence}" for sentence in _wrapped(finding.sentences)),
         name=name,
         data=_data(finding, path.resolve().parent),
+        groups=_groups(finding.spec),
+        published=_published(finding.spec),
         height=finding.size_hint[0],
         width=finding.size_hint[1],
         channels=3 if pretrained else finding.channels_hint,
@@ -169,8 +190,23 @@ def _data(finding: Finding, base: Path) -> str:
         if given.get(key):
             given[key] = _relative(Path(given[key]), base)
     content = {"kind": finding.spec.kind, **given}
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
+    # Lists on one line, but never the whole section: PyYAML would write one that holds no list as {kind: elpv}.
+    style = None if any(isinstance(value, list | dict) for value in content.values()) else False
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=style, width=100)
     return "\n".join(f"  {line}" for line in text.rstrip().splitlines())
+
+
+def _groups(spec: DataSpec) -> str:
+    """How to say what belongs together, as comments; nothing where the data say it already."""
+    if isinstance(spec, ElpvSpec) or (isinstance(spec, CsvSpec) and spec.grouped_by):
+        return ""
+    return GROUPS + (GROUP_COLUMN if isinstance(spec, CsvSpec) else "")
+
+
+def _published(spec: DataSpec) -> str:
+    """What is done with the split that the data came with, if they came with one."""
+    folders = isinstance(spec, FoldersSpec) and spec.part_level is not None
+    return PUBLISHED if folders or (isinstance(spec, CsvSpec) and spec.part_column) else ""
 
 
 def _relative(path: Path, base: Path) -> str:

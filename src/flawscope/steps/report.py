@@ -12,6 +12,7 @@ from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.verify import decision_sentences
 from flawscope.data.groups import contradictions
 from flawscope.inspection.tables import read_results
+from flawscope.pages.pairs import ProofContent, summed
 from flawscope.pages.report import (
     BundleContent,
     FoldContent,
@@ -71,6 +72,7 @@ def run_content(run: Run) -> ReportContent:
         ],
         mistakes=_mistakes(task, [run]),
         examples=_examples(run.part("train")),
+        **_proof([run]),
         recipe_text=run.recipe.dump(folders=False),
         skipped=run.samples.skipped,
         warnings=contradictions(run.samples),
@@ -94,6 +96,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
         mistakes=_mistakes(task, folds),
         examples=_examples(samples),
         folds=[_fold(run) for run in folds],
+        **_proof(folds),
         recipe_text=first.recipe.dump(folders=False),
         skipped=samples.skipped,
         warnings=contradictions(samples),
@@ -122,6 +125,22 @@ def _folds_split(folds: Sequence[Run]) -> SplitContent:
     hashes = ", ".join(run.split.hash[:12] for run in folds)
     notes = tuple(f"{run.folder.name}: {note}" for run in folds for note in run.split.notes)
     return SplitContent(first.method, stamp, hashes, first.seed, parts, notes)
+
+
+def _proof(runs: Sequence[Run]) -> dict[str, Any]:
+    """What RUN/proof.json says, over folds as one; or why there is no proof."""
+    files = [run.folder / "proof.json" for run in runs]
+    lacking = [run for run, file in zip(runs, files, strict=True) if not file.is_file()]
+    if not lacking:
+        document = summed([read_json(file) for file in files])
+        wanted = {pair[side] for pair in document["nearest"] for side in ("a", "b")}
+        images = {row.id: row.path for row in runs[0].samples.rows if row.id in wanted}
+        return {"proof": ProofContent(document, images, folds=len(runs) if len(runs) > 1 else 0)}
+    why = "images of the same thing were not searched for when this split was made (split.twins: find does it)"
+    if lacking[0].split.checks:
+        why = "images of the same thing were searched for, but the run holds no proof.json: make the run anew"
+    where = f" of {len(lacking)} of {len(runs)} folds" if len(runs) > 1 else ""
+    return {"unproven": f"There is no proof{where}: {why}."}
 
 
 def _part(name: str, ids: Sequence[str], words: Mapping[str, str], split: Split, wanted: float | None) -> PartContent:

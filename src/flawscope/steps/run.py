@@ -11,12 +11,12 @@ from typing import Any
 from flawscope.data.read import read
 from flawscope.errors import RecipeError
 from flawscope.inspection.tables import read_results
-from flawscope.records import Samples, Split
+from flawscope.records import Samples
 from flawscope.steps.decide import decide
 from flawscope.steps.evaluate import document, evaluate_run
 from flawscope.steps.export import export
 from flawscope.steps.report import report
-from flawscope.steps.split import split_samples
+from flawscope.steps.split import Proven, split_samples
 from flawscope.steps.train import prepare_run, train_in
 from flawscope.steps.workspace import Run, Say, check_replaceable, fold_runs, notices, read_json
 from flawscope.storage import write_json, writing
@@ -63,15 +63,16 @@ def run(
         samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
         for words in notices(samples):
             say(words)
-        splits = split_samples(asked, samples, folds)
         cache = target.parent / ".cache"
-        for made in splits:
+        splits = split_samples(asked, samples, folds, cache)
+        for proven in splits:
+            made = proven.split
             place = partial / f"fold-{made.fold}" if folds else partial
             for words in made.notes:
                 say(f"note: {words}")
             if folds:
                 say(f"fold-{made.fold}, {(made.fold or 0) + 1} of {folds}")
-            one(prepared(place, asked, made, samples, cache), say)
+            one(prepared(place, asked, proven, samples, cache), say)
         if folds:
             pool(partial, asked, samples)
             say("writing the report")
@@ -102,16 +103,16 @@ def one(work: Run, say: Say) -> None:
     report(work)
 
 
-def prepared(folder: Path, recipe: Recipe, split: Split, samples: Samples, cache: Path) -> Run:
+def prepared(folder: Path, recipe: Recipe, proven: Proven, samples: Samples, cache: Path) -> Run:
     """The run folder of a split: new, or the one that an interrupted run has left.
 
     Raises:
         RecipeError: what was left belongs to another recipe or split.
     """
     if not (folder / "split.json").is_file():
-        return prepare_run(folder, recipe, split, cache, samples)
+        return prepare_run(folder, recipe, proven, cache, samples)
     work = Run(folder, cache)
-    if work.recipe.hash != recipe.hash or work.split.hash != split.hash:
+    if work.recipe.hash != recipe.hash or work.split.hash != proven.split.hash:
         raise RecipeError(f"{folder} was begun with another recipe, data or split", "leave out --resume to start anew")
     work.check_data(samples)
     work.samples = samples

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from flawscope.data.read import read
 from flawscope.data.split import check_split, make_folds, make_split
 from flawscope.data.split_file import save_split
-from flawscope.errors import OutputError, UserError
-from flawscope.records import Samples, Split
+from flawscope.errors import OutputError, SplitError, UserError, listing
+from flawscope.records import Pair, Samples, Split, Twins
 from flawscope.steps.workspace import Say, notices
 from flawscope.training.recipe import Recipe, load_recipe
+
+ROUNDS = 4
+"""How often splits are made again with what the proof found."""
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A split, and the proof that nothing crosses it as plain data; none where twins were not searched for."""
+
+    split: Split
+    proof: Mapping[str, Any] | None = None
 
 
 def split(
@@ -22,7 +35,7 @@ def split(
     overrides: Sequence[str] = (),
     say: Say = lambda words: None,
 ) -> list[Split]:
-    """Split the samples of a recipe by groups and prove that no group crosses.
+    """Split the samples of a recipe by groups and prove that no group and no image of the same thing crosses.
 
     Args:
         recipe: a recipe or its file.
@@ -42,7 +55,7 @@ def split(
     samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
     for words in notices(samples):
         say(words)
-    splits = split_samples(asked, samples, folds)
+    splits = [proven.split for proven in split_samples(asked, samples, folds)]
     if output is not None:
         if not folds and Path(output).suffix != ".json":
             raise OutputError(f"{output} is no name for a split", "name a .json file")
@@ -51,9 +64,75 @@ def split(
     return splits
 
 
-def split_samples(recipe: Recipe, samples: Samples, folds: int | None = None) -> list[Split]:
-    """Split samples that have been read already; see `split`."""
-    splits = make_folds(samples, recipe.split, folds) if folds is not None else [make_split(samples, recipe.split)]
+def split_samples(
+    recipe: Recipe, samples: Samples, folds: int | None = None, cache: Path | None = None
+) -> list[Proven]:
+    """Split samples that have been read already, and prove each split; see `split`.
+
+    `cache` keeps what the search for twins has found. The proof reads the image files anew. What it finds across a
+    split that the search did not is added to the pairs, and the splits are made again.
+
+    Raises:
+        SplitError: see `flawscope.data.split`; or pairs still cross after that.
+    """
+    spec = recipe.split
+    if spec.twins != "find":
+        return [Proven(made) for made in _made(samples, recipe, folds, None)]
+    from flawscope.data.court.proof import Prover, proof_document
+
+    twins = search(samples, cache)
+    prover = Prover.of(samples)
+    for _ in range(ROUNDS):
+        splits = _made(samples, recipe, folds, twins)
+        found = [prover.crossing(made) for made in splits]
+        more = {(pair.a, pair.b): pair for each in found for pair in each.pairs}
+        if not more:
+            return [
+                Proven(made, proof_document(made, crossing, twins.pairs, twins.facts))
+                for made, crossing in zip(splits, found, strict=True)
+            ]
+        twins = replace(twins, pairs=(*twins.pairs, *more.values()))
+    raise SplitError(
+        f"{len(more)} pairs of images of the same thing still cross the split:\n{_lines(more.values())}",
+        "this should not happen: please report it; another split.seed may help",
+    )
+
+
+def proven_again(split: Split, recipe: Recipe, samples: Samples) -> Proven:
+    """A split from a file, proven on the images; as it is where the recipe does not search for twins.
+
+    Raises:
+        SplitError: pairs of images of the same thing cross it.
+    """
+    if recipe.split.twins != "find":
+        return Proven(split)
+    check_split(split, samples, groups=recipe.split.respected)
+    from flawscope.data.court.proof import Prover, proof_document
+
+    prover = Prover.of(samples)
+    crossing = prover.crossing(split)
+    if crossing.pairs:
+        raise SplitError(
+            f"{len(crossing.pairs)} pairs of images of the same thing cross the split:\n{_lines(crossing.pairs)}",
+            "make a new split, or set split.twins: identical and be stamped LEAK NOT CHECKED",
+        )
+    return Proven(split, proof_document(split, crossing, (), prover.judge.facts()))
+
+
+def _lines(pairs: Iterable[Pair]) -> str:
+    return listing([f"{pair.a} and {pair.b} ({pair.kind}, correlation {pair.measure:.3f})" for pair in pairs])
+
+
+def _made(samples: Samples, recipe: Recipe, folds: int | None, twins: Twins | None) -> list[Split]:
+    spec = recipe.split
+    splits = make_folds(samples, spec, folds, twins) if folds is not None else [make_split(samples, spec, twins)]
     for made in splits:
-        check_split(made, samples, groups=recipe.split.groups)
+        check_split(made, samples, twins, groups=spec.respected)
     return splits
+
+
+def search(samples: Samples, cache: Path | None) -> Twins:
+    """The pairs of images of the same thing. The court's packages are imported only here."""
+    from flawscope.data.court.verdict import find_twins
+
+    return find_twins(samples, cache=cache)

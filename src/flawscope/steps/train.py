@@ -17,7 +17,7 @@ from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import SplitError
 from flawscope.models.build import NetworkPlan, build, check_forward
 from flawscope.records import PARTS, BoolArray, Samples, Split
-from flawscope.steps.split import split_samples
+from flawscope.steps.split import Proven, proven_again, split_samples
 from flawscope.steps.workspace import Run, Say, check_replaceable, notices
 from flawscope.storage import new_folder, write_json
 from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of
@@ -51,23 +51,28 @@ def train(
     asked = load_recipe(recipe, overrides)
     target = Path(folder) if folder else Path("runs") / asked.name
     check_replaceable(target, overwrite)
+    cache = target.parent / ".cache"
     with new_folder(target, overwrite=overwrite) as beside:
         samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
         for words in notices(samples):
             say(words)
-        chosen = load_split(split) if split else split_samples(asked, samples)[0]
-        train_in(prepare_run(beside, asked, chosen, target.parent / ".cache", samples))
+        chosen = (
+            proven_again(load_split(split), asked, samples) if split else split_samples(asked, samples, cache=cache)[0]
+        )
+        train_in(prepare_run(beside, asked, chosen, cache, samples))
     return Run.at(target)
 
 
-def prepare_run(folder: Path, recipe: Recipe, split: Split, cache: Path, samples: Samples) -> Run:
-    """A run folder with recipe and split in it, the split checked against the data."""
+def prepare_run(folder: Path, recipe: Recipe, proven: Proven, cache: Path, samples: Samples) -> Run:
+    """A run folder with recipe, split and its proof in it, the split checked against the data."""
     save_recipe(recipe, folder / "recipe.yaml")
     write_json(folder / "data.json", {"name": samples.name, "images": len(samples), "hash": samples.hash})
-    save_split(split, folder / "split.json")
+    save_split(proven.split, folder / "split.json")
+    if proven.proof is not None:
+        write_json(folder / "proof.json", proven.proof)
     run = Run(folder, cache)
     run.samples = samples
-    check_split(run.split, run.samples, groups=recipe.split.groups)
+    check_split(run.split, run.samples, groups=recipe.split.respected)
     return run
 
 

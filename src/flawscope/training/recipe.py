@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from flawscope.data.group_file import load_groups
 from flawscope.data.spec import DataSpec
 from flawscope.data.split import SplitSpec
 from flawscope.errors import RecipeError, choices, listing
@@ -20,6 +21,7 @@ from flawscope.preprocess import Preprocess
 from flawscope.records import fingerprint
 from flawscope.storage import write_text
 
+PATHS = (("data", "root"), ("data", "table"), ("data", "images"), ("model", "weights"), ("split", "file"))
 Watch = Literal["loss", "auroc", "f1", "accuracy"]
 
 
@@ -136,18 +138,26 @@ class Recipe(_Section):
 
     @property
     def hash(self) -> str:
-        """Hash of what is asked for, not of where it lies: paths are left out (data and weights have their own)."""
+        """Hash of what is asked for, not of where it lies: paths are left out (data and weights have their own).
+
+        Of a group file the content counts.
+
+        Raises:
+            SplitError: the group file cannot be read.
+        """
         content = self.model_dump(mode="json")
         for key in ("root", "table", "images"):
             content["data"].pop(key, None)
         content["model"]["weights"] = Path(self.model.weights).name
+        if self.split.file is not None:
+            content["split"]["file"] = load_groups(self.split.file).hash
         return fingerprint(content)
 
     def dump(self, *, folders: bool = True) -> str:
         """The resolved recipe as YAML: every key with its value; without `folders` paths keep their last name only."""
         content = self.model_dump(mode="json")
         if not folders:
-            for section, key in (("data", "root"), ("data", "table"), ("data", "images"), ("model", "weights")):
+            for section, key in PATHS:
                 if content[section].get(key):
                     content[section][key] = Path(content[section][key]).name
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None)
@@ -276,11 +286,13 @@ def _set(content: dict[str, Any], override: str) -> None:
 
 def _resolve(content: dict[str, Any], base: Path) -> None:
     """Make relative paths absolute; what is absolute already stays."""
-    data, model = content.get("data"), content.get("model")
+    data, model, split = content.get("data"), content.get("model"), content.get("split")
     if isinstance(data, dict):
         for key in ("root", "table", "images"):
             if isinstance(data.get(key), str) and data[key]:
                 data[key] = str(base / Path(data[key]).expanduser())
+    if isinstance(split, dict) and isinstance(split.get("file"), str) and split["file"]:
+        split["file"] = str(base / Path(split["file"]).expanduser())
     if isinstance(model, dict):
         weights = model.get("weights")
         if isinstance(weights, str) and weights not in ("none", "imagenet", ""):

@@ -1,0 +1,311 @@
+"""How time and memory of the leak court grow with the number of pictures, and what the approximate search loses.
+
+    python benchmarks/court/scale.py [--sizes 2000 20000 200000] [--compare 20000] [--repeats 2] [--decoded 2000]
+
+Pictures are made in memory: smooth random textures and one pattern that all share. 5 % are copies of others: turned or
+mirrored, at another exposure, or shifted. Each measurement runs in a process of its own, so that the peak of memory is
+its own. Decoding is measured apart, on small PNG files. Everything is appended to benchmarks/results/court-scale.json
+as one entry; finished measurements are kept below runs/court-scale, by the hash of the court's source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import inspect
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from record import RESULTS, RUNS, append, court_hash, in_words, provenance, rate
+
+from flawscope.data.court import verdict
+from flawscope.data.court.pictures import SIDE, small_pictures, turned
+from flawscope.data.unlabelled import read_unlabelled
+from flawscope.records import Sample, Samples, Task, fingerprint
+from flawscope.steps.workspace import read_json
+from flawscope.storage import sha256_file, write_json
+
+Grey = npt.NDArray[np.uint8]
+Rng = np.random.Generator
+COPIES = 0.05
+SEARCHES: dict[str, bool | None] = {"default": None, "exact": True, "approximate": False}
+
+
+def main() -> None:
+    """Measure every size, compare the two searches, time the decoding, and append it all."""
+    asked = arguments()
+    if asked.one:
+        print(json.dumps(measured(asked.one, SEARCHES[asked.search], asked.seed)))
+        return
+    if asked.decode:
+        print(json.dumps(decoding(asked.decode)))
+        return
+    decoded = in_a_process("--decode", str(asked.decoded))
+    sizes = [in_a_process("--one", str(n)) for n in asked.sizes]
+    for each in sizes:
+        say(each)
+    rounds = []
+    for again in range(asked.repeats if asked.compare else 0):
+        words = ("--one", str(asked.compare), "--search")
+        rounds.append({search: in_a_process(*words, search, again=again) for search in ("exact", "approximate")})
+    entry = {
+        **provenance("court-scale"),
+        "what": f"{SIDE} x {SIDE} pictures made in memory, {COPIES:.0%} of them copies; one process a measurement",
+        "decoding": decoded,
+        "sizes": [without_ids(each) for each in sizes],
+        "growth": growth(sizes, decoded["ms_an_image"] / 1000),
+        "exact_against_approximate": compared(rounds),
+    }
+    print(json.dumps({key: entry[key] for key in ("decoding", "growth", "exact_against_approximate")}, indent=1))
+    if not asked.trial:
+        append(RESULTS / "court-scale.json", entry)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[2000, 20_000, 200_000])
+    parser.add_argument("--compare", type=int, default=20_000, help="the size for exact against approximate; 0: none")
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--decoded", type=int, default=2000, help="so many PNG files")
+    parser.add_argument("--trial", action="store_true", help="nothing is appended")
+    inner = parser.add_argument_group("one measurement, for the processes that this script starts")
+    inner.add_argument("--one", type=int)
+    inner.add_argument("--search", choices=list(SEARCHES), default="default")
+    inner.add_argument("--seed", type=int, default=0)
+    inner.add_argument("--decode", type=int)
+    return parser.parse_args()
+
+
+def in_a_process(*words: str, again: int = 0) -> dict[str, Any]:
+    """Run this script for one measurement; one that is finished is not run again."""
+    about = fingerprint([court_hash(), sha256_file(__file__), [*words], again])[:12]
+    kept = RUNS / "court-scale" / f"{'-'.join(word.strip('-') for word in words)}-{again}-{about}.json"
+    if not kept.is_file():
+        print("measuring", *words, file=sys.stderr)
+        done = subprocess.run([sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True, check=True)
+        write_json(kept, json.loads(done.stdout))
+    content: dict[str, Any] = read_json(kept)
+    return content
+
+
+def measured(n: int, exact: bool | None, seed: int) -> dict[str, Any]:
+    """Make n pictures and let the court look at them."""
+    load = os.getloadavg()[0]
+    grey_nhw, host_of, kind_of = pictures(n, np.random.default_rng(seed))
+    samples = as_samples(grey_nhw)
+    clock = clocked_stages()
+    before = peak_mb()
+    start = time.perf_counter()
+    twins = verdict.twins_among(grey_nhw, samples, exact=exact)
+    seconds = time.perf_counter() - start
+    pairs = {(int(pair.a), int(pair.b)) for pair in twins.pairs}
+    found = [copy for copy, host in host_of.items() if (min(copy, host), max(copy, host)) in pairs]
+    planted, met = Counter(kind_of.values()), Counter(kind_of[copy] for copy in found)
+    return {
+        "images": n,
+        "search": twins.facts.get("search"),
+        "seconds": round(seconds, 2),
+        "stages": {
+            **{name: round(time_, 2) for name, time_ in clock.items()},
+            "rest": round(seconds - sum(clock.values()), 2),
+        },
+        "peak_mb": {"before": before, "after": peak_mb(), "pictures": round(grey_nhw.nbytes / 2**20)},
+        "threshold": twins.facts.get("threshold"),
+        "looked_at": twins.facts.get("looked_at"),
+        "recall": {
+            "all": rate(len(found), len(host_of)),
+            **{kind: rate(met[kind], planted[kind]) for kind in sorted(planted)},
+        },
+        "false_pairs": len(pairs) - len(found),
+        "load_before": round(load, 2),
+        "found": found,
+    }
+
+
+def pictures(n: int, rng: Rng) -> tuple[Grey, dict[int, int], dict[int, str]]:
+    """n pictures in random order, the host of each copy, and what was done to it."""
+    rows = np.arange(SIDE, dtype=np.float32)
+    bars = np.where(rows % 16 < 2, -60, 0)[:, None] + 15 * np.cos(rows / SIDE * np.pi)[None]
+    shared_hw = (130 + bars).astype(np.float32)
+    copies = round(COPIES * n)
+    place_n = rng.permutation(n)
+    grey_nhw = np.empty((n, SIDE, SIDE), np.uint8)
+    for index in range(n - copies):
+        grey_nhw[place_n[index]] = np.clip(shared_hw + texture(rng), 0, 255)
+    host_of, kind_of = {}, {}
+    kinds = list(WAYS)
+    for index in range(copies):
+        host, copy, kind = int(place_n[index]), int(place_n[n - copies + index]), kinds[index % len(kinds)]
+        seen = WAYS[kind](grey_nhw[host], rng).astype(np.float32)
+        grey_nhw[copy] = np.clip(np.rint(seen + rng.normal(0, 2, seen.shape)), 0, 255)
+        host_of[copy], kind_of[copy] = host, kind
+    return grey_nhw, host_of, kind_of
+
+
+def texture(rng: Rng) -> npt.NDArray[np.float32]:
+    """Noise of three grains, about 25 grey values."""
+    total = np.zeros((SIDE, SIDE), np.float32)
+    for grain, strength in ((6.0, 18), (1.5, 14), (0.7, 10)):
+        noise = cv2.GaussianBlur(rng.standard_normal((SIDE, SIDE), np.float32), (0, 0), grain)
+        total += strength * noise / noise.std()
+    return total
+
+
+def turned_copy(grey_hw: Grey, rng: Rng) -> npt.NDArray[Any]:
+    """One of the seven other turns."""
+    return turned(grey_hw, int(rng.integers(1, 8)))
+
+
+def exposed_copy(grey_hw: Grey, rng: Rng) -> npt.NDArray[Any]:
+    """Brighter or darker by up to a third."""
+    return np.asarray(grey_hw * rng.uniform(0.7, 1.3))
+
+
+def shifted_copy(grey_hw: Grey, rng: Rng) -> npt.NDArray[Any]:
+    """By up to 3 pixels (5 %) each way; what comes in repeats the border."""
+    down, right = rng.integers(0, 7, 2)
+    return np.pad(grey_hw, 3, mode="edge")[down : down + SIDE, right : right + SIDE]
+
+
+WAYS: dict[str, Callable[[Grey, Rng], npt.NDArray[Any]]] = {
+    "turned": turned_copy,
+    "exposure": exposed_copy,
+    "shifted": shifted_copy,
+}
+
+
+def as_samples(grey_nhw: Grey) -> Samples:
+    """Samples that have no files: their pictures are in memory."""
+    rows = tuple(
+        Sample(f"{index:07d}", "", (0.0,), f"{index:07d}", hashlib.sha256(grey_hw.tobytes()).hexdigest())
+        for index, grey_hw in enumerate(grey_nhw)
+    )
+    return Samples("made", Task("binary", ("nothing",)), rows)
+
+
+def clocked_stages() -> dict[str, float]:
+    """Put a clock on whatever the verdict calls from the other modules of the court, by name."""
+    clock: dict[str, float] = defaultdict(float)
+    for name, stage in list(vars(verdict).items()):
+        home = getattr(stage, "__module__", "") or ""
+        if inspect.isfunction(stage) and home.startswith("flawscope.data.court.") and home != verdict.__name__:
+            setattr(verdict, name, timed(stage, name, clock))
+    return clock
+
+
+def timed(stage: Callable[..., Any], name: str, clock: dict[str, float]) -> Callable[..., Any]:
+    """The same function, its time added to the clock; of a generator the time that its items take."""
+
+    def call(*values: Any, **options: Any) -> Any:
+        start = time.perf_counter()
+        result = stage(*values, **options)
+        clock[name] += time.perf_counter() - start
+        return ticking(result) if isinstance(result, Iterator) else result
+
+    def ticking(items: Iterator[Any]) -> Iterator[Any]:
+        while True:
+            start = time.perf_counter()
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            finally:
+                clock[name] += time.perf_counter() - start
+            yield item
+
+    return call
+
+
+def peak_mb() -> int:
+    """The most memory that this process has held so far, in MiB."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
+
+
+def decoding(files: int) -> dict[str, Any]:
+    """What reading takes: proving that files are readable and hashing them, and bringing them to the court's size."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as place:
+        for index in range(files):
+            large = cv2.resize(np.clip(130 + texture(rng), 0, 255), (300, 300), interpolation=cv2.INTER_CUBIC)
+            noisy = np.clip(large + rng.normal(0, 2, large.shape), 0, 255).astype(np.uint8)
+            Image.fromarray(noisy).save(Path(place) / f"{index:05d}.png")
+        start = time.perf_counter()
+        samples = read_unlabelled(place)
+        middle = time.perf_counter()
+        small_pictures(samples)
+        end = time.perf_counter()
+    return {
+        "files": f"{files} PNG of 300 x 300, 8-bit grey",
+        "reading_ms_an_image": round(1000 * (middle - start) / files, 3),
+        "ms_an_image": round(1000 * (end - middle) / files, 3),
+    }
+
+
+def growth(sizes: list[dict[str, Any]], decode: float) -> dict[str, Any] | None:
+    """The exponent e of time ~ n^e: least squares over all sizes in logarithms, and from each size to the next."""
+    if len(sizes) < 2:
+        return None
+    n_s = np.log([each["images"] for each in sizes])
+    second_s = np.array([each["seconds"] for each in sizes])
+
+    def exponent(time_s: npt.NDArray[np.floating]) -> float:
+        return round(float(np.polyfit(n_s, np.log(time_s), 1)[0]), 3)
+
+    stages = [name for name in sizes[0]["stages"] if all(each["stages"].get(name, 0) > 0.05 for each in sizes)]
+    return {
+        "exponent": exponent(second_s),
+        "exponent_with_decoding": exponent(second_s + decode * np.exp(n_s)),
+        "from_size_to_size": [round(float(e), 3) for e in np.diff(np.log(second_s)) / np.diff(n_s)],
+        "exponent_of_stages": {name: exponent(np.array([each["stages"][name] for each in sizes])) for name in stages},
+    }
+
+
+def compared(rounds: list[dict[str, dict[str, Any]]]) -> dict[str, Any] | None:
+    """Copies that the exact search finds and the approximate one does not, and how much faster it is."""
+    if not rounds:
+        return None
+    lost = []
+    for each in rounds:
+        exact, rough = (set(each[search]["found"]) for search in ("exact", "approximate"))
+        lost.append(rate(len(exact - rough), len(exact)))
+
+    def ratios(seconds: Callable[[dict[str, Any]], float]) -> list[float]:
+        return [round(seconds(each["exact"]) / max(seconds(each["approximate"]), 0.01), 2) for each in rounds]
+
+    return {
+        "images": rounds[0]["exact"]["images"],
+        "copies_lost": lost,
+        "times_as_fast": ratios(lambda each: each["seconds"]),
+        "times_as_fast_search_alone": ratios(lambda each: each["stages"].get("find_candidates", 0.0)),
+        "rounds": [{search: without_ids(one) for search, one in each.items()} for each in rounds],
+    }
+
+
+def without_ids(measurement: dict[str, Any]) -> dict[str, Any]:
+    """A measurement without the list of the copies found."""
+    return {key: value for key, value in measurement.items() if key != "found"}
+
+
+def say(each: dict[str, Any]) -> None:
+    """One line for the console."""
+    peak, recall = each["peak_mb"]["after"], in_words(each["recall"]["all"])
+    print(f"{each['images']:8} images {each['seconds']:9.1f} s {peak:7} MiB {each['search']}; recall {recall}")
+
+
+if __name__ == "__main__":
+    main()

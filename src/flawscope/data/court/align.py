@@ -1,0 +1,145 @@
+"""How alike are two pictures once one is laid on the other? The measure of the leak court.
+
+1. Align: the affine map that makes the enhanced correlation coefficient largest (Evangelidis & Psarakis 2008, as
+   OpenCV has it), from the place where the search met the two.
+2. Detail: each pixel less the mean about it, divided by the deviation about it: brightness, contrast and soft shadows
+   fall out.
+3. Common pattern: the mean detail of the set and its leading principal components are taken out of both, so that two
+   solar cells are not alike for having the same busbars.
+4. The correlation of what is left, over the pixels that both show and that are saturated in neither.
+
+Letters: h and w rows and columns, p pixels (h * w), k components.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from flawscope.data.court.pictures import SATURATED, SIDE, STAYS, Float, Grey
+
+ITERATIONS = 20
+REACH = 4.0
+"""Detail is what stands out from its surroundings of this standard deviation, in pixels."""
+
+NOISE = 2.0
+"""Grey values: deviations well below this are not blown up."""
+
+LEAST_SHOWN = 0.05
+"""Share of the pixels that must be usable in both."""
+
+LEAST_DETAIL = 0.35
+"""Deviation of the detail below which a picture shows nothing, as where the lamp has failed; pictures have near 1."""
+
+LEAST_OVERLAP = 0.6
+MOST_COMPONENTS = 64
+PICTURES_A_COMPONENT = 16
+"""One component for so many pictures: more would take out what single pictures show."""
+
+CLEAR = 0.95
+"""A measure from which on the place where the search met the two is good enough."""
+
+FITTED_ON = 4000
+EVERYWHERE = np.ones((SIDE, SIDE), np.uint8)
+INVERSE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+
+
+@dataclass(frozen=True)
+class Common:
+    """What the pictures of a set have in common: mean detail (p) and leading components (k x p)."""
+
+    mean_p: Float
+    components_kp: Float
+
+    def without(self, detail_hw: Float) -> Float:
+        """Detail (h x w) as p values, the common pattern taken out."""
+        own_p = detail_hw.reshape(-1) - self.mean_p
+        return np.asarray(own_p - (self.components_kp @ own_p) @ self.components_kp, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How `b` lies on `a`: 2 x 3 map from pixels of a to pixels of b, the measure, the share of pixels used."""
+
+    map: Float
+    measure: float
+    shown: float
+
+    @property
+    def moved(self) -> tuple[float, float]:
+        """By which share of height and width the middle is moved."""
+        middle = (SIDE - 1) / 2
+        x, y = self.map @ np.array([middle, middle, 1.0])
+        return float(y - middle) / SIDE, float(x - middle) / SIDE
+
+    @property
+    def distortion(self) -> float:
+        """The largest move of a corner, as a share of the side."""
+        corners = np.array([[0, 0, 1], [SIDE, 0, 1], [0, SIDE, 1], [SIDE, SIDE, 1]], dtype=np.float64)
+        return float(np.abs(corners @ self.map.T - corners[:, :2]).max()) / SIDE
+
+
+def detail(grey_hw: Float) -> Float:
+    """Grey values with their surroundings taken out and brought to one contrast."""
+    rest = grey_hw - cv2.GaussianBlur(grey_hw, (0, 0), REACH, borderType=cv2.BORDER_REFLECT)
+    power = cv2.GaussianBlur(rest * rest, (0, 0), 2 * REACH, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(rest / np.sqrt(power + NOISE**2), dtype=np.float32)
+
+
+def common_pattern(grey_nhw: Grey, seed: int = 0) -> Common:
+    """Mean and leading principal components of the details, from at most `FITTED_ON` pictures."""
+    from sklearn.decomposition import PCA
+
+    some = np.random.default_rng(seed).permutation(len(grey_nhw))[:FITTED_ON]
+    detail_np = np.stack([detail(grey_nhw[i].astype(np.float32)).reshape(-1) for i in some])
+    k = min(MOST_COMPONENTS, len(some) // PICTURES_A_COMPONENT)
+    if k == 0:
+        return Common(detail_np.mean(axis=0), np.zeros((0, SIDE * SIDE), np.float32))
+    fitted = PCA(k, svd_solver="randomized", random_state=seed).fit(detail_np)
+    return Common(fitted.mean_.astype(np.float32), fitted.components_.astype(np.float32))
+
+
+def aligned(a_hw: Grey, b_hw: Grey, common: Common, start: Float = STAYS) -> Alignment:
+    """Lay b on a, from where `start` puts it, and measure; the better of before and after is what counts."""
+    a, b = a_hw.astype(np.float32), b_hw.astype(np.float32)
+    first = _measured(a, b, common, start)
+    if first.measure >= CLEAR:
+        return first
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ITERATIONS, 1e-3)
+    try:
+        found = cv2.findTransformECC(a, b, start.copy(), cv2.MOTION_AFFINE, stop, EVERYWHERE, 5)[1]
+        place = np.asarray(found, np.float32)
+    except cv2.error:  # it does not converge: the two have nothing in common there
+        return first
+    return max(first, _measured(a, b, common, place), key=lambda found: found.measure)
+
+
+def _measured(a: Float, b: Float, common: Common, place: Float) -> Alignment:
+    laid, inside = laid_on(b, place)
+    usable = inside & (a < SATURATED) & (laid < SATURATED)
+    shown = float(usable.mean())
+    if inside.mean() < LEAST_OVERLAP or shown < LEAST_SHOWN:
+        return Alignment(place, 0.0, shown)
+    mask_p = usable.reshape(-1)
+    detail_a, detail_b = detail(a), detail(laid)
+    if min(detail_a[usable].std(), detail_b[usable].std()) < LEAST_DETAIL:
+        return Alignment(place, 0.0, shown)
+    own_a, own_b = common.without(detail_a)[mask_p], common.without(detail_b)[mask_p]
+    return Alignment(place, correlation(own_a, own_b), shown)
+
+
+def laid_on(b: Float, place: Float) -> tuple[Float, npt.NDArray[np.bool_]]:
+    """Picture b moved as `place` says, and which of its pixels lie inside."""
+    laid = cv2.warpAffine(b, place, (SIDE, SIDE), flags=INVERSE, borderMode=cv2.BORDER_REFLECT)
+    inside = cv2.warpAffine(np.ones_like(b), place, (SIDE, SIDE), flags=INVERSE) > 0.99
+    return np.asarray(laid, np.float32), np.asarray(inside)
+
+
+def correlation(a_p: npt.NDArray[np.floating], b_p: npt.NDArray[np.floating]) -> float:
+    """Pearson's correlation; 0 where one of the two does not vary."""
+    a, b = a_p - a_p.mean(), b_p - b_p.mean()
+    power = float(a @ a) * float(b @ b)
+    return float(np.clip((a @ b) / np.sqrt(power), -1, 1)) if power > 1e-12 else 0.0

@@ -1,0 +1,70 @@
+"""The small grey pictures that the leak court compares, and the eight ways to turn them.
+
+Letters: n images, h and w rows and columns (both `SIDE`), t the eight turns.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from flawscope.data.progress import watched
+from flawscope.preprocess import SIXTEEN_BIT, open_image
+from flawscope.records import Samples
+
+SIDE = 64
+"""Pictures are brought to this height and width: enough for the grain of a cell, few enough for an archive."""
+
+TURNS = ("", "mirrored", "90°", "mirrored 90°", "180°", "mirrored 180°", "270°", "mirrored 270°")
+"""What is done to a picture: mirrored left to right first, then turned counter-clockwise."""
+
+SATURATED = 250
+"""Grey values from here on are taken for saturated: they say nothing about what is shown."""
+
+Grey = npt.NDArray[np.uint8]
+Float = npt.NDArray[np.float32]
+STAYS: Float = np.eye(2, 3, dtype=np.float32)
+"""The affine map that moves nothing."""
+
+
+def small_pictures(samples: Samples) -> Grey:
+    """All pictures as n x SIDE x SIDE grey values, whatever their shape.
+
+    Raises:
+        ImageError: a file cannot be read any more.
+    """
+    grey_nhw = np.empty((len(samples), SIDE, SIDE), np.uint8)
+    with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
+        pictures = pool.map(small_picture, (row.path for row in samples.rows), chunksize=8)
+        for index, picture in enumerate(watched(pictures, len(samples), "looking at images")):
+            grey_nhw[index] = picture
+    return grey_nhw
+
+
+def small_picture(path: str | Path) -> Grey:
+    """One picture. More than 8 bits are stretched from the 0.1 to the 99.9 percentile: their range is not known."""
+    image = open_image(path)
+    if image.mode in (*SIXTEEN_BIT, "I", "F"):
+        values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0.0, neginf=0.0)
+        low, high = np.percentile(values, (0.1, 99.9))
+        values = np.clip((values - low) / max(float(high - low), 1e-9) * 255, 0, 255)
+        image = Image.fromarray(values.astype(np.uint8))
+    elif image.width * image.height > 64 * SIDE * SIDE and image.mode in ("L", "RGB"):
+        image = image.reduce(max(1, min(image.size) // (4 * SIDE)))
+    return np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX))
+
+
+def turned(grey: npt.NDArray[Any], turn: int) -> npt.NDArray[Any]:
+    """Square pictures (... x h x w), turned as `TURNS[turn]` says.
+
+    >>> turned(np.array([[1, 2], [3, 4]]), TURNS.index("90°")).tolist()
+    [[2, 4], [1, 3]]
+    """
+    quarter, mirrored = divmod(turn, 2)
+    return np.rot90(grey[..., ::-1] if mirrored else grey, quarter, axes=(-2, -1))

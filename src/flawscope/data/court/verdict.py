@@ -1,0 +1,148 @@
+"""The leak court: all pairs of images of the same thing in a set of samples.
+
+Every image is brought to a small grey picture; the search (`search.py`) names the pairs that are worth a closer look,
+the alignment (`align.py`) measures each of them, and what exceeds the threshold (`threshold.py`, from pictures that are
+known to be different) is a pair.
+
+Letters: n images, h and w rows and columns, q pairs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flawscope.data.court.align import Common, common_pattern
+from flawscope.data.court.different import Different, known_different
+from flawscope.data.court.measure import Suspect, measured, pair_of, suspects_of
+from flawscope.data.court.pictures import Grey, small_pictures
+from flawscope.data.court.search import find_candidates
+from flawscope.data.court.threshold import FALSE_PAIRS_PER_IMAGE, FEWEST, histogram, tail_threshold
+from flawscope.records import Pair, Samples, Twins, fingerprint
+from flawscope.storage import write_json
+
+METHOD = "leak court 1"
+"""A new number whenever the court would judge otherwise: it names what is kept in the cache, and stands in the seal."""
+
+
+def find_twins(samples: Samples, *, cache: Path | None = None, exact: bool | None = None) -> Twins:
+    """Find all pairs of images of the same thing.
+
+    Args:
+        samples: all of them are compared with each other.
+        cache: a folder where the verdict about the same images is looked for, and left.
+        exact: compare all descriptors, or go through a graph of neighbours; by default by the number of images.
+
+    Raises:
+        ImageError: a file cannot be read any more.
+    """
+    case = fingerprint([METHOD, exact, [[row.id, row.sha256, row.group] for row in samples.rows]])
+    kept = cache / f"twins-{case[:16]}.json" if cache else None
+    if kept is not None and (known := _kept(kept)) is not None:
+        return known
+    begin = time.perf_counter()
+    twins = twins_among(small_pictures(samples), samples, exact=exact)
+    twins = Twins(twins.pairs, twins.n, METHOD, {**twins.facts, "seconds": round(time.perf_counter() - begin, 1)})
+    if kept is not None:
+        content = {"n": twins.n, "facts": twins.facts, "pairs": [asdict(pair) for pair in twins.pairs]}
+        write_json(kept, {"hash": fingerprint(content), **content})
+    return twins
+
+
+def _kept(path: Path) -> Twins | None:
+    """The verdict of an earlier run; none if there is none, or if the file is not whole."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("hash") != fingerprint(content):
+            return None
+        pairs = tuple(Pair(**{**pair, "shift": tuple(pair["shift"])}) for pair in content["pairs"])
+        return Twins(pairs, content["n"], METHOD, content["facts"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def twins_among(grey_nhw: Grey, samples: Samples, *, exact: bool | None = None) -> Twins:
+    """`find_twins` for pictures that are in memory already, n x SIDE x SIDE in the order of the samples."""
+    n, pairs = len(samples), identical_pairs(samples)
+    # Of identical files one is enough: many would be each other's nearest, and hide the other twins.
+    places = {row.sha256: place for place, row in reversed(list(enumerate(samples.rows)))}
+    first = sorted(places.values())
+    if len(first) < 2:
+        return Twins(tuple(pairs), n, METHOD, {"search": "exact", "kinds": {"identical": len(pairs)} if pairs else {}})
+    grey_nhw, samples = grey_nhw[first], samples.select(samples.rows[place].id for place in first)
+    judge = Judge.of(grey_nhw, samples.groups)
+    candidates = find_candidates(grey_nhw, exact=exact)
+    suspects, measures = suspects_of(candidates), []
+    for suspect, found in zip(suspects, measured(grey_nhw, suspects, judge.common), strict=True):
+        measures.append(found.measure)
+        if found.measure >= (needed := judge.needed(suspect)):
+            pairs.append(pair_of(samples, grey_nhw, suspect, found, needed))
+    pairs.sort(key=lambda pair: (-pair.measure, pair.a, pair.b))
+    facts: dict[str, Any] = {
+        **judge.facts(),
+        "expected_false_pairs": round(FALSE_PAIRS_PER_IMAGE * n, 1),
+        "found": histogram(np.array(measures)),
+        "looked_at": len(suspects),
+        "search": candidates.method,
+        "kinds": dict(Counter(pair.kind for pair in pairs)),
+    }
+    return Twins(tuple(pairs), n, METHOD, facts)
+
+
+@dataclass
+class Judge:
+    """What the pictures of a set have in common, and the threshold of each of them."""
+
+    common: Common
+    different: Different
+    threshold: dict[int, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, grey_nhw: Grey, groups: Sequence[str]) -> Judge:
+        """Learn it from the pictures."""
+        common = common_pattern(grey_nhw)
+        return cls(common, known_different(grey_nhw, groups, common))
+
+    def needed(self, suspect: Suspect) -> float:
+        """The measure that this pair must reach."""
+        return max(self.of_image(suspect.a), self.of_image(suspect.b))
+
+    def of_image(self, image: int) -> float:
+        """The threshold of one image, worked out when it is asked for."""
+        if image not in self.threshold:
+            measures = self.different.of(image)
+            self.threshold[image] = tail_threshold(measures, len(self.different.alike_na))
+        return self.threshold[image]
+
+    def facts(self) -> dict[str, Any]:
+        """What the thresholds rest on, as plain data."""
+        n = len(self.different.alike_na)
+        some = np.linspace(0, n - 1, min(n, 2000)).astype(int)
+        low, middle, high = np.quantile([self.of_image(int(image)) for image in some], (0.05, 0.5, 0.95))
+        few = len(self.different.measure_q) < FEWEST
+        return {
+            "threshold": round(float(middle), 4),
+            "threshold_low": round(float(low), 4),
+            "threshold_high": round(float(high), 4),
+            "false_pair_rate": FALSE_PAIRS_PER_IMAGE,
+            "known_different": len(self.different.measure_q),
+            "null": histogram(self.different.measure_q),
+            "common_components": len(self.common.components_kp),
+            "note": "too few images to read what is different from them: one cautious threshold" if few else "",
+        }
+
+
+def identical_pairs(samples: Samples) -> list[Pair]:
+    """Byte-identical files: each with the next of its kind."""
+    same = defaultdict(list)
+    for row in samples.rows:
+        same[row.sha256].append(row.id)
+    return [Pair(a, b, "identical", 1.0) for names in same.values() for a, b in pairwise(names)]

@@ -1,0 +1,139 @@
+"""Groups and folds as a file, by the hash of each image's content: what later numbers are to be compared on.
+
+It names no paths and holds no pictures, so it can be published beside the results: whoever has the images gets the
+same folds, wherever they lie and whatever they are called.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flawscope.errors import SplitError, listing
+from flawscope.records import Samples, fingerprint
+from flawscope.storage import write_text
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class GroupFile:
+    """Group and fold of each image, by the SHA-256 of its file. `hash` is that of the whole content."""
+
+    name: str
+    note: str
+    folds: int
+    group: Mapping[str, str]
+    fold: Mapping[str, int]
+    hash: str
+
+    def of(self, samples: Samples) -> tuple[dict[str, str], dict[str, int]]:
+        """Group and fold of each sample id.
+
+        Raises:
+            SplitError: lists the images that are not in the file.
+        """
+        missing = [row.id for row in samples.rows if row.sha256 not in self.group]
+        if missing:
+            raise SplitError(
+                f"{len(missing)} of {len(samples)} images are not in the group file {self.name!r}:\n{listing(missing)}",
+                "take the images that the file was made for, byte for byte; or leave split.file out",
+            )
+        return (
+            {row.id: self.group[row.sha256] for row in samples.rows},
+            {row.id: self.fold[row.sha256] for row in samples.rows},
+        )
+
+
+def save_groups(
+    path: str | Path,
+    name: str,
+    samples: Samples,
+    group: Mapping[str, str],
+    fold: Mapping[str, int],
+    *,
+    note: str = "",
+) -> None:
+    """Write groups and folds of samples, one line an image.
+
+    Args:
+        path: the JSON file.
+        name: what the file is called in messages.
+        samples: where the hashes come from.
+        group: the group of each sample id.
+        fold: the fold of each sample id, counted from 0.
+        note: how the groups were made.
+
+    Raises:
+        SplitError: identical files, or images of one group, do not agree.
+        OutputError: the place cannot be written to.
+    """
+    images: dict[str, list[Any]] = {}
+    for row in samples.rows:
+        entry = [group[row.id], fold[row.id]]
+        if images.setdefault(row.sha256, entry) != entry:
+            raise SplitError(
+                f"{row.id} is in group {entry[0]!r}, fold {entry[1]}; an identical file is in {images[row.sha256]}",
+                "identical files belong into one group",
+            )
+    content = {
+        "schema": SCHEMA,
+        "name": name,
+        "note": note,
+        "folds": max(fold.values()) + 1,
+        "images": dict(sorted(images.items())),
+    }
+    _one_fold_each(images, str(path))
+    head = {key: value for key, value in content.items() if key != "images"} | {"file_hash": fingerprint(content)}
+    lines = [f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
+    rows = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in sorted(images.items())]
+    joined_lines, joined_rows = ",\n".join(lines), ",\n".join(rows)
+    write_text(path, f'{{\n{joined_lines},\n "images": {{\n{joined_rows}\n }}\n}}\n')
+
+
+def load_groups(path: str | Path) -> GroupFile:
+    """Read a file that `save_groups` wrote.
+
+    Raises:
+        SplitError: missing, no group file, of a newer schema, or changed since it was written.
+    """
+    remedy = "take the file from a backup, or leave split.file out"
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SplitError(f"{path}: the group file does not exist (split.file)", remedy) from None
+    except (OSError, ValueError) as error:
+        raise SplitError(f"{path}: not a group file ({error})", remedy) from None
+    if not isinstance(content, dict) or "images" not in content or not isinstance(content.get("schema"), int):
+        raise SplitError(f"{path}: not a group file", remedy)
+    if content["schema"] > SCHEMA:
+        raise SplitError(
+            f"{path}: written by a newer flawscope (schema {content['schema']}, this one reads up to {SCHEMA})",
+            "update flawscope",
+        )
+    told = content.pop("file_hash", None)
+    if told != fingerprint(content):
+        raise SplitError(f"{path}: the file was changed or damaged after it was written", remedy)
+    images = content["images"]
+    _one_fold_each(images, str(path))
+    return GroupFile(
+        name=content["name"],
+        note=content["note"],
+        folds=content["folds"],
+        group={key: group for key, (group, _) in images.items()},
+        fold={key: fold for key, (_, fold) in images.items()},
+        hash=told,
+    )
+
+
+def _one_fold_each(images: Mapping[str, Any], path: str) -> None:
+    fold_of: dict[str, int] = {}
+    torn = [group for group, fold in images.values() if fold_of.setdefault(group, fold) != fold]
+    if torn:
+        raise SplitError(
+            f"{path}: {len(set(torn))} groups are in several folds:\n{listing(list(dict.fromkeys(torn)))}",
+            "a group belongs into one fold",
+        )

@@ -1,0 +1,87 @@
+"""The page of an audit: what a data set is, and which of its images show the same thing.
+
+Plain data in, HTML out: the numbers on the page are the numbers of audit.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flawscope.pages import audit_view as view
+from flawscope.pages.pairs import Source
+from flawscope.pages.templating import fill
+from flawscope.storage import write_text
+
+SECTIONS = (
+    ("minute", "In one minute"),
+    ("court", "Same thing"),
+    ("published", "Published split"),
+    ("leak", "Random split"),
+    ("review", "To be reviewed"),
+    ("pairs", "Pairs"),
+    ("labels", "Labels"),
+    ("pictures", "Pictures"),
+    ("files", "Files"),
+    ("provenance", "Provenance"),
+)
+METHOD = "Wilson's interval of 1927 on the effective number of samples"
+
+
+@dataclass(frozen=True)
+class AuditContent:
+    """Everything that the page shows: the document of audit.json, and the picture of each sample id."""
+
+    document: Mapping[str, Any]
+    images: Mapping[str, Source]
+
+
+def write_audit(folder: str | Path, content: AuditContent) -> Path:
+    """Write `folder`/index.html, whole or not at all, and return its path.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    path = Path(folder) / "index.html"
+    write_text(path, render(content))
+    return path
+
+
+def render(content: AuditContent) -> str:
+    """The page as one string. The same content gives the same bytes."""
+    document, images = content.document, content.images
+    review, galleries = view.review(document, images), view.galleries(document, images)
+    published, probe = view.published(document), view.probe(document)
+    absent = {
+        name
+        for name, there in (
+            ("published", published),
+            ("leak", probe),
+            ("review", review["total"]),
+            ("pairs", galleries),
+            ("labels", document["labelled"]),
+        )
+        if not there
+    }
+    return fill(
+        "audit.html",
+        doc=document,
+        sections=[(id, title) for id, title in SECTIONS if id not in absent],
+        cards=view.cards(document),
+        balance=view.balance(document),
+        class_sizes=view.class_sizes(document),
+        method=METHOD,
+        court=view.court(document),
+        groups=view.groups(document),
+        published=published,
+        probe=probe,
+        review=review,
+        galleries=galleries,
+        tables=view.tables(document["pictures"]),
+        intensity=view.intensity(document["pictures"]),
+        examples=view.examples(document, images),
+        left_out=[*document["skipped"], *document["pictures"]["unreadable"]],
+        listed=view.LISTED,
+    )

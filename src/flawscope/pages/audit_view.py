@@ -1,0 +1,364 @@
+"""From the document of an audit to what its template prints: sentences, widths of bars, figures and pairs of pictures.
+
+Nothing is found here. Every number comes from audit.json; what is missing there is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+from rich.console import Console
+from rich.progress import track
+
+from flawscope.pages import figures
+from flawscope.pages.pairs import KINDS, Source, View, kind_rows, measure_words, pair_view
+from flawscope.pages.thumbnails import data_uri
+from flawscope.pages.view import figure_of
+from flawscope.pages.words import RATES
+
+WEAKEST, STRONGEST, REVIEWED = 12, 3, 40
+"""Pairs shown of each kind, and pairs of different labels: the rest stands in pairs.csv."""
+ROWS = 10
+LISTED = 200
+PANELS = 8
+_SPACE = "\N{NO-BREAK SPACE}"
+
+
+def percent(part: float, whole: float = 1.0) -> str:
+    r"""A share in percent; small ones keep a digit, and what happens is never 0.
+
+    >>> percent(1, 3), percent(1, 400), percent(1, 100000), percent(0, 9)
+    ('33\xa0%', '0.2\xa0%', '< 0.1\xa0%', '0\xa0%')
+    """
+    share = 100 * part / whole if whole else 0.0
+    if share == 0 or share >= 9.95:
+        return f"{share:.0f}{_SPACE}%"
+    return f"{share:.1f}{_SPACE}%" if share >= 0.1 else f"< 0.1{_SPACE}%"
+
+
+def number(value: float) -> str:
+    """A count or a rate in few digits.
+
+    >>> number(12345), number(0.81), number(0.000123), number(0)
+    ('12,345', '0.81', '0.00012', '0')
+    """
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if abs(value) >= 1e-4 else f"{value:.1e}"
+
+
+def cards(document: Mapping[str, Any]) -> list[View]:
+    """What stands in "In one minute": a number and what it means, the gravest first."""
+    found, n = document["court"], document["n"]
+    made = [
+        {
+            "name": "with a twin",
+            "value": percent(found["images"], n),
+            "meaning": f"{found['images']:,} of {n:,} images show a thing that another image shows too "
+            f"({found['pairs']:,} pair{'' if found['pairs'] == 1 else 's'}).",
+        }
+    ]
+    split = document.get("published")
+    if split:
+        meaning = f"{split['with_twin']:,} of {split['test']:,} test images have a twin in the training part."
+        value = percent(split["with_twin"], split["test"])
+        made.append({"name": "of the published test leaks", "value": value, "meaning": meaning})
+    for model in (document.get("probe") or {}).get("models", [])[:1]:
+        gap = difference("accuracy", model["measures"]["accuracy"]["difference"])
+        meaning = f"So many more of 100 images does {named(model)} get right on a random split ({gap['span']})."
+        made.append({"name": "the leak of a random split", "value": gap["value"], "meaning": meaning})
+    if document["labelled"]:
+        made.append(
+            {
+                "name": "pairs to be reviewed",
+                "value": f"{found['contrary']:,}",
+                "meaning": "Alike, but labelled differently." if found["contrary"] else "No pair has different labels.",
+            }
+        )
+        made.append(_too_small(document["class_sizes"]))
+    bad = len(document["skipped"]) + len(document["pictures"]["unreadable"])
+    copies = sum(len(entry["ids"]) - 1 for entry in document["identical"])
+    verb = "is a copy" if copies == 1 else "are copies"
+    meaning = f"Of the others {copies:,} {verb} of another file." if copies else "No file is there twice."
+    return [*made, {"name": "files that cannot be used", "value": f"{bad:,}", "meaning": meaning}]
+
+
+def _too_small(sizes: Sequence[Mapping[str, Any]]) -> View:
+    few = [size["name"] for size in sizes if size["verdict"] == "too few"]
+    depends = sum(size["verdict"] == "depends" for size in sizes)
+    meaning = f"Too few images of {', '.join(few[:6])}{' ...' if len(few) > 6 else ''}." if few else "None for certain."
+    if depends:
+        meaning += f" For {depends} it depends on how alike the images of one group are."
+    return {"name": "classes too small to measure", "value": f"{len(few)}", "meaning": meaning}
+
+
+def balance(document: Mapping[str, Any]) -> list[View]:
+    """Label combinations with their share of all images."""
+    n = document["n"]
+    return [
+        {"name": name, "n": count, "percent": percent(count, n), "width": round(100 * count / n, 2)}
+        for name, count in document["combinations"].items()
+    ]
+
+
+def class_sizes(document: Mapping[str, Any]) -> list[View]:
+    """What could be measured of each class, in words."""
+    rows = []
+    for size in document["class_sizes"]:
+        lacking = max(0, size["needed"] - size["images"])
+        words = {
+            "enough": "enough",
+            "depends": "enough only if the images of one group differ like those of others",
+            "too few": f"too few: {lacking:,} more independent images are needed",
+        }[size["verdict"]]
+        ends = {key: _ends(size[key]) for key in ("best", "worst")}
+        rows.append({**size, **ends, "words": words, "bad": size["verdict"] == "too few"})
+    return rows
+
+
+def _ends(interval: Mapping[str, Any] | None) -> str:
+    if interval is None:
+        return "not measured"
+    return f"{100 * interval['low']:.0f} to {100 * interval['high']:.0f}{_SPACE}%"
+
+
+def tables(pictures: Mapping[str, Any]) -> list[View]:
+    """Sizes, bits, modes and file formats, each with its count, at most `ROWS` of them and the others."""
+    sizes = [(f"{w} x {h}", n) for w, h, n in pictures["sizes"]]
+    named = (
+        ("Width x height", sizes),
+        ("File format", list(pictures["formats"].items())),
+        ("Bits of a value", list(pictures["bits"].items())),
+        ("Mode", [(MODES.get(mode, mode), n) for mode, n in pictures["modes"].items()]),
+    )
+    found = []
+    for title, rows in named:
+        shown = rows[:ROWS] if len(rows) > ROWS + 1 else rows
+        others = rows[len(shown) :]
+        if others:
+            shown = [*shown, (f"{len(others):,} others", sum(n for _, n in others))]
+        found.append({"title": title, "rows": shown})
+    return found
+
+
+MODES = {
+    "L": "grey",
+    "RGB": "colour",
+    "I;16": "grey, 16 bits",
+    "RGBA": "colour, transparent",
+    "P": "palette",
+    "1": "b/w",
+}
+
+
+def intensity(pictures: Mapping[str, Any]) -> View:
+    """Grey values over all pixels, pictures without content, and the brightness of each label as a figure."""
+    means = pictures["mean_intensity"]
+    chosen = dict(list(means["counts"].items())[:PANELS])
+    alt = f"Histograms of the mean grey value of each picture, by label: {', '.join(chosen)}"
+    drawn = Markup(figures.svg(figures.brightness(means["edges"], chosen), "brightness", alt)) if chosen else ""
+    columns = ("min", "1 %", "median", "99 %", "max")
+    rows = [
+        {"bits": bits, "values": [number(values[key]) for key in columns]}
+        for bits, values in pictures["intensity"].items()
+    ]
+    odd = [{"kind": kind, "n": len(ids), "ids": ids[:ROWS]} for kind, ids in pictures["odd"].items() if ids]
+    more = max(0, len(means["counts"]) - PANELS)
+    return {"columns": columns, "rows": rows, "odd": odd, "svg": drawn, "more": more}
+
+
+def court(document: Mapping[str, Any]) -> View:
+    """The court's findings: counts by kind, the threshold and what it means, the figure behind it."""
+    found = document["court"]
+    facts = found.get("facts", {})
+    null, looked = facts.get("null") or {}, facts.get("found") or {}
+    drawn = ""
+    if null.get("counts") or looked.get("counts"):
+        figure = figures.evidence(null, looked, facts.get("threshold"))
+        drawn = Markup(figures.svg(figure, "evidence", "Histogram of the measure over different and compared pairs"))
+    return {
+        **found,
+        "kinds": kind_rows(found["kinds"]),
+        "share": percent(found["images"], document["n"]),
+        "sentences": threshold_sentences(found["pairs"], facts),
+        "svg": drawn,
+        "search": facts.get("search", ""),
+        "seconds": facts.get("seconds"),
+    }
+
+
+def threshold_sentences(pairs: int, facts: Mapping[str, Any]) -> list[str]:
+    """The threshold and the false-pair rate in plain words.
+
+    >>> threshold_sentences(40, {"threshold": 0.912})
+    ['Two pictures are taken for the same thing if their measure is above 0.912.']
+    """
+    said = []
+    if facts.get("threshold") is not None:
+        words = measure_words(facts["threshold"])
+        said.append(f"Two pictures are taken for the same thing if their measure is above {words}.")
+    if facts.get("known_different"):
+        said.append(
+            f"That bound was not chosen by hand: {number(facts['known_different'])} pairs of pictures that are known "
+            "to be different show how alike pictures get by chance."
+        )
+    if facts.get("false_pair_rate") is not None:
+        rate = facts["false_pair_rate"]
+        said.append(f"Searching for one image brings {number(rate)} false pairs on average.")
+    if facts.get("expected_false_pairs") is not None:
+        expected = facts["expected_false_pairs"]
+        few = "fewer than one" if expected < 1 else f"about {number(round(expected))}"
+        said.append(f"So {few} of the {pairs:,} pairs found may be chance.")
+    return said
+
+
+def groups(document: Mapping[str, Any]) -> View:
+    """Groups from the data alone, with every pair joined, with chains cut; and what was done, in words."""
+    facts, n = document["groups"], document["n"]
+    rows = [
+        {"name": name, **facts[key], "share": percent(facts[key]["largest"], n)}
+        for key, name in (
+            ("data", "the data alone"),
+            ("chained", "all pairs joined"),
+            ("linked", "chains cut: so a split uses them"),
+        )
+    ]
+    if facts["cut"]:
+        words = (
+            f"Pairs form chains: a is like b, b is like c, and so on. With every pair joined the largest group would "
+            f"hold {facts['chained']['largest']:,} images. Chains are cut where a group would grow beyond "
+            f"{facts['limit']:,} images: {facts['cut']:,} pairs are not joined. A split leaves out one image of such "
+            "a pair where the two would come to stand on different sides."
+        )
+    elif facts["linked"]["largest"] > facts["limit"]:
+        words = (
+            f"The largest group holds {facts['linked']['largest']:,} images, more than the {facts['limit']:,} at which "
+            "chains of pairs are cut: the data themselves keep these together. No chain was cut."
+        )
+    else:
+        words = f"No chain was cut: no group is larger than the limit of {facts['limit']:,} images."
+    return {"rows": rows, "words": words, "grouping": facts["grouping"]}
+
+
+def published(document: Mapping[str, Any]) -> View | None:
+    """How far the split that the data came with leaks; nothing where they came without."""
+    facts = document.get("published")
+    if not facts:
+        return None
+    return {
+        **facts,
+        "share": percent(facts["with_twin"], facts["test"]),
+        "width": round(100 * facts["with_twin"] / facts["test"], 2),
+        "rows": kind_rows(facts["kinds"]),
+    }
+
+
+def probe(document: Mapping[str, Any]) -> View | None:
+    """Both models on both splits, and one sentence on the leak; the reason where it could not be measured."""
+    facts = document.get("probe")
+    if not facts or "reason" in facts:
+        return facts and {"reason": facts["reason"], "models": []}
+    models = []
+    for model in facts["models"]:
+        rows = []
+        for measure, values in model["measures"].items():
+            shown = {key: figure_of(measure, values[key]) for key in ("random", "grouped")}
+            rows.append({"name": measure, **shown, "difference": difference(measure, values["difference"])})
+        models.append({"name": model["name"], "rows": rows, "sentence": leak_sentence(model)})
+    return {**facts, "models": models}
+
+
+def difference(measure: str, interval: Mapping[str, Any]) -> View:
+    """A difference with its sign: in percentage points where the measure reads in percent.
+
+    >>> difference("accuracy", {"value": 0.177, "low": 0.15, "high": 0.2})["value"]
+    '+17.7'
+    """
+    scale, digits = (100, 1) if measure in RATES else (1, 3)
+    value, low, high = (f"{scale * interval[key]:+.{digits}f}" for key in ("value", "low", "high"))
+    return {"value": value, "span": f"{low} to {high}"}
+
+
+def named(model: Mapping[str, Any]) -> str:
+    """The name of a model within a sentence.
+
+    >>> named({"name": "small model"})
+    'the small model'
+    """
+    name = str(model["name"])
+    return name if name.startswith(("one ", "a ", "the ")) else f"the {name}"
+
+
+def leak_sentence(model: Mapping[str, Any]) -> str:
+    """What the accuracy of one model says about the leak, in plain words.
+
+    >>> i = lambda v: {"value": v, "low": v - 0.02, "high": v + 0.02}
+    >>> leak_sentence({"name": "one nearest neighbour", "measures": {"accuracy": {
+    ...     "random": i(0.95), "grouped": i(0.8), "difference": i(0.15)}}})[:58]
+    'On a random split one nearest neighbour is right for 95.0 '
+    """
+    found = model["measures"]["accuracy"]
+    random, grouped, difference = (found[key] for key in ("random", "grouped", "difference"))
+    said = (
+        f"On a random split {named(model)} is right for {100 * random['value']:.1f} of 100 images; where images of the "
+        f"same thing stay together, for {100 * grouped['value']:.1f}."
+    )
+    low, high = f"{100 * difference['low']:.1f}", f"{100 * difference['high']:.1f}"
+    if difference["low"] > 0:
+        gap = f"{100 * difference['value']:.1f} ({low} to {high})"
+        return f"{said} The difference of {gap} is the leak: it was remembered, not understood."
+    if difference["high"] < 0:
+        return f"{said} The random split is no better: no leak shows here ({low} to {high})."
+    return f"{said} The difference may be chance ({low} to {high}): no leak can be told from it."
+
+
+def review(document: Mapping[str, Any], images: Mapping[str, Source]) -> View:
+    """Pairs whose labels differ, the most alike first."""
+    contrary = [pair for pair in document["pairs"] if pair["label_a"] != pair["label_b"]]
+    contrary.sort(key=lambda pair: -pair["measure"])
+    return {"total": len(contrary), "pairs": _pairs(contrary[:REVIEWED], images, "comparing labels")}
+
+
+def galleries(document: Mapping[str, Any], images: Mapping[str, Source]) -> list[View]:
+    """Examples of each kind: the weakest, which are the ones to doubt, then a few of the strongest."""
+    found = []
+    for kind, (title, explained) in KINDS.items():
+        rows = sorted((pair for pair in document["pairs"] if pair["kind"] == kind), key=lambda pair: pair["measure"])
+        if not rows:
+            continue
+        all_shown = len(rows) <= WEAKEST + STRONGEST
+        weakest, strongest = (rows, []) if all_shown else (rows[:WEAKEST], rows[: -STRONGEST - 1 : -1])
+        found.append(
+            {
+                "title": title,
+                "explained": explained,
+                "total": len(rows),
+                "all_shown": all_shown,
+                "weakest": _pairs(weakest, images, f"drawing pairs: {kind}"),
+                "strongest": _pairs(strongest, images, f"drawing pairs: {kind}"),
+            }
+        )
+    return found
+
+
+def examples(document: Mapping[str, Any], images: Mapping[str, Source]) -> list[View]:
+    """A few pictures of each label combination."""
+    return [{"name": name, "tiles": tiles(ids, images)} for name, ids in document["examples"].items()]
+
+
+def tiles(ids: Iterable[str], images: Mapping[str, Source]) -> list[View]:
+    """Pictures with their names."""
+    found = []
+    for id in ids:
+        made = data_uri(images[id]) if id in images else None
+        uri, (width, height) = made or ("", (0, 0))
+        found.append({"uri": uri, "width": width, "height": height, "name": id})
+    return found
+
+
+def _pairs(pairs: Sequence[Mapping[str, Any]], images: Mapping[str, Source], text: str) -> list[View]:
+    console = Console(stderr=True)
+    quiet = len(pairs) < 8 or not console.is_terminal
+    return [pair_view(pair, images) for pair in track(pairs, text, console=console, transient=True, disable=quiet)]

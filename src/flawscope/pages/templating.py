@@ -1,0 +1,21 @@
+"""The one Jinja environment of all pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def fill(template: str, **values: Any) -> str:
+    """The page that a template makes of these values. The same values give the same bytes."""
+    return _ENVIRONMENT.get_template(template).render(**values).strip() + "\n"

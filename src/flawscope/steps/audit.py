@@ -1,0 +1,297 @@
+"""`flawscope audit`: what a data set is, which of its images show the same thing, and what a random split would hide.
+
+Nothing stops an audit but an empty folder: what is unreadable, contradictory or of one class only is described.
+Letters: n images, d features, k classes, f folds.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flawscope.data import findings
+from flawscope.data.census import take_census
+from flawscope.data.groups import contradictions
+from flawscope.data.look import look
+from flawscope.data.progress import watched
+from flawscope.data.read import Crop, read
+from flawscope.data.spec import DataSpec
+from flawscope.data.split import SplitSpec, make_folds
+from flawscope.data.table import walk_images
+from flawscope.data.unlabelled import read_unlabelled
+from flawscope.errors import DataError, OutputError, SplitError, UserError
+from flawscope.evaluation.leak_probe import leak_probe
+from flawscope.evaluation.sample_size import class_size
+from flawscope.preprocess import Preprocess, load
+from flawscope.records import BoolArray, FloatArray, Sample, Samples, Split, Twins
+from flawscope.steps.evaluate import source
+from flawscope.steps.split import search
+from flawscope.steps.workspace import Say
+from flawscope.storage import new_folder, write_text
+
+FOLDS = 5
+PROBE = Preprocess(size=(32, 32), channels=1)
+PROBED = 6000
+"""The probe looks at no more images than these, whole groups of them: more would take long and say the same."""
+COLUMNS = ("a", "b", "kind", "measure", "turn", "label_a", "label_b", "published_a", "published_b")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The folder that was written, and all numbers of audit.json."""
+
+    folder: Path
+    document: dict[str, Any]
+
+    @property
+    def page(self) -> Path:
+        """The page to open."""
+        return self.folder / "index.html"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be audited: its samples, how it would be split, and what to tell the user."""
+
+    samples: Samples
+    split: SplitSpec
+    labelled: bool = True
+    said: tuple[str, ...] = ()
+
+
+def audit(
+    data: str | Path,
+    output: str | Path | None = None,
+    *,
+    court: bool = False,
+    images: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    overwrite: bool = False,
+    say: Say = lambda words: None,
+) -> Audit:
+    """Describe a data set, find its images of the same thing, and write audit.json, pairs.csv and index.html.
+
+    Args:
+        data: class folders, a table of labels, a folder of pictures without any labels, a recipe, or "elpv".
+        output: the folder to write; by default audits/NAME.
+        court: also train two small models on a random and on a grouped split: the difference is the leak.
+        images: the folder of the images of a table that does not lie beside them.
+        overrides: `key=value` on top of a recipe, such as `split.largest_group=0.05`.
+        overwrite: replace an audit that is there.
+        say: is told in words what goes on.
+
+    Raises:
+        DataError: there is nothing that can be read.
+        RecipeError: the recipe cannot be used.
+        OutputError: the folder exists and is no audit or `overwrite` is off, or it cannot be written.
+    """
+    if overrides and not _is_recipe(data):
+        raise UserError(f"{data} is no recipe: there is nothing to set", "leave --set out, or name a recipe (.yaml)")
+    folder = Path(output) if output else Path("audits") / _name(data)
+    _check_replaceable(folder, overwrite)
+    if court:
+        import_module("sklearn")  # missing, it is missed now and not after the long part
+    asked = _read(data, images, overrides)
+    for words in asked.said:
+        say(words)
+    samples = asked.samples
+    twins = search(samples, folder.parent / ".cache")
+    document = describe(asked, twins)
+    if court:
+        document["probe"] = _probe(samples, twins, asked)
+    from flawscope.pages.audit import AuditContent, write_audit
+
+    with new_folder(folder, overwrite=overwrite) as beside:
+        write_text(beside / "audit.json", as_json(document))
+        write_text(beside / "pairs.csv", as_csv(document["pairs"]))
+        write_audit(beside, AuditContent(document, {row.id: row.path for row in samples.rows}))
+    return Audit(folder, document)
+
+
+def describe(asked: _Asked, twins: Twins) -> dict[str, Any]:
+    """All findings but the probe, as plain data."""
+    samples = asked.samples
+    label = findings.label_of(samples)
+    groups, group = findings.group_facts(samples, twins, asked.split.largest_group)
+    members = findings.class_members(samples)
+    sizes = [class_size(name, len(ids), len({group[id] for id in ids})).as_dict() for name, ids in members.items()]
+    return {
+        "schema": 1,
+        "name": samples.name,
+        "source": samples.source,
+        "notices": [*asked.said, *contradictions(samples)],
+        "labelled": asked.labelled,
+        "task": {"kind": samples.task.kind, "classes": samples.task.classes, "negative": samples.task.negative},
+        "n": len(samples),
+        "skipped": [{"where": each.where, "reason": each.reason} for each in samples.skipped],
+        "combinations": dict(Counter(label.values()).most_common()),
+        "class_sizes": sizes if asked.labelled else [],
+        "pictures": take_census(samples).as_dict(label),
+        "examples": findings.examples(samples),
+        "identical": findings.copies(samples),
+        "groups": groups,
+        "published": findings.published_facts(samples, twins.pairs),
+        "court": findings.court_facts(samples, twins),
+        "probe": None,
+        **source(samples),
+        "pairs": findings.pair_rows(samples, twins),
+    }
+
+
+def as_json(document: dict[str, Any]) -> str:
+    """The document as JSON, readable, with one line for each pair: there may be very many.
+
+    >>> as_json({"n": 2, "pairs": []})
+    '{\\n "n": 2,\\n "pairs": []\\n}\\n'
+    """
+    head = json.dumps({**document, "pairs": []}, indent=1, ensure_ascii=False, allow_nan=False)
+    lines = ",\n".join(json.dumps(pair, ensure_ascii=False, allow_nan=False) for pair in document["pairs"])
+    start, _, end = head.rpartition("[]")
+    return f"{start}[{chr(10) + lines + chr(10) if lines else ''}]{end}\n"
+
+
+def as_csv(pairs: Sequence[dict[str, Any]]) -> str:
+    """The pairs as a table for a spreadsheet."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(pairs)
+    return stream.getvalue()
+
+
+def _is_recipe(data: str | Path) -> bool:
+    return Path(data).suffix.lower() in (".yaml", ".yml")
+
+
+def _name(data: str | Path) -> str:
+    """The name of the audit's folder.
+
+    >>> _name("recipes/parts.yaml"), _name("elpv")
+    ('parts', 'elpv')
+    """
+    path = Path(data)
+    return path.stem if path.is_file() or _is_recipe(path) else (path.name or path.resolve().name or "data")
+
+
+def _check_replaceable(folder: Path, overwrite: bool) -> None:
+    """Only an audit or an empty folder may be replaced, and only if the user says so."""
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise OutputError(f"{folder} exists already", "choose another name (-o), or replace it with --overwrite")
+    ours = folder.is_dir() and ((folder / "audit.json").is_file() or not any(folder.iterdir()))
+    if not ours or folder.resolve() == Path.cwd():
+        raise OutputError(f"{folder} is not an audit, it will not be replaced", "choose another name (-o)")
+
+
+def _read(data: str | Path, images: str | Path | None, overrides: Sequence[str]) -> _Asked:
+    """The samples of whatever was named. A folder whose labels cannot be told is read without labels."""
+    if _is_recipe(data):
+        from flawscope.training.recipe import load_recipe
+
+        recipe = load_recipe(data, overrides)
+        return _Asked(_skipping(recipe.data, recipe.image.crop), recipe.split)
+    try:
+        return _Asked(_skipping(look(data, images).spec), SplitSpec())
+    except DataError as error:
+        if not Path(data).is_dir() or next(walk_images(Path(data)), None) is None:
+            raise
+        first, *others = error.problem.removeprefix(f"{data}: ").splitlines()
+        found = f" ({'; '.join(line.strip() for line in others)})" if others else ""
+        said = f"The pictures are audited without labels: {first}{found}."
+        return _Asked(read_unlabelled(data), SplitSpec(), labelled=False, said=(said,))
+
+
+def _skipping(spec: DataSpec, crop: Crop | None = None) -> Samples:
+    return read(spec.model_copy(update={"on_bad": "skip"}), Path.cwd(), complete=False, crop=crop)
+
+
+def _probe(samples: Samples, twins: Twins, asked: _Asked) -> dict[str, Any]:
+    """The leak in numbers, or the reason why it cannot be measured."""
+    if not asked.labelled:
+        return {"reason": "without labels nothing can be learnt"}
+    try:
+        spec = asked.split.model_copy(update={"published": "ignore", "file": None, "fold": 0})
+        folds = make_folds(samples, spec, FOLDS, twins)
+        group = folds[0].group
+        rows = _some(samples, group)
+        place = {row.id: i for i, row in enumerate(rows)}
+        fold_n = _fold_numbers(folds, place)
+        probe = leak_probe(
+            _features(rows),
+            samples.select(place).target_nk,
+            samples.task.kind,
+            fold_n,
+            [group[id] for id in place],
+            _random_folds(samples.select(place)),
+            seed=asked.split.seed,
+            train_allowed_nf=_allowed(twins, place, fold_n),
+        )
+    except (SplitError, DataError) as error:
+        return {"reason": error.problem}
+    found = probe.as_dict()
+    if len(rows) < len(samples):
+        found["notes"] = [f"{len(rows)} of {len(samples)} images were used, whole groups of them", *found["notes"]]
+    return found
+
+
+def _some(samples: Samples, group: Any) -> list[Sample]:
+    """All samples, or about `PROBED` of them in whole groups, drawn with a fixed seed."""
+    if len(samples) <= PROBED:
+        return list(samples.rows)
+    size = Counter(group[row.id] for row in samples.rows)
+    names = sorted(size)
+    chosen, total = set(), 0
+    for index in np.random.default_rng(0).permutation(len(names)):
+        if total + size[names[index]] <= PROBED:
+            chosen.add(names[index])
+            total += size[names[index]]
+    return [row for row in samples.rows if group[row.id] in chosen]
+
+
+def _fold_numbers(folds: Sequence[Split], place: dict[str, int]) -> Any:
+    fold_n = np.full(len(place), -1, dtype=np.int64)
+    for number, split in enumerate(folds):
+        for id in split.ids("test"):
+            if id in place:
+                fold_n[place[id]] = number
+    assert (fold_n >= 0).all(), "each sample is in the test part of one fold"
+    return fold_n
+
+
+def _random_folds(samples: Samples) -> Any:
+    """What most people do: shuffle the images of each label and deal them out one by one."""
+    random = np.random.default_rng(0)
+    words_n = np.array(samples.combinations())
+    fold_n = np.empty(len(samples), dtype=np.int64)
+    dealt = 0
+    for words in sorted(set(words_n)):
+        index = random.permutation(np.flatnonzero(words_n == words))
+        fold_n[index] = (dealt + np.arange(len(index))) % FOLDS
+        dealt += len(index)
+    return fold_n
+
+
+def _allowed(twins: Twins, place: dict[str, int], fold_n: Any) -> BoolArray:
+    """Which images may be trained on when a fold is tested: none that makes a pair with one of the fold; n x f."""
+    allowed_nf = np.ones((len(place), FOLDS), dtype=np.bool_)
+    for pair in twins.pairs:
+        if pair.a in place and pair.b in place:
+            a, b = place[pair.a], place[pair.b]
+            allowed_nf[a, fold_n[b]] = allowed_nf[b, fold_n[a]] = False
+    return allowed_nf
+
+
+def _features(rows: Sequence[Sample]) -> FloatArray:
+    """The grey pixels of each picture, made small: n x d, 0 to 1."""
+    pixels = [load(row.path, PROBE).ravel() / 255 for row in watched(rows, len(rows), "reading for the probe")]
+    return np.array(pixels, dtype=np.float64)

@@ -1,0 +1,90 @@
+"""What labels and pairs say, on sets small enough to count by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flawscope.data import findings
+from flawscope.records import Pair, Part, Sample, Samples, Task, Twins
+
+BINARY = Task("binary", ("nok",), "ok")
+
+
+def sample(id: str, bad: bool = False, sha256: str = "", part: Part | None = None) -> Sample:
+    return Sample(id, id, (float(bad),), id, sha256 or id, published=part)
+
+
+def table(*rows: Sample) -> Samples:
+    return Samples("made", BINARY, rows)
+
+
+def twins(*pairs: Pair) -> Twins:
+    return Twins(pairs, 6, "by hand", {"threshold": 0.9})
+
+
+SIX = table(*(sample(name, name in "ce") for name in "abcdef"))
+PAIRS = (Pair("a", "b", "sister", 0.92), Pair("b", "c", "turned", 0.95, "90°"), Pair("a", "d", "turned", 0.99))
+
+
+def test_pairs_stand_by_kind_then_by_measure_with_their_labels() -> None:
+    rows = findings.pair_rows(SIX, twins(*PAIRS))
+    assert [(row["a"], row["b"]) for row in rows] == [("a", "d"), ("b", "c"), ("a", "b")]
+    assert (rows[1]["label_a"], rows[1]["label_b"], rows[1]["turn"]) == ("ok", "nok", "90°")
+
+
+def test_the_court_in_numbers() -> None:
+    facts = findings.court_facts(SIX, twins(*PAIRS))
+    assert (facts["pairs"], facts["images"], facts["contrary"]) == (3, 4, 1)
+    assert facts["kinds"] == {"turned": 2, "sister": 1}
+    assert facts["facts"] == {"threshold": 0.9}
+
+
+def test_groups_before_and_after_chains_are_cut() -> None:
+    chain = [Pair(a, b, "sister", 0.9 + i / 100) for i, (a, b) in enumerate(zip("abcde", "bcdef", strict=True))]
+    facts, group = findings.group_facts(SIX, twins(*chain), 0.5)
+    assert facts["data"] == {"number": 6, "largest": 1, "alone": 6}
+    assert facts["chained"] == {"number": 1, "largest": 6, "alone": 0}
+    assert (facts["limit"], facts["linked"]["largest"], facts["linked"]["number"]) == (3, 3, 2)
+    assert facts["cut"] == 1
+    assert group["d"] == group["e"] == group["f"] != group["a"]
+
+
+def test_published_test_images_with_a_twin_in_training() -> None:
+    parts: tuple[Part, ...] = ("test", "test", "test", "train", "train", "validation")
+    rows = tuple(replace(row, published=part) for row, part in zip(SIX.rows, parts, strict=True))
+    rows = (*rows[:-1], replace(rows[-1], sha256="c"))
+    pairs = (
+        Pair("a", "d", "turned", 0.99),
+        Pair("a", "e", "sister", 0.92),
+        Pair("b", "d", "turned", 0.95),
+        Pair("a", "b", "turned", 0.95),  # both in test
+        Pair("c", "f", "identical", 1.0),  # the other in validation
+    )
+    facts = findings.published_facts(table(*rows), pairs)
+    assert facts is not None
+    assert (facts["test"], facts["with_twin"], facts["identical_files"]) == (3, 2, 0)
+    assert facts["kinds"] == {"turned": 2, "sister": 1}
+    assert findings.published_facts(SIX, pairs) is None
+    same = table(sample("a", part="test", sha256="x"), sample("b", part="train", sha256="x"))
+    assert findings.published_facts(same, ())["identical_files"] == 1  # type: ignore[index]
+
+
+def test_identical_files_with_other_labels_come_first() -> None:
+    rows = (sample("a", sha256="x"), sample("b", sha256="x"), sample("c", sha256="y"), sample("d", True, sha256="y"))
+    found = findings.copies(table(*rows))
+    assert [entry["ids"] for entry in found] == [["c", "d"], ["a", "b"]]
+    assert found[0]["labels"] == ["ok", "nok"]
+
+
+def test_members_of_each_class_count_an_image_with_two_labels_twice() -> None:
+    task = Task("multilabel", ("crack", "dark"), "good")
+    rows = [((1.0, 1.0), "a"), ((0.0, 1.0), "b"), ((0.0, 0.0), "c")]
+    made = Samples("m", task, tuple(Sample(id, id, target, id, id) for target, id in rows))
+    assert findings.class_members(made) == {"crack": ["a"], "dark": ["a", "b"], "good": ["c"]}
+    assert findings.class_members(SIX) == {"ok": ["a", "b", "d", "f"], "nok": ["c", "e"]}
+    assert findings.class_members(table(sample("a")))["nok"] == []
+
+
+def test_examples_are_spread_over_the_table() -> None:
+    made = table(*(sample(f"{i:02d}") for i in range(30)), sample("bad", True))
+    assert findings.examples(made) == {"ok": ["00", "05", "10", "15", "20", "25"], "nok": ["bad"]}

@@ -1,0 +1,208 @@
+"""The page of an audit: every number of its document stands there, and nothing else is needed."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from flawscope.pages import audit_view as view
+from flawscope.pages import figures
+from flawscope.pages.audit import AuditContent, render, write_audit
+
+
+def interval(value: float, half: float) -> dict[str, Any]:
+    return {"value": value, "low": value - half, "high": value + half, "level": 0.95, "note": ""}
+
+
+def pair(a: int, b: int, kind: str, measure: float, turn: str = "", *, labels: tuple[str, str] = ("ok", "ok")) -> Any:
+    return {
+        "a": f"{a}.png", "b": f"{b}.png", "kind": kind, "measure": measure, "turn": turn, "shift": [0.0, 0.0],
+        "label_a": labels[0], "label_b": labels[1], "published_a": "train", "published_b": "test",
+    }  # fmt: skip
+
+
+EDGES = [i / 10 for i in range(11)]
+SIZE = {"name": "scrap", "images": 12, "groups": 11, "tested": 2, "needed": 415, "verdict": "too few"}
+DOCUMENT: dict[str, Any] = {
+    "schema": 1,
+    "name": "castings",
+    "source": "class folders",
+    "notices": ["the same file with different labels: 1.png, 2.png"],
+    "labelled": True,
+    "task": {"kind": "binary", "classes": ["scrap"], "negative": "ok"},
+    "n": 40,
+    "skipped": [{"where": "ok/empty.png", "reason": "the file is empty (0 bytes)"}],
+    "combinations": {"ok": 28, "scrap": 12},
+    "class_sizes": [{**SIZE, "best": interval(0.9, 0.05), "worst": interval(0.9, 0.09)}],
+    "pictures": {
+        "sizes": [[40 + i, 40, 2] for i in range(14)],
+        "modes": {"L": 40},
+        "bits": {"8": 40},
+        "formats": {"PNG": 39, "BMP": 1},
+        "colour": 0,
+        "grey_stored_as_colour": 7,
+        "intensity": {"8": {"min": 3.0, "1 %": 11.0, "median": 129.0, "99 %": 241.0, "max": 254.0}},
+        "odd": {"nearly black": ["dark.png"], "nearly white": [], "flat": []},
+        "mean_intensity": {"edges": EDGES, "counts": {"ok": [0, 28, *[0] * 8], "scrap": [12, *[0] * 9]}},
+        "unreadable": [{"where": "gone.png", "reason": "the file does not exist"}],
+    },
+    "examples": {"ok": ["0.png"], "scrap": ["1.png"]},
+    "identical": [{"ids": ["1.png", "2.png"], "labels": ["ok", "scrap"]}],
+    "groups": {
+        "grouping": "each image by itself",
+        "limit": 4,
+        "data": {"number": 40, "largest": 1, "alone": 40},
+        "chained": {"number": 21, "largest": 19, "alone": 17},
+        "linked": {"number": 31, "largest": 4, "alone": 24},
+        "cut": 6,
+    },
+    "published": {"parts": {"train": 30, "test": 10}, "test": 10, "with_twin": 7, "identical_files": 3, "kinds": {
+        "turned": 5}},
+    "court": {
+        "method": "correlation once aligned", "n": 40, "pairs": 4, "kinds": {"turned": 2, "sister": 2}, "images": 8,
+        "contrary": 1,
+        "facts": {
+            "threshold": 0.9123, "false_pair_rate": 0.0021, "expected_false_pairs": 0.08, "known_different": 77777,
+            "null": {"edges": EDGES, "counts": [0, 5000, 900, 70, 9, 1, 0, 0, 0, 0]},
+            "found": {"edges": EDGES, "counts": [0, 0, 0, 0, 0, 3, 8, 1, 2, 4]}, "search": "exact", "seconds": 1.5,
+        },
+    },
+    "probe": {
+        "models": [{"name": "one nearest neighbour", "measures": {"accuracy": {
+            "random": interval(0.95, 0.02), "grouped": interval(0.8, 0.05), "difference": interval(0.15, 0.04)}}}],
+        "n": 40, "groups": 31, "folds": 5, "notes": ["fewer images were used"],
+    },
+    "provenance": {"command": "flawscope audit castings", "date": "2025-03-14T09:26:00+00:00", "code": "0.1",
+                   "machine": "2 cores",
+                   "versions": "numpy", "data": {"name": "c", "source": "s", "hash": "9b1c" * 16}},
+    "pairs": [
+        pair(3, 4, "turned", 0.991, "mirrored 90°"),
+        pair(5, 6, "turned", 0.973, "90°"),
+        pair(7, 8, "sister", 0.951, labels=("ok", "scrap")),
+        pair(9, 10, "sister", 0.931),
+    ],
+}  # fmt: skip
+IMAGES = {f"{i}.png": Image.new("L", (30, 20), 5 * i) for i in range(12)}
+
+
+def text(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+
+
+def changed(**changes: Any) -> AuditContent:
+    return AuditContent({**copy.deepcopy(DOCUMENT), **changes}, IMAGES)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render(AuditContent(DOCUMENT, IMAGES))
+
+
+def test_page_is_one_file_that_loads_nothing_and_keeps_its_ids_apart(page: str) -> None:
+    assert "http" not in page and "<script" not in page
+    ids = re.findall(r'\bid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]*)"', page)) <= set(ids)
+    assert render(AuditContent(DOCUMENT, IMAGES)) == page
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "8 of 40 images ( 20 %)", "above 0.912", "77,777 pairs", "0.0021 false pairs", "fewer than one of the 4",
+        "the largest group would hold 19 images", "beyond 4 images: 6 pairs",
+        "7 of 10 test images ( 70 %) have a twin in the training part", "the same file, byte for byte 3",
+        "is right for 95.0 of 100 images",
+        "The difference of 15.0 (11.0 to 19.0) is the leak", "+15.0",
+        "fewer images were used", "1 pair shows the same thing under different labels", "Turned: 2",
+        "too few: 403 more independent images", "85 to 95 %", "81 to 99 %", "40 x 40", "4 others",
+        "7 pictures are grey",
+        "129", "1 nearly black : dark.png", "ok/empty.png", "gone.png", "1.png = 2.png", "ok / scrap", "9b1c9b1c",
+        "the same file with different labels",
+    ],
+)  # fmt: skip
+def test_what_the_document_says_stands_on_the_page(page: str, words: str) -> None:
+    if words.startswith(("8 of", "7 of")):
+        words = words.replace("( ", "(")
+    assert words in text(page).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_pairs_are_shown_weakest_first_and_those_of_other_labels_to_be_reviewed() -> None:
+    made = view.galleries(DOCUMENT, IMAGES)
+    assert [entry["title"] for entry in made] == ["Turned", "Sisters"]
+    assert [pair["measure"] for pair in made[0]["weakest"]] == ["0.973", "0.991"]
+    review = view.review(DOCUMENT, IMAGES)
+    assert (review["total"], review["pairs"][0]["label_b"]) == (1, "scrap")
+
+
+def test_many_pairs_show_the_weakest_and_a_few_of_the_strongest() -> None:
+    pairs = [pair(0, i + 1, "sister", 0.9 + i / 1000) for i in range(50)]
+    (made,) = view.galleries({**DOCUMENT, "pairs": pairs}, {})
+    assert (made["total"], made["all_shown"]) == (50, False)
+    assert [p["measure"] for p in made["weakest"]] == [f"{0.9 + i / 1000:.3f}" for i in range(view.WEAKEST)]
+    assert [p["measure"] for p in made["strongest"]] == ["0.949", "0.948", "0.947"]
+
+
+def test_facts_may_be_missing_and_sections_are_left_out() -> None:
+    court = {"method": "none", "n": 40, "pairs": 0, "kinds": {}, "images": 0, "contrary": 0, "facts": {}}
+    made = render(changed(court=court, pairs=[], published=None, probe=None, labelled=False, class_sizes=[]))
+    assert "None of the 40 images has a twin" in text(made)
+    for gone in ("published", "leak", "review", "pairs", "labels"):
+        assert f'id="{gone}"' not in made and f"#{gone}" not in made
+
+
+def test_probe_that_could_not_be_run_says_why() -> None:
+    made = text(render(changed(probe={"reason": "3 groups cannot fill 5 parts"})))
+    assert "could not be measured: 3 groups cannot fill 5 parts" in made
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.15, "is the leak"), (0.01, "may be chance"), (-0.2, "no leak shows here")]
+)
+def test_the_sentence_on_the_leak_follows_the_interval(value: float, words: str) -> None:
+    accuracy = {
+        "random": interval(0.9, 0.02),
+        "grouped": interval(0.9 - value, 0.02),
+        "difference": interval(value, 0.05),
+    }
+    said = view.leak_sentence({"name": "small model", "measures": {"accuracy": accuracy}})
+    assert words in said and "the small model" in said
+
+
+def test_groups_beyond_the_limit_are_explained() -> None:
+    groups = {**DOCUMENT["groups"], "cut": 0, "linked": {"number": 3, "largest": 30, "alone": 0}}
+    assert "the data themselves keep these together" in view.groups({**DOCUMENT, "groups": groups})["words"]
+    groups["linked"] = {"number": 3, "largest": 4, "alone": 0}
+    assert "No chain was cut: no group is larger" in view.groups({**DOCUMENT, "groups": groups})["words"]
+
+
+def test_what_the_user_wrote_is_escaped() -> None:
+    made = render(changed(name="<script>1</script>", combinations={"<b>": 40}, notices=["<script>2"]))
+    assert "<script" not in made and "&lt;script&gt;1" in made
+
+
+def test_evidence_draws_both_histograms_and_the_threshold() -> None:
+    facts = DOCUMENT["court"]["facts"]
+    upper, lower = figures.evidence(facts["null"], facts["found"], 0.9123).axes
+    assert [patch.get_height() for patch in upper.patches] == facts["null"]["counts"]
+    assert [patch.get_height() for patch in lower.patches] == facts["found"]["counts"]
+    assert all(axes.lines[0].get_xdata()[0] == 0.9123 for axes in (upper, lower))
+    assert lower.get_xlim() == (0.1, 1.0)
+    assert len(figures.evidence({}, {}, None).axes) == 2
+
+
+def test_brightness_draws_one_panel_a_label() -> None:
+    counts = DOCUMENT["pictures"]["mean_intensity"]["counts"]
+    axes = figures.brightness(EDGES, counts).axes
+    assert [[patch.get_height() for patch in one.patches] for one in axes] == list(counts.values())
+    assert [one.get_title(loc="left") for one in axes] == ["ok: 28", "scrap: 12"]
+
+
+def test_page_is_written_whole(tmp_path: Path) -> None:
+    path = write_audit(tmp_path / "Prüfung", changed(name="Prüfung"))
+    assert "Prüfung" in path.read_text("utf-8")

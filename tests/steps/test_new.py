@@ -1,0 +1,77 @@
+"""The recipe that `new` writes: it runs as it stands, and its commented lines are what it offers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import flawscope
+from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec
+from flawscope.training.recipe import load_recipe
+
+Draw = Callable[..., Path]
+OFFERED = re.compile(r"^( *)# ((?:groups|  pattern|  block|group_column): ?\S*)$", re.MULTILINE)
+
+
+def made(folder: Path) -> Path:
+    return flawscope.new(folder, folder.parent / "recipe.yaml", overwrite=True).recipe
+
+
+def accepted(recipe: Path) -> Path:
+    """The recipe with every offer taken: the marks of the comments are removed."""
+    text, offers = OFFERED.subn(r"\1\2", recipe.read_text(encoding="utf-8"))
+    assert offers
+    recipe.write_text(text, encoding="utf-8")
+    return recipe
+
+
+def test_folders_are_offered_groups_and_the_published_split(tmp_path: Path, draw: Draw) -> None:
+    for seed in range(24):
+        part = "test" if seed % 4 == 0 else "train"
+        draw(tmp_path / "data" / part / ("nok" if seed % 3 == 0 else "ok") / f"part{seed // 2}_{seed}.png", seed)
+    recipe = made(tmp_path / "data")
+    plain = load_recipe(recipe)
+    assert isinstance(plain.data, FoldersSpec)
+    assert (plain.data.level, plain.data.part_level, plain.split.published) == (1, 0, "ignore")
+    assert (plain.data.groups.pattern, plain.data.groups.block) == (None, None)
+    changed = load_recipe(accepted(recipe), ["split.published=keep", "split.twins=identical"])
+    assert (changed.data.groups.pattern, changed.data.groups.block) == ("(part[0-9]+)", 60)
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("    block: 60\n", ""), encoding="utf-8")
+    (split,) = flawscope.split(recipe, overrides=["split.published=keep", "split.twins=identical"])
+    assert set(split.ids("test")) == {path for path in split.group if path.startswith("test/")}
+    assert len(set(split.group.values())) == 12
+
+
+def test_tables_are_offered_a_column(tmp_path: Path, draw: Draw) -> None:
+    for seed in range(12):
+        draw(tmp_path / "data" / f"{seed}.png", seed)
+    rows = [f"{seed}.png,{'ok' if seed % 2 else 'nok'},{'train' if seed < 8 else 'test'}" for seed in range(12)]
+    (tmp_path / "data" / "labels.csv").write_text("\n".join(["file,verdict,set", *rows]))
+    recipe = made(tmp_path / "data")
+    plain = load_recipe(recipe)
+    assert isinstance(plain.data, CsvSpec)
+    assert (plain.data.part_column, plain.data.grouped_by, plain.split.published) == ("set", None, "ignore")
+    taken = load_recipe(accepted(recipe)).data
+    assert isinstance(taken, CsvSpec)
+    assert (taken.grouped_by, taken.groups.block) == ("serial", 60)
+
+
+def test_nothing_is_offered_where_the_data_say_it(tmp_path: Path, draw: Draw) -> None:
+    for seed in range(12):
+        draw(tmp_path / "data" / f"{seed}.png", seed)
+    rows = [f"{seed}.png,{'ok' if seed % 2 else 'nok'},part {seed // 2}" for seed in range(12)]
+    (tmp_path / "data" / "labels.csv").write_text("\n".join(["file,verdict,part", *rows]))
+    text = made(tmp_path / "data").read_text(encoding="utf-8")
+    assert "group_column: part" in text
+    assert "groups:" not in text
+    assert "published" not in text
+
+
+def test_elpv(tmp_path: Path) -> None:
+    pytest.importorskip("elpv_dataset", exc_type=ImportError)
+    recipe = flawscope.new("elpv", tmp_path / "recipe.yaml").recipe
+    assert load_recipe(recipe).data == ElpvSpec()
+    assert "groups:" not in recipe.read_text(encoding="utf-8")

@@ -1,0 +1,92 @@
+"""The step finds twins once, makes the splits, and proves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flawscope
+from flawscope.data.split_file import load_split
+from flawscope.errors import SplitError
+from flawscope.records import PARTS, Pair, Samples, Twins
+from flawscope.steps.run import pool
+from flawscope.steps.workspace import Run
+from flawscope.training.loop import Fit
+
+Draw = Callable[..., Path]
+Write = Callable[[Path, str], Path]
+FIND = ["split.twins=find"]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, draw: Draw, write_recipe: Write) -> Path:
+    """40 pictures of two classes in folders of a published split: 28 to learn from, 12 to test."""
+    for i in range(40):
+        name = f"{'train' if i < 28 else 'test'}/{'nok' if i % 2 else 'ok'}/{i}.png"
+        draw(tmp_path / "data" / name, i, [i % 4] if i % 2 else ())
+    return write_recipe(tmp_path / "r.yaml", "{kind: folders, root: data, positive: nok, level: 1, part_level: 0}")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Path | None]:
+    """A court that finds each picture to be the twin of the next in the table; where it was asked to keep its cache."""
+    calls: list[Path | None] = []
+
+    def find_twins(samples: Samples, *, cache: Path | None = None) -> Twins:
+        calls.append(cache)
+        pairs = tuple(Pair(a.id, b.id, "sister", 0.9) for a, b in pairwise(samples.rows))
+        return Twins(pairs, len(samples), "a court of chains")
+
+    monkeypatch.setattr("flawscope.data.court.verdict.find_twins", find_twins)
+    return calls
+
+
+def test_twins_are_found_once_and_kept_apart_from_no_part(recipe: Path, asked: list[Any], tmp_path: Path) -> None:
+    folds = flawscope.split(recipe, tmp_path / "folds", folds=4, overrides=FIND)
+    assert asked == [None]
+    for made in folds:
+        assert made.stamp == "leak checked: a court of chains"
+        assert made.left_out
+        assert load_split(tmp_path / "folds" / f"fold-{made.fold}.json") == made
+
+
+def test_identical_asks_no_court(recipe: Path, asked: list[Any]) -> None:
+    made = flawscope.split(recipe)[0]
+    assert asked == []
+    assert (made.stamp, made.left_out) == ("LEAK NOT CHECKED", {})
+
+
+def test_a_kept_split_is_purged_and_trained_on(
+    recipe: Path, asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[Run] = []
+    monkeypatch.setattr("flawscope.steps.run.train_in", lambda run: trained.append(run) or Fit([{}], 1))
+    monkeypatch.setattr("flawscope.steps.run.export", lambda run: pytest.fail("far enough"))
+    with pytest.raises(pytest.fail.Exception):
+        flawscope.run(recipe, tmp_path / "run", overrides=[*FIND, "split.published=keep"])
+    split = trained[0].split
+    assert asked == [tmp_path / ".cache"]
+    assert split.ids("test") == [row.id for row in trained[0].samples.rows if row.id.startswith("test")]
+    assert set(split.part) | set(split.left_out) == {row.id for row in trained[0].samples.rows}
+    assert sum(len(trained[0].part(name)) for name in PARTS) == 40 - len(split.left_out) < 40
+
+
+def test_a_court_that_the_split_does_not_heed_is_noticed(
+    recipe: Path, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flawscope.data.split.purge", lambda *given: {})
+    with pytest.raises(SplitError, match="pairs of the same thing cross the split"):
+        flawscope.split(recipe, overrides=FIND)
+
+
+def test_a_whole_run_with_images_left_out(recipe: Path, asked: list[Any], tmp_path: Path) -> None:
+    folder = flawscope.run(recipe, tmp_path / "run", folds=2, overrides=[*FIND, "train.epochs=1"])
+    runs = [Run.at(folder / f"fold-{number}") for number in range(2)]
+    assert all(run.split.left_out for run in runs)
+    metrics = pool(folder, runs[0].recipe, runs[0].samples)
+    assert metrics["n"] == 40
+    assert metrics["split"]["stamp"] == "leak checked: a court of chains"
