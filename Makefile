@@ -44,6 +44,10 @@ quality: $(VENV)/.dev ## format, lint, types, import rules
 bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/results
 	@$(BIN)/python benchmarks/inspect_speed.py
 	@$(BIN)/python benchmarks/solar_binary.py
+	@$(BIN)/python benchmarks/court/run_exam.py
+	@$(BIN)/python benchmarks/court/real_twins.py
+	@$(BIN)/python benchmarks/court/scale.py
+	@$(BIN)/python benchmarks/court/reference_sets.py audits
 
 clean: ## remove what the build has made, not the runs
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache src/*.egg-info

@@ -17,7 +17,8 @@ from flawscope.data.groups import Grouping, Union, identical_files
 from flawscope.records import PAIR_KINDS, Pair, Samples, Twins
 
 COPY_KINDS = frozenset(("identical", "re-encoded", "turned", "mirrored"))
-"""Kinds of pairs that are the same picture: a copy of a copy is a copy."""
+CERTAIN = 0.97
+"""Pairs of these kinds, from this measure on, are the same picture: a copy of a copy is a copy."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def link(base: Mapping[str, str], pairs: Sequence[Pair], limit: int) -> Linked:
     order in which they are given does not count. Three rules:
 
     1. A pair whose join would make a group of more than `limit` images is refused.
-    2. Copies (identical, re-encoded, turned, mirrored) always join as long as all images concerned stand alone in
-       `base`: any number of copies of one picture is one thing.
+    2. Copies beyond doubt (identical; re-encoded, turned, mirrored from a measure of 0.97 on) always join as long as
+       all images concerned stand alone in `base`: any number of copies of one picture is one thing.
     3. Groups of `base` are never torn apart, also where they hold more than `limit` images.
 
     Args:
@@ -95,7 +96,7 @@ def link(base: Mapping[str, str], pairs: Sequence[Pair], limit: int) -> Linked:
         if a == b:
             continue
         total, both_alone = size[a] + size[b], a in alone and b in alone
-        if total > limit and not (both_alone and pair.kind in COPY_KINDS):
+        if total > limit and not (both_alone and is_copy(pair)):
             refused.append(pair)
             continue
         sets.join(a, b)
@@ -110,6 +111,11 @@ def link(base: Mapping[str, str], pairs: Sequence[Pair], limit: int) -> Linked:
         largest=_largest(group.values()),
         limit=limit,
     )
+
+
+def is_copy(pair: Pair) -> bool:
+    """Do the two go back to one picture, beyond doubt?"""
+    return pair.kind in COPY_KINDS and pair.measure >= CERTAIN
 
 
 def ordered(pairs: Iterable[Pair], base: Mapping[str, str]) -> list[Pair]:
@@ -141,7 +147,7 @@ def copy_classes(base: Mapping[str, str], pairs: Iterable[Pair]) -> dict[str, st
     """Join the groups of `base` along all pairs of copies, however many images that brings together."""
     sets = Union(base.values())
     for pair in pairs:
-        if pair.kind in COPY_KINDS:
+        if is_copy(pair):
             sets.join(base[pair.a], base[pair.b])
     return {name: sets.top(own) for name, own in base.items()}
 
