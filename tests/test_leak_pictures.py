@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from flawscope.data.court import different, threshold
+
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "leaks.md").read_text(encoding="utf-8")
 
@@ -59,6 +61,26 @@ def test_what_the_page_says_in_words_is_so(script: ModuleType, probe: Any) -> No
     for each in (neighbour, small):
         assert each.grouped.low < 0.5 < each.grouped.high
         assert each.difference.low > 0
+
+
+def test_the_page_states_how_thresholds_are_made() -> None:
+    for words in (
+        f"The first {threshold.NEAREST} may be twins",
+        f"The next {100 * threshold.SIMILAR:.0f} % of the set",
+        f"between {threshold.LOWEST} and {threshold.HIGHEST}.",
+        f"one\ncautious threshold ({threshold.UNREAD})",
+        f"set for {threshold.FALSE_PAIRS_PER_IMAGE}:",
+        f"up to {different.ASKED:,} pictures",
+    ):
+        assert words in PAGE
+
+
+def test_thresholds_of_the_parts_lie_between_different_parts_and_sisters(script: ModuleType) -> None:
+    rng = np.random.default_rng(0)
+    pairs = list(itertools.combinations(range(30), 2))
+    low, high = script.thresholds(np.tanh(rng.normal(0.2, 0.08, len(pairs))), pairs, 30)[[0, 1]]
+    assert all(0.4 < limit < 0.7 for limit in (low, high))
+    assert low != high, "each part has its own"
 
 
 def test_pictures_of_one_part_are_more_alike_than_those_of_others(script: ModuleType) -> None:

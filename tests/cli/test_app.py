@@ -140,7 +140,8 @@ def test_audit(cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     def find(samples: Samples, *, cache: Path | None = None) -> Twins:
         pairs = (Pair("nok/1.png", "ok/2.png", "sister", 0.95), Pair("ok/2.png", "ok/4.png", "turned", 0.99, "90°"))
         there = {row.id for row in samples.rows}
-        return Twins(tuple(pair for pair in pairs if pair.a in there), len(samples), "by hand", {"threshold": 0.9})
+        facts = {"threshold": 0.62, "threshold_low": 0.48, "threshold_high": 0.85, "note": "all is by hand"}
+        return Twins(tuple(pair for pair in pairs if pair.a in there), len(samples), "by hand", facts)
 
     monkeypatch.setattr("flawscope.data.court.verdict.find_twins", find)
     (data / "ok" / "[0].png").touch()  # brackets are markup to rich
@@ -150,6 +151,8 @@ def test_audit(cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         "data: 24 images",
         "too few",
         "2 pairs of the same thing, 3 images concerned",
+        "Same thing: correlation reaches 0.48 to 0.85",
+        "Note: all is by hand.",
         "random split",
         "All images are 40 x 40",
         "cannot be used: ok/[0].png: the file is empty",

@@ -23,12 +23,17 @@ def twins(*pairs: Pair) -> Twins:
 
 
 SIX = table(*(sample(name, name in "ce") for name in "abcdef"))
-PAIRS = (Pair("a", "b", "sister", 0.92), Pair("b", "c", "turned", 0.95, "90°"), Pair("a", "d", "turned", 0.99))
+PAIRS = (
+    Pair("a", "b", "sister", 0.92, needed=0.61),
+    Pair("b", "c", "turned", 0.95, "90°"),
+    Pair("a", "d", "turned", 0.99),
+)
 
 
 def test_pairs_stand_by_kind_then_by_measure_with_their_labels() -> None:
     rows = findings.pair_rows(SIX, twins(*PAIRS))
     assert [(row["a"], row["b"]) for row in rows] == [("a", "d"), ("b", "c"), ("a", "b")]
+    assert [row["needed"] for row in rows] == [0.0, 0.0, 0.61]
     assert (rows[1]["label_a"], rows[1]["label_b"], rows[1]["turn"]) == ("ok", "nok", "90°")
 
 

@@ -19,9 +19,12 @@ def interval(value: float, half: float) -> dict[str, Any]:
     return {"value": value, "low": value - half, "high": value + half, "level": 0.95, "note": ""}
 
 
-def pair(a: int, b: int, kind: str, measure: float, turn: str = "", *, labels: tuple[str, str] = ("ok", "ok")) -> Any:
+def pair(
+    a: int, b: int, kind: str, measure: float, turn: str = "", *, needed: float = 0.0, labels: Any = ("ok", "ok")
+) -> dict[str, Any]:
     return {
-        "a": f"{a}.png", "b": f"{b}.png", "kind": kind, "measure": measure, "turn": turn, "shift": [0.0, 0.0],
+        "a": f"{a}.png", "b": f"{b}.png", "kind": kind, "measure": measure, "needed": needed, "turn": turn,
+        "shift": [0.0, 0.0],
         "label_a": labels[0], "label_b": labels[1], "published_a": "train", "published_b": "test",
     }  # fmt: skip
 
@@ -67,7 +70,8 @@ DOCUMENT: dict[str, Any] = {
         "method": "correlation once aligned", "n": 40, "pairs": 4, "kinds": {"turned": 2, "sister": 2}, "images": 8,
         "contrary": 1,
         "facts": {
-            "threshold": 0.9123, "false_pair_rate": 0.0021, "expected_false_pairs": 0.08, "known_different": 77777,
+            "threshold": 0.6234, "threshold_low": 0.4812, "threshold_high": 0.8512, "false_pair_rate": 0.0021,
+            "expected_false_pairs": 0.08, "known_different": 77777, "note": "",
             "null": {"edges": EDGES, "counts": [0, 5000, 900, 70, 9, 1, 0, 0, 0, 0]},
             "found": {"edges": EDGES, "counts": [0, 0, 0, 0, 0, 3, 8, 1, 2, 4]}, "search": "exact", "seconds": 1.5,
         },
@@ -81,10 +85,10 @@ DOCUMENT: dict[str, Any] = {
                    "machine": "2 cores",
                    "versions": "numpy", "data": {"name": "c", "source": "s", "hash": "9b1c" * 16}},
     "pairs": [
-        pair(3, 4, "turned", 0.991, "mirrored 90°"),
-        pair(5, 6, "turned", 0.973, "90°"),
-        pair(7, 8, "sister", 0.951, labels=("ok", "scrap")),
-        pair(9, 10, "sister", 0.931),
+        pair(3, 4, "turned", 0.941, "mirrored 90°", needed=0.55),
+        pair(5, 6, "turned", 0.962, "90°", needed=0.81),
+        pair(7, 8, "sister", 0.951, needed=0.4, labels=("ok", "scrap")),
+        pair(9, 10, "sister", 0.4631, needed=0.4587),
     ],
 }  # fmt: skip
 IMAGES = {f"{i}.png": Image.new("L", (30, 20), 5 * i) for i in range(12)}
@@ -114,7 +118,11 @@ def test_page_is_one_file_that_loads_nothing_and_keeps_its_ids_apart(page: str) 
 @pytest.mark.parametrize(
     "words",
     [
-        "8 of 40 images ( 20 %)", "above 0.912", "77,777 pairs", "0.0021 false pairs", "fewer than one of the 4",
+        "8 of 40 images ( 20 %)", "77,777 pairs",
+        "reaches 0.48 to 0.85, depending on what the picture shows (median 0.62).",
+        "Grey band", "correlation 0.94 , needed 0.55; right one shown mirrored 90°", "0.463 , needed 0.459",
+        "correlation 0.95 , needed 0.40; sisters",
+        "0.0021 false pairs", "fewer than one of the 4",
         "the largest group would hold 19 images", "beyond 4 images: 6 pairs",
         "7 of 10 test images ( 70 %) have a twin in the training part", "the same file, byte for byte 3",
         "is right for 95.0 of 100 images",
@@ -132,20 +140,51 @@ def test_what_the_document_says_stands_on_the_page(page: str, words: str) -> Non
     assert words in text(page).replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_one_threshold_for_all_and_pairs_that_do_not_say_what_they_need_are_shown_as_before() -> None:
+    document = copy.deepcopy(DOCUMENT)
+    facts = document["court"]["facts"]
+    del facts["threshold_low"], facts["threshold_high"], facts["note"]
+    for each in document["pairs"]:
+        del each["needed"]
+    made = text(render(AuditContent(document, IMAGES)))
+    assert "reaches 0.62." in made and "Dashed line: the threshold." in made
+    assert "correlation 0.94 ; right one shown mirrored 90°" in made
+    assert "needed 0" not in made and "depending on" not in made
+
+
+def test_too_few_images_to_read_a_threshold_are_told_and_no_rate_is_promised() -> None:
+    facts = {"threshold": 0.75, "threshold_low": 0.75, "threshold_high": 0.75, "known_different": 60,
+             "false_pair_rate": 0.002, "expected_false_pairs": 0.1, "note": "too few images to read it"}  # fmt: skip
+    assert view.threshold_sentences(3, facts) == [
+        "Two pictures are taken for the same thing if their correlation reaches 0.75.",
+        "Too few images to read it.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected", "words"),
+    [(3, 0.4, "fewer than one of the 3 pairs"), (30, 11.6, "about 12 of the 30"), (3, 20.0, "every one of the 3")],
+)
+def test_false_pairs_are_never_more_than_were_found(pairs: int, expected: float, words: str) -> None:
+    (said,) = view.threshold_sentences(pairs, {"expected_false_pairs": expected})
+    assert words in said
+    assert view.threshold_sentences(0, {"expected_false_pairs": expected}) == []
+
+
 def test_pairs_are_shown_weakest_first_and_those_of_other_labels_to_be_reviewed() -> None:
     made = view.galleries(DOCUMENT, IMAGES)
     assert [entry["title"] for entry in made] == ["Turned", "Sisters"]
-    assert [pair["measure"] for pair in made[0]["weakest"]] == ["0.973", "0.991"]
+    assert [pair["measure"] for pair in made[0]["weakest"]] == ["0.96", "0.94"], "by what they need"
     review = view.review(DOCUMENT, IMAGES)
     assert (review["total"], review["pairs"][0]["label_b"]) == (1, "scrap")
 
 
 def test_many_pairs_show_the_weakest_and_a_few_of_the_strongest() -> None:
-    pairs = [pair(0, i + 1, "sister", 0.9 + i / 1000) for i in range(50)]
+    pairs = [pair(0, i + 1, "sister", 0.4 + i / 100) for i in range(50)]
     (made,) = view.galleries({**DOCUMENT, "pairs": pairs}, {})
     assert (made["total"], made["all_shown"]) == (50, False)
-    assert [p["measure"] for p in made["weakest"]] == [f"{0.9 + i / 1000:.3f}" for i in range(view.WEAKEST)]
-    assert [p["measure"] for p in made["strongest"]] == ["0.949", "0.948", "0.947"]
+    assert [p["measure"] for p in made["weakest"]] == [f"{0.4 + i / 100:.2f}" for i in range(view.WEAKEST)]
+    assert [p["measure"] for p in made["strongest"]] == ["0.89", "0.88", "0.87"]
 
 
 def test_facts_may_be_missing_and_sections_are_left_out() -> None:
@@ -186,14 +225,24 @@ def test_what_the_user_wrote_is_escaped() -> None:
     assert "<script" not in made and "&lt;script&gt;1" in made
 
 
-def test_evidence_draws_both_histograms_and_the_threshold() -> None:
+def test_evidence_draws_both_histograms_and_the_thresholds() -> None:
     facts = DOCUMENT["court"]["facts"]
-    upper, lower = figures.evidence(facts["null"], facts["found"], 0.9123).axes
-    assert [patch.get_height() for patch in upper.patches] == facts["null"]["counts"]
-    assert [patch.get_height() for patch in lower.patches] == facts["found"]["counts"]
-    assert all(axes.lines[0].get_xdata()[0] == 0.9123 for axes in (upper, lower))
+    upper, lower = figures.evidence(facts["null"], facts["found"], (0.48, 0.85)).axes
+    assert [patch.get_height() for patch in upper.patches[:-1]] == facts["null"]["counts"]
+    assert [patch.get_height() for patch in lower.patches[:-1]] == facts["found"]["counts"]
+    for axes in (upper, lower):
+        band = axes.patches[-1]
+        assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.48, 0.85))
+        assert not axes.lines
     assert lower.get_xlim() == (0.1, 1.0)
     assert len(figures.evidence({}, {}, None).axes) == 2
+
+
+def test_one_threshold_is_a_line() -> None:
+    facts = DOCUMENT["court"]["facts"]
+    for axes in figures.evidence(facts["null"], facts["found"], (0.75, 0.75)).axes:
+        assert axes.lines[0].get_xdata()[0] == 0.75
+        assert len(axes.patches) == 10
 
 
 def test_brightness_draws_one_panel_a_label() -> None:

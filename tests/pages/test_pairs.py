@@ -19,18 +19,23 @@ from flawscope.pages.report import ReportContent, render
 
 PROOF: dict[str, Any] = {
     "court": "correlation once aligned",
-    "threshold": 0.9123,
+    "threshold": 0.6234,
+    "threshold_low": 0.4812,
+    "threshold_high": 0.8512,
     "pairs_found": 467,
     "kinds": {"sister": 460, "identical": 7},
     "compared": 98765,
+    "measured": 4321,
     "crossing": 0,
     "left_out": {"train": 11, "validation": 2, "calibration": 0},
     "nearest": [
-        {"a": "1.png", "b": "2.png", "part_a": "train", "part_b": "test", "measure": 0.87, "turn": "90°"},
-        {"a": "3.png", "b": "4.png", "part_a": "validation", "part_b": "test", "measure": 0.91, "turn": ""},
+        {"a": "1.png", "b": "2.png", "part_a": "train", "part_b": "test", "measure": 0.61, "needed": 0.82,
+         "turn": "90°"},
+        {"a": "3.png", "b": "4.png", "part_a": "validation", "part_b": "test", "measure": 0.43, "needed": 0.46,
+         "turn": ""},
     ],
     "seconds": 2.5,
-}
+}  # fmt: skip
 
 
 def text(page: str) -> str:
@@ -80,7 +85,10 @@ def test_folds_are_summed_and_what_was_found_is_counted_once() -> None:
     both = summed([PROOF, {**PROOF, "compared": 5, "left_out": {"train": 4}}])
     assert (both["compared"], both["pairs_found"], both["seconds"]) == (98770, 467, 5.0)
     assert both["left_out"]["train"] == 15
-    assert [pair["a"] for pair in both["nearest"]] == ["3.png", "1.png"]
+    assert both["measured"] == 8642
+    assert [pair["a"] for pair in both["nearest"]] == ["3.png", "1.png"], "closest to what they need"
+    old = [{**pair, "needed": None} for pair in PROOF["nearest"]]
+    assert [pair["a"] for pair in summed([{**PROOF, "nearest": old}])["nearest"]] == ["1.png", "3.png"]
     assert "compared" not in summed([PROOF, {}])
 
 
@@ -88,10 +96,13 @@ def test_the_report_shows_the_proof(binary: ReportContent) -> None:
     images = {f"{i}.png": Image.new("L", (30, 30)) for i in range(5)}
     made = render(replace(binary, proof=ProofContent(PROOF, images)))
     said = text(made)
-    for words in ("467", "98,765", "13 (11 from train, 2 from validation)", "0.912", "below 0.912", "Sisters", "460"):
+    for words in ("467", "98,765", "4,321", "13 (11 from train, 2 from validation)", "Sisters", "460"):
         assert words in said
+    assert "reach 0.48 to 0.85, depending on what the picture shows (median 0.62)" in said
+    assert "correlation 0.43 , needed 0.46" in said
+    assert "none reaches the correlation that it needs" in said
     assert "No image of the same thing stands on both sides of this split:" in said
-    nearest = said.partition("The most alike pictures")[2]
+    nearest = said.partition("The nearest pairs across the split")[2]
     assert nearest.index("3.png") < nearest.index("1.png"), "the nearest first"
     assert "in validation" in said
     assert 'id="proof"' in made
@@ -102,6 +113,11 @@ def test_the_report_shows_the_proof(binary: ReportContent) -> None:
 def test_a_report_without_a_proof_says_so(binary: ReportContent) -> None:
     said = text(render(replace(binary, unproven="There is no proof: nobody has searched.")))
     assert "LEAK NOT CHECKED There is no proof: nobody has searched." in said
+
+
+def test_a_proof_with_one_threshold_for_all_is_shown_as_it_is(binary: ReportContent) -> None:
+    old = {**PROOF, "threshold": 0.9123, "threshold_low": None, "threshold_high": None}
+    assert ("correlation that images of the same thing reach", "0.91") in proof_view(ProofContent(old, {}))["rows"]
 
 
 def test_everything_in_a_proof_may_be_missing(binary: ReportContent) -> None:

@@ -30,8 +30,8 @@ def court(monkeypatch: pytest.MonkeyPatch) -> Court:
 
     def find(samples: Samples, *, cache: Path | None = None) -> Twins:
         same = [Pair(a.id, b.id, "identical", 1.0) for rows in identical_files(samples) for a, b in pairwise(rows)]
-        given = [Pair(a, b, kind, 0.95) for a, b, kind in wanted]  # type: ignore[arg-type]
-        return Twins((*same, *given), len(samples), "a court of the test", {"threshold": 0.9})
+        given = [Pair(a, b, kind, 0.95, needed=0.62) for a, b, kind in wanted]  # type: ignore[arg-type]
+        return Twins((*same, *given), len(samples), "a court of the test", {"threshold": 0.6})
 
     monkeypatch.setattr("flawscope.data.court.verdict.find_twins", find)
     return lambda *pairs: wanted.extend(pairs)
@@ -68,6 +68,7 @@ def test_everything_is_written_whole_and_agrees(data: Path, tmp_path: Path, cour
         rows = list(csv.DictReader(stream))
     assert [tuple(row) for row in rows] == [step.COLUMNS] * 3
     assert [row["a"] for row in rows] == [pair["a"] for pair in document["pairs"]]
+    assert [row["needed"] for row in rows] == ["0.0", "0.62", "0.62"]
     assert "To be reviewed" in made.page.read_text(encoding="utf-8")
 
 

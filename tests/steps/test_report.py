@@ -33,13 +33,17 @@ def test_a_lost_proof_is_not_taken_for_one(copied: Copy) -> None:
 def test_the_proof_of_a_run_is_shown_with_the_nearest_pictures(copied: Copy) -> None:
     run, _ = copied()
     a, b = "nok/Bild ü 1.png", "ok/Bild ü 2.png"
-    near = {"a": a, "b": b, "part_a": "train", "part_b": "test", "measure": 0.71, "turn": "180°"}
+    near = {"a": a, "b": b, "part_a": "train", "part_b": "test", "measure": 0.71, "needed": 0.74,
+            "turn": "180°"}  # fmt: skip
     proof = {"court": "by hand", "threshold": 0.93, "pairs_found": 5, "compared": 321, "crossing": 0,
              "left_out": {"train": 2}, "nearest": [near]}  # fmt: skip
     (run / "proof.json").write_text(json.dumps(proof), encoding="utf-8")
     page = flawscope.report(run)
     said = text(page)
-    assert "The most alike pictures across the split" in said
-    assert all(words in said for words in ("321", "2 (2 from train)", "0.710", a, b, "right one shown 180°"))
+    assert "The nearest pairs across the split" in said
+    assert all(
+        words in said
+        for words in ("321", "2 (2 from train)", "correlation 0.71 , needed 0.74", a, b, "right one shown 180°")
+    )
     section = page.read_text(encoding="utf-8").partition('<section id="proof">')[2].partition("</section>")[0]
     assert section.count('src="data:image/jpeg;base64,') == 2

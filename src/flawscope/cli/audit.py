@@ -59,6 +59,7 @@ def sentences(document: Mapping[str, Any]) -> Iterator[str]:
     yield from document["notices"][:5]
     if len(document["notices"]) > 5:
         yield f"... and {len(document['notices']) - 5} more notices, see the page"
+    yield from _thresholds(document["court"].get("facts", {}))
     pictures = document["pictures"]
     (width, height, n), *others = pictures["sizes"] or [(0, 0, 0)]
     sizes = f"{n:,} of {document['n']:,} images are" if others else "All images are"
@@ -85,6 +86,18 @@ def sentences(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"{groups['linked']['number']:,} groups, the largest of {groups['linked']['largest']:,} images{cut}."
     if "reason" in (document.get("probe") or {}):
         yield f"The random split could not be measured: {document['probe']['reason']}."
+
+
+def _thresholds(facts: Mapping[str, Any]) -> Iterator[str]:
+    """From which correlation on two images are the same thing; nothing where no court has sat."""
+    middle, low, high = (facts.get(key) for key in ("threshold", "threshold_low", "threshold_high"))
+    if None not in (low, high) and f"{low:.2f}" != f"{high:.2f}":
+        median = "" if middle is None else f" (median {middle:.2f})"
+        yield f"Same thing: correlation reaches {low:.2f} to {high:.2f}, depending on what the picture shows{median}."
+    elif middle is not None:
+        yield f"Same thing: correlation reaches {middle:.2f}."
+    if facts.get("note"):
+        yield f"Note: {facts['note']}."
 
 
 def next_steps(document: Mapping[str, Any], data: str) -> Iterator[str]:

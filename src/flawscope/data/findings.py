@@ -54,6 +54,7 @@ def pair_rows(samples: Samples, twins: Twins) -> list[dict[str, Any]]:
             "b": pair.b,
             "kind": pair.kind,
             "measure": round(pair.measure, 6),
+            "needed": round(pair.needed, 6),
             "turn": pair.turn,
             "shift": [round(part, 4) for part in pair.shift],
             "label_a": label[pair.a],

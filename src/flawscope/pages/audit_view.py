@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from flawscope.pages import figures
-from flawscope.pages.pairs import KINDS, Source, View, kind_rows, measure_words, pair_view
+from flawscope.pages.pairs import KINDS, Source, View, kind_rows, margin, pair_view, threshold_range, threshold_words
 from flawscope.pages.thumbnails import data_uri
 from flawscope.pages.view import figure_of
 from flawscope.pages.words import RATES
@@ -170,13 +170,13 @@ def intensity(pictures: Mapping[str, Any]) -> View:
 
 
 def court(document: Mapping[str, Any]) -> View:
-    """The court's findings: counts by kind, the threshold and what it means, the figure behind it."""
+    """The court's findings: counts by kind, the thresholds and what they mean, the figure behind them."""
     found = document["court"]
     facts = found.get("facts", {})
     null, looked = facts.get("null") or {}, facts.get("found") or {}
-    drawn = ""
+    ends, drawn = threshold_range(facts), ""
     if null.get("counts") or looked.get("counts"):
-        figure = figures.evidence(null, looked, facts.get("threshold"))
+        figure = figures.evidence(null, looked, ends)
         drawn = Markup(figures.svg(figure, "evidence", "Histogram of the measure over different and compared pairs"))
     return {
         **found,
@@ -184,33 +184,36 @@ def court(document: Mapping[str, Any]) -> View:
         "share": percent(found["images"], document["n"]),
         "sentences": threshold_sentences(found["pairs"], facts),
         "svg": drawn,
+        "mark": "" if ends is None else "line" if ends[0] == ends[1] else "band",
         "search": facts.get("search", ""),
         "seconds": facts.get("seconds"),
     }
 
 
 def threshold_sentences(pairs: int, facts: Mapping[str, Any]) -> list[str]:
-    """The threshold and the false-pair rate in plain words.
+    """The thresholds and the false-pair rate in plain words.
 
-    >>> threshold_sentences(40, {"threshold": 0.912})
-    ['Two pictures are taken for the same thing if their measure is above 0.912.']
+    >>> threshold_sentences(40, {"threshold": 0.75, "note": "too few images"})
+    ['Two pictures are taken for the same thing if their correlation reaches 0.75.', 'Too few images.']
     """
-    said = []
-    if facts.get("threshold") is not None:
-        words = measure_words(facts["threshold"])
-        said.append(f"Two pictures are taken for the same thing if their measure is above {words}.")
+    said, note = [], str(facts.get("note") or "")
+    if words := threshold_words(facts):
+        said.append(f"Two pictures are taken for the same thing if their correlation reaches {words}.")
+    if note:  # the threshold was not read from these pictures, and so nothing is known of the rate
+        return [*said, f"{note[:1].upper()}{note[1:]}."]
     if facts.get("known_different"):
         said.append(
-            f"That bound was not chosen by hand: {number(facts['known_different'])} pairs of pictures that are known "
-            "to be different show how alike pictures get by chance."
+            f"This was not chosen by hand: {number(facts['known_different'])} pairs of pictures that are known to be "
+            "different show how alike pictures get by chance."
         )
     if facts.get("false_pair_rate") is not None:
-        rate = facts["false_pair_rate"]
-        said.append(f"Searching for one image brings {number(rate)} false pairs on average.")
-    if facts.get("expected_false_pairs") is not None:
-        expected = facts["expected_false_pairs"]
-        few = "fewer than one" if expected < 1 else f"about {number(round(expected))}"
-        said.append(f"So {few} of the {pairs:,} pairs found may be chance.")
+        rate = number(facts["false_pair_rate"])
+        said.append(f"It is set so that searching for one image brings {rate} false pairs on average.")
+    if pairs and facts.get("expected_false_pairs") is not None:
+        expected = round(facts["expected_false_pairs"])
+        few = "fewer than one" if facts["expected_false_pairs"] < 1 else f"about {expected:,}"
+        among = f"{few} of the {pairs:,} pairs" if expected < pairs else f"every one of the {pairs:,} pairs"
+        said.append(f"So {among} found may be chance.")
     return said
 
 
@@ -322,10 +325,10 @@ def review(document: Mapping[str, Any], images: Mapping[str, Source]) -> View:
 
 
 def galleries(document: Mapping[str, Any], images: Mapping[str, Source]) -> list[View]:
-    """Examples of each kind: the weakest, which are the ones to doubt, then a few of the strongest."""
+    """Examples of each kind: the weakest, closest to what they need and to be doubted, then a few of the strongest."""
     found = []
     for kind, (title, explained) in KINDS.items():
-        rows = sorted((pair for pair in document["pairs"] if pair["kind"] == kind), key=lambda pair: pair["measure"])
+        rows = sorted((pair for pair in document["pairs"] if pair["kind"] == kind), key=margin)
         if not rows:
             continue
         all_shown = len(rows) <= WEAKEST + STRONGEST

@@ -134,11 +134,11 @@ def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_
     return figure
 
 
-def evidence(null: Mapping[str, Any], found: Mapping[str, Any], threshold: float | None) -> Figure:
+def evidence(null: Mapping[str, Any], found: Mapping[str, Any], thresholds: tuple[float, float] | None) -> Figure:
     """The measure over pairs known to be different (above) and over the pairs that were looked at (below).
 
-    Counts are drawn on a logarithmic scale: what is rare near the threshold is what matters. Either histogram may be
-    empty; both have `edges` and `counts`.
+    Counts are drawn on a logarithmic scale: what is rare near the thresholds is what matters. Either histogram may be
+    empty; both have `edges` and `counts`. `thresholds` are the ends of a band; if they are the same, it is a line.
     """
     figure = Figure(figsize=WIDE, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -159,9 +159,11 @@ def evidence(null: Mapping[str, Any], found: Mapping[str, Any], threshold: float
             lowest = min(lowest, float(edges[np.flatnonzero(counts)[0]]))
         axes.minorticks_off()
         axes.set_title(f"{words}: {int(counts.sum()):,}", fontsize=_FONT, color=INK, loc="left", pad=4)
-        if threshold is not None:
-            axes.axvline(threshold, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid=f"threshold-{name}")
-    lower.set_xlim(min(lowest, 0.98 if threshold is None else threshold - 0.02), 1.0)
+        if thresholds is not None and thresholds[0] < thresholds[1]:
+            axes.axvspan(*thresholds, color=INK, alpha=0.16, linewidth=0, zorder=0, gid=f"threshold-{name}")
+        elif thresholds is not None:
+            axes.axvline(thresholds[0], color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid=f"threshold-{name}")
+    lower.set_xlim(min(lowest, 0.98 if thresholds is None else thresholds[0] - 0.02), 1.0)
     upper.tick_params(labelbottom=False)
     lower.set_xlabel("measure: correlation once aligned", fontsize=_FONT, color=INK)
     return figure

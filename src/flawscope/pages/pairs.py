@@ -1,6 +1,7 @@
 """Two pictures side by side, and the proof that a split keeps images of the same thing together.
 
-A pair is plain data: `a` and `b` name the images, `measure` is their correlation once `b` is turned to lie on `a`.
+A pair is plain data: `a` and `b` name the images, `measure` is their correlation once `b` is turned to lie on `a`,
+`needed` what it must reach for the two to be the same thing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Source = Image.Image | str | Path
 View = dict[str, Any]
 
 NEAREST = 6
-"""How many of the most alike pairs across the split are shown."""
+"""How many of the pairs across the split that come closest to the same thing are shown."""
 KINDS = {
     "identical": ("Identical", "the same file, byte for byte"),
     "re-encoded": ("Re-encoded", "the same picture, saved again or in another format"),
@@ -28,7 +29,7 @@ KINDS = {
     "mirrored": ("Mirrored", "the same picture in a mirror, perhaps turned as well"),
     "exposure": ("Other exposure", "the same picture, brighter, darker or with other contrast"),
     "shifted": ("Shifted", "the same thing, moved or cropped a little"),
-    "sister": ("Sisters", "nearly identical once what all pictures share is taken out"),
+    "sister": ("Sisters", "much alike, but no simple change of one picture makes the other"),
 }
 """What each kind of pair is called and what it is, from the plainest to the softest."""
 _QUARTERS = {
@@ -42,9 +43,10 @@ _QUARTERS = {
 class ProofContent:
     """What a run says about images of the same thing on both sides of its split.
 
-    `document` is plain data; each key may be missing: `court`, `threshold`, `pairs_found`, `kinds`, `compared`,
-    `crossing`, `left_out` (by part), `nearest` (pairs with `part_a` and `part_b`), `seconds`. `folds` says over how
-    many folds its counts are summed, `images` gives the picture of each name among the nearest.
+    `document` is plain data; each key may be missing: `court`, `threshold`, `threshold_low`, `threshold_high`,
+    `pairs_found`, `kinds`, `compared`, `measured`, `crossing`, `left_out` (by part), `nearest` (pairs with `part_a` and
+    `part_b`), `seconds`. `folds` says over how many folds its counts are summed, `images` gives the picture of each
+    name among the nearest.
     """
 
     document: Mapping[str, Any]
@@ -71,12 +73,14 @@ def turned(image: Image.Image, turn: str) -> Image.Image:
 def pair_view(pair: Mapping[str, Any], images: Mapping[str, Source]) -> View:
     """One pair ready to print: both pictures, `b` turned to lie on `a`."""
     turn = str(pair.get("turn", ""))
+    measure, needed = told_apart(pair.get("measure"), pair.get("needed"))
     return {
         "a": _tile(pair["a"], images, ""),
         "b": _tile(pair["b"], images, turn),
         "turn": turn,
         "kind": KINDS.get(str(pair.get("kind", "")), ("", ""))[0],
-        "measure": measure_words(pair.get("measure")),
+        "measure": measure,
+        "needed": needed,
         "label_a": pair.get("label_a", ""),
         "label_b": pair.get("label_b", ""),
         "part_a": pair.get("part_a") or pair.get("published_a", ""),
@@ -84,17 +88,69 @@ def pair_view(pair: Mapping[str, Any], images: Mapping[str, Source]) -> View:
     }
 
 
-def measure_words(measure: float | None) -> str:
+def measure_words(measure: float | None, digits: int = 2) -> str:
     """A correlation for reading: never rounded up to 1.
 
-    >>> measure_words(0.99996), measure_words(1.0), measure_words(0.9312)
-    ('0.9999', '1', '0.931')
+    >>> measure_words(0.99996), measure_words(0.996), measure_words(1.0), measure_words(0.9312)
+    ('0.9999', '0.996', '1', '0.93')
     """
     if measure is None:
         return "–"
     if measure >= 1:
         return "1"
-    return f"{int(measure * 1e4) / 1e4:.4f}" if measure > 0.9995 else f"{measure:.3f}"
+    shown = (f"{measure:.{places}f}" for places in range(digits, 5))
+    return next((words for words in shown if float(words) < 1), "0.9999")
+
+
+def told_apart(measure: float | None, needed: float | None) -> tuple[str, str]:
+    """A correlation and what it must reach, with as many digits as show which is larger; nothing where none is needed.
+
+    >>> told_apart(0.91, 0.55), told_apart(0.4587, 0.4612), told_apart(1.0, 0.0)
+    (('0.91', '0.55'), ('0.459', '0.461'), ('1', ''))
+    """
+    if measure is None or not needed:
+        return measure_words(measure), ""
+    for digits in (2, 3, 4):
+        shown, wanted = measure_words(measure, digits), measure_words(needed, digits)
+        if shown != wanted:
+            return shown, wanted
+    return measure_words(measure), measure_words(needed)
+
+
+def threshold_range(facts: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Between which thresholds most pictures lie; twice the same where one threshold is for all, None where unknown.
+
+    >>> threshold_range({"threshold": 0.9}), threshold_range({"threshold_low": 0.5, "threshold_high": 0.8})
+    ((0.9, 0.9), (0.5, 0.8))
+    """
+    low, high = facts.get("threshold_low"), facts.get("threshold_high")
+    if low is None or high is None:
+        low = high = facts.get("threshold")
+    return None if low is None or high is None else (float(low), float(high))
+
+
+def threshold_words(facts: Mapping[str, Any]) -> str:
+    """The thresholds for reading; nothing where they are unknown.
+
+    >>> threshold_words({"threshold": 0.62, "threshold_low": 0.48, "threshold_high": 0.85})
+    '0.48 to 0.85, depending on what the picture shows (median 0.62)'
+    >>> threshold_words({"threshold": 0.75})
+    '0.75'
+    """
+    ends = threshold_range(facts)
+    if ends is None:
+        return ""
+    low, high = (measure_words(end) for end in ends)
+    if low == high:
+        return low
+    middle = facts.get("threshold")
+    words = "" if middle is None else f" (median {measure_words(middle)})"
+    return f"{low} to {high}, depending on what the picture shows{words}"
+
+
+def margin(pair: Mapping[str, Any]) -> float:
+    """How far a pair is above what it needs; in old data, which do not say that, how alike the two are."""
+    return float(pair["measure"]) - float(pair.get("needed") or 0.0)
 
 
 def _tile(name: str, images: Mapping[str, Source], turn: str) -> View:
@@ -116,7 +172,6 @@ def proof_view(proof: ProofContent) -> View:
     left_out = {str(part): int(n) for part, n in (document.get("left_out") or {}).items() if n}
     return {
         "court": document.get("court", ""),
-        "threshold": measure_words(document.get("threshold")),
         "crossing": int(document.get("crossing", 0)),
         "rows": list(_rows(document, left_out)),
         "left_out": sum(left_out.values()),
@@ -133,10 +188,12 @@ def _rows(document: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterable[
         yield "pairs of the same thing found in all the images", f"{document['pairs_found']:,}"
     if "compared" in document:
         yield "pairs compared across the parts", f"{document['compared']:,}"
+    if "measured" in document:
+        yield "of these the likeliest, laid on each other and measured", f"{document['measured']:,}"
     if "crossing" in document:
         yield "pairs of the same thing that cross the split", f"{document['crossing']:,}"
-    if "threshold" in document:
-        yield "the same thing above a measure of", measure_words(document["threshold"])
+    if words := threshold_words(document):
+        yield "correlation that images of the same thing reach", words
     if "left_out" in document:
         where = ", ".join(f"{n:,} from {part}" for part, n in left_out.items() if part != "all")
         yield (
@@ -155,10 +212,10 @@ def kind_rows(kinds: Mapping[str, int]) -> list[View]:
 
 
 def nearest(pairs: Iterable[Mapping[str, Any]], shown: int = NEAREST) -> list[Mapping[str, Any]]:
-    """The most alike pairs, the strongest first, each pair of images once: several folds may name it."""
+    """The pairs closest to what they need, the closest first, each once: several folds may name it."""
     seen: set[frozenset[str]] = set()
     chosen: list[Mapping[str, Any]] = []
-    for pair in sorted(pairs, key=lambda pair: -float(pair["measure"])):
+    for pair in sorted(pairs, key=margin, reverse=True):
         both = frozenset((pair["a"], pair["b"]))
         if both not in seen:
             seen.add(both)
@@ -177,7 +234,7 @@ def summed(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for document in documents:
         for part, n in (document.get("left_out") or {}).items():
             left_out[part] = left_out.get(part, 0) + n
-    counts = ("compared", "crossing", "seconds")
+    counts = ("compared", "measured", "crossing", "seconds")
     total = {
         key: sum(document[key] for document in documents)
         for key in counts

@@ -42,7 +42,7 @@ FOLDS = 5
 PROBE = Preprocess(size=(32, 32), channels=1)
 PROBED = 6000
 """The probe looks at no more images than these, whole groups of them: more would take long and say the same."""
-COLUMNS = ("a", "b", "kind", "measure", "turn", "label_a", "label_b", "published_a", "published_b")
+COLUMNS = ("a", "b", "kind", "measure", "needed", "turn", "label_a", "label_b", "published_a", "published_b")
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def split_samples(
         more = {(pair.a, pair.b): pair for each in found for pair in each.pairs}
         if not more:
             return [
-                Proven(made, proof_document(made, crossing, twins.pairs, twins.facts))
+                Proven(made, proof_document(made, crossing, twins.facts, twins.pairs))
                 for made, crossing in zip(splits, found, strict=True)
             ]
         twins = replace(twins, pairs=(*twins.pairs, *more.values()))
@@ -116,11 +116,13 @@ def proven_again(split: Split, recipe: Recipe, samples: Samples) -> Proven:
             f"{len(crossing.pairs)} pairs of images of the same thing cross the split:\n{_lines(crossing.pairs)}",
             "make a new split, or set split.twins: identical and be stamped LEAK NOT CHECKED",
         )
-    return Proven(split, proof_document(split, crossing, (), prover.judge.facts()))
+    return Proven(split, proof_document(split, crossing, prover.judge.facts()))
 
 
 def _lines(pairs: Iterable[Pair]) -> str:
-    return listing([f"{pair.a} and {pair.b} ({pair.kind}, correlation {pair.measure:.3f})" for pair in pairs])
+    return listing(
+        [f"{pair.a} and {pair.b} ({pair.kind}, {pair.measure:.3f}, needed {pair.needed:.3f})" for pair in pairs]
+    )
 
 
 def _made(samples: Samples, recipe: Recipe, folds: int | None, twins: Twins | None) -> list[Split]:

@@ -9,6 +9,7 @@ Letters: n images.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,8 +86,10 @@ class Prover:
         return [self.known[each] for each in suspects]
 
 
-def proof_document(split: Split, crossing: Crossing, pairs: Sequence[Pair], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The proof as plain data, to be kept with the run: `pairs` are those found when the split was made."""
+def proof_document(
+    split: Split, crossing: Crossing, facts: Mapping[str, Any], pairs: Sequence[Pair] | None = None
+) -> dict[str, Any]:
+    """The proof as plain data, to be kept with the run: `pairs` are those found when the split was made, if known."""
     reasons = list(split.left_out.values())
     return {
         "court": METHOD,
@@ -94,8 +97,8 @@ def proof_document(split: Split, crossing: Crossing, pairs: Sequence[Pair], fact
         "threshold_low": facts.get("threshold_low"),
         "threshold_high": facts.get("threshold_high"),
         "false_pair_rate": facts.get("false_pair_rate"),
-        "pairs_found": len(pairs),
-        "kinds": facts.get("kinds", {}),
+        "note": facts.get("note", ""),
+        **({} if pairs is None else {"pairs_found": len(pairs), "kinds": dict(Counter(pair.kind for pair in pairs))}),
         "compared": crossing.compared,
         "measured": crossing.measured,
         "crossing": len(crossing.pairs),
