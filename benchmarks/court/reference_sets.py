@@ -11,6 +11,7 @@ benchmarks/results/audits.json what `flawscope audit --court` found: numbers, ne
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ def audit(name: str) -> None:
     recipe = RUNS / "audits" / f"{name}.yaml"
     save_recipe(Recipe(name=name, data=spec_of(name), split=SPLIT), recipe)
     found = flawscope.audit(recipe, RUNS / "audits" / name, court=True, overwrite=True, say=print).document
-    append(RESULTS / "audits.json", {**provenance("audits"), "set": name, **numbers(found)})
+    plain = json.loads(json.dumps({**provenance("audits"), "set": name, **numbers(found)}))
+    append(RESULTS / "audits.json", plain)
 
 
 def numbers(found: dict[str, Any]) -> dict[str, Any]:
