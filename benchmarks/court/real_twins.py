@@ -24,20 +24,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import exam
 import numpy as np
-from groups import by_kind, components, grouping, in_short
 from PIL import Image
-from record import HERE, RESULTS, RUNS, SHARED, append, court_hash, provenance, rate
-from score import read_judged
-from sheets import write_sheets
 
+import exam
 from flawscope.data.court.verdict import find_twins
 from flawscope.data.elpv import elpv_folder
 from flawscope.data.unlabelled import NONE
 from flawscope.evaluation.intervals import proportion
 from flawscope.records import PAIR_KINDS, Sample, Samples, Task, Twins, fingerprint
 from flawscope.storage import sha256_file
+from groups import by_kind, components, grouping, in_short
+from record import HERE, RESULTS, RUNS, SHARED, append, court_hash, provenance, rate
+from score import read_judged
+from sheets import write_sheets
 
 CELLS = 2000
 TO_JUDGE = 50

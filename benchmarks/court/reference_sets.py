@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from record import HERE, RESULTS, RUNS, SHARED, append, provenance
 
 import flawscope
 from flawscope.data.court.verdict import find_twins
@@ -28,6 +27,7 @@ from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, FoldersSpec, GroupS
 from flawscope.data.split import SplitSpec, make_folds
 from flawscope.storage import write_text
 from flawscope.training.recipe import Recipe, save_recipe
+from record import HERE, RESULTS, RUNS, SHARED, append, provenance
 
 GROUPS = HERE.parent / "groups"
 MASKS = ("inclusion", "patches", "scratches")

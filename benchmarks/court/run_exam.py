@@ -23,17 +23,16 @@ from pathlib import Path
 from typing import Any
 
 import exam
-from hashing import RULES, Hashes, close_pairs, hashes_of
-from record import HERE, RESULTS, RUNS, SHARED, append, court_hash, in_words, provenance, rate
-from score import Judged, Score, is_copy, read_judged, score
-from sheets import write_sheets
-
 from flawscope.data.court.verdict import find_twins
 from flawscope.data.elpv import elpv_folder
 from flawscope.data.unlabelled import read_unlabelled
 from flawscope.records import fingerprint
 from flawscope.steps.workspace import read_json
 from flawscope.storage import sha256_file, write_json
+from hashing import RULES, Hashes, close_pairs, hashes_of
+from record import HERE, RESULTS, RUNS, SHARED, append, court_hash, in_words, provenance, rate
+from score import Judged, Score, is_copy, read_judged, score
+from sheets import write_sheets
 
 KEPT = RUNS / "court-exam"
 COURT = "court"

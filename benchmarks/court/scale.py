@@ -29,7 +29,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from record import RESULTS, RUNS, append, court_hash, in_words, provenance, rate
 
 from flawscope.data.court import verdict
 from flawscope.data.court.pictures import SIDE, small_pictures, turned
@@ -37,6 +36,7 @@ from flawscope.data.unlabelled import read_unlabelled
 from flawscope.records import Sample, Samples, Task, fingerprint
 from flawscope.steps.workspace import read_json
 from flawscope.storage import sha256_file, write_json
+from record import RESULTS, RUNS, append, court_hash, in_words, provenance, rate
 
 Grey = npt.NDArray[np.uint8]
 Rng = np.random.Generator

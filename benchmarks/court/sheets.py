@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageOps
+
 from exam import as_array
 from hashing import EIGHT
-from PIL import Image, ImageDraw, ImageOps
 
 SIDE = 190
 COLUMNS, ROWS = 4, 6
