@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from flawscope.data.groups import Union
 from flawscope.records import PAIR_KINDS, Pair, Samples, Twins
 
 
@@ -15,19 +16,12 @@ def components(ids: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[lis
     >>> components("abcd", [("a", "c")])
     [['a', 'c'], ['b'], ['d']]
     """
-    top = {name: name for name in ids}
-
-    def find(name: str) -> str:
-        while top[name] != name:
-            top[name] = top[top[name]]
-            name = top[name]
-        return name
-
+    sets = Union(ids)
     for a, b in pairs:
-        top[find(b)] = find(a)
+        sets.join(a, b)
     groups = defaultdict(list)
-    for name in top:
-        groups[find(name)].append(name)
+    for name in sets.rank:
+        groups[sets.top(name)].append(name)
     return list(groups.values())
 
 

@@ -32,6 +32,7 @@ from PIL import Image
 
 from flawscope.data.court import verdict
 from flawscope.data.court.pictures import SIDE, small_pictures, turned
+from flawscope.data.court.search import Searcher
 from flawscope.data.unlabelled import read_unlabelled
 from flawscope.records import Sample, Samples, Task, fingerprint
 from flawscope.steps.workspace import read_json
@@ -41,6 +42,8 @@ from record import RESULTS, RUNS, append, court_hash, in_words, provenance, rate
 Grey = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 COPIES = 0.05
+SEARCH = ("of", "find")
+"""What the court's searcher does: learn the descriptors, and find the candidates."""
 SEARCHES: dict[str, bool | None] = {"default": None, "exact": True, "approximate": False}
 
 
@@ -204,6 +207,8 @@ def clocked_stages() -> dict[str, float]:
         home = getattr(stage, "__module__", "") or ""
         if inspect.isfunction(stage) and home.startswith("flawscope.data.court.") and home != verdict.__name__:
             setattr(verdict, name, timed(stage, name, clock))
+    for name in SEARCH:
+        setattr(Searcher, name, timed(getattr(Searcher, name), f"search: {name}", clock))
     return clock
 
 
@@ -291,7 +296,7 @@ def compared(rounds: list[dict[str, dict[str, Any]]]) -> dict[str, Any] | None:
         "images": rounds[0]["exact"]["images"],
         "copies_lost": lost,
         "times_as_fast": ratios(lambda each: each["seconds"]),
-        "times_as_fast_search_alone": ratios(lambda each: each["stages"].get("find_candidates", 0.0)),
+        "times_as_fast_search_alone": ratios(lambda each: each["stages"].get("search: find", 0.0)),
         "rounds": [{search: without_ids(one) for search, one in each.items()} for each in rounds],
     }
 

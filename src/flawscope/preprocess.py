@@ -20,6 +20,8 @@ from flawscope.errors import ImageError
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+WIDE = (*SIXTEEN_BIT, "I", "F")
+"""Modes of Pillow whose values have more than 8 bits."""
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)
 """Beyond this a file is taken for damaged or hostile, as Pillow does: 179 million pixels, 537 MB in 8-bit colour."""
 
@@ -149,3 +151,11 @@ def load(source: str | Path | bytes, spec: Preprocess) -> Pixels:
     except ImageError as error:
         name = "the picture" if isinstance(source, bytes) else str(source)
         raise ImageError(f"{name}: {error.problem}") from None
+
+
+def stretched(image: Image.Image, low: float, high: float) -> Image.Image:
+    """Values of more than 8 bits as 8-bit grey, from one percentile to the other: for showing and comparing only."""
+    values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0.0, neginf=0.0)
+    bottom, top = np.percentile(values, (low, high))
+    values = np.clip((values - bottom) / max(float(top - bottom), 1e-9) * 255, 0, 255)
+    return Image.fromarray(values.astype(np.uint8))

@@ -138,7 +138,12 @@ class Samples:
 
     def combinations(self) -> list[str]:
         """The label combination of each sample in words: what a split is stratified on."""
-        return [self.task.describe(row.target) for row in self.rows]
+        return list(self.combination_of.values())
+
+    @cached_property
+    def combination_of(self) -> dict[str, str]:
+        """The label combination of each sample id in words."""
+        return {row.id: self.task.describe(row.target) for row in self.rows}
 
     def select(self, ids: Iterable[str]) -> Samples:
         """The samples of these ids, in table order."""

@@ -9,6 +9,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from flawscope.pages.pairs import threshold_words
+
 ROWS = 12
 VERDICTS = {"enough": "yes", "depends": "if groups vary within", "too few": "too few"}
 
@@ -90,12 +92,8 @@ def sentences(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _thresholds(facts: Mapping[str, Any]) -> Iterator[str]:
     """From which correlation on two images are the same thing; nothing where no court has sat."""
-    middle, low, high = (facts.get(key) for key in ("threshold", "threshold_low", "threshold_high"))
-    if None not in (low, high) and f"{low:.2f}" != f"{high:.2f}":
-        median = "" if middle is None else f" (median {middle:.2f})"
-        yield f"Same thing: correlation reaches {low:.2f} to {high:.2f}, depending on what the picture shows{median}."
-    elif middle is not None:
-        yield f"Same thing: correlation reaches {middle:.2f}."
+    if words := threshold_words(facts):
+        yield f"Same thing: correlation reaches {words}."
     if facts.get("note"):
         yield f"Note: {facts['note']}."
 

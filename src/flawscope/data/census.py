@@ -5,10 +5,8 @@ Letters: h, w are height and width in pixels, v grey values (0 to 255, or 0 to 6
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from flawscope.data.progress import watched
+from flawscope.data.progress import on_all_cores
 from flawscope.errors import ImageError
 from flawscope.preprocess import SIXTEEN_BIT, open_image
 from flawscope.records import Sample, Samples
@@ -119,18 +117,14 @@ def take_census(samples: Samples) -> Census:
     facts: dict[str, PictureFacts] = {}
     count_v: dict[int, Counts] = {}
     unreadable: dict[str, str] = {}
-    pool = ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1))
-    try:
-        answers = watched(pool.map(_look_at, samples.rows), len(samples), "looking at grey values")
-        for row, answer in zip(samples.rows, answers, strict=True):
-            if isinstance(answer, str):
-                unreadable[row.id] = answer
-                continue
-            facts[row.id], counted = answer
-            bits = facts[row.id].bits
-            count_v[bits] = count_v[bits] + counted if bits in count_v else counted
-    finally:
-        pool.shutdown(cancel_futures=True)
+    answers = on_all_cores(_look_at, samples.rows, "looking at grey values")
+    for row, answer in zip(samples.rows, answers, strict=True):
+        if isinstance(answer, str):
+            unreadable[row.id] = answer
+            continue
+        facts[row.id], counted = answer
+        bits = facts[row.id].bits
+        count_v[bits] = count_v[bits] + counted if bits in count_v else counted
     return Census(facts, count_v, unreadable)
 
 

@@ -108,10 +108,9 @@ def deviations(
         if abs(size[name] - share * n) > max(1.0, 0.1 * share * n)
     ]
     notes += _largest_group(part, wanted, group, n)
-    combinations = {row.id: words for row, words in zip(samples.rows, samples.combinations(), strict=True)}
-    total = Counter(combinations.values())
+    total = Counter(samples.combinations())
     for name in wanted:
-        here = Counter(combinations[sample] for sample in part if part[sample] == name)
+        here = Counter(samples.combination_of[sample] for sample in part if part[sample] == name)
         missing = [repr(combination) for combination in total if not here[combination]]
         if missing:
             notes.append(f"{name} holds no image of {_and(missing)}: what depends on it cannot be measured there")

@@ -13,11 +13,6 @@ from flawscope.records import PAIR_KINDS, Pair, Samples, Twins
 EXAMPLES = 6
 
 
-def label_of(samples: Samples) -> dict[str, str]:
-    """The label combination of each sample id in words."""
-    return dict(zip((row.id for row in samples.rows), samples.combinations(), strict=True))
-
-
 def class_members(samples: Samples) -> dict[str, list[str]]:
     """The sample ids of each class, the good answer among them; in a multi-label task an image may stand twice."""
     members: dict[str, list[str]] = {name: [] for name in _class_names(samples)}
@@ -35,7 +30,7 @@ def _class_names(samples: Samples) -> tuple[str, ...]:
 
 def copies(samples: Samples) -> list[dict[str, Any]]:
     """Byte-identical files, those with different labels first."""
-    label = label_of(samples)
+    label = samples.combination_of
     found = [
         {"ids": [row.id for row in rows], "labels": [label[row.id] for row in rows]}
         for rows in identical_files(samples)
@@ -45,7 +40,7 @@ def copies(samples: Samples) -> list[dict[str, Any]]:
 
 def pair_rows(samples: Samples, twins: Twins) -> list[dict[str, Any]]:
     """Each pair with labels and published parts, the plainest kind first, within a kind the strongest first."""
-    label = label_of(samples)
+    label = samples.combination_of
     published = {row.id: row.published or "" for row in samples.rows}
     order = sorted(twins.pairs, key=lambda pair: (PAIR_KINDS.index(pair.kind), -pair.measure, pair.a, pair.b))
     return [
@@ -68,7 +63,7 @@ def pair_rows(samples: Samples, twins: Twins) -> list[dict[str, Any]]:
 
 def court_facts(samples: Samples, twins: Twins) -> dict[str, Any]:
     """The court's verdict in numbers: pairs by kind, images concerned, pairs whose labels differ."""
-    label = label_of(samples)
+    label = samples.combination_of
     counted = Counter(pair.kind for pair in twins.pairs)
     return {
         "method": twins.method,
@@ -130,7 +125,7 @@ def published_facts(samples: Samples, pairs: Sequence[Pair]) -> dict[str, Any] |
 def examples(samples: Samples) -> dict[str, list[str]]:
     """Some sample ids of each label combination, spread evenly over the table; the largest combination first."""
     members: defaultdict[str, list[str]] = defaultdict(list)
-    for id, words in label_of(samples).items():
+    for id, words in samples.combination_of.items():
         members[words].append(id)
     chosen = {}
     for words in sorted(members, key=lambda words: -len(members[words])):

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flawscope.data.split_file import SCHEMA, read_hashed
 from flawscope.errors import SplitError, listing
 from flawscope.records import Samples, fingerprint
 from flawscope.storage import write_text
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -101,22 +100,7 @@ def load_groups(path: str | Path) -> GroupFile:
         SplitError: missing, no group file, of a newer schema, or changed since it was written.
     """
     remedy = "take the file from a backup, or leave split.file out"
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SplitError(f"{path}: the group file does not exist (split.file)", remedy) from None
-    except (OSError, ValueError) as error:
-        raise SplitError(f"{path}: not a group file ({error})", remedy) from None
-    if not isinstance(content, dict) or "images" not in content or not isinstance(content.get("schema"), int):
-        raise SplitError(f"{path}: not a group file", remedy)
-    if content["schema"] > SCHEMA:
-        raise SplitError(
-            f"{path}: written by a newer flawscope (schema {content['schema']}, this one reads up to {SCHEMA})",
-            "update flawscope",
-        )
-    told = content.pop("file_hash", None)
-    if told != fingerprint(content):
-        raise SplitError(f"{path}: the file was changed or damaged after it was written", remedy)
+    content = read_hashed(path, "group file", "images", remedy, " (split.file)")
     images = content["images"]
     _one_fold_each(images, str(path))
     return GroupFile(
@@ -125,7 +109,7 @@ def load_groups(path: str | Path) -> GroupFile:
         folds=content["folds"],
         group={key: group for key, (group, _) in images.items()},
         fold={key: fold for key, (_, fold) in images.items()},
-        hash=told,
+        hash=content["file_hash"],
     )
 
 

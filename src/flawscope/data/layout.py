@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flawscope.data.spec import FoldersSpec
-from flawscope.data.table import published_part, walk_images
+from flawscope.data.table import names_parts, walk_images
 from flawscope.data.words import meaning, to_be_found
 
 PARTITIONS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval", "holdout"))
@@ -75,8 +75,7 @@ def find_part_level(folders: Iterable[tuple[str, ...]], class_level: int) -> int
     """
     labelled = [parts for parts in folders if len(parts) > class_level]
     for level in range(min(map(len, labelled), default=0)):
-        named = {published_part(parts[level]) for parts in labelled}
-        if level != class_level and "train" in named and len(named) > 1 and None not in named:
+        if level != class_level and names_parts(parts[level] for parts in labelled):
             return level
     return None
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from flawscope.data.class_folders import load_folders
 from flawscope.data.csv_table import load_csv
 from flawscope.data.elpv import load_elpv
 from flawscope.data.groups import grouped
-from flawscope.data.progress import watched
+from flawscope.data.progress import on_all_cores
 from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec
 from flawscope.data.table import Row, Table
 from flawscope.errors import DataError, ImageError, listing
@@ -63,16 +61,12 @@ def read(spec: DataSpec, base: Path, *, complete: bool = True, crop: Crop | None
 def check_images(rows: Sequence[Row], crop: Crop | None = None) -> tuple[list[Sample], list[Skipped]]:
     """Hash and decode every image: those that can be used as samples, and the others with the reason."""
     samples, unreadable = [], []
-    pool = ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1))
-    try:
-        checks = watched(pool.map(partial(_check, crop=crop), rows), len(rows), "checking images")
-        for row, (sha256, reason) in zip(rows, checks, strict=True):
-            if reason:
-                unreadable.append(Skipped(row.id.encode(errors="replace").decode(), reason))
-            else:
-                samples.append(Sample(row.id, str(row.path), row.target, row.group, sha256, row.meta, row.part))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    checks = on_all_cores(partial(_check, crop=crop), rows, "checking images")
+    for row, (sha256, reason) in zip(rows, checks, strict=True):
+        if reason:
+            unreadable.append(Skipped(row.id.encode(errors="replace").decode(), reason))
+        else:
+            samples.append(Sample(row.id, str(row.path), row.target, row.group, sha256, row.meta, row.part))
     return samples, unreadable
 
 

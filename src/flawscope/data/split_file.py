@@ -44,22 +44,7 @@ def load_split(path: str | Path) -> Split:
     Raises:
         SplitError: missing, no split file, of a newer schema, or changed since it was written.
     """
-    remedy = "take the file from a backup, or make a new split"
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SplitError(f"{path}: the split file does not exist", remedy) from None
-    except (OSError, ValueError) as error:
-        raise SplitError(f"{path}: not a split file ({error})", remedy) from None
-    if not isinstance(content, dict) or "samples" not in content or not isinstance(content.get("schema"), int):
-        raise SplitError(f"{path}: not a split file", remedy)
-    if content["schema"] > SCHEMA:
-        raise SplitError(
-            f"{path}: written by a newer flawscope (schema {content['schema']}, this one reads up to {SCHEMA})",
-            "update flawscope",
-        )
-    if content.pop("file_hash", None) != fingerprint(content):
-        raise SplitError(f"{path}: the file was changed or damaged after it was written", remedy)
+    content = read_hashed(path, "split file", "samples", "take the file from a backup, or make a new split")
     rows, out = content["samples"], content.get("left_out", {})
     return Split(
         part={name: row["part"] for name, row in rows.items()},
@@ -73,3 +58,35 @@ def load_split(path: str | Path) -> Split:
         notes=tuple(content["notes"]),
         left_out={name: row["reason"] for name, row in out.items()},
     )
+
+
+def read_hashed(path: str | Path, kind: str, key: str, remedy: str, where: str = "") -> dict[str, Any]:
+    """The content of a JSON file with a schema and a hash over the rest of it, which is `file_hash`.
+
+    Args:
+        path: the file.
+        kind: what it is to be, for messages.
+        key: an entry that only files of this kind have.
+        remedy: what to do without the file.
+        where: which setting names it, for messages.
+
+    Raises:
+        SplitError: missing, of another kind, of a newer schema, or changed since it was written.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SplitError(f"{path}: the {kind} does not exist{where}", remedy) from None
+    except (OSError, ValueError) as error:
+        raise SplitError(f"{path}: not a {kind} ({error})", remedy) from None
+    if not isinstance(content, dict) or key not in content or not isinstance(content.get("schema"), int):
+        raise SplitError(f"{path}: not a {kind}", remedy)
+    if content["schema"] > SCHEMA:
+        raise SplitError(
+            f"{path}: written by a newer flawscope (schema {content['schema']}, this one reads up to {SCHEMA})",
+            "update flawscope",
+        )
+    without_hash = {name: value for name, value in content.items() if name != "file_hash"}
+    if content.get("file_hash") != fingerprint(without_hash):
+        raise SplitError(f"{path}: the file was changed or damaged after it was written", remedy)
+    return content

@@ -84,6 +84,16 @@ def published_part(word: str) -> Part | None:
     return PART_WORDS.get(word.strip().casefold())
 
 
+def names_parts(words: Iterable[str]) -> bool:
+    """Whether all words name parts of a published split, train and another.
+
+    >>> names_parts(["train", "test"]), names_parts(["train"]), names_parts(["train", "test", "extra"])
+    (True, False, False)
+    """
+    parts = {published_part(word) for word in words}
+    return "train" in parts and len(parts) > 1 and None not in parts
+
+
 def check_parts_named(words: Iterable[str], key: str) -> None:
     """Every word must name a part.
 

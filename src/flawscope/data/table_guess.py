@@ -11,7 +11,7 @@ from flawscope.data.csv_table import ImageFinder, find_image_column
 from flawscope.data.labels import is_truth_column, spellings, truth
 from flawscope.data.layout import choose_positive
 from flawscope.data.spec import CsvSpec
-from flawscope.data.table import published_part
+from flawscope.data.table import names_parts
 from flawscope.data.table_file import SPACES, TextTable, read_table
 from flawscope.data.words import meaning
 from flawscope.errors import DataError
@@ -91,11 +91,7 @@ def _group_column(table: TextTable, names: Sequence[str]) -> str | None:
 
 def _part_column(table: TextTable, names: Sequence[str]) -> str | None:
     """The column whose every cell names a part of a published split."""
-    for name in names:
-        parts = {published_part(cell) for cell in table.column(name)}
-        if "train" in parts and len(parts) > 1 and None not in parts:
-            return name
-    return None
+    return next((name for name in names if names_parts(table.column(name))), None)
 
 
 def _label_columns(table: TextTable, names: Sequence[str]) -> list[str]:

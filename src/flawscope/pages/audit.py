@@ -12,8 +12,7 @@ from typing import Any
 
 from flawscope.pages import audit_view as view
 from flawscope.pages.pairs import Source
-from flawscope.pages.templating import fill
-from flawscope.storage import write_text
+from flawscope.pages.templating import fill, write_page
 
 SECTIONS = (
     ("minute", "In one minute"),
@@ -44,9 +43,7 @@ def write_audit(folder: str | Path, content: AuditContent) -> Path:
     Raises:
         OutputError: the folder cannot be written to.
     """
-    path = Path(folder) / "index.html"
-    write_text(path, render(content))
-    return path
+    return write_page(folder, render(content))
 
 
 def render(content: AuditContent) -> str:

@@ -5,7 +5,7 @@ Nothing is found here. Every number comes from audit.json; what is missing there
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -13,8 +13,17 @@ from rich.console import Console
 from rich.progress import track
 
 from flawscope.pages import figures
-from flawscope.pages.pairs import KINDS, Source, View, kind_rows, margin, pair_view, threshold_range, threshold_words
-from flawscope.pages.thumbnails import data_uri
+from flawscope.pages.pairs import (
+    KINDS,
+    Source,
+    View,
+    kind_rows,
+    margin,
+    pair_view,
+    threshold_range,
+    threshold_words,
+    tile,
+)
 from flawscope.pages.view import figure_of
 from flawscope.pages.words import RATES
 
@@ -348,17 +357,7 @@ def galleries(document: Mapping[str, Any], images: Mapping[str, Source]) -> list
 
 def examples(document: Mapping[str, Any], images: Mapping[str, Source]) -> list[View]:
     """A few pictures of each label combination."""
-    return [{"name": name, "tiles": tiles(ids, images)} for name, ids in document["examples"].items()]
-
-
-def tiles(ids: Iterable[str], images: Mapping[str, Source]) -> list[View]:
-    """Pictures with their names."""
-    found = []
-    for id in ids:
-        made = data_uri(images[id]) if id in images else None
-        uri, (width, height) = made or ("", (0, 0))
-        found.append({"uri": uri, "width": width, "height": height, "name": id})
-    return found
+    return [{"name": name, "tiles": [tile(id, images) for id in ids]} for name, ids in document["examples"].items()]
 
 
 def _pairs(pairs: Sequence[Mapping[str, Any]], images: Mapping[str, Source], text: str) -> list[View]:

@@ -75,8 +75,8 @@ def pair_view(pair: Mapping[str, Any], images: Mapping[str, Source]) -> View:
     turn = str(pair.get("turn", ""))
     measure, needed = told_apart(pair.get("measure"), pair.get("needed"))
     return {
-        "a": _tile(pair["a"], images, ""),
-        "b": _tile(pair["b"], images, turn),
+        "a": tile(pair["a"], images),
+        "b": tile(pair["b"], images, turn),
         "turn": turn,
         "kind": KINDS.get(str(pair.get("kind", "")), ("", ""))[0],
         "measure": measure,
@@ -153,7 +153,8 @@ def margin(pair: Mapping[str, Any]) -> float:
     return float(pair["measure"]) - float(pair.get("needed") or 0.0)
 
 
-def _tile(name: str, images: Mapping[str, Source], turn: str) -> View:
+def tile(name: str, images: Mapping[str, Source], turn: str = "") -> View:
+    """A picture, turned, with its name; without the picture where there is none, or where it cannot be read."""
     source = images.get(name)
     made = None
     if source is not None:

@@ -15,9 +15,8 @@ from PIL import Image
 
 from flawscope.pages import view, words
 from flawscope.pages.pairs import ProofContent, proof_view
-from flawscope.pages.templating import fill
+from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED, Skipped, Task
-from flawscope.storage import write_text
 
 MistakeKind = Literal["escape", "overkill", "mix-up"]
 MISTAKE_KINDS: tuple[MistakeKind, ...] = ("escape", "overkill", "mix-up")
@@ -172,9 +171,7 @@ def write_report(folder: str | Path, content: ReportContent) -> Path:
     Raises:
         OutputError: the folder cannot be written to.
     """
-    path = Path(folder) / "index.html"
-    write_text(path, render(content))
-    return path
+    return write_page(folder, render(content))
 
 
 def render(content: ReportContent) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from flawscope.storage import write_text
+
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -19,3 +21,14 @@ _ENVIRONMENT = Environment(
 def fill(template: str, **values: Any) -> str:
     """The page that a template makes of these values. The same values give the same bytes."""
     return _ENVIRONMENT.get_template(template).render(**values).strip() + "\n"
+
+
+def write_page(folder: str | Path, page: str) -> Path:
+    """Write a page as `folder`/index.html, whole or not at all, and return its path.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    path = Path(folder) / "index.html"
+    write_text(path, page)
+    return path

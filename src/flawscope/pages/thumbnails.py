@@ -6,11 +6,10 @@ import base64
 import io
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from flawscope.errors import ImageError
-from flawscope.preprocess import SIXTEEN_BIT, open_image
+from flawscope.preprocess import WIDE, open_image, stretched
 
 SIDE = 200
 """The longer side of a thumbnail in pixels."""
@@ -25,11 +24,8 @@ def thumbnail(image: Image.Image) -> Image.Image:
     >>> thumbnail(Image.new("RGBA", (800, 400))).size
     (200, 100)
     """
-    if image.mode in (*SIXTEEN_BIT, "I", "F"):
-        values = np.asarray(image).astype(np.float64)
-        values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
-        low, high = np.percentile(values, (0.5, 99.5))
-        image = Image.fromarray(np.clip((values - low) / max(high - low, 1e-9) * 255, 0, 255).astype(np.uint8))
+    if image.mode in WIDE:
+        image = stretched(image, 0.5, 99.5)
     elif image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.new("RGB", rgba.size, "white")

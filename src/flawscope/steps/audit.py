@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,20 +23,20 @@ from flawscope.data import findings
 from flawscope.data.census import take_census
 from flawscope.data.groups import contradictions
 from flawscope.data.look import look
-from flawscope.data.progress import watched
+from flawscope.data.progress import on_all_cores
 from flawscope.data.read import Crop, read
 from flawscope.data.spec import DataSpec
 from flawscope.data.split import SplitSpec, make_folds
 from flawscope.data.table import walk_images
 from flawscope.data.unlabelled import read_unlabelled
-from flawscope.errors import DataError, OutputError, SplitError, UserError
+from flawscope.errors import DataError, SplitError, UserError
 from flawscope.evaluation.leak_probe import leak_probe
 from flawscope.evaluation.sample_size import class_size
 from flawscope.preprocess import Preprocess, load
 from flawscope.records import BoolArray, FloatArray, Sample, Samples, Split, Twins
 from flawscope.steps.evaluate import source
 from flawscope.steps.split import search
-from flawscope.steps.workspace import Say
+from flawscope.steps.workspace import Say, check_replaceable
 from flawscope.storage import new_folder, write_text
 
 FOLDS = 5
@@ -97,7 +98,7 @@ def audit(
     if overrides and not _is_recipe(data):
         raise UserError(f"{data} is no recipe: there is nothing to set", "leave --set out, or name a recipe (.yaml)")
     folder = Path(output) if output else Path("audits") / _name(data)
-    _check_replaceable(folder, overwrite)
+    check_replaceable(folder, overwrite, kind="an audit", ours=lambda place: (place / "audit.json").is_file())
     if court:
         import_module("sklearn")  # missing, it is missed now and not after the long part
     asked = _read(data, images, overrides)
@@ -120,7 +121,7 @@ def audit(
 def describe(asked: _Asked, twins: Twins) -> dict[str, Any]:
     """All findings but the probe, as plain data."""
     samples = asked.samples
-    label = findings.label_of(samples)
+    label = samples.combination_of
     groups, group = findings.group_facts(samples, twins, asked.split.largest_group)
     members = findings.class_members(samples)
     sizes = [class_size(name, len(ids), len({group[id] for id in ids})).as_dict() for name, ids in members.items()]
@@ -180,17 +181,6 @@ def _name(data: str | Path) -> str:
     """
     path = Path(data)
     return path.stem if path.is_file() or _is_recipe(path) else (path.name or path.resolve().name or "data")
-
-
-def _check_replaceable(folder: Path, overwrite: bool) -> None:
-    """Only an audit or an empty folder may be replaced, and only if the user says so."""
-    if not folder.exists():
-        return
-    if not overwrite:
-        raise OutputError(f"{folder} exists already", "choose another name (-o), or replace it with --overwrite")
-    ours = folder.is_dir() and ((folder / "audit.json").is_file() or not any(folder.iterdir()))
-    if not ours or folder.resolve() == Path.cwd():
-        raise OutputError(f"{folder} is not an audit, it will not be replaced", "choose another name (-o)")
 
 
 def _read(data: str | Path, images: str | Path | None, overrides: Sequence[str]) -> _Asked:
@@ -293,5 +283,5 @@ def _allowed(twins: Twins, place: dict[str, int], fold_n: Any) -> BoolArray:
 
 def _features(rows: Sequence[Sample]) -> FloatArray:
     """The grey pixels of each picture, made small: n x d, 0 to 1."""
-    pixels = [load(row.path, PROBE).ravel() / 255 for row in watched(rows, len(rows), "reading for the probe")]
-    return np.array(pixels, dtype=np.float64)
+    pixels = on_all_cores(partial(load, spec=PROBE), [row.path for row in rows], "reading for the probe")
+    return np.array([each.ravel() / 255 for each in pixels], dtype=np.float64)

@@ -110,14 +110,14 @@ def _fold(run: Run) -> FoldContent:
 
 
 def _split_content(split: Split, samples: Samples) -> SplitContent:
-    words = dict(zip((row.id for row in samples.rows), samples.combinations(), strict=True))
+    words = samples.combination_of
     parts = tuple(_part(name, split.ids(name), words, split, split.wanted.get(name)) for name in PARTS)
     return SplitContent(split.method, split.stamp, split.hash, split.seed, parts, split.notes)
 
 
 def _folds_split(folds: Sequence[Run]) -> SplitContent:
     samples = folds[0].samples
-    words = dict(zip((row.id for row in samples.rows), samples.combinations(), strict=True))
+    words = samples.combination_of
     wanted = 1 / len(folds)
     parts = tuple(_part(run.folder.name, run.split.ids("test"), words, run.split, wanted) for run in folds)
     first = folds[0].split

@@ -51,14 +51,14 @@ def split(
     """
     if isinstance(recipe, Recipe) and overrides:
         raise UserError("overrides need the recipe as a file", "pass a path, or change the recipe itself")
+    if output is not None and not folds and Path(output).suffix != ".json":
+        raise OutputError(f"{output} is no name for a split", "name a .json file")
     asked = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
     samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
     for words in notices(samples):
         say(words)
     splits = [proven.split for proven in split_samples(asked, samples, folds)]
     if output is not None:
-        if not folds and Path(output).suffix != ".json":
-            raise OutputError(f"{output} is no name for a split", "name a .json file")
         for made in splits:
             save_split(made, Path(output) / f"fold-{made.fold}.json" if folds else Path(output))
     return splits

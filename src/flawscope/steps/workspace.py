@@ -144,10 +144,20 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path} cannot be read: {error}", "make it again") from None
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run, or the runs of a cross-validation."""
+    return all((folder / name).is_file() for name in ("recipe.yaml", "split.json")) or bool(fold_runs(folder))
+
+
 def check_replaceable(
-    folder: Path, overwrite: bool, remedy: str = "choose another name (-o), or replace it with --overwrite"
+    folder: Path,
+    overwrite: bool,
+    remedy: str = "choose another name (-o), or replace it with --overwrite",
+    *,
+    kind: str = "a run folder",
+    ours: Callable[[Path], bool] = is_run,
 ) -> None:
-    """Only a run folder or an empty one may be replaced, and only if the user says so.
+    """Only a folder of this kind or an empty one may be replaced, and only if the user says so.
 
     Raises:
         OutputError: something else is there, or `overwrite` is off.
@@ -158,9 +168,8 @@ def check_replaceable(
         raise OutputError(f"{folder} exists already", remedy)
     if folder.resolve() == Path.cwd():
         raise OutputError("the present folder cannot be replaced", "name another one (-o)")
-    is_run = (folder / "recipe.yaml").is_file() and (folder / "split.json").is_file()
-    if not folder.is_dir() or not (is_run or fold_runs(folder) or not any(folder.iterdir())):
-        raise OutputError(f"{folder} is not a run folder, it will not be replaced", "choose another name (-o)")
+    if not folder.is_dir() or not (ours(folder) or not any(folder.iterdir())):
+        raise OutputError(f"{folder} is not {kind}, it will not be replaced", "choose another name (-o)")
 
 
 def fold_runs(folder: Path) -> list[Run]:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from flawscope.data.court.align import Common
 from flawscope.data.court.measure import Suspect, measured
-from flawscope.data.court.pictures import Float, Grey
-from flawscope.data.court.search import Descriptor, Ints, all_views
+from flawscope.data.court.pictures import Float
+from flawscope.data.court.search import Ints, Searcher
 from flawscope.data.court.threshold import NEAREST, similar
 
 ASKED = 1000
@@ -41,52 +41,47 @@ class Different:
         return self.measure_q[np.isin(self.asked_q, self.alike_na[image])]
 
 
-def known_different(grey_nhw: Grey, groups: Sequence[str], common: Common, seed: int = 0) -> Different:
+def known_different(searcher: Searcher, groups: Sequence[str], common: Common, seed: int = 0) -> Different:
     """For some images others that are similar, but not among the most similar, and of another group: measured.
 
     Each pair is looked at in the view in which the two are most alike. Without pairs where there are too few images.
     """
-    n = len(grey_nhw)
+    n = len(searcher.grey_nhw)
     rng = np.random.default_rng(seed)
     asked_s, gallery_g = rng.permutation(n)[:ASKED], np.sort(rng.permutation(n)[:GALLERY])
     share = len(gallery_g) / n
     nearest, near = math.ceil(NEAREST * share), round(similar(n) * share)
-    describe = Descriptor.fit(grey_nhw)
     suspects: list[Suspect] = []
     asked: list[int] = []
     if near >= EACH:
-        views = all_views()
-        score_sg, view_sg = _best_views(describe, grey_nhw, asked_s, gallery_g)
+        score_sg, view_sg = _best_views(searcher, asked_s, gallery_g)
         for row, b in enumerate(asked_s.tolist()):
             order = [place for place in np.argsort(-score_sg[row], kind="stable") if gallery_g[place] != b]
             for place in rng.permutation(order[nearest : nearest + near])[:EACH].tolist():
                 a = int(gallery_g[place])
                 if groups[a] != groups[b]:
-                    suspects.append(Suspect(a, b, views[int(view_sg[row, place])]))
+                    suspects.append(Suspect(a, b, searcher.views[int(view_sg[row, place])]))
                     asked.append(row)
-    measures = [found.measure for found in measured(grey_nhw, suspects, common, "what is different")]
-    alike_na = _alike(describe, grey_nhw, asked_s)
-    return Different(np.array(measures, np.float32), np.array(asked, np.int64), alike_na)
+    measures = [found.measure for found in measured(searcher.grey_nhw, suspects, common, "what is different")]
+    return Different(np.array(measures, np.float32), np.array(asked, np.int64), _alike(searcher, asked_s))
 
 
-def _best_views(
-    describe: Descriptor, grey_nhw: Grey, asked_s: Ints, gallery_g: Ints
-) -> tuple[Float, npt.NDArray[np.int16]]:
-    gallery_gd = describe.of(grey_nhw[gallery_g])
+def _best_views(searcher: Searcher, asked_s: Ints, gallery_g: Ints) -> tuple[Float, npt.NDArray[np.int16]]:
+    gallery_dg = searcher.vector_nd[gallery_g].T
     score_sg = np.full((len(asked_s), len(gallery_g)), -2.0, np.float32)
     view_sg = np.zeros(score_sg.shape, np.int16)
-    for number, view in enumerate(all_views()):
-        seen_sg = describe.of(grey_nhw[asked_s], view) @ gallery_gd.T
+    for number, view in enumerate(searcher.views):
+        seen_sg = searcher.describe.of(searcher.grey_nhw[asked_s], view) @ gallery_dg
         better = seen_sg > score_sg
         score_sg[better], view_sg[better] = seen_sg[better], number
     return score_sg, view_sg
 
 
-def _alike(describe: Descriptor, grey_nhw: Grey, asked_s: Ints) -> Ints:
-    asked_sd = describe.of(grey_nhw[asked_s])
+def _alike(searcher: Searcher, asked_s: Ints) -> Ints:
+    asked_ds = searcher.vector_nd[asked_s].T
     k = min(ALIKE, len(asked_s))
     blocks = []
-    for start in range(0, len(grey_nhw), 8192):
-        score = describe.of(grey_nhw[start : start + 8192]) @ asked_sd.T
+    for start in range(0, len(searcher.vector_nd), 8192):
+        score = searcher.vector_nd[start : start + 8192] @ asked_ds
         blocks.append(np.argpartition(-score, k - 1, axis=1)[:, :k])
     return np.concatenate(blocks)

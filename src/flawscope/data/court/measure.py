@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import cv2
@@ -16,7 +15,7 @@ import numpy as np
 from flawscope.data.court.align import Alignment, Common, aligned, laid_on
 from flawscope.data.court.pictures import SIDE, TURNS, Float, Grey, turned
 from flawscope.data.court.search import Candidates, View
-from flawscope.data.progress import watched
+from flawscope.data.progress import on_all_cores
 from flawscope.records import Pair, PairKind, Samples
 
 GATE = 0.4
@@ -34,8 +33,6 @@ STAYS_WITHIN = 0.015
 
 GAIN, OFFSET = 0.06, 8.0
 """Differences of contrast (share) and brightness (grey values) that are not called another exposure."""
-
-AHEAD = 20_000
 
 
 @dataclass(frozen=True)
@@ -72,20 +69,15 @@ def measured(
     cv2.setNumThreads(1)  # one picture a core
 
     def measure(suspect: Suspect) -> Alignment:
-        b = np.ascontiguousarray(turned(grey_nhw[suspect.b], suspect.view.turn))
+        b = turned(grey_nhw[suspect.b], suspect.view.turn)
         return aligned(grey_nhw[suspect.a], b, common, suspect.view.map)
 
-    def bounded() -> Iterator[Alignment]:
-        for start in range(0, len(suspects), AHEAD):
-            yield from pool.map(measure, suspects[start : start + AHEAD])
-
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        yield from watched(bounded(), len(suspects), text)
+    return on_all_cores(measure, suspects, text, most=os.cpu_count() or 1)
 
 
 def pair_of(samples: Samples, grey_nhw: Grey, suspect: Suspect, found: Alignment, needed: float) -> Pair:
     """What is reported of a pair."""
-    b_hw = np.ascontiguousarray(turned(grey_nhw[suspect.b], suspect.view.turn))
+    b_hw = turned(grey_nhw[suspect.b], suspect.view.turn)
     kind = kind_of(grey_nhw[suspect.a], b_hw, suspect.view.turn, found)
     down, right = found.moved
     a, b = samples.rows[suspect.a].id, samples.rows[suspect.b].id

@@ -5,8 +5,6 @@ Letters: n images, h and w rows and columns (both `SIDE`), t the eight turns.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from flawscope.data.progress import watched
-from flawscope.preprocess import SIXTEEN_BIT, open_image
+from flawscope.data.progress import on_all_cores
+from flawscope.preprocess import WIDE, open_image, stretched
 from flawscope.records import Samples
 
 SIDE = 64
@@ -40,21 +38,17 @@ def small_pictures(samples: Samples) -> Grey:
         ImageError: a file cannot be read any more.
     """
     grey_nhw = np.empty((len(samples), SIDE, SIDE), np.uint8)
-    with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
-        pictures = pool.map(small_picture, (row.path for row in samples.rows), chunksize=8)
-        for index, picture in enumerate(watched(pictures, len(samples), "looking at images")):
-            grey_nhw[index] = picture
+    paths = [row.path for row in samples.rows]
+    for index, picture in enumerate(on_all_cores(small_picture, paths, "looking at images")):
+        grey_nhw[index] = picture
     return grey_nhw
 
 
 def small_picture(path: str | Path) -> Grey:
     """One picture. More than 8 bits are stretched from the 0.1 to the 99.9 percentile: their range is not known."""
     image = open_image(path)
-    if image.mode in (*SIXTEEN_BIT, "I", "F"):
-        values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0.0, neginf=0.0)
-        low, high = np.percentile(values, (0.1, 99.9))
-        values = np.clip((values - low) / max(float(high - low), 1e-9) * 255, 0, 255)
-        image = Image.fromarray(values.astype(np.uint8))
+    if image.mode in WIDE:
+        image = stretched(image, 0.1, 99.9)
     elif image.width * image.height > 64 * SIDE * SIDE and image.mode in ("L", "RGB"):
         image = image.reduce(max(1, min(image.size) // (4 * SIDE)))
     return np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX))
@@ -67,4 +61,4 @@ def turned(grey: npt.NDArray[Any], turn: int) -> npt.NDArray[Any]:
     [[2, 4], [1, 3]]
     """
     quarter, mirrored = divmod(turn, 2)
-    return np.rot90(grey[..., ::-1] if mirrored else grey, quarter, axes=(-2, -1))
+    return np.ascontiguousarray(np.rot90(grey[..., ::-1] if mirrored else grey, quarter, axes=(-2, -1)))

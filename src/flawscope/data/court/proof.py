@@ -18,7 +18,7 @@ import numpy as np
 
 from flawscope.data.court.align import Alignment
 from flawscope.data.court.measure import Suspect, measured, pair_of, suspects_of
-from flawscope.data.court.pictures import Grey, small_pictures
+from flawscope.data.court.pictures import small_pictures
 from flawscope.data.court.search import Searcher
 from flawscope.data.court.verdict import METHOD, Judge
 from flawscope.records import PARTS, Pair, Samples, Split
@@ -45,9 +45,8 @@ class Prover:
     """The pictures of a set, read for the proof, and what is needed to judge them; serves all folds."""
 
     samples: Samples
-    grey_nhw: Grey
-    judge: Judge
     searcher: Searcher
+    judge: Judge
     known: dict[Suspect, Alignment] = field(default_factory=dict)
 
     @classmethod
@@ -57,8 +56,8 @@ class Prover:
         Raises:
             ImageError: a file cannot be read any more.
         """
-        grey_nhw = small_pictures(samples)
-        return cls(samples, grey_nhw, Judge.of(grey_nhw, samples.groups), Searcher.of(grey_nhw))
+        searcher = Searcher.of(small_pictures(samples))
+        return cls(samples, searcher, Judge.of(searcher, samples.groups))
 
     def crossing(self, split: Split) -> Crossing:
         """All pairs of images of the same thing that stand in different parts of the split."""
@@ -73,8 +72,8 @@ class Prover:
         under.sort(key=lambda each: (-each[0], each[1].a, each[1].b))
         count = np.bincount(side_n[side_n >= 0], minlength=len(PARTS))
         return Crossing(
-            tuple(pair_of(self.samples, self.grey_nhw, *each[1:]) for each in over),
-            tuple(pair_of(self.samples, self.grey_nhw, *each[1:]) for each in under[:SHOWN]),
+            tuple(pair_of(self.samples, self.searcher.grey_nhw, *each[1:]) for each in over),
+            tuple(pair_of(self.samples, self.searcher.grey_nhw, *each[1:]) for each in under[:SHOWN]),
             int((count.sum() ** 2 - (count**2).sum()) // 2),
             len(suspects),
         )
@@ -82,7 +81,7 @@ class Prover:
     def _measured(self, suspects: Sequence[Suspect]) -> list[Alignment]:
         """Each pair is measured once for all folds."""
         new = [each for each in suspects if each not in self.known]
-        self.known.update(zip(new, measured(self.grey_nhw, new, self.judge.common, "proving"), strict=True))
+        self.known.update(zip(new, measured(self.searcher.grey_nhw, new, self.judge.common, "proving"), strict=True))
         return [self.known[each] for each in suspects]
 
 

@@ -97,7 +97,7 @@ class Descriptor:
     def of(self, grey_nhw: Grey, view: View | None = None) -> Float:
         """Unit vectors, n x d."""
         if view is not None:
-            grey_nhw = np.ascontiguousarray(turned(grey_nhw, view.turn))
+            grey_nhw = turned(grey_nhw, view.turn)
             if view.map is not STAYS:
                 grey_nhw = np.stack([seen(picture, view.map) for picture in grey_nhw])
         vector_nd = (_even(grey_nhw) - self.mean_p) @ self.whiten_pd
@@ -173,11 +173,6 @@ class Searcher:
             other = np.where(place < 0, -1, others[place])
             _merge(found, asked, np.where(other == asked[:, None], -1, other), score, v)
         return found
-
-
-def find_candidates(grey_nhw: Grey, *, exact: bool | None = None) -> Candidates:
-    """One search of every picture among all the others: see `Searcher.find`."""
-    return Searcher.of(grey_nhw).find(exact=exact)
 
 
 def _sides(n: int, side_n: Ints | None) -> list[tuple[Ints, Ints]]:

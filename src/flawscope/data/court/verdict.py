@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,9 @@ from flawscope.data.court.align import Common, common_pattern
 from flawscope.data.court.different import Different, known_different
 from flawscope.data.court.measure import Suspect, measured, pair_of, suspects_of
 from flawscope.data.court.pictures import Grey, small_pictures
-from flawscope.data.court.search import find_candidates
+from flawscope.data.court.search import Searcher
 from flawscope.data.court.threshold import FALSE_PAIRS_PER_IMAGE, FEWEST, histogram, tail_threshold
+from flawscope.data.linkage import identical_pairs
 from flawscope.records import Pair, Samples, Twins, fingerprint
 from flawscope.storage import write_json
 
@@ -78,8 +78,9 @@ def twins_among(grey_nhw: Grey, samples: Samples, *, exact: bool | None = None) 
     if len(first) < 2:
         return Twins(tuple(pairs), n, METHOD, {"search": "exact", "kinds": {"identical": len(pairs)} if pairs else {}})
     grey_nhw, samples = grey_nhw[first], samples.select(samples.rows[place].id for place in first)
-    judge = Judge.of(grey_nhw, samples.groups)
-    candidates = find_candidates(grey_nhw, exact=exact)
+    searcher = Searcher.of(grey_nhw)
+    judge = Judge.of(searcher, samples.groups)
+    candidates = searcher.find(exact=exact)
     suspects, measures = suspects_of(candidates), []
     for suspect, found in zip(suspects, measured(grey_nhw, suspects, judge.common), strict=True):
         measures.append(found.measure)
@@ -106,10 +107,10 @@ class Judge:
     threshold: dict[int, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, grey_nhw: Grey, groups: Sequence[str]) -> Judge:
+    def of(cls, searcher: Searcher, groups: Sequence[str]) -> Judge:
         """Learn it from the pictures."""
-        common = common_pattern(grey_nhw)
-        return cls(common, known_different(grey_nhw, groups, common))
+        common = common_pattern(searcher.grey_nhw)
+        return cls(common, known_different(searcher, groups, common))
 
     def needed(self, suspect: Suspect) -> float:
         """The measure that this pair must reach."""
@@ -138,11 +139,3 @@ class Judge:
             "common_components": len(self.common.components_kp),
             "note": "too few images to read what is different from them: one cautious threshold" if few else "",
         }
-
-
-def identical_pairs(samples: Samples) -> list[Pair]:
-    """Byte-identical files: each with the next of its kind."""
-    same = defaultdict(list)
-    for row in samples.rows:
-        same[row.sha256].append(row.id)
-    return [Pair(a, b, "identical", 1.0) for names in same.values() for a, b in pairwise(names)]
