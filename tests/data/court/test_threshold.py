@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from flawscope.data.court.threshold import (
+    CERTAIN,
     FALSE_PAIRS_PER_IMAGE,
     FEWEST,
     HIGHEST,
@@ -60,13 +61,13 @@ def test_some_twins_among_the_different_ones_change_little() -> None:
     assert tail_threshold(spoilt, 2_000) == pytest.approx(tail_threshold(measures, 2_000), abs=0.02)
 
 
-@pytest.mark.parametrize(("deviation", "value"), [(0.0, LOWEST), (0.01, LOWEST), (1.0, HIGHEST)])
+@pytest.mark.parametrize(("deviation", "value"), [(0.0, LOWEST), (0.01, LOWEST), (1.0, CERTAIN)])
 def test_it_stays_between_its_bounds(deviation: float, value: float) -> None:
     assert tail_threshold(normal(deviation) if deviation else np.zeros(1000), 2_000) == value
 
 
 def test_perfect_correlations_are_finite() -> None:
-    assert tail_threshold(np.ones(FEWEST), 2_000) == HIGHEST
+    assert tail_threshold(np.ones(FEWEST), 2_000) == CERTAIN
 
 
 @pytest.mark.parametrize("pairs", [0, 1, FEWEST - 1])

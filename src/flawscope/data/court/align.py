@@ -43,7 +43,6 @@ CLEAR = 0.95
 """A measure from which on the place where the search met the two is good enough."""
 
 FITTED_ON = 4000
-EVERYWHERE = np.ones((SIDE, SIDE), np.uint8)
 INVERSE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
@@ -82,10 +81,10 @@ class Alignment:
         return float(np.abs(corners @ self.map.T - corners[:, :2]).max()) / SIDE
 
 
-def detail(grey_hw: Float) -> Float:
+def detail(grey_hw: Float, reach: float = REACH) -> Float:
     """Grey values with their surroundings taken out and brought to one contrast."""
-    rest = grey_hw - cv2.GaussianBlur(grey_hw, (0, 0), REACH, borderType=cv2.BORDER_REFLECT)
-    power = cv2.GaussianBlur(rest * rest, (0, 0), 2 * REACH, borderType=cv2.BORDER_REFLECT)
+    rest = grey_hw - cv2.GaussianBlur(grey_hw, (0, 0), reach, borderType=cv2.BORDER_REFLECT)
+    power = cv2.GaussianBlur(rest * rest, (0, 0), 2 * reach, borderType=cv2.BORDER_REFLECT)
     return np.asarray(rest / np.sqrt(power + NOISE**2), dtype=np.float32)
 
 
@@ -108,13 +107,22 @@ def aligned(a_hw: Grey, b_hw: Grey, common: Common, start: Float = STAYS) -> Ali
     first = _measured(a, b, common, start)
     if first.measure >= CLEAR:
         return first
-    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ITERATIONS, 1e-3)
+    place = refined(a, b, start, ITERATIONS, 1e-3)
+    return first if place is None else max(first, _measured(a, b, common, place), key=lambda found: found.measure)
+
+
+def refined(a: Float, b: Float, start: Float, iterations: int, least: float) -> Float | None:
+    """The affine map from a to b of the largest correlation near `start`; none where the two have nothing in common.
+
+    `least` is the growth of the correlation in one step at which to stop.
+    """
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, iterations, least)
+    everywhere = np.ones(a.shape, np.uint8)
     try:
-        found = cv2.findTransformECC(a, b, start.copy(), cv2.MOTION_AFFINE, stop, EVERYWHERE, 5)[1]
-        place = np.asarray(found, np.float32)
-    except cv2.error:  # it does not converge: the two have nothing in common there
-        return first
-    return max(first, _measured(a, b, common, place), key=lambda found: found.measure)
+        found = cv2.findTransformECC(a, b, start.copy(), cv2.MOTION_AFFINE, stop, everywhere, 5)[1]
+    except cv2.error:  # it does not converge
+        return None
+    return np.asarray(found, np.float32)
 
 
 def _measured(a: Float, b: Float, common: Common, place: Float) -> Alignment:
@@ -133,8 +141,9 @@ def _measured(a: Float, b: Float, common: Common, place: Float) -> Alignment:
 
 def laid_on(b: Float, place: Float) -> tuple[Float, npt.NDArray[np.bool_]]:
     """Picture b moved as `place` says, and which of its pixels lie inside."""
-    laid = cv2.warpAffine(b, place, (SIDE, SIDE), flags=INVERSE, borderMode=cv2.BORDER_REFLECT)
-    inside = cv2.warpAffine(np.ones_like(b), place, (SIDE, SIDE), flags=INVERSE) > 0.99
+    size = b.shape[::-1]
+    laid = cv2.warpAffine(b, place, size, flags=INVERSE, borderMode=cv2.BORDER_REFLECT)
+    inside = cv2.warpAffine(np.ones_like(b), place, size, flags=INVERSE) > 0.99
     return np.asarray(laid, np.float32), np.asarray(inside)
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from flawscope.data.court.align import Common
+from flawscope.data.court.align import Alignment, Common
 from flawscope.data.court.measure import Suspect, measured
 from flawscope.data.court.pictures import Float
 from flawscope.data.court.search import Ints, Searcher
@@ -27,14 +28,21 @@ ALIKE = 80
 
 @dataclass(frozen=True)
 class Different:
-    """Measures of different pictures: `measure_q` of each pair, `asked_q` which of the images asked about it has.
+    """Different pictures: the pairs, how they lie on each other, the `measure_q` of each.
 
-    `alike_na` gives for every image of the set the images asked about that resemble it most.
+    `asked_q` says which of the images asked about a pair has, `alike_na` for every image of the set which of the
+    images asked about resemble it most.
     """
 
-    measure_q: Float
+    pairs: tuple[Suspect, ...]
+    found: tuple[Alignment, ...]
     asked_q: Ints
     alike_na: Ints
+
+    @cached_property
+    def measure_q(self) -> Float:
+        """The measure of each pair."""
+        return np.array([found.measure for found in self.found], np.float32)
 
     def of(self, image: int) -> Float:
         """The measures that say how alike different pictures of this sort are."""
@@ -62,8 +70,8 @@ def known_different(searcher: Searcher, groups: Sequence[str], common: Common, s
                 if groups[a] != groups[b]:
                     suspects.append(Suspect(a, b, searcher.views[int(view_sg[row, place])]))
                     asked.append(row)
-    measures = [found.measure for found in measured(searcher.grey_nhw, suspects, common, "what is different")]
-    return Different(np.array(measures, np.float32), np.array(asked, np.int64), _alike(searcher, asked_s))
+    found = tuple(measured(searcher.grey_nhw, suspects, common, "what is different"))
+    return Different(tuple(suspects), found, np.array(asked, np.int64), _alike(searcher, asked_s))
 
 
 def _best_views(searcher: Searcher, asked_s: Ints, gallery_g: Ints) -> tuple[Float, npt.NDArray[np.int16]]:

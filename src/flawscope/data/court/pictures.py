@@ -44,14 +44,14 @@ def small_pictures(samples: Samples) -> Grey:
     return grey_nhw
 
 
-def small_picture(path: str | Path) -> Grey:
+def small_picture(path: str | Path, side: int = SIDE) -> Grey:
     """One picture. More than 8 bits are stretched from the 0.1 to the 99.9 percentile: their range is not known."""
     image = open_image(path)
     if image.mode in WIDE:
         image = stretched(image, 0.1, 99.9)
-    elif image.width * image.height > 64 * SIDE * SIDE and image.mode in ("L", "RGB"):
-        image = image.reduce(max(1, min(image.size) // (4 * SIDE)))
-    return np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX))
+    elif image.width * image.height > 64 * side * side and image.mode in ("L", "RGB"):
+        image = image.reduce(max(1, min(image.size) // (4 * side)))
+    return np.asarray(image.convert("L").resize((side, side), Image.Resampling.BOX))
 
 
 def turned(grey: npt.NDArray[Any], turn: int) -> npt.NDArray[Any]:

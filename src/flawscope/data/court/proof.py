@@ -27,7 +27,7 @@ MOST = 5
 """The likeliest others of each image are measured."""
 
 SHOWN = 6
-Judged = tuple[float, Suspect, Alignment, float]
+Judged = tuple[Suspect, Alignment, float]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Prover:
             ImageError: a file cannot be read any more.
         """
         searcher = Searcher.of(small_pictures(samples))
-        return cls(samples, searcher, Judge.of(searcher, samples.groups))
+        return cls(samples, searcher, Judge.of(searcher, samples))
 
     def crossing(self, split: Split) -> Crossing:
         """All pairs of images of the same thing that stand in different parts of the split."""
@@ -66,14 +66,20 @@ class Prover:
         suspects = suspects_of(self.searcher.find(side_n=side_n), MOST)
         over: list[Judged] = []
         under: list[Judged] = []
+        reached: list[tuple[Suspect, Alignment]] = []
         for suspect, found in zip(suspects, self._measured(suspects), strict=True):
             needed = self.judge.needed(suspect)
-            (over if found.measure >= needed else under).append((found.measure - needed, suspect, found, needed))
-        under.sort(key=lambda each: (-each[0], each[1].a, each[1].b))
+            if found.measure >= needed:
+                reached.append((suspect, found))
+            else:
+                under.append((suspect, found, needed))
+        for each in self.judge.settled(reached):
+            (over if each[1].measure >= each[2] else under).append(each)
+        under.sort(key=lambda each: (each[2] - each[1].measure, each[0].a, each[0].b))
         count = np.bincount(side_n[side_n >= 0], minlength=len(PARTS))
         return Crossing(
-            tuple(pair_of(self.samples, self.searcher.grey_nhw, *each[1:]) for each in over),
-            tuple(pair_of(self.samples, self.searcher.grey_nhw, *each[1:]) for each in under[:SHOWN]),
+            tuple(pair_of(self.samples, self.searcher.grey_nhw, *each) for each in over),
+            tuple(pair_of(self.samples, self.searcher.grey_nhw, *each) for each in under[:SHOWN]),
             int((count.sum() ** 2 - (count**2).sum()) // 2),
             len(suspects),
         )

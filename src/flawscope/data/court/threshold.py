@@ -10,7 +10,10 @@ A few twins may still be among the different pairs and stand at the top. So the 
 the 98th percentile only, in Fisher's z = artanh r, where the tail of a correlation falls off at least exponentially,
 and carried on as an exponential (peaks over a threshold, Coles 2001, with shape 0) down to the probability at which an
 image meets no more false twins than are allowed. Where an image has so many twins that they reach below the 98th
-percentile, this errs towards too high a threshold; but it is never above `HIGHEST`.
+percentile, this errs towards too high a threshold.
+
+Where everything looks alike, as castings do, the tail asks for more than copies at another exposure reach. Above
+`HIGHEST` it is not believed: such a pair is looked at more closely (`flawscope.data.court.closer`).
 
 Letters: q pairs, n images.
 """
@@ -24,8 +27,9 @@ import numpy.typing as npt
 
 Values = npt.NDArray[np.floating]
 FALSE_PAIRS_PER_IMAGE = 0.002
-LOWEST, HIGHEST = 0.45, 0.85
-"""The threshold stays between these, whatever the tail says."""
+LOWEST, HIGHEST, CERTAIN = 0.45, 0.85, 0.99
+"""Below the first no pair is one of the same thing. Between the second and what the tail asks for a pair is doubtful;
+from the third on it never is."""
 
 FEWEST = 200
 """Different pairs below which a tail cannot be read; then the threshold is `UNREAD`."""
@@ -55,12 +59,20 @@ def tail_threshold(measure_q: Values, images: int, rate: float = FALSE_PAIRS_PER
     """
     if len(measure_q) < FEWEST:
         return UNREAD
+    return min(max(LOWEST, exceeded(measure_q, rate / max(1, similar(images)))), CERTAIN)
+
+
+def exceeded(measure_q: Values, probability: float) -> float:
+    """The measure that a pair of this sort exceeds with this probability, read off the tail and beyond it.
+
+    >>> rare, rarer = (exceeded(np.linspace(0, 0.5, 100), p) for p in (0.01, 0.001))
+    >>> rare < rarer < 1
+    True
+    """
     z_q = np.arctanh(np.clip(measure_q, -0.9999, 0.9999))
     low, high = np.quantile(z_q, TAIL)
     scale = max(float(high - low), 1e-3) / math.log((1 - TAIL[0]) / (1 - TAIL[1]))
-    probability = min(1 - TAIL[0], rate / max(1, similar(images)))
-    wanted = math.tanh(low + scale * math.log((1 - TAIL[0]) / probability))
-    return min(max(wanted, LOWEST), HIGHEST)
+    return math.tanh(low + scale * math.log((1 - TAIL[0]) / min(1 - TAIL[0], probability)))
 
 
 def histogram(measure_q: Values) -> dict[str, list[float] | list[int]]:

@@ -19,17 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from flawscope.data.court.align import Common, common_pattern
+from flawscope.data.court.align import Alignment, Common, common_pattern
+from flawscope.data.court.closer import Closer
 from flawscope.data.court.different import Different, known_different
 from flawscope.data.court.measure import Suspect, measured, pair_of, suspects_of
 from flawscope.data.court.pictures import Grey, small_pictures
 from flawscope.data.court.search import Searcher
-from flawscope.data.court.threshold import FALSE_PAIRS_PER_IMAGE, FEWEST, histogram, tail_threshold
+from flawscope.data.court.threshold import FALSE_PAIRS_PER_IMAGE, FEWEST, HIGHEST, histogram, tail_threshold
 from flawscope.data.linkage import identical_pairs
 from flawscope.records import Pair, Samples, Twins, fingerprint
 from flawscope.storage import write_json
 
-METHOD = "leak court 1"
+METHOD = "leak court 2"
 """A new number whenever the court would judge otherwise: it names what is kept in the cache, and stands in the seal."""
 
 
@@ -79,12 +80,16 @@ def twins_among(grey_nhw: Grey, samples: Samples, *, exact: bool | None = None) 
         return Twins(tuple(pairs), n, METHOD, {"search": "exact", "kinds": {"identical": len(pairs)} if pairs else {}})
     grey_nhw, samples = grey_nhw[first], samples.select(samples.rows[place].id for place in first)
     searcher = Searcher.of(grey_nhw)
-    judge = Judge.of(searcher, samples.groups)
+    judge = Judge.of(searcher, samples)
     candidates = searcher.find(exact=exact)
     suspects, measures = suspects_of(candidates), []
+    reached: list[tuple[Suspect, Alignment]] = []
     for suspect, found in zip(suspects, measured(grey_nhw, suspects, judge.common), strict=True):
         measures.append(found.measure)
-        if found.measure >= (needed := judge.needed(suspect)):
+        if found.measure >= judge.needed(suspect):
+            reached.append((suspect, found))
+    for suspect, found, needed in judge.settled(reached):
+        if found.measure >= needed:
             pairs.append(pair_of(samples, grey_nhw, suspect, found, needed))
     pairs.sort(key=lambda pair: (-pair.measure, pair.a, pair.b))
     facts: dict[str, Any] = {
@@ -104,30 +109,54 @@ class Judge:
 
     common: Common
     different: Different
+    closer: Closer
     threshold: dict[int, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, searcher: Searcher, groups: Sequence[str]) -> Judge:
+    def of(cls, searcher: Searcher, samples: Samples) -> Judge:
         """Learn it from the pictures."""
         common = common_pattern(searcher.grey_nhw)
-        return cls(common, known_different(searcher, groups, common))
+        different = known_different(searcher, samples.groups, common)
+        return cls(common, different, Closer(samples, different))
 
     def needed(self, suspect: Suspect) -> float:
-        """The measure that this pair must reach."""
+        """The measure that this pair must reach, for certain or to be looked at more closely."""
+        return min(self.certain(suspect), HIGHEST)
+
+    def certain(self, suspect: Suspect) -> float:
+        """The measure from which on small pictures tell for certain."""
         return max(self.of_image(suspect.a), self.of_image(suspect.b))
 
     def of_image(self, image: int) -> float:
-        """The threshold of one image, worked out when it is asked for."""
+        """What the tail asks of one image, worked out when it is wanted."""
         if image not in self.threshold:
             measures = self.different.of(image)
             self.threshold[image] = tail_threshold(measures, len(self.different.alike_na))
         return self.threshold[image]
 
+    def settled(self, reached: Sequence[tuple[Suspect, Alignment]]) -> list[tuple[Suspect, Alignment, float]]:
+        """Pairs that reach what is needed, with what decides: the doubtful ones with measure and need of a closer look.
+
+        Raises:
+            ImageError: a file cannot be read any more.
+        """
+        doubtful = [(pair, found) for pair, found in reached if found.measure < self.certain(pair)]
+        pairs = [pair for pair, _ in doubtful]
+        closely = dict(zip(pairs, self.closer.look(pairs, [found for _, found in doubtful]), strict=True))
+        return [
+            (pair, closely[pair], self.closer.needed) if pair in closely else (pair, found, self.certain(pair))
+            for pair, found in reached
+        ]
+
     def facts(self) -> dict[str, Any]:
         """What the thresholds rest on, as plain data."""
         n = len(self.different.alike_na)
         some = np.linspace(0, n - 1, min(n, 2000)).astype(int)
-        low, middle, high = np.quantile([self.of_image(int(image)) for image in some], (0.05, 0.5, 0.95))
+        needed = [min(self.of_image(int(image)), HIGHEST) for image in some]
+        low, middle, high = np.quantile(needed, (0.05, 0.5, 0.95))
+        closely = {}
+        if self.closer.known:
+            closely = {"looked_at_closely": len(self.closer.known), "closely_needed": round(self.closer.needed, 4)}
         few = len(self.different.measure_q) < FEWEST
         return {
             "threshold": round(float(middle), 4),
@@ -137,5 +166,6 @@ class Judge:
             "known_different": len(self.different.measure_q),
             "null": histogram(self.different.measure_q),
             "common_components": len(self.common.components_kp),
+            **closely,
             "note": "too few images to read what is different from them: one cautious threshold" if few else "",
         }
