@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flawscope.data.court import different, threshold
+from flawscope.data.court import closer, different, pictures, threshold
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "leaks.md").read_text(encoding="utf-8")
@@ -68,6 +68,7 @@ def test_the_page_states_how_thresholds_are_made() -> None:
         f"The first {threshold.NEAREST} may be twins",
         f"The next {100 * threshold.SIMILAR:.0f} % of the set",
         f"between {threshold.LOWEST} and {threshold.HIGHEST}.",
+        f"larger ({closer.SIDE} x {closer.SIDE} pixels instead of {pictures.SIDE} x {pictures.SIDE})",
         f"one\ncautious threshold ({threshold.UNREAD})",
         f"set for {threshold.FALSE_PAIRS_PER_IMAGE}:",
         f"up to {different.ASKED:,} pictures",

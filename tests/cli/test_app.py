@@ -141,6 +141,7 @@ def test_audit(cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         pairs = (Pair("nok/1.png", "ok/2.png", "sister", 0.95), Pair("ok/2.png", "ok/4.png", "turned", 0.99, "90°"))
         there = {row.id for row in samples.rows}
         facts = {"threshold": 0.62, "threshold_low": 0.48, "threshold_high": 0.85, "note": "all is by hand"}
+        facts |= {"looked_at_closely": 12, "closely_needed": 0.9345}
         return Twins(tuple(pair for pair in pairs if pair.a in there), len(samples), "by hand", facts)
 
     monkeypatch.setattr("flawscope.data.court.verdict.find_twins", find)
@@ -152,6 +153,7 @@ def test_audit(cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         "too few",
         "2 pairs of the same thing, 3 images concerned",
         "Same thing: correlation reaches 0.48 to 0.85",
+        "Doubtful and compared again in their fine detail: 12 pairs (needed: 0.93).",
         "Note: all is by hand.",
         "random split",
         "All images are 40 x 40",

@@ -72,6 +72,7 @@ DOCUMENT: dict[str, Any] = {
         "facts": {
             "threshold": 0.6234, "threshold_low": 0.4812, "threshold_high": 0.8512, "false_pair_rate": 0.0021,
             "expected_false_pairs": 0.08, "known_different": 77777, "note": "",
+            "looked_at_closely": 1, "closely_needed": 0.934,
             "null": {"edges": EDGES, "counts": [0, 5000, 900, 70, 9, 1, 0, 0, 0, 0]},
             "found": {"edges": EDGES, "counts": [0, 0, 0, 0, 0, 3, 8, 1, 2, 4]}, "search": "exact", "seconds": 1.5,
         },
@@ -120,6 +121,8 @@ def test_page_is_one_file_that_loads_nothing_and_keeps_its_ids_apart(page: str) 
     [
         "8 of 40 images ( 20 %)", "77,777 pairs",
         "reaches 0.48 to 0.85, depending on what the picture shows (median 0.62).",
+        "1 pair was doubtful, because much looks alike here: compared again",
+        "larger, their fine detail must reach 0.93.",
         "Grey band", "correlation 0.94 , needed 0.55; right one shown mirrored 90°", "0.463 , needed 0.459",
         "correlation 0.95 , needed 0.40; sisters",
         "0.0021 false pairs", "fewer than one of the 4",

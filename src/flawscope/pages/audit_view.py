@@ -19,6 +19,7 @@ from flawscope.pages.pairs import (
     View,
     kind_rows,
     margin,
+    measure_words,
     pair_view,
     threshold_range,
     threshold_words,
@@ -214,6 +215,11 @@ def threshold_sentences(pairs: int, facts: Mapping[str, Any]) -> list[str]:
         said.append(
             f"This was not chosen by hand: {number(facts['known_different'])} pairs of pictures that are known to be "
             "different show how alike pictures get by chance."
+        )
+    if closely := facts.get("looked_at_closely"):
+        said.append(
+            f"{number(closely)} pair{' was' if closely == 1 else 's were'} doubtful, because much looks alike here: "
+            f"compared again, larger, their fine detail must reach {measure_words(facts['closely_needed'])}."
         )
     if facts.get("false_pair_rate") is not None:
         rate = number(facts["false_pair_rate"])

@@ -1,0 +1,127 @@
+"""Parts that look alike when small: their fine detail tells them apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from flawscope.data.court.align import STAYS, Alignment, Common
+from flawscope.data.court.closer import HIGHEST, SIDE, Closer, enlarged, fine_measure
+from flawscope.data.court.different import Different
+from flawscope.data.court.measure import Suspect
+from flawscope.data.court.pictures import SIDE as SMALL
+from flawscope.data.court.pictures import Grey, turned
+from flawscope.data.court.search import View
+from flawscope.data.court.verdict import Judge
+from flawscope.errors import ImageError
+from flawscope.records import Sample, Samples, Task
+
+UPRIGHT = View(0, STAYS)
+PARTS = 40
+
+
+def part(seed: int) -> Grey:
+    """A large picture of a part: one shape, the same for all, and a surface of its own that small pictures lose."""
+    rows, columns = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    shape = 120 + 40 * np.cos(np.hypot(rows, columns) / 8)
+    surface = gaussian_filter(np.random.default_rng(seed).normal(size=(SIDE, SIDE)), 1.0)
+    return np.clip(shape + 8 * surface / surface.std(), 0, 249).astype(np.uint8)
+
+
+def small(picture: Grey) -> Grey:
+    return picture.reshape(SMALL, SIDE // SMALL, SMALL, SIDE // SMALL).mean(axis=(1, 3)).astype(np.uint8)
+
+
+def lying(measure: float) -> Alignment:
+    return Alignment(STAYS, measure, 1.0)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    """40 different parts and, at last, part 0 at another exposure and turned by 90 degrees: two more files."""
+    folder = tmp_path_factory.mktemp("parts")
+    pictures = [part(seed) for seed in range(PARTS)]
+    pictures += [(pictures[0] * 0.8 + 15).astype(np.uint8), turned(pictures[0], 2)]
+    rows = []
+    for number, picture in enumerate(pictures):
+        path = folder / f"{number:02d}.png"
+        Image.fromarray(picture).save(path)
+        rows.append(Sample(path.name, str(path), (0.0,), path.name, f"content {number}"))
+    return Samples("parts", Task("binary", ("bad",)), tuple(rows))
+
+
+@pytest.fixture
+def different() -> Different:
+    """Each part beside the next two, with a coarse measure that says little."""
+    pairs = tuple(Suspect(i, (i + d) % PARTS, UPRIGHT) for i in range(PARTS) for d in range(1, 9))
+    found = tuple(lying(0.6 + 0.3 * ((7 * q) % len(pairs)) / len(pairs)) for q in range(len(pairs)))
+    nobody = np.zeros((PARTS + 2, 1), np.int64)
+    return Different(pairs, found, np.zeros(len(pairs), np.int64), nobody)
+
+
+def test_small_pictures_of_different_parts_are_alike_and_their_fine_detail_is_not() -> None:
+    a, b = part(1), part(2)
+    assert np.corrcoef(small(a).ravel(), small(b).ravel())[0, 1] > 0.95
+    exposed = (a * 0.7 + 20).astype(np.uint8)
+    shifted = np.roll(a, (2, 1), (0, 1))
+    assert fine_measure(a, exposed, STAYS) > 0.97
+    assert fine_measure(a, shifted, STAYS) > 0.9, "the place is found anew"
+    assert fine_measure(a, b, STAYS) < fine_measure(a, shifted, STAYS) - 0.3
+
+
+def test_pictures_that_show_nothing_or_burn_out_are_not_alike() -> None:
+    flat, burnt = np.full((SIDE, SIDE), 90, np.uint8), np.full((SIDE, SIDE), 255, np.uint8)
+    assert fine_measure(flat, flat, STAYS) == 0.0
+    assert fine_measure(part(1), burnt, STAYS) == 0.0
+
+
+def test_a_move_of_one_small_pixel_is_one_of_three_larger_ones() -> None:
+    place = np.array([[0, -1, 63], [1, 0, 0]], np.float32)  # a quarter turn of a small picture
+    assert enlarged(place) == pytest.approx(np.array([[0, -1, SIDE - 1], [1, 0, 0]]))
+
+
+def test_what_is_needed_lies_between_different_parts_and_the_same(parts: Samples, different: Different) -> None:
+    closer = Closer(parts, different)
+    pairs = [Suspect(0, PARTS, UPRIGHT), Suspect(0, PARTS + 1, View(6, STAYS)), Suspect(3, 30, UPRIGHT)]
+    exposed, quarter, others = (each.measure for each in closer.look(pairs, [lying(0.9)] * 3))
+    assert others < closer.needed < min(exposed, quarter)
+    assert closer.needed <= HIGHEST
+    assert [each.measure for each in closer.look(pairs[:1], [lying(0.9)])] == [exposed]
+    assert len(closer.known) == 3
+
+
+def test_only_doubtful_pairs_are_read_again(parts: Samples, different: Different) -> None:
+    common = Common(np.zeros(SMALL * SMALL, np.float32), np.zeros((0, SMALL * SMALL), np.float32))
+    asks = dict.fromkeys(range(PARTS + 2), 0.95)
+    judge = Judge(common, different, Closer(parts, different), asks)
+    same, others, certain = (Suspect(0, PARTS, UPRIGHT), Suspect(3, 30, UPRIGHT), Suspect(5, 6, UPRIGHT))
+    assert judge.needed(same) == 0.85
+    settled = judge.settled([(same, lying(0.9)), (others, lying(0.9)), (certain, lying(0.96))])
+    assert [pair for pair, _, _ in settled] == [same, others, certain]
+    assert [found.measure >= needed for _, found, needed in settled] == [True, False, True]
+    assert (settled[2][1].measure, settled[2][2]) == (0.96, 0.95)
+    facts = judge.facts()
+    assert facts["looked_at_closely"] == 2
+    assert facts["closely_needed"] == pytest.approx(judge.closer.needed, abs=1e-4)
+    assert facts["threshold_high"] == 0.85
+
+
+def test_without_doubt_no_file_is_opened(different: Different, tmp_path: Path) -> None:
+    def gone(number: int) -> Sample:
+        return Sample(f"{number}", str(tmp_path / f"{number}.png"), (0.0,), f"{number}", f"content {number}")
+
+    samples = Samples("gone", Task("binary", ("bad",)), tuple(gone(number) for number in range(PARTS + 2)))
+    common = Common(np.zeros(SMALL * SMALL, np.float32), np.zeros((0, SMALL * SMALL), np.float32))
+
+    def make(asked: float) -> Judge:
+        return Judge(common, different, Closer(samples, different), dict.fromkeys(range(PARTS + 2), asked))
+
+    pair = Suspect(0, 1, UPRIGHT)
+    assert make(0.6).settled([(pair, lying(0.9))]) == [(pair, lying(0.9), 0.6)]
+    assert "looked_at_closely" not in make(0.6).facts()
+    with pytest.raises(ImageError):
+        make(0.95).settled([(pair, lying(0.9))])
