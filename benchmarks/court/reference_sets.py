@@ -34,7 +34,7 @@ MASKS = ("inclusion", "patches", "scratches")
 FOLDS = 5
 SPLIT = SplitSpec(seed=1, validation=0.1, calibration=0.15)
 SETS = ("elpv", "solar-multilabel", "casting", "magnetic-tile", "neu-seg")
-LEFT_OUT = ("pairs", "examples", "identical", "notices", "schema", "data")
+LEFT_OUT = ("pairs", "review", "examples", "identical", "notices", "schema", "data")
 
 
 def spec_of(name: str) -> DataSpec:
@@ -101,7 +101,7 @@ def audit(name: str) -> None:
 def numbers(found: dict[str, Any]) -> dict[str, Any]:
     """What may be committed of an audit: no names of files, no pictures."""
     kept = {key: value for key, value in found.items() if key not in LEFT_OUT}
-    different = Counter(pair["kind"] for pair in found["pairs"] if pair["label_a"] != pair["label_b"])
+    different = Counter(pair["kind"] for pair in found["review"])
     kept["identical_files"] = sum(len(each["ids"]) for each in found["identical"])
     kept["opposite_labels"] = dict(different)
     kept["pictures"] = {key: value for key, value in found["pictures"].items() if not isinstance(value, list)}
@@ -112,9 +112,7 @@ def main() -> None:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("groups", "audits"))
-    parser.add_argument(
-        "--sets", nargs="+", default=["elpv", "solar-multilabel", "casting", "magnetic-tile", "neu-seg"]
-    )
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     asked = parser.parse_args()
     for name in asked.sets:
         make_groups(name) if asked.what == "groups" else audit(name)

@@ -47,6 +47,19 @@ def writing(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {path}: {error.strerror}", remedy) from error
 
 
+def check_writable(path: str | Path) -> None:
+    """Try whether a file or folder can be made at `path`, and leave nothing behind.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    target = Path(path).absolute()
+    with writing(Path(path)):
+        there = next(place for place in target.parents if place.exists())
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", suffix=".part", dir=there):
+            pass
+
+
 @contextmanager
 def new_file(path: str | Path) -> Iterator[Path]:
     """A path beside `path` to write to; it takes the place of `path` when the block ends well, else it vanishes.

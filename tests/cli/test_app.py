@@ -159,6 +159,7 @@ def test_audit(cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         "All images are 40 x 40",
         "cannot be used: ok/[0].png: the file is empty",
         "23 groups, the largest of 2 images",
+        "Grey values (8 bits): 98 % of all pixels lie between ",
         "review: 1 pair alike but labelled differently",
         "next: flawscope new data",
         "page  audits/data/index.html",
@@ -169,9 +170,24 @@ def test_audit(cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert cli("audit", "data", "--overwrite").code == 0
     refused(cli("audit", "data", "-o", "x", "--set", "split.seed=1"), "nothing to set")
     refused(cli("audit", "nowhere"), "does not exist")
+    assert not [line for line in answer.out.splitlines() if len(line) > 80 and line.startswith(("│", "┃", "┏"))]
     answer = cli("audit", "data/ok", "-o", "ok")
-    assert "audited without labels" in answer.out
+    assert answer.out.count("audited without labels") == 1
     assert "one folder a class" in answer.out
+
+
+def test_audit_stopped_by_ctrl_c_promises_nothing(
+    cli: Cli, data: Path, write_recipe: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*given: Any, **named: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flawscope.data.court.verdict.find_twins", stop)
+    answer = cli("audit", "data")
+    assert (answer.code, answer.err) == (130, "stopped; no result is half-written\n")
+    assert names(tmp_path) == ["data"]
+    write_recipe(tmp_path / "r.yaml", FOLDERS)
+    assert "an unfinished `run` goes on with --resume" in cli("run", "r.yaml", "--set", "split.twins=find").err
 
 
 # --- recipes ----------------------------------------------------------------------------------------------------
@@ -299,10 +315,12 @@ def test_places_that_cannot_be_written_to(
     refused(cli("train", recipe, "-o", "file/run"), "cannot write")
     refused(cli("synth", "coil", "file/coils"), "cannot write")
     refused(cli("new", "data", "-o", "file/r.yaml"), "cannot write")
+    refused(cli("audit", "data", "-o", "file/a"), "cannot write file/a: ")
     assert (tmp_path / "file").read_text() == "mine"
     (tmp_path / "locked").mkdir(mode=0o500)
     if not os.access(tmp_path / "locked", os.W_OK):
         refused(cli("inspect", finished.bundle, data, "-o", "locked/x.csv"), "that you may write to")
+        refused(cli("audit", "data", "-o", "locked/a"), "cannot write locked/a: ", "that you may write to")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")

@@ -16,7 +16,7 @@ import pytest
 
 from flawscope import storage
 from flawscope.errors import OutputError
-from flawscope.storage import new_file, new_folder, sha256_file, write_bytes, write_json, write_text
+from flawscope.storage import check_writable, new_file, new_folder, sha256_file, write_bytes, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -156,6 +156,28 @@ def test_a_file_where_a_folder_is_needed(tmp_path: Path, write: Callable[[Path],
     with pytest.raises(OutputError, match=r"cannot write .*\n.*another"):
         write(old_file(tmp_path) / "b" / "c")
     assert files(tmp_path) == ["a.txt"]
+
+
+def test_a_place_is_tried_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_writable(tmp_path / "a" / "b" / "run")
+    assert names(tmp_path) == []
+    old_file(tmp_path)
+    with pytest.raises(OutputError, match=r"cannot write .*run: .*\n.*a part of the path is a file"):
+        check_writable(tmp_path / "a.txt" / "b" / "run")
+    with pytest.raises(OutputError, match="shorter name"):
+        check_writable(tmp_path / ("x" * 300))
+    (tmp_path / "locked").mkdir(mode=0o500)
+    if not os.access(tmp_path / "locked", os.W_OK):
+        with pytest.raises(OutputError, match="that you may write to"):
+            check_writable(tmp_path / "locked" / "b" / "run")
+    assert names(tmp_path) == ["a.txt", "locked"]
+
+    def refuse(*given: object, **named: object) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(storage.tempfile, "TemporaryDirectory", refuse)
+    with pytest.raises(OutputError, match="free some space"):
+        check_writable(tmp_path / "run")
 
 
 def test_a_folder_where_a_file_should_go(tmp_path: Path) -> None:

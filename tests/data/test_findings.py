@@ -31,7 +31,7 @@ PAIRS = (
 
 
 def test_pairs_stand_by_kind_then_by_measure_with_their_labels() -> None:
-    rows = findings.pair_rows(SIX, twins(*PAIRS))
+    rows = findings.pair_rows(SIX, PAIRS)
     assert [(row["a"], row["b"]) for row in rows] == [("a", "d"), ("b", "c"), ("a", "b")]
     assert [row["needed"] for row in rows] == [0.0, 0.0, 0.61]
     assert (rows[1]["label_a"], rows[1]["label_b"], rows[1]["turn"]) == ("ok", "nok", "90°")
@@ -72,6 +72,52 @@ def test_published_test_images_with_a_twin_in_training() -> None:
     assert findings.published_facts(SIX, pairs) is None
     same = table(sample("a", part="test", sha256="x"), sample("b", part="train", sha256="x"))
     assert findings.published_facts(same, ())["identical_files"] == 1  # type: ignore[index]
+
+
+def test_what_is_found_of_one_identical_file_is_true_of_all() -> None:
+    # Two test copies (a, b) of one training file (c), and two identical turned copies (d, e) of it in the test part.
+    parts: tuple[Part, ...] = ("test", "test", "train", "test", "test", "test")
+    content = "xxxyyz"
+    rows = [sample(id, sha256=s, part=p) for id, s, p in zip("abcdef", content, parts, strict=True)]
+    chain = (Pair("a", "b", "identical", 1.0), Pair("b", "c", "identical", 1.0), Pair("d", "e", "identical", 1.0))
+    facts = findings.published_facts(table(*rows), (*chain, Pair("a", "d", "turned", 0.99)))
+    assert facts is not None
+    assert (facts["test"], facts["with_twin"], facts["identical_files"]) == (5, 4, 2)
+    assert facts["kinds"] == {"identical": 2, "turned": 2}
+
+
+def test_pairs_of_other_labels_are_counted_over_all_identical_files() -> None:
+    # x is there three times, once labelled otherwise; y is its turned copy, twice, with either label.
+    rows = [sample(id, id in "ce", sha256="xxxyy"["abcde".index(id)]) for id in "abcde"]
+    found, count = findings.contrary(table(*rows), [Pair("a", "d", "turned", 0.99)])
+    # a c, b c, d e, and of the six turned pairs a e, b e, c d
+    assert count == 6
+    assert [(pair.a, pair.b, pair.kind) for pair in found] == [
+        ("a", "c", "identical"),
+        ("d", "e", "identical"),
+        ("a", "e", "turned"),
+        ("c", "d", "turned"),
+    ]
+    assert findings.court_facts(table(*rows), twins(Pair("a", "d", "turned", 0.99)))["contrary"] == 6
+    other_way = table(*(rows[i] for i in (2, 4, 0, 1, 3)))
+    assert findings.contrary(other_way, [Pair("c", "e", "turned", 0.99)])[1] == 6
+
+
+def test_a_file_that_is_there_very_often_makes_no_pair_of_each_two() -> None:
+    rows = [sample(f"{i}", i % 2 == 1, sha256="x", part="test" if i % 3 else "train") for i in range(3000)]
+    found, count = findings.contrary(table(*rows), ())
+    assert (len(found), count) == (1, 1500 * 1500)
+    facts = findings.published_facts(table(*rows), ())
+    assert facts is not None
+    assert facts["with_twin"] == 2000
+
+
+def test_groups_that_the_recipe_forgets() -> None:
+    made = replace(table(*(replace(row, group="one") for row in SIX.rows)), grouping="serial")
+    assert findings.group_facts(made, twins(), 0.5)[0]["linked"]["number"] == 1
+    facts, group = findings.group_facts(made, twins(), 0.5, "none")
+    assert (facts["grouping"], facts["data"]["number"], facts["linked"]["number"]) == ("each image by itself", 6, 6)
+    assert len(set(group.values())) == 6
 
 
 def test_identical_files_with_other_labels_come_first() -> None:

@@ -125,6 +125,7 @@ def test_a_table_of_two_labels_and_parts(tmp_path: Path, paint: Paint) -> None:
         assert finding.spec.label_columns == ["crack", "inactive"]
         assert (finding.spec.image_column, finding.spec.group_column) == ("file", "part")
         assert "Columns that are not used: weight" in said(finding)
+        assert [words for words in finding.unused if "weight" in words]
         assert len({row.group for row in read(finding.spec, Path()).rows}) == 10
 
 

@@ -91,6 +91,7 @@ DOCUMENT: dict[str, Any] = {
         pair(7, 8, "sister", 0.951, needed=0.4, labels=("ok", "scrap")),
         pair(9, 10, "sister", 0.4631, needed=0.4587),
     ],
+    "review": [pair(7, 8, "sister", 0.951, needed=0.4, labels=("ok", "scrap"))],
 }  # fmt: skip
 IMAGES = {f"{i}.png": Image.new("L", (30, 20), 5 * i) for i in range(12)}
 
@@ -147,7 +148,7 @@ def test_one_threshold_for_all_and_pairs_that_do_not_say_what_they_need_are_show
     document = copy.deepcopy(DOCUMENT)
     facts = document["court"]["facts"]
     del facts["threshold_low"], facts["threshold_high"], facts["note"]
-    for each in document["pairs"]:
+    for each in (*document["pairs"], *document["review"]):
         del each["needed"]
     made = text(render(AuditContent(document, IMAGES)))
     assert "reaches 0.62." in made and "Dashed line: the threshold." in made
@@ -192,7 +193,7 @@ def test_many_pairs_show_the_weakest_and_a_few_of_the_strongest() -> None:
 
 def test_facts_may_be_missing_and_sections_are_left_out() -> None:
     court = {"method": "none", "n": 40, "pairs": 0, "kinds": {}, "images": 0, "contrary": 0, "facts": {}}
-    made = render(changed(court=court, pairs=[], published=None, probe=None, labelled=False, class_sizes=[]))
+    made = render(changed(court=court, pairs=[], review=[], published=None, probe=None, labelled=False, class_sizes=[]))
     assert "None of the 40 images has a twin" in text(made)
     for gone in ("published", "leak", "review", "pairs", "labels"):
         assert f'id="{gone}"' not in made and f"#{gone}" not in made
@@ -216,8 +217,19 @@ def test_the_sentence_on_the_leak_follows_the_interval(value: float, words: str)
     assert words in said and "the small model" in said
 
 
+def test_of_identical_files_one_of_each_label_is_listed() -> None:
+    made = text(render(changed(court={**DOCUMENT["court"], "contrary": 7})))
+    assert "7 pairs show the same thing under different labels" in made
+    assert "The most alike stand first. Of files that are there more than once, one of each label is listed." in made
+
+
 def test_groups_beyond_the_limit_are_explained() -> None:
     groups = {**DOCUMENT["groups"], "cut": 0, "linked": {"number": 3, "largest": 30, "alone": 0}}
+    words = view.groups({**DOCUMENT, "groups": groups})["words"]
+    assert "copies of one picture, and these are never cut apart" in words and "the data" not in words
+    words = view.groups({**DOCUMENT, "groups": {**groups, "cut": 1}})["words"]
+    assert "1 pair is not joined" in words and "The largest group still holds 30 images: they are copies" in words
+    groups["data"] = {"number": 3, "largest": 30, "alone": 0}
     assert "the data themselves keep these together" in view.groups({**DOCUMENT, "groups": groups})["words"]
     groups["linked"] = {"number": 3, "largest": 4, "alone": 0}
     assert "No chain was cut: no group is larger" in view.groups({**DOCUMENT, "groups": groups})["words"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import shutil
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,14 @@ import pytest
 import flawscope
 from flawscope.data.groups import identical_files
 from flawscope.errors import DataError, OutputError, UserError
-from flawscope.records import Pair, Samples, Twins
+from flawscope.records import Pair, Sample, Samples, Task, Twins
 from flawscope.steps import audit as step
 
 Draw = Callable[..., Path]
 Court = Callable[..., None]
+
+
+MOVED = defaultdict(lambda: (0.0, 0.0), {"sister": (0.25, -0.5)})
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +35,7 @@ def court(monkeypatch: pytest.MonkeyPatch) -> Court:
 
     def find(samples: Samples, *, cache: Path | None = None) -> Twins:
         same = [Pair(a.id, b.id, "identical", 1.0) for rows in identical_files(samples) for a, b in pairwise(rows)]
-        given = [Pair(a, b, kind, 0.95, needed=0.62) for a, b, kind in wanted]  # type: ignore[arg-type]
+        given = [Pair(a, b, kind, 0.95, shift=MOVED[kind], needed=0.62) for a, b, kind in wanted]  # type: ignore[arg-type]
         return Twins((*same, *given), len(samples), "a court of the test", {"threshold": 0.6})
 
     monkeypatch.setattr("flawscope.data.court.verdict.find_twins", find)
@@ -69,6 +74,11 @@ def test_everything_is_written_whole_and_agrees(data: Path, tmp_path: Path, cour
     assert [tuple(row) for row in rows] == [step.COLUMNS] * 3
     assert [row["a"] for row in rows] == [pair["a"] for pair in document["pairs"]]
     assert [row["needed"] for row in rows] == ["0.0", "0.62", "0.62"]
+    assert [(row["shift_down"], row["shift_right"]) for row in rows] == [
+        ("0.0", "0.0"),
+        ("0.0", "0.0"),
+        ("0.25", "-0.5"),
+    ]
     assert "To be reviewed" in made.page.read_text(encoding="utf-8")
 
 
@@ -93,6 +103,7 @@ def test_pictures_without_classes_are_audited_too(tmp_path: Path, draw: Draw, na
     assert document["class_sizes"] == []
     assert document["probe"] == {"reason": "without labels nothing can be learnt"}
     assert said[0].startswith("The pictures are audited without labels: ")
+    assert document["notices"] == said
 
 
 def test_a_table_and_a_recipe_are_read_as_by_the_other_steps(
@@ -107,6 +118,87 @@ def test_a_table_and_a_recipe_are_read_as_by_the_other_steps(
     assert (document["n"], document["groups"]["limit"]) == (17, 8)
     with pytest.raises(UserError, match="nothing to set"):
         flawscope.audit(data, tmp_path / "x", overrides=["split.seed=1"])
+
+
+def test_a_recipe_that_forgets_groups_is_audited_without_them(
+    data: Path, tmp_path: Path, write_recipe: Callable[[Path, str], Path]
+) -> None:
+    recipe = write_recipe(tmp_path / "r.yaml", "{kind: folders, root: parts, groups: {block: 4}}")
+    facts = flawscope.audit(recipe, tmp_path / "blocks").document
+    assert facts["groups"]["linked"]["number"] < 8
+    free = flawscope.audit(recipe, tmp_path / "free", overrides=["split.groups=none"]).document
+    assert (free["groups"]["grouping"], free["groups"]["linked"]["number"]) == ("each image by itself", 16)
+    assert sum(size["groups"] for size in free["class_sizes"]) > sum(size["groups"] for size in facts["class_sizes"])
+
+
+def test_a_group_file_is_passed_over_and_that_is_told(
+    data: Path, tmp_path: Path, write_recipe: Callable[[Path, str], Path]
+) -> None:
+    recipe, said = write_recipe(tmp_path / "r.yaml", "{kind: folders, root: parts}"), []
+    override = [f"split.file={tmp_path / 'groups.json'}"]
+    document = flawscope.audit(recipe, tmp_path / "out", overrides=override, say=said.append).document
+    assert "groups.json (split.file) is passed over" in said[0]
+    assert document["notices"][0] == said[0]
+
+
+def test_what_is_not_used_is_told(data: Path, tmp_path: Path) -> None:
+    rows = [f"{name}/{seed}.png,{name},{seed}" for seed in range(16) for name in ["nok" if seed % 2 else "ok"]]
+    (data / "labels.csv").write_text("\n".join(["image,label,weight", *rows]))
+    said: list[str] = []
+    document = flawscope.audit(data / "labels.csv", tmp_path / "out", say=said.append).document
+    assert said == document["notices"] == ["Columns that are not used: weight."]
+
+
+def test_pairs_to_review_are_in_the_table_as_identical_files_have_them(
+    data: Path, tmp_path: Path, court: Court
+) -> None:
+    shutil.copy(data / "ok" / "0.png", data / "ok" / "also.png")
+    court(("nok/copy.png", "nok/3.png", "turned"))
+    made = flawscope.audit(data, tmp_path / "out")
+    # nok/copy = ok/0 = ok/also; nok/3 is like all three
+    assert made.document["court"]["contrary"] == 4
+    assert [(pair["a"], pair["b"]) for pair in made.document["review"]] == [
+        ("nok/copy.png", "ok/0.png"),
+        ("ok/0.png", "nok/3.png"),
+    ]
+    with (made.folder / "pairs.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [(row["a"], row["b"]) for row in csv.DictReader(stream)]
+    assert ("ok/0.png", "nok/3.png") in rows and len(set(rows)) == len(rows) == 4
+
+
+def test_a_place_that_cannot_be_written_to_is_noticed_before_the_search(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "search", lambda *given: pytest.fail("too late"))
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match=r"cannot write .*file/out: "):
+        flawscope.audit(data, tmp_path / "file" / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "parts"]
+
+
+def test_an_audit_goes_on_without_a_cache(data: Path, tmp_path: Path) -> None:
+    (tmp_path / ".cache").write_text("no folder")
+    said: list[str] = []
+    assert flawscope.audit(data, tmp_path / "out", say=said.append).page.is_file()
+    assert [words for words in said if words.startswith("warning: ") and ".cache cannot be written to" in words]
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize("when", ["new", "replaced"])
+def test_whatever_stops_the_writing_leaves_what_was_there(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: Any, when: str
+) -> None:
+    if when == "replaced":
+        flawscope.audit(data, tmp_path / "out")
+    before = sorted(tmp_path.rglob("*"))
+
+    def stop(*given: Any) -> None:
+        raise problem
+
+    monkeypatch.setattr("flawscope.pages.audit.write_audit", stop)
+    with pytest.raises(KeyboardInterrupt if problem is KeyboardInterrupt else OutputError):
+        flawscope.audit(data, tmp_path / "out", overwrite=True)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_nothing_to_look_at_is_an_error_in_words(tmp_path: Path) -> None:
@@ -179,8 +271,22 @@ def test_a_set_too_small_for_the_probe_says_why(data: Path, tmp_path: Path, draw
 
 
 def test_images_of_a_cut_pair_are_not_trained_on_when_the_other_is_tested() -> None:
-    twins = Twins((Pair("a", "b", "sister", 0.9), Pair("a", "gone", "sister", 0.9)), 3, "by hand")
-    allowed_nf = step._allowed(twins, {"a": 0, "b": 1, "c": 2}, np.array([0, 1, 2]))
+    twins = Twins((Pair("a", "b", "sister", 0.9), Pair("a", "gone", "sister", 0.9)), 4, "by hand")
+    allowed_nf = step._allowed(table("a", "b", "c", "gone"), twins, {"a": 0, "b": 1, "c": 2}, np.array([0, 1, 2]))
     expected = np.ones((3, step.FOLDS), bool)
     expected[0, 1] = expected[1, 0] = False
     np.testing.assert_array_equal(allowed_nf, expected)
+
+
+def test_a_copy_of_an_image_of_a_cut_pair_is_not_trained_on_either() -> None:
+    # c and e are the same file as a, and only a was judged; e and a are not among the images that were drawn.
+    samples = table("a", "b", "c", "d", "e", same={"a": "x", "c": "x", "e": "x"})
+    twins = Twins((Pair("a", "b", "sister", 0.9),), 5, "by hand")
+    allowed_nf = step._allowed(samples, twins, {"b": 0, "c": 1, "d": 2}, np.array([0, 1, 2]))
+    assert (allowed_nf[0, 1], allowed_nf[1, 0]) == (False, False)
+    assert allowed_nf[2].all() and allowed_nf[0, [0, 2, 3, 4]].all() and allowed_nf[1, 2:].all()
+
+
+def table(*ids: str, same: Mapping[str, str] | None = None) -> Samples:
+    rows = tuple(Sample(id, id, (0.0,), id, (same or {}).get(id, id)) for id in ids)
+    return Samples("made", Task("binary", ("nok",)), rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,16 @@ from typing import Any
 import pytest
 
 import flawscope
-from flawscope.data.split_file import load_split
+from flawscope.data.court.verdict import METHOD
+from flawscope.data.read import read
+from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import SplitError
 from flawscope.records import PARTS, Pair, Samples, Twins
 from flawscope.steps.run import pool
+from flawscope.steps.split import proven_again, search
 from flawscope.steps.workspace import Run
 from flawscope.training.loop import Fit
+from flawscope.training.recipe import load_recipe
 
 Draw = Callable[..., Path]
 Write = Callable[[Path, str], Path]
@@ -90,3 +95,41 @@ def test_a_whole_run_with_images_left_out(recipe: Path, asked: list[Any], tmp_pa
     metrics = pool(folder, runs[0].recipe, runs[0].samples)
     assert metrics["n"] == 40
     assert metrics["split"]["stamp"] == "leak checked: a court of chains"
+
+
+@pytest.mark.parametrize("stamped", [(), ("a court of old",)])
+def test_a_split_from_a_file_is_stamped_with_what_this_run_did(
+    recipe: Path, tmp_path: Path, stamped: tuple[str, ...]
+) -> None:
+    made = replace(flawscope.split(recipe)[0], checks=stamped)
+    save_split(made, tmp_path / "s.json")
+    asked = load_recipe(recipe, FIND)
+    samples = read(asked.data, tmp_path)
+    proven = proven_again(load_split(tmp_path / "s.json"), asked, samples)
+    assert proven.split.stamp == f"leak checked: {METHOD}"
+    assert proven.proof is not None
+    assert (proven.proof["court"], proven.proof["split"]) == (METHOD, made.hash)
+    assert (proven.split.hash, replace(proven.split, checks=stamped)) == (made.hash, made)
+    again = proven_again(load_split(tmp_path / "s.json"), load_recipe(recipe), samples)
+    assert (again.split.stamp, again.split.hash, again.proof) == ("LEAK NOT CHECKED", made.hash, None)
+
+
+def test_the_split_that_was_trained_on_bears_the_new_stamp(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_split(replace(flawscope.split(recipe)[0], checks=("a court of old",)), tmp_path / "s.json")
+    monkeypatch.setattr("flawscope.steps.train.train_in", lambda run: Fit([{}], 1))
+    plain = flawscope.train(recipe, tmp_path / "plain", split=tmp_path / "s.json")
+    assert (plain.split.stamp, (plain.folder / "proof.json").exists()) == ("LEAK NOT CHECKED", False)
+    proven = flawscope.train(recipe, tmp_path / "proven", split=tmp_path / "s.json", overrides=FIND)
+    assert (proven.split.stamp, (proven.folder / "proof.json").exists()) == (f"leak checked: {METHOD}", True)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(recipe: Path, asked: list[Any], tmp_path: Path) -> None:
+    samples, said = read(load_recipe(recipe).data, tmp_path), []
+    search(samples, tmp_path / ".cache", said.append)
+    (tmp_path / "file").touch()
+    search(samples, tmp_path / "file", said.append)
+    assert asked == [tmp_path / ".cache", None]
+    assert len(said) == 1 and "file cannot be written to" in said[0]
+    assert not (tmp_path / ".cache").exists()

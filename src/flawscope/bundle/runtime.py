@@ -9,7 +9,6 @@ on its neighbours, on the order, or on the number of threads: the numbers are th
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from flawscope.bundle.graphfile import refuse_external_data
 from flawscope.bundle.manifest import Golden, Graph, ImageInput, Manifest, Sealed
 from flawscope.bundle.postprocess import answers, calibrate, decide
 from flawscope.errors import BundleError, ImageError
+from flawscope.machine import cores
 from flawscope.preprocess import Preprocess, load
 from flawscope.records import FloatArray, Prediction, Task
 
@@ -37,11 +37,6 @@ NOT_AS_SEALED = "do not use it here: seal it again on this kind of machine, or u
 Source = str | Path | npt.NDArray[Any]
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Runtime:

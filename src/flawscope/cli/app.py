@@ -267,5 +267,6 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as leaving:
         if leaving.code == STOPPED:  # typer turns Ctrl-C into this
-            errors.print("stopped; no result is half-written, an unfinished `run` goes on with --resume", markup=False)
+            goes_on = ", an unfinished `run` goes on with --resume" if sys.argv[1:2] == ["run"] else ""
+            errors.print(f"stopped; no result is half-written{goes_on}", markup=False)
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
@@ -17,21 +17,25 @@ VERDICTS = {"enough": "yes", "depends": "if groups vary within", "too few": "too
 
 def tables(document: Mapping[str, Any]) -> Iterator[tuple[str, Table]]:
     """Classes, pairs by kind, and the probe if it was asked for, each with its title."""
-    yield f"{document['name']}: {document['n']:,} images", _classes(document)
+    yield f"{document['name']}: {_counted(document['n'], 'image')}", _classes(document)
     court = document["court"]
     if court["pairs"]:
         table = _table("kind", "pairs")
         for kind, n in court["kinds"].items():
             table.add_row(kind, f"{n:,}")
-        yield f"{_counted(court['pairs'], 'pair')} of the same thing, {court['images']:,} images concerned", table
+        yield (
+            f"{_counted(court['pairs'], 'pair')} of the same thing, {_counted(court['images'], 'image')} concerned",
+            table,
+        )
     models = (document.get("probe") or {}).get("models", ())
     if models:
         table = _table("model", "random split", "grouped split", "difference")
+        table.show_lines = True
         for model in models:
             found = model["measures"]["accuracy"]
             ends = [found[key] for key in ("random", "grouped", "difference")]
-            table.add_row(model["name"], *(f"{e['value']:.3f} ({e['low']:.3f} to {e['high']:.3f})" for e in ends))
-        yield "What a random split hides: accuracy of simple models", table
+            table.add_row(model["name"], *map(_percent, ends))
+        yield "What a random split hides: accuracy of simple models in percent, with 95 % intervals", table
 
 
 def _classes(document: Mapping[str, Any]) -> Table:
@@ -48,6 +52,16 @@ def _classes(document: Mapping[str, Any]) -> Table:
     return table
 
 
+def _percent(interval: Mapping[str, Any]) -> str:
+    """Value and interval in percent, on two lines: so the table fits 80 columns.
+
+    >>> _percent({"value": 0.655, "low": 0.489, "high": 0.79})
+    '65.5\\n48.9 to 79.0'
+    """
+    value, low, high = (f"{100 * interval[key]:.1f}" for key in ("value", "low", "high"))
+    return f"{value}\n{low} to {high}"
+
+
 def _table(first: str, *others: str) -> Table:
     table = Table()
     table.add_column(first)
@@ -58,15 +72,11 @@ def _table(first: str, *others: str) -> Table:
 
 def sentences(document: Mapping[str, Any]) -> Iterator[str]:
     """What else is worth knowing at once."""
-    yield from document["notices"][:5]
-    if len(document["notices"]) > 5:
-        yield f"... and {len(document['notices']) - 5} more notices, see the page"
     yield from _thresholds(document["court"].get("facts", {}))
-    pictures = document["pictures"]
-    (width, height, n), *others = pictures["sizes"] or [(0, 0, 0)]
-    sizes = f"{n:,} of {document['n']:,} images are" if others else "All images are"
-    yield f"{sizes} {width} x {height} pixels; {', '.join(pictures['formats'])}; {_and(pictures['bits'])} bits."
-    bad = [*document["skipped"], *pictures["unreadable"]]
+    if document["labelled"] and document["task"]["kind"] == "multilabel":
+        yield f"Label combinations: {_some([f'{name} {n:,}' for name, n in document['combinations'].items()])}."
+    yield from _pictures(document["pictures"], document["n"])
+    bad = [*document["skipped"], *document["pictures"]["unreadable"]]
     for each in bad[:5]:
         yield f"cannot be used: {each['where']}: {each['reason']}"
     if len(bad) > 5:
@@ -85,9 +95,23 @@ def sentences(document: Mapping[str, Any]) -> Iterator[str]:
         if groups["cut"]
         else ""
     )
-    yield f"{groups['linked']['number']:,} groups, the largest of {groups['linked']['largest']:,} images{cut}."
+    linked = groups["linked"]
+    yield f"{_counted(linked['number'], 'group')}, the largest of {_counted(linked['largest'], 'image')}{cut}."
     if "reason" in (document.get("probe") or {}):
         yield f"The random split could not be measured: {document['probe']['reason']}."
+
+
+def _pictures(pictures: Mapping[str, Any], n_all: int) -> Iterator[str]:
+    """Sizes, grey values, and pictures with nothing on them."""
+    (width, height, n), *others = pictures["sizes"] or [(0, 0, 0)]
+    sizes = f"{n:,} of {n_all:,} images are" if others else "All images are"
+    yield f"{sizes} {width} x {height} pixels; {', '.join(pictures['formats'])}; {_and(pictures['bits'])} bits."
+    for bits, values in pictures["intensity"].items():
+        low, high = values["1 %"], values["99 %"]
+        yield f"Grey values ({bits} bits): 98 % of all pixels lie between {low:,.0f} and {high:,.0f}."
+    odd = [f"{kind}: {_some(ids)}" for kind, ids in pictures["odd"].items() if ids]
+    if odd:
+        yield f"Pictures with hardly anything on them: {'; '.join(odd)}."
 
 
 def _thresholds(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -109,13 +133,20 @@ def next_steps(document: Mapping[str, Any], data: str) -> Iterator[str]:
     if not document["labelled"]:
         yield "\nnext: put the pictures into one folder a class, or name their labels in a table (CSV)"
     elif not data.lower().endswith((".yaml", ".yml")):
-        yield f"\nnext: flawscope new {shlex.quote(data)} (its split keeps these pairs together: split.twins: find)"
+        together = " (its split keeps these pairs together: split.twins: find)" if document["court"]["pairs"] else ""
+        yield f"\nnext: flawscope new {shlex.quote(data)}{together}"
     else:
-        yield f"\nnext: flawscope run {shlex.quote(data)} (split.twins: find keeps these pairs together)"
+        together = " (split.twins: find keeps these pairs together)" if document["court"]["pairs"] else ""
+        yield f"\nnext: flawscope run {shlex.quote(data)}{together}"
 
 
 def _counted(n: int, word: str) -> str:
     return f"{n:,} {word}{'' if n == 1 else 's'}"
+
+
+def _some(words: Sequence[str]) -> str:
+    more = f" and {len(words) - ROWS:,} more" if len(words) > ROWS else ""
+    return f"{', '.join(words[:ROWS])}{more}"
 
 
 def _and(words: Mapping[str, int]) -> str:

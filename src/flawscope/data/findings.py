@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations, product
 from typing import Any
 
-from flawscope.data.groups import identical_files
-from flawscope.data.linkage import link_samples
-from flawscope.records import PAIR_KINDS, Pair, Samples, Twins
+from flawscope.data.groups import Grouping, identical_files
+from flawscope.data.linkage import link_samples, spread
+from flawscope.data.table import ALONE
+from flawscope.records import PAIR_KINDS, Pair, Sample, Samples, Twins
 
 EXAMPLES = 6
 
@@ -38,11 +41,11 @@ def copies(samples: Samples) -> list[dict[str, Any]]:
     return sorted(found, key=lambda entry: len(set(entry["labels"])) == 1)
 
 
-def pair_rows(samples: Samples, twins: Twins) -> list[dict[str, Any]]:
+def pair_rows(samples: Samples, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     """Each pair with labels and published parts, the plainest kind first, within a kind the strongest first."""
     label = samples.combination_of
     published = {row.id: row.published or "" for row in samples.rows}
-    order = sorted(twins.pairs, key=lambda pair: (PAIR_KINDS.index(pair.kind), -pair.measure, pair.a, pair.b))
+    order = sorted(pairs, key=lambda pair: (PAIR_KINDS.index(pair.kind), -pair.measure, pair.a, pair.b))
     return [
         {
             "a": pair.a,
@@ -61,9 +64,31 @@ def pair_rows(samples: Samples, twins: Twins) -> list[dict[str, Any]]:
     ]
 
 
+def contrary(samples: Samples, pairs: Sequence[Pair]) -> tuple[list[Pair], int]:
+    """Pairs whose labels differ, the most alike first, and how many pairs of images that makes.
+
+    All identical files count; of those with the same label the first is named.
+    """
+    label = samples.combination_of
+    named, count = [], 0
+    for pair, a, b in spread(samples, pairs):
+        of_a, of_b = _by_label(a, label), _by_label(b, label)
+        for one, other in combinations(of_a, 2) if a is b else product(of_a, of_b):
+            if one != other:
+                named.append(replace(pair, a=of_a[one][0], b=of_b[other][0]))
+                count += len(of_a[one]) * len(of_b[other])
+    return sorted(named, key=lambda pair: -pair.measure), count
+
+
+def _by_label(rows: Sequence[Sample], label: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(label[row.id], []).append(row.id)
+    return found
+
+
 def court_facts(samples: Samples, twins: Twins) -> dict[str, Any]:
     """The court's verdict in numbers: pairs by kind, images concerned, pairs whose labels differ."""
-    label = samples.combination_of
     counted = Counter(pair.kind for pair in twins.pairs)
     return {
         "method": twins.method,
@@ -71,21 +96,24 @@ def court_facts(samples: Samples, twins: Twins) -> dict[str, Any]:
         "pairs": len(twins.pairs),
         "kinds": {kind: counted[kind] for kind in PAIR_KINDS if counted[kind]},
         "images": len({id for pair in twins.pairs for id in (pair.a, pair.b)}),
-        "contrary": sum(label[pair.a] != label[pair.b] for pair in twins.pairs),
+        "contrary": contrary(samples, twins.pairs)[1],
         "facts": dict(twins.facts),
     }
 
 
-def group_facts(samples: Samples, twins: Twins, share: float) -> tuple[dict[str, Any], dict[str, str]]:
+def group_facts(
+    samples: Samples, twins: Twins, share: float, groups: Grouping = "data"
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Number and size of groups, from the data alone, with all pairs joined, and with chains cut; and these last.
 
-    `share` of all images is what chains of pairs may make one group of (`split.largest_group`).
+    `share` of all images is what chains of pairs may make one group of (`split.largest_group`); with `groups="none"`
+    the groups of the data are forgotten (`split.groups`).
     """
-    chained, linked = link_samples(samples, twins, 1.0), link_samples(samples, twins, share)
+    chained, linked = link_samples(samples, twins, 1.0, groups), link_samples(samples, twins, share, groups)
     facts = {
-        "grouping": samples.grouping,
+        "grouping": samples.grouping if groups == "data" else ALONE,
         "limit": linked.limit,
-        "data": _sizes({row.id: row.group for row in samples.rows}),
+        "data": _sizes({row.id: row.group if groups == "data" else row.id for row in samples.rows}),
         "chained": _sizes(chained.group),
         "linked": _sizes(linked.group),
         "cut": len(linked.cut),
@@ -108,10 +136,10 @@ def published_facts(samples: Samples, pairs: Sequence[Pair]) -> dict[str, Any] |
     if not test:
         return None
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for pair in pairs:
-        for one, other in ((pair.a, pair.b), (pair.b, pair.a)):
-            if part[one] == "test" and part[other] == "train":
-                found[pair.kind].add(one)
+    for pair, a, b in spread(samples, pairs):
+        for these, others in ((a, b), (b, a)):
+            if any(row.published == "train" for row in others):
+                found[pair.kind].update(row.id for row in these if row.published == "test")
     contents = {row.sha256 for row in samples.rows if row.published == "train"}
     return {
         "parts": dict(Counter(name or "none" for name in part.values())),

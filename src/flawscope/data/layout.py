@@ -118,6 +118,6 @@ def _without_masks(paths: Sequence[Path]) -> tuple[str, str]:
         return "", ""
     picture = next(suffix for suffix in pair if suffix not in masks)
     return f"*{picture}", (
-        f"{n:,} images {picture} have a {masks[0]} of the same name beside them: taken for masks, not used as pictures "
-        f'(data.pattern: "*{picture}").'
+        f"{n:,} images {picture} have a {masks[0]} of the same name beside them: taken for masks, which are not used "
+        f'as pictures (data.pattern: "*{picture}").'
     )

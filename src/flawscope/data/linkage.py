@@ -8,13 +8,13 @@ taken in order, the plainest kind first and the highest measure first, and one t
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from flawscope.data.groups import Grouping, Union, identical_files
-from flawscope.records import PAIR_KINDS, Pair, Samples, Twins
+from flawscope.records import PAIR_KINDS, Pair, Sample, Samples, Twins
 
 COPY_KINDS = frozenset(("identical", "re-encoded", "turned", "mirrored"))
 CERTAIN = 0.97
@@ -141,6 +141,29 @@ def link_samples(samples: Samples, twins: Twins, share: float, groups: Grouping 
 def identical_pairs(samples: Samples) -> list[Pair]:
     """Byte-identical files as pairs, each with the next of its kind."""
     return [Pair(a.id, b.id, "identical", 1.0) for rows in identical_files(samples) for a, b in pairwise(rows)]
+
+
+def spread(samples: Samples, pairs: Iterable[Pair]) -> list[tuple[Pair, list[Sample], list[Sample]]]:
+    """Pairs of contents: each pair with all samples of the one content and all samples of the other.
+
+    The court looks at one of several identical files only; what it finds is true of all of them. Identical files come
+    once, with the same list twice. Lists are shared: a file that is there 1,000 times does not make 1,000 pairs of one.
+
+    >>> from flawscope.records import Task
+    >>> rows = [Sample(id, id, (0.0,), id, sha) for id, sha in (("a", "x"), ("b", "x"), ("c", "y"))]
+    >>> found = spread(Samples("made", Task("binary", ("bad",)), tuple(rows)), [Pair("a", "c", "turned", 0.99)])
+    >>> [(pair.kind, [row.id for row in a], [row.id for row in b]) for pair, a, b in found]
+    [('identical', ['a', 'b'], ['a', 'b']), ('turned', ['a', 'b'], ['c'])]
+    """
+    content = {row.id: row.sha256 for row in samples.rows}
+    files: defaultdict[str, list[Sample]] = defaultdict(list)
+    for row in samples.rows:
+        files[row.sha256].append(row)
+    found: dict[frozenset[str], tuple[Pair, list[Sample], list[Sample]]] = {}
+    for pair in (*identical_pairs(samples), *pairs):
+        a, b = content[pair.a], content[pair.b]
+        found.setdefault(frozenset((a, b)), (pair, files[a], files[b]))
+    return list(found.values())
 
 
 def copy_classes(base: Mapping[str, str], pairs: Iterable[Pair]) -> dict[str, str]:

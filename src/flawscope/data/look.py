@@ -50,6 +50,11 @@ class Finding:
     channels_hint: Literal[1, 3]
     size_hint: tuple[int, int]
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Of the sentences, those that name what is there and is not used: columns, tables, pictures."""
+        return tuple(words for words in self.sentences if "are not used" in words)
+
 
 def look(path: str | Path, images: str | Path | None = None) -> Finding:
     """Look at a folder, a table, or the word "elpv", and say what is there.

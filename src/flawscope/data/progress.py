@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,8 @@ from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from flawscope.machine import cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,7 +38,7 @@ def on_all_cores(work: Callable[[Item], Result], items: Sequence[Item], text: st
     >>> list(on_all_cores(abs, [-1, 2, -3], "counting"))
     [1, 2, 3]
     """
-    pool = ThreadPoolExecutor(max_workers=min(most, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(max_workers=min(most, cores()))
 
     def results() -> Iterator[Result]:
         for start in range(0, len(items), AHEAD):

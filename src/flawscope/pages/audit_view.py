@@ -232,6 +232,9 @@ def threshold_sentences(pairs: int, facts: Mapping[str, Any]) -> list[str]:
     return said
 
 
+COPIES = "they are copies of one picture, and these are never cut apart"
+
+
 def groups(document: Mapping[str, Any]) -> View:
     """Groups from the data alone, with every pair joined, with chains cut; and what was done, in words."""
     facts, n = document["groups"], document["n"]
@@ -243,20 +246,24 @@ def groups(document: Mapping[str, Any]) -> View:
             ("linked", "chains cut: so a split uses them"),
         )
     ]
+    largest, limit = facts["linked"]["largest"], facts["limit"]
+    kept = "the data themselves keep these together" if largest == facts["data"]["largest"] else COPIES
     if facts["cut"]:
         words = (
             f"Pairs form chains: a is like b, b is like c, and so on. With every pair joined the largest group would "
             f"hold {facts['chained']['largest']:,} images. Chains are cut where a group would grow beyond "
-            f"{facts['limit']:,} images: {facts['cut']:,} pairs are not joined. A split leaves out one image of such "
-            "a pair where the two would come to stand on different sides."
+            f"{limit:,} images: {facts['cut']:,} pair{' is' if facts['cut'] == 1 else 's are'} not joined. A split "
+            "leaves out one image of such a pair where the two would come to stand on different sides."
         )
-    elif facts["linked"]["largest"] > facts["limit"]:
+        if largest > limit:
+            words += f" The largest group still holds {largest:,} images: {kept}."
+    elif largest > limit:
         words = (
-            f"The largest group holds {facts['linked']['largest']:,} images, more than the {facts['limit']:,} at which "
-            "chains of pairs are cut: the data themselves keep these together. No chain was cut."
+            f"The largest group holds {largest:,} images, more than the {limit:,} at which chains of pairs are cut: "
+            f"{kept}. No chain was cut."
         )
     else:
-        words = f"No chain was cut: no group is larger than the limit of {facts['limit']:,} images."
+        words = f"No chain was cut: no group is larger than the limit of {limit:,} images."
     return {"rows": rows, "words": words, "grouping": facts["grouping"]}
 
 
@@ -333,10 +340,10 @@ def leak_sentence(model: Mapping[str, Any]) -> str:
 
 
 def review(document: Mapping[str, Any], images: Mapping[str, Source]) -> View:
-    """Pairs whose labels differ, the most alike first."""
-    contrary = [pair for pair in document["pairs"] if pair["label_a"] != pair["label_b"]]
-    contrary.sort(key=lambda pair: -pair["measure"])
-    return {"total": len(contrary), "pairs": _pairs(contrary[:REVIEWED], images, "comparing labels")}
+    """Pairs whose labels differ, the most alike first; of identical files one of each label is listed."""
+    listed = sorted(document["review"], key=lambda pair: -pair["measure"])
+    shown = _pairs(listed[:REVIEWED], images, "comparing labels")
+    return {"total": document["court"]["contrary"], "listed": len(listed), "pairs": shown}
 
 
 def galleries(document: Mapping[str, Any], images: Mapping[str, Source]) -> list[View]:

@@ -133,7 +133,7 @@ class ReportContent:
     examples: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
     folds: Sequence[FoldContent] = ()
     proof: ProofContent | None = None
-    unproven: str = "There is no proof: images of the same thing were not searched for when this split was made."
+    unproven: str = "There is no proof: images of the same thing were not searched for in this run."
     recipe_text: str = ""
     skipped: Sequence[Skipped] = ()
     warnings: Sequence[str] = ()

@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -22,6 +22,7 @@ import numpy as np
 from flawscope.data import findings
 from flawscope.data.census import take_census
 from flawscope.data.groups import contradictions
+from flawscope.data.linkage import spread
 from flawscope.data.look import look
 from flawscope.data.progress import on_all_cores
 from flawscope.data.read import Crop, read
@@ -37,13 +38,18 @@ from flawscope.records import BoolArray, FloatArray, Sample, Samples, Split, Twi
 from flawscope.steps.evaluate import source
 from flawscope.steps.split import search
 from flawscope.steps.workspace import Say, check_replaceable
-from flawscope.storage import new_folder, write_text
+from flawscope.storage import check_writable, new_folder, write_text
 
 FOLDS = 5
+FILE_PASSED_OVER = (
+    "The group file {} (split.file) is passed over: groups are shown as the data and the pairs make them."
+)
 PROBE = Preprocess(size=(32, 32), channels=1)
 PROBED = 6000
 """The probe looks at no more images than these, whole groups of them: more would take long and say the same."""
-COLUMNS = ("a", "b", "kind", "measure", "needed", "turn", "label_a", "label_b", "published_a", "published_b")
+SHIFT = ("shift_down", "shift_right")
+COLUMNS = ("a", "b", "kind", "measure", "needed", "turn", *SHIFT, "label_a", "label_b", "published_a", "published_b")
+NOTICES = 5
 
 
 @dataclass(frozen=True)
@@ -99,13 +105,17 @@ def audit(
         raise UserError(f"{data} is no recipe: there is nothing to set", "leave --set out, or name a recipe (.yaml)")
     folder = Path(output) if output else Path("audits") / _name(data)
     check_replaceable(folder, overwrite, kind="an audit", ours=lambda place: (place / "audit.json").is_file())
+    check_writable(folder)  # a place that cannot be written to is noticed now and not after the long part
     if court:
         import_module("sklearn")  # missing, it is missed now and not after the long part
     asked = _read(data, images, overrides)
-    for words in asked.said:
-        say(words)
     samples = asked.samples
-    twins = search(samples, folder.parent / ".cache")
+    told = _notices(asked)
+    for words in told[:NOTICES]:
+        say(words)
+    if len(told) > NOTICES:
+        say(f"... and {len(told) - NOTICES} more notices, see the page")
+    twins = search(samples, folder.parent / ".cache", say)
     document = describe(asked, twins)
     if court:
         document["probe"] = _probe(samples, twins, asked)
@@ -113,7 +123,7 @@ def audit(
 
     with new_folder(folder, overwrite=overwrite) as beside:
         write_text(beside / "audit.json", as_json(document))
-        write_text(beside / "pairs.csv", as_csv(document["pairs"]))
+        write_text(beside / "pairs.csv", as_csv(_listed(document)))
         write_audit(beside, AuditContent(document, {row.id: row.path for row in samples.rows}))
     return Audit(folder, document)
 
@@ -122,14 +132,14 @@ def describe(asked: _Asked, twins: Twins) -> dict[str, Any]:
     """All findings but the probe, as plain data."""
     samples = asked.samples
     label = samples.combination_of
-    groups, group = findings.group_facts(samples, twins, asked.split.largest_group)
+    groups, group = findings.group_facts(samples, twins, asked.split.largest_group, asked.split.groups)
     members = findings.class_members(samples)
     sizes = [class_size(name, len(ids), len({group[id] for id in ids})).as_dict() for name, ids in members.items()]
     return {
         "schema": 1,
         "name": samples.name,
         "source": samples.source,
-        "notices": [*asked.said, *contradictions(samples)],
+        "notices": _notices(asked),
         "labelled": asked.labelled,
         "task": {"kind": samples.task.kind, "classes": samples.task.classes, "negative": samples.task.negative},
         "n": len(samples),
@@ -144,8 +154,20 @@ def describe(asked: _Asked, twins: Twins) -> dict[str, Any]:
         "court": findings.court_facts(samples, twins),
         "probe": None,
         **source(samples),
-        "pairs": findings.pair_rows(samples, twins),
+        "review": findings.pair_rows(samples, findings.contrary(samples, twins.pairs)[0]),
+        "pairs": findings.pair_rows(samples, twins.pairs),
     }
+
+
+def _notices(asked: _Asked) -> list[str]:
+    return [*asked.said, *contradictions(asked.samples)]
+
+
+def _listed(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What pairs.csv lists: the pairs, and those to be reviewed that are none of them, as identical files have it."""
+    pairs = document["pairs"]
+    there = {(pair["a"], pair["b"]) for pair in pairs}
+    return [*pairs, *(pair for pair in document["review"] if (pair["a"], pair["b"]) not in there)]
 
 
 def as_json(document: dict[str, Any]) -> str:
@@ -165,7 +187,7 @@ def as_csv(pairs: Sequence[dict[str, Any]]) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(pairs)
+    writer.writerows({**pair, **dict(zip(SHIFT, pair["shift"], strict=True))} for pair in pairs)
     return stream.getvalue()
 
 
@@ -189,16 +211,18 @@ def _read(data: str | Path, images: str | Path | None, overrides: Sequence[str])
         from flawscope.training.recipe import load_recipe
 
         recipe = load_recipe(data, overrides)
-        return _Asked(_skipping(recipe.data, recipe.image.crop), recipe.split)
+        said = (FILE_PASSED_OVER.format(recipe.split.file),) if recipe.split.file is not None else ()
+        return _Asked(_skipping(recipe.data, recipe.image.crop), recipe.split, said=said)
     try:
-        return _Asked(_skipping(look(data, images).spec), SplitSpec())
+        found = look(data, images)
+        return _Asked(_skipping(found.spec), SplitSpec(), said=found.unused)
     except DataError as error:
         if not Path(data).is_dir() or next(walk_images(Path(data)), None) is None:
             raise
         first, *others = error.problem.removeprefix(f"{data}: ").splitlines()
-        found = f" ({'; '.join(line.strip() for line in others)})" if others else ""
-        said = f"The pictures are audited without labels: {first}{found}."
-        return _Asked(read_unlabelled(data), SplitSpec(), labelled=False, said=(said,))
+        details = f" ({'; '.join(line.strip() for line in others)})" if others else ""
+        words = f"The pictures are audited without labels: {first}{details}."
+        return _Asked(read_unlabelled(data), SplitSpec(), labelled=False, said=(words,))
 
 
 def _skipping(spec: DataSpec, crop: Crop | None = None) -> Samples:
@@ -224,7 +248,7 @@ def _probe(samples: Samples, twins: Twins, asked: _Asked) -> dict[str, Any]:
             [group[id] for id in place],
             _random_folds(samples.select(place)),
             seed=asked.split.seed,
-            train_allowed_nf=_allowed(twins, place, fold_n),
+            train_allowed_nf=_allowed(samples, twins, place, fold_n),
         )
     except (SplitError, DataError) as error:
         return {"reason": error.problem}
@@ -271,13 +295,13 @@ def _random_folds(samples: Samples) -> Any:
     return fold_n
 
 
-def _allowed(twins: Twins, place: dict[str, int], fold_n: Any) -> BoolArray:
+def _allowed(samples: Samples, twins: Twins, place: dict[str, int], fold_n: Any) -> BoolArray:
     """Which images may be trained on when a fold is tested: none that makes a pair with one of the fold; n x f."""
     allowed_nf = np.ones((len(place), FOLDS), dtype=np.bool_)
-    for pair in twins.pairs:
-        if pair.a in place and pair.b in place:
-            a, b = place[pair.a], place[pair.b]
-            allowed_nf[a, fold_n[b]] = allowed_nf[b, fold_n[a]] = False
+    for _, *sides in spread(samples, twins.pairs):
+        a, b = (np.array([place[row.id] for row in side if row.id in place], np.int64) for side in sides)
+        for these, others in ((a, b), (b, a)):
+            allowed_nf[np.ix_(these, np.unique(fold_n[others]))] = False
     return allowed_nf
 
 

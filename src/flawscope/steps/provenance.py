@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from flawscope._version import __version__
-from flawscope.bundle.runtime import cores
+from flawscope.machine import cores
 
 PACKAGES = ("numpy", "pillow", "onnxruntime", "torch", "torchvision", "timm")
 

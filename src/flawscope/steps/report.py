@@ -136,7 +136,7 @@ def _proof(runs: Sequence[Run]) -> dict[str, Any]:
         wanted = {pair[side] for pair in document["nearest"] for side in ("a", "b")}
         images = {row.id: row.path for row in runs[0].samples.rows if row.id in wanted}
         return {"proof": ProofContent(document, images, folds=len(runs) if len(runs) > 1 else 0)}
-    why = "images of the same thing were not searched for when this split was made (split.twins: find does it)"
+    why = "images of the same thing were not searched for in this run (split.twins: find does it)"
     if lacking[0].split.checks:
         why = "images of the same thing were searched for, but the run holds no proof.json: make the run anew"
     where = f" of {len(lacking)} of {len(runs)} folds" if len(runs) > 1 else ""

@@ -13,6 +13,7 @@ from flawscope.data.split_file import save_split
 from flawscope.errors import OutputError, SplitError, UserError, listing
 from flawscope.records import Pair, Samples, Split, Twins
 from flawscope.steps.workspace import Say, notices
+from flawscope.storage import check_writable
 from flawscope.training.recipe import Recipe, load_recipe
 
 ROUNDS = 4
@@ -99,15 +100,18 @@ def split_samples(
 
 
 def proven_again(split: Split, recipe: Recipe, samples: Samples) -> Proven:
-    """A split from a file, proven on the images; as it is where the recipe does not search for twins.
+    """A split from a file, proven on the images; where the recipe does not search for twins, as one not checked.
+
+    What the file says of checks does not count: the stamp says what was done in this run.
 
     Raises:
         SplitError: pairs of images of the same thing cross it.
     """
     if recipe.split.twins != "find":
-        return Proven(split)
+        return Proven(replace(split, checks=()))
     check_split(split, samples, groups=recipe.split.respected)
     from flawscope.data.court.proof import Prover, proof_document
+    from flawscope.data.court.verdict import METHOD
 
     prover = Prover.of(samples)
     crossing = prover.crossing(split)
@@ -116,6 +120,7 @@ def proven_again(split: Split, recipe: Recipe, samples: Samples) -> Proven:
             f"{len(crossing.pairs)} pairs of images of the same thing cross the split:\n{_lines(crossing.pairs)}",
             "make a new split, or set split.twins: identical and be stamped LEAK NOT CHECKED",
         )
+    split = replace(split, checks=(METHOD,))
     return Proven(split, proof_document(split, crossing, prover.judge.facts()))
 
 
@@ -133,8 +138,17 @@ def _made(samples: Samples, recipe: Recipe, folds: int | None, twins: Twins | No
     return splits
 
 
-def search(samples: Samples, cache: Path | None) -> Twins:
-    """The pairs of images of the same thing. The court's packages are imported only here."""
+def search(samples: Samples, cache: Path | None, say: Say = lambda words: None) -> Twins:
+    """The pairs of images of the same thing; a cache that cannot be written to is done without, and `say` told so.
+
+    The court's packages are imported only here.
+    """
     from flawscope.data.court.verdict import find_twins
 
+    if cache is not None:
+        try:
+            check_writable(cache / "twins.json")
+        except OutputError:
+            say(f"warning: {cache} cannot be written to: what the search finds is not kept for the next time")
+            cache = None
     return find_twins(samples, cache=cache)

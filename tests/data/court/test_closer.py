@@ -60,7 +60,7 @@ def different() -> Different:
     pairs = tuple(Suspect(i, (i + d) % PARTS, UPRIGHT) for i in range(PARTS) for d in range(1, 9))
     found = tuple(lying(0.6 + 0.3 * ((7 * q) % len(pairs)) / len(pairs)) for q in range(len(pairs)))
     nobody = np.zeros((PARTS + 2, 1), np.int64)
-    return Different(pairs, found, np.zeros(len(pairs), np.int64), nobody)
+    return Different(PARTS + 2, pairs, found, np.zeros(len(pairs), np.int64), nobody)
 
 
 def test_small_pictures_of_different_parts_are_alike_and_their_fine_detail_is_not() -> None:

@@ -34,8 +34,9 @@ ITERATIONS = 30
 MOST = 1000
 """So many pairs known to be different are looked at closely too, at most."""
 
-FALSE_OF_DOUBTFUL = 0.002
-"""So many doubtful pairs of different things may be taken for the same thing."""
+FALSE_OF_DOUBTFUL = 0.005
+"""Share of the doubtful pairs of different things that may be taken for the same thing. Where everything looks alike
+there is one such pair for two or three images: that makes 0.002 an image, as elsewhere."""
 
 HIGHEST = 0.98
 """Twins among the pairs taken for different may drive the threshold up, but not above this."""
@@ -60,6 +61,11 @@ class Closer:
         found = [self.different.found[q] for q in some]
         measure_q = self._measures([self.different.pairs[q] for q in some], found, "what is different, closely")
         return min(exceeded(np.array(measure_q), FALSE_OF_DOUBTFUL), HIGHEST)
+
+    @property
+    def expected_false_pairs(self) -> float:
+        """How many of the doubtful pairs may be taken for the same thing by chance."""
+        return FALSE_OF_DOUBTFUL * len(self.known)
 
     def look(self, pairs: Sequence[Suspect], found: Sequence[Alignment]) -> list[Alignment]:
         """The same alignments, each with the correlation of the fine detail for its measure."""

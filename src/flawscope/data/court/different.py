@@ -15,12 +15,17 @@ import numpy.typing as npt
 
 from flawscope.data.court.align import Alignment, Common
 from flawscope.data.court.measure import Suspect, measured
-from flawscope.data.court.pictures import Float
-from flawscope.data.court.search import Ints, Searcher
-from flawscope.data.court.threshold import NEAREST, similar
+from flawscope.data.court.pictures import Float, Ints
+from flawscope.data.court.search import Searcher
+from flawscope.data.court.threshold import FEWEST, NEAREST, TAIL, similar
 
-ASKED = 1000
-EACH = 5
+ASKED, PAIRS = 1000, 5000
+"""At most so many images are asked about, and about so many pairs measured."""
+
+FEWEST_EACH = 5
+TWINS = 0.9
+"""If more than the 2 % of the pairs that are passed over reach this, they are twins, and not different."""
+
 GALLERY = 5000
 ALIKE = 80
 """A picture's threshold comes from the different pairs of so many asked-about images that resemble it most."""
@@ -30,10 +35,12 @@ ALIKE = 80
 class Different:
     """Different pictures: the pairs, how they lie on each other, the `measure_q` of each.
 
-    `asked_q` says which of the images asked about a pair has, `alike_na` for every image of the set which of the
-    images asked about resemble it most.
+    `things` is the number of pictures in the set, of those that plainly show the same only a few counted. `asked_q`
+    says which of the images asked about a pair has, `alike_na` for every image of the set which of the images asked
+    about resemble it most.
     """
 
+    things: int
     pairs: tuple[Suspect, ...]
     found: tuple[Alignment, ...]
     asked_q: Ints
@@ -43,6 +50,15 @@ class Different:
     def measure_q(self) -> Float:
         """The measure of each pair."""
         return np.array([found.measure for found in self.found], np.float32)
+
+    @cached_property
+    def unread(self) -> str:
+        """Why these pairs cannot tell what different things reach; nothing where they can."""
+        if len(self.measure_q) < FEWEST:
+            return "too few images to read what is different from them: one cautious threshold"
+        if np.quantile(self.measure_q, TAIL[1]) >= TWINS:
+            return "many pictures of few things, what is different cannot be read from them: one cautious threshold"
+        return ""
 
     def of(self, image: int) -> Float:
         """The measures that say how alike different pictures of this sort are."""
@@ -54,24 +70,26 @@ def known_different(searcher: Searcher, groups: Sequence[str], common: Common, s
 
     Each pair is looked at in the view in which the two are most alike. Without pairs where there are too few images.
     """
-    n = len(searcher.grey_nhw)
+    fair_s = searcher.fair.places_s
+    things = round(len(fair_s) * searcher.fair.stands_for)
     rng = np.random.default_rng(seed)
-    asked_s, gallery_g = rng.permutation(n)[:ASKED], np.sort(rng.permutation(n)[:GALLERY])
-    share = len(gallery_g) / n
-    nearest, near = math.ceil(NEAREST * share), round(similar(n) * share)
+    asked_s, gallery_g = rng.permutation(fair_s)[:ASKED], np.sort(rng.permutation(fair_s)[:GALLERY])
+    share = len(gallery_g) / things
+    nearest, near = math.ceil(NEAREST * share), round(similar(things) * share)
     suspects: list[Suspect] = []
     asked: list[int] = []
-    if near >= EACH:
+    each = min(near, max(FEWEST_EACH, round(PAIRS / max(1, len(asked_s)))))
+    if near >= FEWEST_EACH:
         score_sg, view_sg = _best_views(searcher, asked_s, gallery_g)
         for row, b in enumerate(asked_s.tolist()):
             order = [place for place in np.argsort(-score_sg[row], kind="stable") if gallery_g[place] != b]
-            for place in rng.permutation(order[nearest : nearest + near])[:EACH].tolist():
+            for place in rng.permutation(order[nearest : nearest + near])[:each].tolist():
                 a = int(gallery_g[place])
                 if groups[a] != groups[b]:
                     suspects.append(Suspect(a, b, searcher.views[int(view_sg[row, place])]))
                     asked.append(row)
     found = tuple(measured(searcher.grey_nhw, suspects, common, "what is different"))
-    return Different(tuple(suspects), found, np.array(asked, np.int64), _alike(searcher, asked_s))
+    return Different(things, tuple(suspects), found, np.array(asked, np.int64), _alike(searcher, asked_s))
 
 
 def _best_views(searcher: Searcher, asked_s: Ints, gallery_g: Ints) -> tuple[Float, npt.NDArray[np.int16]]:

@@ -5,7 +5,6 @@ Letters: n images, h and w rows and columns, q pairs, m candidates.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from flawscope.data.court.align import Alignment, Common, aligned, laid_on
 from flawscope.data.court.pictures import SIDE, TURNS, Float, Grey, turned
 from flawscope.data.court.search import Candidates, View
 from flawscope.data.progress import on_all_cores
+from flawscope.machine import cores
 from flawscope.records import Pair, PairKind, Samples
 
 GATE = 0.4
@@ -72,7 +72,7 @@ def measured(
         b = turned(grey_nhw[suspect.b], suspect.view.turn)
         return aligned(grey_nhw[suspect.a], b, common, suspect.view.map)
 
-    return on_all_cores(measure, suspects, text, most=os.cpu_count() or 1)
+    return on_all_cores(measure, suspects, text, most=cores())
 
 
 def pair_of(samples: Samples, grey_nhw: Grey, suspect: Suspect, found: Alignment, needed: float) -> Pair:

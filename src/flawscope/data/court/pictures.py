@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from flawscope.data.progress import on_all_cores
 from flawscope.preprocess import WIDE, open_image, stretched
@@ -27,6 +28,9 @@ SATURATED = 250
 
 Grey = npt.NDArray[np.uint8]
 Float = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+SMALL = 32
+SOFT = 1.0
 STAYS: Float = np.eye(2, 3, dtype=np.float32)
 """The affine map that moves nothing."""
 
@@ -62,3 +66,13 @@ def turned(grey: npt.NDArray[Any], turn: int) -> npt.NDArray[Any]:
     """
     quarter, mirrored = divmod(turn, 2)
     return np.ascontiguousarray(np.rot90(grey[..., ::-1] if mirrored else grey, quarter, axes=(-2, -1)))
+
+
+def even(grey_nhw: Grey) -> Float:
+    """At SMALL x SMALL, softened so that half a pixel counts little, mean 0 and deviation 1, as n x p."""
+    step = SIDE // SMALL
+    small = grey_nhw.reshape(-1, SMALL, step, SMALL, step).mean(axis=(2, 4), dtype=np.float32)
+    soft = gaussian_filter(small, (0, SOFT, SOFT))
+    flat = soft.reshape(len(soft), -1)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    return np.asarray(flat / np.maximum(flat.std(axis=1, keepdims=True), 2.0), dtype=np.float32)

@@ -15,15 +15,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-from scipy.ndimage import gaussian_filter
 
-from flawscope.data.court.pictures import SIDE, STAYS, TURNS, Float, Grey, turned
+from flawscope.data.court.fair import Fair, fair_sample
+from flawscope.data.court.pictures import SIDE, STAYS, TURNS, Float, Grey, Ints, even, turned
 from flawscope.data.progress import watched
 
-Ints = npt.NDArray[np.int64]
-SMALL = 32
-SOFT = 1.0
 MOST_DIMENSIONS = 128
 FITTED_ON = 2000
 RIDGE = 0.3
@@ -85,8 +81,8 @@ class Descriptor:
     def fit(cls, grey_nhw: Grey, seed: int = 0) -> Descriptor:
         """From at most `FITTED_ON` pictures, each in all turns, so that turning is nothing special."""
         some = np.random.default_rng(seed).permutation(len(grey_nhw))[:FITTED_ON]
-        mean_p = _even(grey_nhw[some]).mean(axis=0)
-        turns_np = np.concatenate([_even(turned(grey_nhw[some], t)) - mean_p for t in range(len(TURNS))])
+        mean_p = even(grey_nhw[some]).mean(axis=0)
+        turns_np = np.concatenate([even(turned(grey_nhw[some], t)) - mean_p for t in range(len(TURNS))])
         covariance_pp = turns_np.T @ turns_np / len(turns_np)
         value, vector_pk = np.linalg.eigh(covariance_pp.astype(np.float64))
         d = max(1, min(MOST_DIMENSIONS, 4 * len(some)))
@@ -100,7 +96,7 @@ class Descriptor:
             grey_nhw = turned(grey_nhw, view.turn)
             if view.map is not STAYS:
                 grey_nhw = np.stack([seen(picture, view.map) for picture in grey_nhw])
-        vector_nd = (_even(grey_nhw) - self.mean_p) @ self.whiten_pd
+        vector_nd = (even(grey_nhw) - self.mean_p) @ self.whiten_pd
         return np.asarray(vector_nd / np.maximum(np.linalg.norm(vector_nd, axis=1, keepdims=True), 1e-9))
 
 
@@ -110,21 +106,12 @@ def seen(grey_hw: Grey, window: Float) -> Grey:
     return np.asarray(cv2.warpAffine(grey_hw, window, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _even(grey_nhw: Grey) -> Float:
-    """At SMALL x SMALL, softened so that half a pixel counts little, mean 0 and deviation 1, as n x p."""
-    step = SIDE // SMALL
-    small = grey_nhw.reshape(-1, SMALL, step, SMALL, step).mean(axis=(2, 4), dtype=np.float32)
-    soft = gaussian_filter(small, (0, SOFT, SOFT))
-    flat = soft.reshape(len(soft), -1)
-    flat = flat - flat.mean(axis=1, keepdims=True)
-    return np.asarray(flat / np.maximum(flat.std(axis=1, keepdims=True), 2.0), dtype=np.float32)
-
-
 @dataclass
 class Searcher:
     """The descriptors of a set of pictures, as they are and through every view, for any number of searches."""
 
     grey_nhw: Grey
+    fair: Fair
     describe: Descriptor
     vector_nd: Float
     views: tuple[View, ...]
@@ -133,9 +120,10 @@ class Searcher:
     @classmethod
     def of(cls, grey_nhw: Grey) -> Searcher:
         """Describe the pictures."""
-        describe = Descriptor.fit(grey_nhw)
+        fair = fair_sample(grey_nhw)
+        describe = Descriptor.fit(grey_nhw[fair.places_s])
         vector_nd = np.concatenate([describe.of(block) for block in _blocks(grey_nhw)])
-        return cls(grey_nhw, describe, vector_nd, all_views())
+        return cls(grey_nhw, fair, describe, vector_nd, all_views())
 
     def through(self, asked: Ints, v: int) -> Float:
         """Descriptors of some pictures through one view; kept for the next search where memory allows."""
@@ -151,8 +139,8 @@ class Searcher:
         Up to `EXACT_UP_TO` images by comparing all descriptors, beyond that through a graph of neighbours (HNSW,
         Malkov & Yashunin 2018, as faiss has it), whose time grows with n log n.
 
-        With `side_n`, the number of the side on which each image stands, only images of other sides count; those of
-        side 0 are looked for, but do not look; those below 0 do not take part.
+        With `side_n`, the number of the side on which each image stands, only images of other sides count; those below
+        0 do not take part.
         """
         n = len(self.grey_nhw)
         exact = n <= EXACT_UP_TO if exact is None else exact
@@ -179,7 +167,7 @@ def _sides(n: int, side_n: Ints | None) -> list[tuple[Ints, Ints]]:
     """Who looks, and among whom."""
     if side_n is None:
         return [(np.arange(n), np.arange(n))]
-    sides = [side for side in np.unique(side_n) if side > 0]
+    sides = [side for side in np.unique(side_n) if side >= 0]
     pairs = [(np.flatnonzero(side_n == side), np.flatnonzero((side_n != side) & (side_n >= 0))) for side in sides]
     return [(asked, others) for asked, others in pairs if len(others)]
 

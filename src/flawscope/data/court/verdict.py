@@ -13,6 +13,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ from flawscope.data.court.different import Different, known_different
 from flawscope.data.court.measure import Suspect, measured, pair_of, suspects_of
 from flawscope.data.court.pictures import Grey, small_pictures
 from flawscope.data.court.search import Searcher
-from flawscope.data.court.threshold import FALSE_PAIRS_PER_IMAGE, FEWEST, HIGHEST, histogram, tail_threshold
+from flawscope.data.court.threshold import FALSE_PAIRS_PER_IMAGE, HIGHEST, UNREAD, histogram, tail_threshold
 from flawscope.data.linkage import identical_pairs
+from flawscope.errors import OutputError
 from flawscope.records import Pair, Samples, Twins, fingerprint
 from flawscope.storage import write_json
 
@@ -54,7 +56,8 @@ def find_twins(samples: Samples, *, cache: Path | None = None, exact: bool | Non
     twins = Twins(twins.pairs, twins.n, METHOD, {**twins.facts, "seconds": round(time.perf_counter() - begin, 1)})
     if kept is not None:
         content = {"n": twins.n, "facts": twins.facts, "pairs": [asdict(pair) for pair in twins.pairs]}
-        write_json(kept, {"hash": fingerprint(content), **content})
+        with suppress(OutputError):  # a full disk: the verdict is there, it only has to be found again next time
+            write_json(kept, {"hash": fingerprint(content), **content})
     return twins
 
 
@@ -94,7 +97,7 @@ def twins_among(grey_nhw: Grey, samples: Samples, *, exact: bool | None = None) 
     pairs.sort(key=lambda pair: (-pair.measure, pair.a, pair.b))
     facts: dict[str, Any] = {
         **judge.facts(),
-        "expected_false_pairs": round(FALSE_PAIRS_PER_IMAGE * n, 1),
+        "expected_false_pairs": round(FALSE_PAIRS_PER_IMAGE * n + judge.closer.expected_false_pairs, 1),
         "found": histogram(np.array(measures)),
         "looked_at": len(suspects),
         "search": candidates.method,
@@ -115,7 +118,7 @@ class Judge:
     @classmethod
     def of(cls, searcher: Searcher, samples: Samples) -> Judge:
         """Learn it from the pictures."""
-        common = common_pattern(searcher.grey_nhw)
+        common = common_pattern(searcher.grey_nhw[searcher.fair.places_s])
         different = known_different(searcher, samples.groups, common)
         return cls(common, different, Closer(samples, different))
 
@@ -130,8 +133,8 @@ class Judge:
     def of_image(self, image: int) -> float:
         """What the tail asks of one image, worked out when it is wanted."""
         if image not in self.threshold:
-            measures = self.different.of(image)
-            self.threshold[image] = tail_threshold(measures, len(self.different.alike_na))
+            of = self.different
+            self.threshold[image] = UNREAD if of.unread else tail_threshold(of.of(image), of.things)
         return self.threshold[image]
 
     def settled(self, reached: Sequence[tuple[Suspect, Alignment]]) -> list[tuple[Suspect, Alignment, float]]:
@@ -157,7 +160,6 @@ class Judge:
         closely = {}
         if self.closer.known:
             closely = {"looked_at_closely": len(self.closer.known), "closely_needed": round(self.closer.needed, 4)}
-        few = len(self.different.measure_q) < FEWEST
         return {
             "threshold": round(float(middle), 4),
             "threshold_low": round(float(low), 4),
@@ -167,5 +169,5 @@ class Judge:
             "null": histogram(self.different.measure_q),
             "common_components": len(self.common.components_kp),
             **closely,
-            "note": "too few images to read what is different from them: one cautious threshold" if few else "",
+            "note": self.different.unread,
         }
