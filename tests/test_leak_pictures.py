@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flawscope.data.court import closer, different, pictures, threshold
+from flawscope.data.court import closer, different, fair, pictures, threshold
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "leaks.md").read_text(encoding="utf-8")
@@ -72,6 +72,7 @@ def test_the_page_states_how_thresholds_are_made() -> None:
         f"one\ncautious threshold ({threshold.UNREAD})",
         f"set for {threshold.FALSE_PAIRS_PER_IMAGE}:",
         f"up to {different.ASKED:,} pictures",
+        f"the court uses {('', '', '', '', '', 'five')[fair.FEW]} for learning",
     ):
         assert words in PAGE
 

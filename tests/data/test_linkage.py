@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import combinations, pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flawscope.data.linkage import COPY_KINDS, link, link_samples
+from flawscope.data.court.search import KEPT
+from flawscope.data.linkage import COPY_KINDS, DENSE, PARTNERS, link, link_samples
 from flawscope.records import PAIR_KINDS, Pair, Samples, Twins
 
 NAMES = [f"i{number}" for number in range(24)]
@@ -63,6 +66,28 @@ def test_a_pair_that_others_have_joined_is_not_counted_as_cut() -> None:
     assert linked.cut == ()
 
 
+def all_pairs(names: list[str], measure: float = 0.7) -> list[Pair]:
+    return [Pair(a, b, "sister", measure) for a, b in combinations(names, 2)]
+
+
+def test_a_cluster_is_not_cut_and_two_clusters_with_one_link_are() -> None:
+    first, second = [f"a{i:02d}" for i in range(9)], [f"b{i:02d}" for i in range(9)]
+    link_between = Pair("a00", "b00", "sister", 0.6)
+    linked = link(alone(*first, *second), [*all_pairs(first), *all_pairs(second), link_between], limit=4)
+    assert set(linked.group.values()) == {"a00", "b00"}
+    assert linked.cut == (link_between,)
+    assert linked.largest == 9
+
+
+def test_a_large_cluster_needs_no_more_partners_than_the_search_keeps() -> None:
+    assert PARTNERS == KEPT
+    names, random = [f"i{i:02d}" for i in range(20)], Random(0)
+    some = {frozenset((name, other)) for name in names for other in random.sample(names, PARTNERS) if name != other}
+    assert link(alone(*names), [Pair(*sorted(each), "sister", 0.9) for each in some], limit=4).largest == 20
+    thin = [Pair(a, b, "sister", 0.9) for a, b in pairwise(names)]
+    assert link(alone(*names), thin, limit=4).largest == 4, "a chain"
+
+
 def test_pairs_of_other_samples_are_our_own_mistake() -> None:
     with pytest.raises(ValueError, match="not in the table: \\['x'\\]"):
         link(alone("a"), [Pair("a", "x", "sister", 0.9)], limit=2)
@@ -85,7 +110,9 @@ def test_what_holds_for_all_pairs_and_limits(
     held = Counter(base.values())
     for name, n in Counter(linked.group.values()).items():
         inside = {base[image] for image, group in linked.group.items() if group == name}
-        assert n <= limit or len(inside) == 1 or all(held[own] == 1 for own in inside)
+        within = {frozenset((p.a, p.b)) for p in found if linked.group[p.a] == linked.group[p.b] == name}
+        dense = len(within) >= DENSE * n * min(n - 1, PARTNERS) / 2
+        assert n <= limit or len(inside) == 1 or all(held[own] == 1 for own in inside) or dense
     # Without a limit it is plain single linkage.
     free = link(base, found, len(base))
     assert free.largest == free.unbounded == linked.unbounded >= linked.largest

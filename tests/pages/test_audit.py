@@ -226,9 +226,9 @@ def test_of_identical_files_one_of_each_label_is_listed() -> None:
 def test_groups_beyond_the_limit_are_explained() -> None:
     groups = {**DOCUMENT["groups"], "cut": 0, "linked": {"number": 3, "largest": 30, "alone": 0}}
     words = view.groups({**DOCUMENT, "groups": groups})["words"]
-    assert "copies of one picture, and these are never cut apart" in words and "the data" not in words
+    assert "copies of one picture, and clusters in which all are alike" in words and "the data" not in words
     words = view.groups({**DOCUMENT, "groups": {**groups, "cut": 1}})["words"]
-    assert "1 pair is not joined" in words and "The largest group still holds 30 images: they are copies" in words
+    assert "1 pair is not joined" in words and "The largest group still holds 30 images: copies of one" in words
     groups["data"] = {"number": 3, "largest": 30, "alone": 0}
     assert "the data themselves keep these together" in view.groups({**DOCUMENT, "groups": groups})["words"]
     groups["linked"] = {"number": 3, "largest": 4, "alone": 0}

@@ -4,6 +4,9 @@ Single linkage puts two images into one group if a chain of pairs leads from one
 resemble each other a little, such chains melt most of a data set into one group that fits into no part. So pairs are
 taken in order, the plainest kind first and the highest measure first, and one that would make a group of more than
 `limit` images is cut. What a cut pair would leak is taken out of the split later: see `flawscope.data.purge`.
+
+A chain is thin. Where one part was photographed forty times, nearly every picture is like every other: that is no chain
+but a cluster, one thing, and it stays whole however large it is.
 """
 
 from __future__ import annotations
@@ -19,6 +22,12 @@ from flawscope.records import PAIR_KINDS, Pair, Sample, Samples, Twins
 COPY_KINDS = frozenset(("identical", "re-encoded", "turned", "mirrored"))
 CERTAIN = 0.97
 """Pairs of these kinds, from this measure on, are the same picture: a copy of a copy is a copy."""
+
+PARTNERS = 12
+"""Of each image the search keeps so many others: no image of a cluster need have more partners."""
+
+DENSE = 0.6
+"""Share of the pairs that there could be from which on images are a cluster."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,8 @@ def link(base: Mapping[str, str], pairs: Sequence[Pair], limit: int) -> Linked:
     2. Copies beyond doubt (identical; re-encoded, turned, mirrored from a measure of 0.97 on) always join as long as
        all images concerned stand alone in `base`: any number of copies of one picture is one thing.
     3. Groups of `base` are never torn apart, also where they hold more than `limit` images.
+    4. In the end groups join that make a cluster: of the pairs that there could be within both together, and between
+       the two, at least 60 % are there. An image counts with at most `PARTNERS` others.
 
     Args:
         base: the group of each sample id that the data themselves give; its own id for an image by itself.
@@ -103,6 +114,7 @@ def link(base: Mapping[str, str], pairs: Sequence[Pair], limit: int) -> Linked:
         size[sets.top(a)] = total
         if not both_alone:
             alone -= {a, b}
+    _join_clusters(base, pairs, sets, size)
     group = {name: sets.top(own) for name, own in base.items()}
     return Linked(
         group=group,
@@ -111,6 +123,28 @@ def link(base: Mapping[str, str], pairs: Sequence[Pair], limit: int) -> Linked:
         largest=_largest(group.values()),
         limit=limit,
     )
+
+
+def _join_clusters(base: Mapping[str, str], pairs: Sequence[Pair], sets: Union, size: Counter[str]) -> None:
+    """Join what makes a cluster, sweep after sweep, until there is none."""
+    distinct = {frozenset((pair.a, pair.b)) for pair in pairs}
+    joined = True
+    while joined:
+        joined = False
+        both = [{sets.top(base[name]) for name in names} for names in distinct]
+        tops = [tuple(sorted(each, key=sets.rank.__getitem__)) for each in both]
+        inside = Counter(each[0] for each in tops if len(each) == 1)
+        between = Counter(each for each in tops if len(each) == 2)
+        changed: set[str] = set()
+        for (a, b), n in sorted(between.items(), key=lambda item: [sets.rank[top] for top in item[0]]):
+            total = size[a] + size[b]
+            share = DENSE * min(1.0, PARTNERS / (total - 1))  # of all pairs of images
+            cluster = n >= share * size[a] * size[b] and inside[a] + inside[b] + n >= share * total * (total - 1) / 2
+            if cluster and not {a, b} & changed:
+                sets.join(a, b)
+                size[sets.top(a)] = total
+                changed |= {a, b}
+                joined = True
 
 
 def is_copy(pair: Pair) -> bool:

@@ -232,7 +232,7 @@ def threshold_sentences(pairs: int, facts: Mapping[str, Any]) -> list[str]:
     return said
 
 
-COPIES = "they are copies of one picture, and these are never cut apart"
+COPIES = "copies of one picture, and clusters in which all are alike, are never cut apart"
 
 
 def groups(document: Mapping[str, Any]) -> View:
