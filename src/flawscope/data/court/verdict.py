@@ -32,7 +32,7 @@ from flawscope.errors import OutputError
 from flawscope.records import Pair, Samples, Twins, fingerprint
 from flawscope.storage import write_json
 
-METHOD = "leak court 2"
+METHOD = "leak court 3"
 """A new number whenever the court would judge otherwise: it names what is kept in the cache, and stands in the seal."""
 
 
