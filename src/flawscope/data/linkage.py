@@ -70,7 +70,7 @@ def link(base: Mapping[str, str], pairs: Sequence[Pair], limit: int) -> Linked:
     """Join groups along pairs, as long as none gets more than `limit` images.
 
     Pairs are taken by kind in the order of `PAIR_KINDS`, then by falling measure, then in the order of `base`; so the
-    order in which they are given does not count. Three rules:
+    order in which they are given does not count. Four rules:
 
     1. A pair whose join would make a group of more than `limit` images is refused.
     2. Copies beyond doubt (identical; re-encoded, turned, mirrored from a measure of 0.97 on) always join as long as
@@ -114,7 +114,8 @@ def link(base: Mapping[str, str], pairs: Sequence[Pair], limit: int) -> Linked:
         size[sets.top(a)] = total
         if not both_alone:
             alone -= {a, b}
-    _join_clusters(base, pairs, sets, size)
+    if refused:
+        _join_clusters(base, pairs, sets, size)
     group = {name: sets.top(own) for name, own in base.items()}
     return Linked(
         group=group,

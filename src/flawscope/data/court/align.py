@@ -43,6 +43,7 @@ CLEAR = 0.95
 """A measure from which on the place where the search met the two is good enough."""
 
 FITTED_ON = 4000
+Mask = npt.NDArray[np.bool_]
 INVERSE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
@@ -126,8 +127,7 @@ def refined(a: Float, b: Float, start: Float, iterations: int, least: float) -> 
 
 
 def _measured(a: Float, b: Float, common: Common, place: Float) -> Alignment:
-    laid, inside = laid_on(b, place)
-    usable = inside & (a < SATURATED) & (laid < SATURATED)
+    laid, usable, inside = usable_on(a, b, place)
     shown = float(usable.mean())
     if inside.mean() < LEAST_OVERLAP or shown < LEAST_SHOWN:
         return Alignment(place, 0.0, shown)
@@ -139,12 +139,18 @@ def _measured(a: Float, b: Float, common: Common, place: Float) -> Alignment:
     return Alignment(place, correlation(own_a, own_b), shown)
 
 
-def laid_on(b: Float, place: Float) -> tuple[Float, npt.NDArray[np.bool_]]:
+def laid_on(b: Float, place: Float) -> tuple[Float, Mask]:
     """Picture b moved as `place` says, and which of its pixels lie inside."""
     size = b.shape[::-1]
     laid = cv2.warpAffine(b, place, size, flags=INVERSE, borderMode=cv2.BORDER_REFLECT)
     inside = cv2.warpAffine(np.ones_like(b), place, size, flags=INVERSE) > 0.99
     return np.asarray(laid, np.float32), np.asarray(inside)
+
+
+def usable_on(a: Float, b: Float, place: Float) -> tuple[Float, Mask, Mask]:
+    """Picture b moved, the pixels that both show and that are saturated in neither, and those inside b."""
+    laid, inside = laid_on(b, place)
+    return laid, inside & (a < SATURATED) & (laid < SATURATED), inside
 
 
 def correlation(a_p: npt.NDArray[np.floating], b_p: npt.NDArray[np.floating]) -> float:

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 
 from flawscope.data.court import pictures
-from flawscope.data.court.align import LEAST_SHOWN, Alignment, correlation, detail, laid_on, refined
+from flawscope.data.court.align import LEAST_SHOWN, Alignment, correlation, detail, refined, usable_on
 from flawscope.data.court.different import Different
 from flawscope.data.court.measure import Suspect
-from flawscope.data.court.pictures import SATURATED, Float, small_picture, turned
+from flawscope.data.court.pictures import Float, small_picture, turned
 from flawscope.data.court.threshold import TAIL, exceeded
 from flawscope.data.progress import on_all_cores
 from flawscope.records import Samples
@@ -99,8 +99,7 @@ def softened(grey_hw: pictures.Grey) -> Float:
 
 
 def _correlation(a: Float, b: Float, place: Float) -> float:
-    laid, inside = laid_on(b, place)
-    usable = inside & (a < SATURATED) & (laid < SATURATED)
+    laid, usable = usable_on(a, b, place)[:2]
     if usable.mean() < LEAST_SHOWN:
         return 0.0
     return correlation(detail(a, REACH)[usable], detail(laid, REACH)[usable])

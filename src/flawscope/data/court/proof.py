@@ -20,14 +20,13 @@ from flawscope.data.court.align import Alignment
 from flawscope.data.court.measure import Suspect, measured, pair_of, suspects_of
 from flawscope.data.court.pictures import small_pictures
 from flawscope.data.court.search import Searcher
-from flawscope.data.court.verdict import METHOD, Judge
+from flawscope.data.court.verdict import METHOD, Judge, Judged
 from flawscope.records import PARTS, Pair, Samples, Split
 
 MOST = 5
 """The likeliest others of each image are measured."""
 
 SHOWN = 6
-Judged = tuple[Suspect, Alignment, float]
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,7 @@ class Prover:
         suspects = suspects_of(self.searcher.find(side_n=side_n), MOST)
         over: list[Judged] = []
         under: list[Judged] = []
-        reached: list[tuple[Suspect, Alignment]] = []
-        for suspect, found in zip(suspects, self._measured(suspects), strict=True):
-            needed = self.judge.needed(suspect)
-            if found.measure >= needed:
-                reached.append((suspect, found))
-            else:
-                under.append((suspect, found, needed))
-        for each in self.judge.settled(reached):
+        for each in self.judge.judged(suspects, self._measured(suspects)):
             (over if each[1].measure >= each[2] else under).append(each)
         under.sort(key=lambda each: (each[2] - each[1].measure, each[0].a, each[0].b))
         count = np.bincount(side_n[side_n >= 0], minlength=len(PARTS))

@@ -2,7 +2,8 @@
 
 Every image is brought to a small grey picture; the search (`search.py`) names the pairs that are worth a closer look,
 the alignment (`align.py`) measures each of them, and what exceeds the threshold (`threshold.py`, from pictures that are
-known to be different) is a pair.
+known to be different) is a pair. Those known to be different are learnt from a fair sample (`fair.py`); where small
+pictures do not tell, larger ones are compared (`closer.py`).
 
 Letters: n images, h and w rows and columns, q pairs.
 """
@@ -32,6 +33,7 @@ from flawscope.errors import OutputError
 from flawscope.records import Pair, Samples, Twins, fingerprint
 from flawscope.storage import write_json
 
+Judged = tuple[Suspect, Alignment, float]
 METHOD = "leak court 3"
 """A new number whenever the court would judge otherwise: it names what is kept in the cache, and stands in the seal."""
 
@@ -85,20 +87,16 @@ def twins_among(grey_nhw: Grey, samples: Samples, *, exact: bool | None = None) 
     searcher = Searcher.of(grey_nhw)
     judge = Judge.of(searcher, samples)
     candidates = searcher.find(exact=exact)
-    suspects, measures = suspects_of(candidates), []
-    reached: list[tuple[Suspect, Alignment]] = []
-    for suspect, found in zip(suspects, measured(grey_nhw, suspects, judge.common), strict=True):
-        measures.append(found.measure)
-        if found.measure >= judge.needed(suspect):
-            reached.append((suspect, found))
-    for suspect, found, needed in judge.settled(reached):
+    suspects = suspects_of(candidates)
+    alignments = list(measured(grey_nhw, suspects, judge.common))
+    for suspect, found, needed in judge.judged(suspects, alignments):
         if found.measure >= needed:
             pairs.append(pair_of(samples, grey_nhw, suspect, found, needed))
     pairs.sort(key=lambda pair: (-pair.measure, pair.a, pair.b))
     facts: dict[str, Any] = {
         **judge.facts(),
         "expected_false_pairs": round(FALSE_PAIRS_PER_IMAGE * n + judge.closer.expected_false_pairs, 1),
-        "found": histogram(np.array(measures)),
+        "found": histogram(np.array([found.measure for found in alignments])),
         "looked_at": len(suspects),
         "search": candidates.method,
         "kinds": dict(Counter(pair.kind for pair in pairs)),
@@ -137,7 +135,19 @@ class Judge:
             self.threshold[image] = UNREAD if of.unread else tail_threshold(of.of(image), of.things)
         return self.threshold[image]
 
-    def settled(self, reached: Sequence[tuple[Suspect, Alignment]]) -> list[tuple[Suspect, Alignment, float]]:
+    def judged(self, suspects: Sequence[Suspect], found: Sequence[Alignment]) -> list[Judged]:
+        """Each pair with its measure and what it needs; those that small pictures cannot settle after a closer look.
+
+        Raises:
+            ImageError: a file cannot be read any more.
+        """
+        each = list(zip(suspects, found, strict=True))
+        needed = [self.needed(pair) for pair in suspects]
+        reached = [place.measure >= least for (_, place), least in zip(each, needed, strict=True)]
+        under = [(*case, least) for case, least, over in zip(each, needed, reached, strict=True) if not over]
+        return [*under, *self.settled([case for case, over in zip(each, reached, strict=True) if over])]
+
+    def settled(self, reached: Sequence[tuple[Suspect, Alignment]]) -> list[Judged]:
         """Pairs that reach what is needed, with what decides: the doubtful ones with measure and need of a closer look.
 
         Raises:
