@@ -68,6 +68,7 @@ def test_the_page_states_how_thresholds_are_made() -> None:
         f"The first {threshold.NEAREST} may be twins",
         f"The next {100 * threshold.SIMILAR:.0f} % of the set",
         f"between {threshold.LOWEST} and {threshold.HIGHEST}.",
+        f"correlate by more than {threshold.HIGHEST}. There a pair from {threshold.DOUBTFUL} on",
         f"larger ({closer.SIDE} x {closer.SIDE} pixels instead of {pictures.SIDE} x {pictures.SIDE})",
         f"one\ncautious threshold ({threshold.UNREAD})",
         f"set for {threshold.FALSE_PAIRS_PER_IMAGE}:",

@@ -142,6 +142,7 @@ def test_audit(cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         there = {row.id for row in samples.rows}
         facts = {"threshold": 0.62, "threshold_low": 0.48, "threshold_high": 0.85, "note": "all is by hand"}
         facts |= {"looked_at_closely": 12, "closely_needed": 0.9345}
+        facts |= {"closely_needed_low": 0.9, "closely_needed_high": 0.95}
         return Twins(tuple(pair for pair in pairs if pair.a in there), len(samples), "by hand", facts)
 
     monkeypatch.setattr("flawscope.data.court.verdict.find_twins", find)
@@ -153,7 +154,7 @@ def test_audit(cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         "too few",
         "2 pairs of the same thing, 3 images concerned",
         "Same thing: correlation reaches 0.48 to 0.85",
-        "Doubtful and compared again in their fine detail: 12 pairs (needed: 0.93).",
+        "Doubtful: 12 pairs, compared again; their fine detail must reach 0.90 to 0.95,",
         "Note: all is by hand.",
         "random split",
         "All images are 40 x 40",

@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from flawscope.pages.pairs import measure_words, threshold_words
+from flawscope.pages.pairs import threshold_words
 
 ROWS = 12
 VERDICTS = {"enough": "yes", "depends": "if groups vary within", "too few": "too few"}
@@ -119,8 +119,8 @@ def _thresholds(facts: Mapping[str, Any]) -> Iterator[str]:
     if words := threshold_words(facts):
         yield f"Same thing: correlation reaches {words}."
     if closely := facts.get("looked_at_closely"):
-        needed = measure_words(facts["closely_needed"])
-        yield f"Doubtful and compared again in their fine detail: {_counted(closely, 'pair')} (needed: {needed})."
+        needed = threshold_words(facts, "closely_needed")
+        yield f"Doubtful: {_counted(closely, 'pair')}, compared again; their fine detail must reach {needed}."
     if facts.get("note"):
         yield f"Note: {facts['note']}."
 

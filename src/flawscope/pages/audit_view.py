@@ -19,7 +19,6 @@ from flawscope.pages.pairs import (
     View,
     kind_rows,
     margin,
-    measure_words,
     pair_view,
     threshold_range,
     threshold_words,
@@ -219,7 +218,7 @@ def threshold_sentences(pairs: int, facts: Mapping[str, Any]) -> list[str]:
     if closely := facts.get("looked_at_closely"):
         said.append(
             f"{number(closely)} pair{' was' if closely == 1 else 's were'} doubtful, because much looks alike here: "
-            f"compared again, larger, their fine detail must reach {measure_words(facts['closely_needed'])}."
+            f"compared again, larger, their fine detail must reach {threshold_words(facts, 'closely_needed')}."
         )
     if facts.get("false_pair_rate") is not None:
         rate = number(facts["false_pair_rate"])

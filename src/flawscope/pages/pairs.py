@@ -117,33 +117,35 @@ def told_apart(measure: float | None, needed: float | None) -> tuple[str, str]:
     return measure_words(measure), measure_words(needed)
 
 
-def threshold_range(facts: Mapping[str, Any]) -> tuple[float, float] | None:
+def threshold_range(facts: Mapping[str, Any], name: str = "threshold") -> tuple[float, float] | None:
     """Between which thresholds most pictures lie; twice the same where one threshold is for all, None where unknown.
+
+    `name` is "threshold", or "closely_needed" for what fine detail must reach.
 
     >>> threshold_range({"threshold": 0.9}), threshold_range({"threshold_low": 0.5, "threshold_high": 0.8})
     ((0.9, 0.9), (0.5, 0.8))
     """
-    low, high = facts.get("threshold_low"), facts.get("threshold_high")
+    low, high = facts.get(f"{name}_low"), facts.get(f"{name}_high")
     if low is None or high is None:
-        low = high = facts.get("threshold")
+        low = high = facts.get(name)
     return None if low is None or high is None else (float(low), float(high))
 
 
-def threshold_words(facts: Mapping[str, Any]) -> str:
-    """The thresholds for reading; nothing where they are unknown.
+def threshold_words(facts: Mapping[str, Any], name: str = "threshold") -> str:
+    """The thresholds for reading; nothing where they are unknown. `name` as for `threshold_range`.
 
     >>> threshold_words({"threshold": 0.62, "threshold_low": 0.48, "threshold_high": 0.85})
     '0.48 to 0.85, depending on what the picture shows (median 0.62)'
     >>> threshold_words({"threshold": 0.75})
     '0.75'
     """
-    ends = threshold_range(facts)
+    ends = threshold_range(facts, name)
     if ends is None:
         return ""
     low, high = (measure_words(end) for end in ends)
     if low == high:
         return low
-    middle = facts.get("threshold")
+    middle = facts.get(name)
     words = "" if middle is None else f" (median {measure_words(middle)})"
     return f"{low} to {high}, depending on what the picture shows{words}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,22 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from flawscope.data.court.align import STAYS, Alignment, Common
-from flawscope.data.court.closer import HIGHEST, SIDE, Closer, enlarged, fine_measure
+from flawscope.data.court.closer import (
+    FALSE_OF_DOUBTFUL,
+    HIGHEST,
+    SIDE,
+    Closer,
+    enlarged,
+    exceeded_by_few,
+    fine_measure,
+)
 from flawscope.data.court.different import Different
 from flawscope.data.court.measure import Suspect
 from flawscope.data.court.pictures import SIDE as SMALL
 from flawscope.data.court.pictures import Grey, turned
 from flawscope.data.court.search import View
+from flawscope.data.court.threshold import DOUBTFUL, reaching
+from flawscope.data.court.threshold import HIGHEST as HIGHEST_SMALL
 from flawscope.data.court.verdict import Judge
 from flawscope.errors import ImageError
 from flawscope.records import Sample, Samples, Task
@@ -87,11 +98,35 @@ def test_a_move_of_one_small_pixel_is_one_of_three_larger_ones() -> None:
 def test_what_is_needed_lies_between_different_parts_and_the_same(parts: Samples, different: Different) -> None:
     closer = Closer(parts, different)
     pairs = [Suspect(0, PARTS, UPRIGHT), Suspect(0, PARTS + 1, View(6, STAYS)), Suspect(3, 30, UPRIGHT)]
-    exposed, quarter, others = (each.measure for each in closer.look(pairs, [lying(0.9)] * 3))
-    assert others < closer.needed < min(exposed, quarter)
-    assert closer.needed <= HIGHEST
-    assert [each.measure for each in closer.look(pairs[:1], [lying(0.9)])] == [exposed]
+    (exposed, one), (quarter, two), (others, three) = closer.look(pairs, [lying(0.9)] * 3)
+    assert DOUBTFUL <= one == two == three <= HIGHEST, "the same pictures resemble all of these"
+    assert others.measure < one < min(exposed.measure, quarter.measure)
+    assert closer.look(pairs[:1], [lying(0.9)]) == [(exposed, one)]
     assert len(closer.known) == 3
+    assert closer.expected_false_pairs == FALSE_OF_DOUBTFUL
+
+
+def test_every_image_asks_for_what_those_that_resemble_it_reach(parts: Samples, different: Different) -> None:
+    # Image 0 resembles those whose different pictures hardly differ, image 1 those whose different pictures do.
+    plain = replace(
+        different,
+        pairs=tuple(Suspect(0, PARTS, UPRIGHT) if q % 2 else pair for q, pair in enumerate(different.pairs)),
+        asked_q=np.arange(len(different.pairs)) % 2,
+        alike_na=np.array([[1], *[[0]] * (PARTS + 1)]),
+    )
+    closer = Closer(parts, plain)
+    needed = [need for _, need in closer.look([Suspect(0, 5, UPRIGHT), Suspect(1, 5, UPRIGHT)], [lying(0.9)] * 2)]
+    assert needed[0] == HIGHEST
+    assert needed[1] < 0.85
+    assert closer.facts()["closely_needed_high"] > closer.facts()["closely_needed_low"]
+
+
+def test_the_least_alike_of_the_different_do_not_count(parts: Samples, different: Different) -> None:
+    closer = Closer(parts, different)
+    closer.look([Suspect(0, PARTS, UPRIGHT)], [lying(0.9)])
+    coarse = [different.found[q].measure for q in closer.different_q]
+    assert len(coarse) == len(different.pairs) / 2
+    assert min(coarse) >= np.median(different.measure_q)
 
 
 def test_only_doubtful_pairs_are_read_again(parts: Samples, different: Different) -> None:
@@ -99,15 +134,15 @@ def test_only_doubtful_pairs_are_read_again(parts: Samples, different: Different
     asks = dict.fromkeys(range(PARTS + 2), 0.95)
     judge = Judge(common, different, Closer(parts, different), asks)
     same, others, certain = (Suspect(0, PARTS, UPRIGHT), Suspect(3, 30, UPRIGHT), Suspect(5, 6, UPRIGHT))
-    assert judge.needed(same) == 0.85
+    assert judge.needed(same) == DOUBTFUL
     settled = judge.settled([(same, lying(0.9)), (others, lying(0.9)), (certain, lying(0.96))])
     assert [pair for pair, _, _ in settled] == [same, others, certain]
     assert [found.measure >= needed for _, found, needed in settled] == [True, False, True]
     assert (settled[2][1].measure, settled[2][2]) == (0.96, 0.95)
     facts = judge.facts()
     assert facts["looked_at_closely"] == 2
-    assert facts["closely_needed"] == pytest.approx(judge.closer.needed, abs=1e-4)
-    assert facts["threshold_high"] == 0.85
+    assert facts["closely_needed"] == pytest.approx(settled[0][2], abs=1e-4)
+    assert facts["threshold_high"] == DOUBTFUL
 
 
 def test_without_doubt_no_file_is_opened(different: Different, tmp_path: Path) -> None:
@@ -125,3 +160,18 @@ def test_without_doubt_no_file_is_opened(different: Different, tmp_path: Path) -
     assert "looked_at_closely" not in make(0.6).facts()
     with pytest.raises(ImageError):
         make(0.95).settled([(pair, lying(0.9))])
+
+
+def test_twins_among_the_different_do_not_raise_what_is_needed() -> None:
+    rng = np.random.default_rng(0)
+    different = np.tanh(rng.normal(1.1, 0.2, 650))
+    alone = exceeded_by_few(different, 0.005)
+    assert np.mean(different > alone) < 0.015
+    assert alone == pytest.approx(np.tanh(1.1 + 2.576 * 0.2), abs=0.01)
+    twins = np.tanh(rng.normal(2.0, 0.1, 50))
+    assert exceeded_by_few(np.append(different, twins), 0.005) < alone + 0.02 < twins.min()
+
+
+@pytest.mark.parametrize(("certain", "needed"), [(0.84, 0.84), (HIGHEST_SMALL, 0.85), (0.86, DOUBTFUL)])
+def test_only_where_small_pictures_do_not_tell_a_lower_measure_is_looked_at(certain: float, needed: float) -> None:
+    assert reaching(certain) == needed

@@ -1,18 +1,22 @@
 """A closer look, where small pictures do not tell.
 
-Castings all look alike: laid on each other, small pictures of different ones correlate by more than `HIGHEST`, and what
-would tell them apart for certain is more than copies at another exposure reach. Pairs between the two are doubtful.
-They are read again from their files, larger, laid on each other anew, and compared in their fine detail. What
-different pictures reach there is read as before from pairs that are known to be different: from those of them that are
-more alike than most in the small pictures, for such are the doubtful ones. The very most alike are left out here too:
-twins may be among them.
+Castings all look alike: what would tell small pictures of different ones apart for certain is more than other pictures
+of the same one reach. Pairs from `DOUBTFUL` up to that are doubtful. They are read again from their files, larger, laid
+on each other anew, and compared in their fine detail. What different pictures reach there is read for every image, as
+in `threshold.py`, from the different pairs of the images that resemble it: from the upper half of them by the measure
+of the small pictures, for such are the doubtful ones.
+
+Of one casting there may be a hundred pictures: then twins are among the pairs taken for different. Twins stand at the
+top. So the middle and the lower half of the fine measures tell what different pictures reach, in Fisher's z, where the
+correlation of two pictures that have nothing to do with each other is normal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
+from statistics import NormalDist
 
 import cv2
 import numpy as np
@@ -21,8 +25,8 @@ from flawscope.data.court import pictures
 from flawscope.data.court.align import LEAST_SHOWN, Alignment, correlation, detail, refined, usable_on
 from flawscope.data.court.different import Different
 from flawscope.data.court.measure import Suspect
-from flawscope.data.court.pictures import Float, small_picture, turned
-from flawscope.data.court.threshold import TAIL, exceeded
+from flawscope.data.court.pictures import Float, Ints, small_picture, turned
+from flawscope.data.court.threshold import DOUBTFUL
 from flawscope.data.progress import on_all_cores
 from flawscope.records import Samples
 
@@ -31,49 +35,80 @@ SOFT, REACH = 0.7, 3.0
 """Fine detail, in pixels of the larger picture: noise of single pixels and all that small pictures show is left out."""
 
 ITERATIONS = 30
-MOST = 1000
-"""So many pairs known to be different are looked at closely too, at most."""
-
-FALSE_OF_DOUBTFUL = 0.005
+FALSE_OF_DOUBTFUL = 0.002
 """Share of the doubtful pairs of different things that may be taken for the same thing. Where everything looks alike
-there is one such pair for two or three images: that makes 0.002 an image, as elsewhere."""
+there is about one such pair for an image: that makes 0.002 an image, as elsewhere."""
 
 HIGHEST = 0.95
-"""Twins among the pairs taken for different may drive the threshold up, but not above this: so it is on the whole of
-casting, where a part has more than twenty pictures that resemble it."""
+"""Many twins among the pairs taken for different would drive the threshold up, but not above this."""
+
+NORMAL = NormalDist()
 
 KEPT = 4000
 
 
 @dataclass
 class Closer:
-    """Looks closely at pairs of a set; each pair once."""
+    """Looks closely at pairs of a set; each pair once.
+
+    `known` holds their fine measures, `needed` what they must reach; `threshold` is what images ask for, `different_q`
+    the fine measure of pairs known to be different, by their places.
+    """
 
     samples: Samples
     different: Different
     known: dict[Suspect, float] = field(default_factory=dict)
-
-    @cached_property
-    def needed(self) -> float:
-        """What the fine detail of a doubtful pair must reach."""
-        low, high = np.quantile(self.different.measure_q, TAIL)
-        tail = np.flatnonzero((self.different.measure_q >= low) & (self.different.measure_q <= high))
-        some = np.random.default_rng(0).permutation(tail)[:MOST].tolist()
-        found = [self.different.found[q] for q in some]
-        measure_q = self._measures([self.different.pairs[q] for q in some], found, "what is different, closely")
-        return min(exceeded(np.array(measure_q), FALSE_OF_DOUBTFUL), HIGHEST)
+    needed: dict[Suspect, float] = field(default_factory=dict)
+    threshold: dict[int, float] = field(default_factory=dict)
+    different_q: dict[int, float] = field(default_factory=dict)
 
     @property
     def expected_false_pairs(self) -> float:
-        """How many of the doubtful pairs may be taken for the same thing by chance."""
-        return FALSE_OF_DOUBTFUL * len(self.known)
+        """How many of the doubtful pairs may be taken for the same thing by chance: few of those that are different."""
+        return FALSE_OF_DOUBTFUL * sum(measure < self.needed[pair] for pair, measure in self.known.items())
 
-    def look(self, pairs: Sequence[Suspect], found: Sequence[Alignment]) -> list[Alignment]:
-        """The same alignments, each with the correlation of the fine detail for its measure."""
+    def look(self, pairs: Sequence[Suspect], found: Sequence[Alignment]) -> list[tuple[Alignment, float]]:
+        """The same alignments with the correlation of the fine detail for their measure, and what it must reach.
+
+        Raises:
+            ImageError: a file cannot be read any more.
+        """
         new = {pair: place for pair, place in zip(pairs, found, strict=True) if pair not in self.known}
+        self._learn({image for pair in new for image in (pair.a, pair.b)})
         measures = self._measures(list(new), list(new.values()), "looking closely")
         self.known.update(zip(new, measures, strict=True))
-        return [replace(place, measure=self.known[pair]) for pair, place in zip(pairs, found, strict=True)]
+        self.needed.update({pair: max(self.threshold[pair.a], self.threshold[pair.b]) for pair in new})
+        return [
+            (replace(place, measure=self.known[pair]), self.needed[pair])
+            for pair, place in zip(pairs, found, strict=True)
+        ]
+
+    def facts(self) -> dict[str, float]:
+        """How many pairs were looked at, and what nine in ten of them had to reach, as plain data."""
+        if not self.known:
+            return {}
+        low, middle, high = np.quantile(list(self.needed.values()), (0.05, 0.5, 0.95)).round(4).tolist()
+        return {
+            "looked_at_closely": len(self.known),
+            "closely_needed": middle,
+            "closely_needed_low": low,
+            "closely_needed_high": high,
+        }
+
+    def _learn(self, images: set[int]) -> None:
+        """What these images ask for."""
+        of = {image: self._upper_half(image) for image in sorted(images - self.threshold.keys())}
+        new = sorted({int(q) for place_q in of.values() for q in place_q} - self.different_q.keys())
+        pairs, found = [self.different.pairs[q] for q in new], [self.different.found[q] for q in new]
+        self.different_q.update(zip(new, self._measures(pairs, found, "what is different, closely"), strict=True))
+        for image, place_q in of.items():
+            asked = exceeded_by_few(np.array([self.different_q[int(q)] for q in place_q]), FALSE_OF_DOUBTFUL)
+            self.threshold[image] = min(max(DOUBTFUL, asked), HIGHEST)
+
+    def _upper_half(self, image: int) -> Ints:
+        place_q = self.different.places_of(image)
+        measure_q = self.different.measure_q[place_q]
+        return place_q[measure_q >= np.median(measure_q)]
 
     def _measures(self, pairs: Sequence[Suspect], found: Sequence[Alignment], text: str) -> list[float]:
         cv2.setNumThreads(1)  # one pair a core
@@ -84,6 +119,18 @@ class Closer:
             return fine_measure(larger(pair.a), turned(larger(pair.b), pair.view.turn), enlarged(place.map))
 
         return list(on_all_cores(measure, list(zip(pairs, found, strict=True)), text))
+
+
+def exceeded_by_few(measure_q: Float, probability: float) -> float:
+    """The measure that different pictures exceed with this probability, read from the middle and the lower half.
+
+    >>> few_twins = np.append(np.tanh(np.linspace(0.4, 0.8, 100)), [0.99] * 5)
+    >>> 0.7 < exceeded_by_few(few_twins, 0.005) < 0.8
+    True
+    """
+    z_q = np.arctanh(np.clip(measure_q, -0.9999, 0.9999))
+    lower, middle = np.quantile(z_q, (NORMAL.cdf(-1), 0.5))
+    return float(np.tanh(middle + NORMAL.inv_cdf(1 - probability) * (middle - lower)))
 
 
 def fine_measure(a_hw: pictures.Grey, b_hw: pictures.Grey, start: Float) -> float:

@@ -60,9 +60,13 @@ class Different:
             return "many pictures of few things, what is different cannot be read from them: one cautious threshold"
         return ""
 
+    def places_of(self, image: int) -> Ints:
+        """The places of the pairs that say how alike different pictures of this sort are."""
+        return np.flatnonzero(np.isin(self.asked_q, self.alike_na[image]))
+
     def of(self, image: int) -> Float:
-        """The measures that say how alike different pictures of this sort are."""
-        return self.measure_q[np.isin(self.asked_q, self.alike_na[image])]
+        """The measures of these pairs."""
+        return self.measure_q[self.places_of(image)]
 
 
 def known_different(searcher: Searcher, groups: Sequence[str], common: Common, seed: int = 0) -> Different:

@@ -12,8 +12,9 @@ and carried on as an exponential (peaks over a threshold, Coles 2001, with shape
 image meets no more false twins than are allowed. Where an image has so many twins that they reach below the 98th
 percentile, this errs towards too high a threshold.
 
-Where everything looks alike, as castings do, the tail asks for more than copies at another exposure reach. Above
-`HIGHEST` it is not believed: such a pair is looked at more closely (`flawscope.data.court.closer`).
+Where everything looks alike, as castings do, the tail asks for more than other pictures of the same thing reach. Where
+it asks for more than `HIGHEST`, small pictures do not tell: what reaches `DOUBTFUL` is looked at more closely
+(`flawscope.data.court.closer`).
 
 Letters: q pairs, n images.
 """
@@ -28,8 +29,10 @@ import numpy.typing as npt
 Values = npt.NDArray[np.floating]
 FALSE_PAIRS_PER_IMAGE = 0.002
 LOWEST, HIGHEST, CERTAIN = 0.45, 0.85, 0.99
-"""Below the first no pair is one of the same thing. Between the second and what the tail asks for a pair is doubtful;
-from the third on it never is."""
+"""Below the first no pair is one of the same thing; where the tail asks for more than the second it may be doubtful;
+from the third on it is not."""
+
+DOUBTFUL = 0.7
 
 FEWEST = 200
 """Different pairs below which a tail cannot be read; then the threshold is `UNREAD`."""
@@ -60,6 +63,15 @@ def tail_threshold(measure_q: Values, images: int, rate: float = FALSE_PAIRS_PER
     if len(measure_q) < FEWEST:
         return UNREAD
     return min(max(LOWEST, exceeded(measure_q, rate / max(1, similar(images)))), CERTAIN)
+
+
+def reaching(certain: float) -> float:
+    """What a pair must reach to be the same thing, or, where that is asking too much, to be looked at more closely.
+
+    >>> reaching(0.62), reaching(0.97)
+    (0.62, 0.7)
+    """
+    return certain if certain <= HIGHEST else DOUBTFUL
 
 
 def exceeded(measure_q: Values, probability: float) -> float:

@@ -27,14 +27,20 @@ from flawscope.data.court.different import Different, known_different
 from flawscope.data.court.measure import Suspect, measured, pair_of, suspects_of
 from flawscope.data.court.pictures import Grey, small_pictures
 from flawscope.data.court.search import Searcher
-from flawscope.data.court.threshold import FALSE_PAIRS_PER_IMAGE, HIGHEST, UNREAD, histogram, tail_threshold
+from flawscope.data.court.threshold import (
+    FALSE_PAIRS_PER_IMAGE,
+    UNREAD,
+    histogram,
+    reaching,
+    tail_threshold,
+)
 from flawscope.data.linkage import identical_pairs
 from flawscope.errors import OutputError
 from flawscope.records import Pair, Samples, Twins, fingerprint
 from flawscope.storage import write_json
 
 Judged = tuple[Suspect, Alignment, float]
-METHOD = "leak court 3"
+METHOD = "leak court 4"
 """A new number whenever the court would judge otherwise: it names what is kept in the cache, and stands in the seal."""
 
 
@@ -122,7 +128,7 @@ class Judge:
 
     def needed(self, suspect: Suspect) -> float:
         """The measure that this pair must reach, for certain or to be looked at more closely."""
-        return min(self.certain(suspect), HIGHEST)
+        return reaching(self.certain(suspect))
 
     def certain(self, suspect: Suspect) -> float:
         """The measure from which on small pictures tell for certain."""
@@ -157,19 +163,15 @@ class Judge:
         pairs = [pair for pair, _ in doubtful]
         closely = dict(zip(pairs, self.closer.look(pairs, [found for _, found in doubtful]), strict=True))
         return [
-            (pair, closely[pair], self.closer.needed) if pair in closely else (pair, found, self.certain(pair))
-            for pair, found in reached
+            (pair, *closely[pair]) if pair in closely else (pair, found, self.certain(pair)) for pair, found in reached
         ]
 
     def facts(self) -> dict[str, Any]:
         """What the thresholds rest on, as plain data."""
         n = len(self.different.alike_na)
         some = np.linspace(0, n - 1, min(n, 2000)).astype(int)
-        needed = [min(self.of_image(int(image)), HIGHEST) for image in some]
+        needed = [reaching(self.of_image(int(image))) for image in some]
         low, middle, high = np.quantile(needed, (0.05, 0.5, 0.95))
-        closely = {}
-        if self.closer.known:
-            closely = {"looked_at_closely": len(self.closer.known), "closely_needed": round(self.closer.needed, 4)}
         return {
             "threshold": round(float(middle), 4),
             "threshold_low": round(float(low), 4),
@@ -178,6 +180,6 @@ class Judge:
             "known_different": len(self.different.measure_q),
             "null": histogram(self.different.measure_q),
             "common_components": len(self.common.components_kp),
-            **closely,
+            **self.closer.facts(),
             "note": self.different.unread,
         }
