@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from flawscope.pages import audit_view as view
-from flawscope.pages import figures
+from flawscope.pages import figures, pair_lists
 from flawscope.pages.audit import AuditContent, render, write_audit
 
 
@@ -176,18 +176,18 @@ def test_false_pairs_are_never_more_than_were_found(pairs: int, expected: float,
 
 
 def test_pairs_are_shown_weakest_first_and_those_of_other_labels_to_be_reviewed() -> None:
-    made = view.galleries(DOCUMENT, IMAGES)
+    made = pair_lists.galleries(DOCUMENT, IMAGES)
     assert [entry["title"] for entry in made] == ["Turned", "Sisters"]
     assert [pair["measure"] for pair in made[0]["weakest"]] == ["0.96", "0.94"], "by what they need"
-    review = view.review(DOCUMENT, IMAGES)
+    review = pair_lists.review(DOCUMENT, IMAGES)
     assert (review["total"], review["pairs"][0]["label_b"]) == (1, "scrap")
 
 
 def test_many_pairs_show_the_weakest_and_a_few_of_the_strongest() -> None:
     pairs = [pair(0, i + 1, "sister", 0.4 + i / 100) for i in range(50)]
-    (made,) = view.galleries({**DOCUMENT, "pairs": pairs}, {})
+    (made,) = pair_lists.galleries({**DOCUMENT, "pairs": pairs}, {})
     assert (made["total"], made["all_shown"]) == (50, False)
-    assert [p["measure"] for p in made["weakest"]] == [f"{0.4 + i / 100:.2f}" for i in range(view.WEAKEST)]
+    assert [p["measure"] for p in made["weakest"]] == [f"{0.4 + i / 100:.2f}" for i in range(pair_lists.WEAKEST)]
     assert [p["measure"] for p in made["strongest"]] == ["0.89", "0.88", "0.87"]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.pages import audit_view as view
+from flawscope.pages import pair_lists
 from flawscope.pages.pairs import Source
 from flawscope.pages.templating import fill, write_page
 
@@ -38,18 +39,19 @@ class AuditContent:
 
 
 def write_audit(folder: str | Path, content: AuditContent) -> Path:
-    """Write `folder`/index.html, whole or not at all, and return its path.
+    """Write `folder`/index.html and the pages of its pairs (`folder`/pairs), and return the path of the first.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
+    pair_lists.write_pair_pages(Path(folder), content.document, content.images)
     return write_page(folder, render(content))
 
 
 def render(content: AuditContent) -> str:
     """The page as one string. The same content gives the same bytes."""
     document, images = content.document, content.images
-    review, galleries = view.review(document, images), view.galleries(document, images)
+    review, galleries = pair_lists.review(document, images), pair_lists.galleries(document, images)
     published, probe = view.published(document), view.probe(document)
     absent = {
         name

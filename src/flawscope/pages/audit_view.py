@@ -9,17 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
-from rich.console import Console
-from rich.progress import track
 
 from flawscope.pages import figures
 from flawscope.pages.pairs import (
-    KINDS,
     Source,
     View,
     kind_rows,
-    margin,
-    pair_view,
     threshold_range,
     threshold_words,
     tile,
@@ -27,8 +22,6 @@ from flawscope.pages.pairs import (
 from flawscope.pages.view import figure_of
 from flawscope.pages.words import RATES
 
-WEAKEST, STRONGEST, REVIEWED = 12, 3, 40
-"""Pairs shown of each kind, and pairs of different labels: the rest stands in pairs.csv."""
 ROWS = 10
 LISTED = 200
 PANELS = 8
@@ -338,41 +331,6 @@ def leak_sentence(model: Mapping[str, Any]) -> str:
     return f"{said} The difference may be chance ({low} to {high}): no leak can be told from it."
 
 
-def review(document: Mapping[str, Any], images: Mapping[str, Source]) -> View:
-    """Pairs whose labels differ, the most alike first; of identical files one of each label is listed."""
-    listed = sorted(document["review"], key=lambda pair: -pair["measure"])
-    shown = _pairs(listed[:REVIEWED], images, "comparing labels")
-    return {"total": document["court"]["contrary"], "listed": len(listed), "pairs": shown}
-
-
-def galleries(document: Mapping[str, Any], images: Mapping[str, Source]) -> list[View]:
-    """Examples of each kind: the weakest, closest to what they need and to be doubted, then a few of the strongest."""
-    found = []
-    for kind, (title, explained) in KINDS.items():
-        rows = sorted((pair for pair in document["pairs"] if pair["kind"] == kind), key=margin)
-        if not rows:
-            continue
-        all_shown = len(rows) <= WEAKEST + STRONGEST
-        weakest, strongest = (rows, []) if all_shown else (rows[:WEAKEST], rows[: -STRONGEST - 1 : -1])
-        found.append(
-            {
-                "title": title,
-                "explained": explained,
-                "total": len(rows),
-                "all_shown": all_shown,
-                "weakest": _pairs(weakest, images, f"drawing pairs: {kind}"),
-                "strongest": _pairs(strongest, images, f"drawing pairs: {kind}"),
-            }
-        )
-    return found
-
-
 def examples(document: Mapping[str, Any], images: Mapping[str, Source]) -> list[View]:
     """A few pictures of each label combination."""
     return [{"name": name, "tiles": [tile(id, images) for id in ids]} for name, ids in document["examples"].items()]
-
-
-def _pairs(pairs: Sequence[Mapping[str, Any]], images: Mapping[str, Source], text: str) -> list[View]:
-    console = Console(stderr=True)
-    quiet = len(pairs) < 8 or not console.is_terminal
-    return [pair_view(pair, images) for pair in track(pairs, text, console=console, transient=True, disable=quiet)]

@@ -23,12 +23,12 @@ def fill(template: str, **values: Any) -> str:
     return _ENVIRONMENT.get_template(template).render(**values).strip() + "\n"
 
 
-def write_page(folder: str | Path, page: str) -> Path:
-    """Write a page as `folder`/index.html, whole or not at all, and return its path.
+def write_page(folder: str | Path, page: str, name: str = "index.html") -> Path:
+    """Write a page as `folder`/`name`, whole or not at all, and return its path.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
-    path = Path(folder) / "index.html"
+    path = Path(folder) / name
     write_text(path, page)
     return path
