@@ -84,7 +84,8 @@ def open_image(source: str | Path | bytes) -> Image.Image:
     """Decode a picture completely, turned upright as its EXIF data says.
 
     Raises:
-        ImageError: missing, empty, truncated, not a picture, or too large; the reason is in the message.
+        ImageError: missing, empty, truncated, not a picture, too large, or with values that are no numbers; the
+            message says which.
     """
     name = "the picture" if isinstance(source, bytes) else str(source)
     try:
@@ -95,6 +96,8 @@ def open_image(source: str | Path | bytes) -> Image.Image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageError(f"{name}: {image.width} x {image.height} pixels, more than {MAX_PIXELS:,} are refused")
             image.load()
+            if image.mode == "F" and not np.isfinite(np.asarray(image)).all():
+                raise ImageError(f"{name}: holds values that are no numbers (NaN or infinite)")
             return ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
         raise ImageError(f"{name}: not a picture that can be read") from None

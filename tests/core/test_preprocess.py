@@ -178,8 +178,10 @@ NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), dtyp
         (stored(NOISE, "TIFF")[:1500], "cannot be decoded|not a picture"),
         (stored(NOISE, "BMP")[:1500], "cannot be decoded"),
         (huge_png(), "too large|refused"),
+        (stored(Image.fromarray(np.array([[0.5, np.nan]], np.float32)), "TIFF"), "values that are no numbers"),
+        (stored(Image.fromarray(np.array([[0.5, np.inf]], np.float32)), "TIFF"), "values that are no numbers"),
     ],
-    ids=["empty", "text", "png", "jpeg", "tiff", "bmp", "huge"],
+    ids=["empty", "text", "png", "jpeg", "tiff", "bmp", "huge", "nan", "infinite"],
 )
 def test_damaged_files_say_name_and_reason(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "Prüf teil.png"

@@ -110,6 +110,11 @@ def test_the_report_shows_the_proof(binary: ReportContent) -> None:
     assert "3 pairs cross" in crossing and "No image of the same thing stands" not in crossing
 
 
+def test_what_is_to_be_borne_in_mind_stands_in_the_proof(binary: ReportContent) -> None:
+    said = text(render(replace(binary, proof=ProofContent({**PROOF, "note": "too few images to tell"}, {}))))
+    assert "to be borne in mind too few images to tell" in said
+
+
 def test_a_report_without_a_proof_says_so(binary: ReportContent) -> None:
     said = text(render(replace(binary, unproven="There is no proof: nobody has searched.")))
     assert "LEAK NOT CHECKED There is no proof: nobody has searched." in said

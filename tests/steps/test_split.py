@@ -44,7 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Path | None]:
     def find_twins(samples: Samples, *, cache: Path | None = None) -> Twins:
         calls.append(cache)
         pairs = tuple(Pair(a.id, b.id, "sister", 0.9) for a, b in pairwise(samples.rows))
-        return Twins(pairs, len(samples), "a court of chains")
+        return Twins(pairs, len(samples), "a court of chains", {"note": "too few images"})
 
     monkeypatch.setattr("flawscope.data.court.verdict.find_twins", find_twins)
     return calls
@@ -55,6 +55,7 @@ def test_twins_are_found_once_and_kept_apart_from_no_part(recipe: Path, asked: l
     assert asked == [None]
     for made in folds:
         assert made.stamp == "leak checked: a court of chains"
+        assert made.notes[-1] == "leak check: too few images"
         assert made.left_out
         assert load_split(tmp_path / "folds" / f"fold-{made.fold}.json") == made
 

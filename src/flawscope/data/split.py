@@ -273,7 +273,8 @@ def _finished(
         raise SplitError(
             f"{samples.name}: nothing is left of {', '.join(lost)} after {len(out)} images that would leak were left "
             "out",
-            "add images of other parts, try another split.seed, or raise split.largest_group",
+            "look at the pairs with `flawscope audit`; if they are different things that only look alike, name the "
+            "groups by a column (data.groups) and set split.twins: identical; if not, add images of other things",
         )
     return Split(
         part=kept,

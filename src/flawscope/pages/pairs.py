@@ -197,6 +197,8 @@ def _rows(document: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterable[
         yield "pairs of the same thing that cross the split", f"{document['crossing']:,}"
     if words := threshold_words(document):
         yield "correlation that images of the same thing reach", words
+    if document.get("note"):
+        yield "to be borne in mind", str(document["note"])
     if "left_out" in document:
         where = ", ".join(f"{n:,} from {part}" for part, n in left_out.items() if part != "all")
         yield (

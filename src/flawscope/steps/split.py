@@ -88,6 +88,8 @@ def split_samples(
         found = [prover.crossing(made) for made in splits]
         more = {(pair.a, pair.b): pair for each in found for pair in each.pairs}
         if not more:
+            remark = (f"leak check: {twins.facts['note']}",) if twins.facts.get("note") else ()
+            splits = [replace(made, notes=(*made.notes, *remark)) for made in splits]
             return [
                 Proven(made, proof_document(made, crossing, twins.facts, twins.pairs))
                 for made, crossing in zip(splits, found, strict=True)

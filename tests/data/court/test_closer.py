@@ -27,7 +27,8 @@ from flawscope.data.court.pictures import Grey, turned
 from flawscope.data.court.search import View
 from flawscope.data.court.threshold import DOUBTFUL, reaching
 from flawscope.data.court.threshold import HIGHEST as HIGHEST_SMALL
-from flawscope.data.court.verdict import Judge
+from flawscope.data.court.verdict import Judge, find_twins
+from flawscope.data.unlabelled import read_unlabelled
 from flawscope.errors import ImageError
 from flawscope.records import Sample, Samples, Task
 
@@ -35,11 +36,11 @@ UPRIGHT = View(0, STAYS)
 PARTS = 40
 
 
-def part(seed: int) -> Grey:
+def part(seed: int, grain: float = 1.0) -> Grey:
     """A large picture of a part: one shape, the same for all, and a surface of its own that small pictures lose."""
     rows, columns = np.mgrid[:SIDE, :SIDE] - SIDE / 2
     shape = 120 + 40 * np.cos(np.hypot(rows, columns) / 8)
-    surface = gaussian_filter(np.random.default_rng(seed).normal(size=(SIDE, SIDE)), 1.0)
+    surface = gaussian_filter(np.random.default_rng(seed).normal(size=(SIDE, SIDE)), grain)
     return np.clip(shape + 8 * surface / surface.std(), 0, 249).astype(np.uint8)
 
 
@@ -175,3 +176,27 @@ def test_twins_among_the_different_do_not_raise_what_is_needed() -> None:
 @pytest.mark.parametrize(("certain", "needed"), [(0.84, 0.84), (HIGHEST_SMALL, 0.85), (0.86, DOUBTFUL)])
 def test_only_where_small_pictures_do_not_tell_a_lower_measure_is_looked_at(certain: float, needed: float) -> None:
     assert reaching(certain) == needed
+
+
+def test_the_search_hands_turn_and_place_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From files to pairs, with every pair doubtful: what is turned, mirrored or moved is laid right when larger."""
+    monkeypatch.setattr("flawscope.data.court.verdict.tail_threshold", lambda *given: 1.1)
+    monkeypatch.setattr("flawscope.data.court.threshold.DOUBTFUL", 0.3)
+    for seed in range(PARTS):
+        Image.fromarray(part(seed, grain=4.0)).save(tmp_path / f"{seed:02d}.png")
+    for seed, turn in enumerate(range(1, 8)):
+        Image.fromarray(turned(part(seed, grain=4.0), turn)).save(tmp_path / f"{seed:02d} turned.png")
+    moved = np.roll(turned(part(9, grain=4.0), 3), (6, -4), (0, 1))
+    Image.fromarray(moved).save(tmp_path / "09 turned and moved.png")
+    twins = find_twins(read_unlabelled(tmp_path))
+    assert twins.facts["looked_at_closely"] >= 8
+    pairs = {(pair.a[:2], pair.b[:2]): pair for pair in twins.pairs}
+    assert set(pairs) >= {(f"{n:02d}", f"{n:02d}") for n in (*range(7), 9)}
+    assert {a == b for a, b in pairs} == {True}
+    assert all(pair.measure > 0.9 for pair in pairs.values()), "the fine measure is what counts"
+
+
+def test_an_image_that_resembles_its_own_group_alone_asks_all(parts: Samples, different: Different) -> None:
+    alone = replace(different, asked_q=np.ones(len(different.pairs), np.int64))  # nobody's
+    needed = [need for _, need in Closer(parts, alone).look([Suspect(0, PARTS, UPRIGHT)], [lying(0.9)])]
+    assert needed == [need for _, need in Closer(parts, different).look([Suspect(0, PARTS, UPRIGHT)], [lying(0.9)])]

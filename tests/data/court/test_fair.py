@@ -72,3 +72,11 @@ def test_twins_among_the_different_ones_are_noticed() -> None:
     assert "many pictures of few things" in read(np.append(plain, [0.95] * 20))
     assert read(np.append(plain, [0.95] * 4)) == ""
     assert "too few" in read(plain[:50])
+
+
+@pytest.mark.parametrize(("things", "said"), [(199, "cannot be said"), (200, "")])
+def test_of_few_things_no_rate_is_told(things: int, said: str) -> None:
+    different = Different(things, (), (), np.zeros(0, np.int64), np.zeros((things, 1), np.int64))
+    different.__dict__["measure_q"] = np.linspace(-0.2, 0.5, 400)
+    assert different.unread == ""
+    assert said in different.note if said else different.note == ""

@@ -6,7 +6,7 @@
    fall out.
 3. Common pattern: the mean detail of the set and its leading principal components are taken out of both, so that two
    solar cells are not alike for having the same busbars.
-4. The correlation of what is left, over the pixels that both show and that are saturated in neither.
+4. The correlation of what is left, over the pixels that both show; those saturated in one of the two do not count.
 
 Letters: h and w rows and columns, p pixels (h * w), k components.
 """
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from flawscope.data.court.pictures import SATURATED, SIDE, STAYS, Float, Grey
+from flawscope.data.court.pictures import ENOUGH, SATURATED, SIDE, STAYS, Float, Grey
 
 ITERATIONS = 20
 REACH = 4.0
@@ -31,8 +31,10 @@ NOISE = 2.0
 LEAST_SHOWN = 0.05
 """Share of the pixels that must be usable in both."""
 
-LEAST_DETAIL = 0.35
-"""Deviation of the detail below which a picture shows nothing, as where the lamp has failed; pictures have near 1."""
+WEAK = 0.35
+LEAST_DETAIL = 0.05
+"""Deviation of the detail: textured pictures have near 1, smooth or dark ones are weak; below the second one shows
+nothing at all."""
 
 LEAST_OVERLAP = 0.6
 MOST_COMPONENTS = 64
@@ -55,8 +57,15 @@ class Common:
     components_kp: Float
 
     def without(self, detail_hw: Float) -> Float:
-        """Detail (h x w) as p values, the common pattern taken out."""
-        own_p = detail_hw.reshape(-1) - self.mean_p
+        """Detail (h x w) as p values, the common pattern taken out.
+
+        From a weak picture as much of the mean as it shows: the whole would make all weak pictures its negative.
+        """
+        detail_p = detail_hw.reshape(-1)
+        shown = 1.0
+        if detail_p.std() < WEAK:
+            shown = float(detail_p @ self.mean_p) / max(1e-6, float(self.mean_p @ self.mean_p))
+        own_p = detail_p - shown * self.mean_p
         return np.asarray(own_p - (self.components_kp @ own_p) @ self.components_kp, dtype=np.float32)
 
 
@@ -94,6 +103,8 @@ def common_pattern(grey_nhw: Grey, seed: int = 0) -> Common:
     from sklearn.decomposition import PCA
 
     some = np.random.default_rng(seed).permutation(len(grey_nhw))[:FITTED_ON]
+    if len(some) < ENOUGH:
+        return Common(np.zeros(SIDE * SIDE, np.float32), np.zeros((0, SIDE * SIDE), np.float32))
     detail_np = np.stack([detail(grey_nhw[i].astype(np.float32)).reshape(-1) for i in some])
     k = min(MOST_COMPONENTS, len(some) // PICTURES_A_COMPONENT)
     if k == 0:
@@ -148,9 +159,12 @@ def laid_on(b: Float, place: Float) -> tuple[Float, Mask]:
 
 
 def usable_on(a: Float, b: Float, place: Float) -> tuple[Float, Mask, Mask]:
-    """Picture b moved, the pixels that both show and that are saturated in neither, and those inside b."""
+    """Picture b moved, the pixels that can be compared, and those inside b.
+
+    What one of the two is too bright to show cannot be compared; a white background is white in both.
+    """
     laid, inside = laid_on(b, place)
-    return laid, inside & (a < SATURATED) & (laid < SATURATED), inside
+    return laid, inside & ((a < SATURATED) == (laid < SATURATED)), inside
 
 
 def correlation(a_p: npt.NDArray[np.floating], b_p: npt.NDArray[np.floating]) -> float:

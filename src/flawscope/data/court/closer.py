@@ -39,6 +39,9 @@ FALSE_OF_DOUBTFUL = 0.002
 """Share of the doubtful pairs of different things that may be taken for the same thing. Where everything looks alike
 there is about one such pair for an image: that makes 0.002 an image, as elsewhere."""
 
+FEWEST_OF_A_SORT = 50
+"""An image with fewer different pairs of its sort asks all of the set."""
+
 HIGHEST = 0.95
 """Many twins among the pairs taken for different would drive the threshold up, but not above this."""
 
@@ -107,6 +110,8 @@ class Closer:
 
     def _upper_half(self, image: int) -> Ints:
         place_q = self.different.places_of(image)
+        if len(place_q) < FEWEST_OF_A_SORT:  # nearly all that resemble it are of its own group
+            place_q = np.arange(len(self.different.pairs))
         measure_q = self.different.measure_q[place_q]
         return place_q[measure_q >= np.median(measure_q)]
 

@@ -26,6 +26,9 @@ FEWEST_EACH = 5
 TWINS = 0.9
 """If more than the 2 % of the pairs that are passed over reach this, they are twins, and not different."""
 
+SMALL_SET = 10 * NEAREST
+"""With fewer things the most similar others, which are passed over, are too large a share to tell a rate."""
+
 GALLERY = 5000
 ALIKE = 80
 """A picture's threshold comes from the different pairs of so many asked-about images that resemble it most."""
@@ -55,10 +58,20 @@ class Different:
     def unread(self) -> str:
         """Why these pairs cannot tell what different things reach; nothing where they can."""
         if len(self.measure_q) < FEWEST:
-            return "too few images to read what is different from them: one cautious threshold"
+            return "too few different images to read from them what is different: one cautious threshold"
         if np.quantile(self.measure_q, TAIL[1]) >= TWINS:
-            return "many pictures of few things, what is different cannot be read from them: one cautious threshold"
+            return (
+                "many pictures of few things, or things that all look alike: what is different cannot be read from "
+                "them, one cautious threshold"
+            )
         return ""
+
+    @property
+    def note(self) -> str:
+        """What to say of the thresholds; nothing where they were read from enough pictures."""
+        if not self.unread and self.things < SMALL_SET:
+            return f"fewer than {SMALL_SET} different images: how many of the pairs are false cannot be said"
+        return self.unread
 
     def places_of(self, image: int) -> Ints:
         """The places of the pairs that say how alike different pictures of this sort are."""

@@ -29,6 +29,9 @@ SATURATED = 250
 Grey = npt.NDArray[np.uint8]
 Float = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+ENOUGH = 3
+"""Pictures from which on one may ask what all have in common; two have all in common that makes them a pair."""
+
 SMALL = 32
 SOFT = 1.0
 STAYS: Float = np.eye(2, 3, dtype=np.float32)

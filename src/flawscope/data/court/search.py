@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from flawscope.data.court.fair import Fair, fair_sample
-from flawscope.data.court.pictures import SIDE, STAYS, TURNS, Float, Grey, Ints, even, turned
+from flawscope.data.court.pictures import ENOUGH, SIDE, STAYS, TURNS, Float, Grey, Ints, even, turned
 from flawscope.data.progress import watched
 
 MOST_DIMENSIONS = 128
@@ -81,7 +81,7 @@ class Descriptor:
     def fit(cls, grey_nhw: Grey, seed: int = 0) -> Descriptor:
         """From at most `FITTED_ON` pictures, each in all turns, so that turning is nothing special."""
         some = np.random.default_rng(seed).permutation(len(grey_nhw))[:FITTED_ON]
-        mean_p = even(grey_nhw[some]).mean(axis=0)
+        mean_p = even(grey_nhw[some]).mean(axis=0) * (len(some) >= ENOUGH)
         turns_np = np.concatenate([even(turned(grey_nhw[some], t)) - mean_p for t in range(len(TURNS))])
         covariance_pp = turns_np.T @ turns_np / len(turns_np)
         value, vector_pk = np.linalg.eigh(covariance_pp.astype(np.float64))

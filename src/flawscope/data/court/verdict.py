@@ -40,7 +40,7 @@ from flawscope.records import Pair, Samples, Twins, fingerprint
 from flawscope.storage import write_json
 
 Judged = tuple[Suspect, Alignment, float]
-METHOD = "leak court 4"
+METHOD = "leak court 5"
 """A new number whenever the court would judge otherwise: it names what is kept in the cache, and stands in the seal."""
 
 
@@ -181,5 +181,5 @@ class Judge:
             "null": histogram(self.different.measure_q),
             "common_components": len(self.common.components_kp),
             **self.closer.facts(),
-            "note": self.different.unread,
+            "note": self.different.note,
         }
