@@ -11,6 +11,8 @@ from PIL import Image
 
 from flawscope.errors import OutputError
 from flawscope.pages.pair_lists import A_PAGE, MOST, REVIEWED, of_kinds, to_review, write_pair_pages
+from flawscope.pages.pairs import Thumbnails
+from flawscope.preprocess import open_image
 
 IMAGES = {f"{i}.png": Image.new("L", (30, 20), 5 * i) for i in range(12)}
 
@@ -71,3 +73,24 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "pairs").write_text("a file", encoding="utf-8")
     with pytest.raises(OutputError, match="pairs"):
         write_pair_pages(tmp_path, document(pairs(20), []), IMAGES)
+
+
+def test_a_picture_of_many_pairs_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def watched(path: str) -> Image.Image:
+        opened.append(Path(path).name)
+        return open_image(path)
+
+    monkeypatch.setattr("flawscope.pages.pairs.open_image", watched)
+    paths = {name: str(tmp_path / name) for name in IMAGES}
+    for name, image in IMAGES.items():
+        image.resize((900, 600)).save(paths[name])
+    Path(paths["3.png"]).write_bytes(b"gone")
+    for images, folder in ((paths, tmp_path / "a"), (Thumbnails(paths), tmp_path / "b")):
+        opened.clear()
+        write_pair_pages(folder, document(pairs(40), pairs(REVIEWED + 5)), images)
+    assert sorted(set(opened)) == sorted(IMAGES)
+    assert all(opened.count(name) == 1 for name in IMAGES if name != "3.png")
+    for name in names(tmp_path / "a"):
+        assert (tmp_path / "a" / "pairs" / name).read_bytes() == (tmp_path / "b" / "pairs" / name).read_bytes()

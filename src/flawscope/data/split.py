@@ -274,7 +274,8 @@ def _finished(
             f"{samples.name}: nothing is left of {', '.join(lost)} after {len(out)} images that would leak were left "
             "out",
             "look at the pairs with `flawscope audit`; if they are different things that only look alike, name the "
-            "groups by a column (data.groups) and set split.twins: identical; if not, add images of other things",
+            "groups yourself (data.groups) and set split.twins: identical; if not, try another split.seed, raise "
+            "split.largest_group, or add images of other things",
         )
     return Split(
         part=kept,

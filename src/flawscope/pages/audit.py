@@ -6,13 +6,13 @@ Plain data in, HTML out: the numbers on the page are the numbers of audit.json.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flawscope.pages import audit_view as view
 from flawscope.pages import pair_lists
-from flawscope.pages.pairs import Source
+from flawscope.pages.pairs import Source, Thumbnails
 from flawscope.pages.templating import fill, write_page
 
 SECTIONS = (
@@ -44,6 +44,7 @@ def write_audit(folder: str | Path, content: AuditContent) -> Path:
     Raises:
         OutputError: the folder cannot be written to.
     """
+    content = replace(content, images=Thumbnails(content.images))
     pair_lists.write_pair_pages(Path(folder), content.document, content.images)
     return write_page(folder, render(content))
 

@@ -1,7 +1,8 @@
 """The pairs of an audit to look at: some on its page, all of them on pages of their own beside it.
 
 On the page stand, of each kind, the weakest pairs and a few of the strongest, and the first of those to be reviewed.
-Where there are more, a folder `pairs` holds them, `A_PAGE` to a page: who has to judge them wants to see them all.
+Where there are more, a folder `pairs` holds them, `A_PAGE` to a page and at most `MOST` of a list: who has to judge
+them wants to see them all.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ A pair is plain data: `a` and `b` name the images, `measure` is their correlatio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ View = dict[str, Any]
 
 NEAREST = 6
 """How many of the pairs across the split that come closest to the same thing are shown."""
+KEPT = 1000
 KINDS = {
     "identical": ("Identical", "the same file, byte for byte"),
     "re-encoded": ("Re-encoded", "the same picture, saved again or in another format"),
@@ -52,6 +54,30 @@ class ProofContent:
     document: Mapping[str, Any]
     images: Mapping[str, Source]
     folds: int = 0
+
+
+class Thumbnails(Mapping[str, Source]):
+    """Pictures by name, opened and made small once for all the pairs that they stand in; the last `KEPT` are kept."""
+
+    def __init__(self, images: Mapping[str, Source]) -> None:
+        self._images = images
+        self._small = lru_cache(KEPT)(self._made_small)
+
+    def __getitem__(self, name: str) -> Source:
+        return self._small(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._images)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def _made_small(self, name: str) -> Source:
+        source = self._images[name]
+        try:
+            return thumbnail(source if isinstance(source, Image.Image) else open_image(source))
+        except ImageError:
+            return source  # whoever shows it says that it cannot be read
 
 
 def turned(image: Image.Image, turn: str) -> Image.Image:

@@ -103,12 +103,11 @@ def common_pattern(grey_nhw: Grey, seed: int = 0) -> Common:
     from sklearn.decomposition import PCA
 
     some = np.random.default_rng(seed).permutation(len(grey_nhw))[:FITTED_ON]
-    if len(some) < ENOUGH:
-        return Common(np.zeros(SIDE * SIDE, np.float32), np.zeros((0, SIDE * SIDE), np.float32))
     detail_np = np.stack([detail(grey_nhw[i].astype(np.float32)).reshape(-1) for i in some])
     k = min(MOST_COMPONENTS, len(some) // PICTURES_A_COMPONENT)
     if k == 0:
-        return Common(detail_np.mean(axis=0), np.zeros((0, SIDE * SIDE), np.float32))
+        mean_p = detail_np.mean(axis=0) * (len(some) >= ENOUGH)
+        return Common(mean_p, np.zeros((0, SIDE * SIDE), np.float32))
     fitted = PCA(k, svd_solver="randomized", random_state=seed).fit(detail_np)
     return Common(fitted.mean_.astype(np.float32), fitted.components_.astype(np.float32))
 

@@ -13,9 +13,9 @@ correlation of two pictures that have nothing to do with each other is normal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from statistics import NormalDist
 
 import cv2
@@ -54,21 +54,24 @@ KEPT = 4000
 class Closer:
     """Looks closely at pairs of a set; each pair once.
 
-    `known` holds their fine measures, `needed` what they must reach; `threshold` is what images ask for, `different_q`
-    the fine measure of pairs known to be different, by their places.
+    `known` holds their fine measures, `threshold` what images ask for, `different_q` the fine measure of pairs known to
+    be different, by their places.
     """
 
     samples: Samples
     different: Different
     known: dict[Suspect, float] = field(default_factory=dict)
-    needed: dict[Suspect, float] = field(default_factory=dict)
     threshold: dict[int, float] = field(default_factory=dict)
     different_q: dict[int, float] = field(default_factory=dict)
 
     @property
     def expected_false_pairs(self) -> float:
         """How many of the doubtful pairs may be taken for the same thing by chance: few of those that are different."""
-        return FALSE_OF_DOUBTFUL * sum(measure < self.needed[pair] for pair, measure in self.known.items())
+        return FALSE_OF_DOUBTFUL * sum(measure < self.needed(pair) for pair, measure in self.known.items())
+
+    def needed(self, pair: Suspect) -> float:
+        """What the fine detail of a pair that was looked at must reach."""
+        return max(self.threshold[pair.a], self.threshold[pair.b])
 
     def look(self, pairs: Sequence[Suspect], found: Sequence[Alignment]) -> list[tuple[Alignment, float]]:
         """The same alignments with the correlation of the fine detail for their measure, and what it must reach.
@@ -80,9 +83,8 @@ class Closer:
         self._learn({image for pair in new for image in (pair.a, pair.b)})
         measures = self._measures(list(new), list(new.values()), "looking closely")
         self.known.update(zip(new, measures, strict=True))
-        self.needed.update({pair: max(self.threshold[pair.a], self.threshold[pair.b]) for pair in new})
         return [
-            (replace(place, measure=self.known[pair]), self.needed[pair])
+            (replace(place, measure=self.known[pair]), self.needed(pair))
             for pair, place in zip(pairs, found, strict=True)
         ]
 
@@ -90,7 +92,7 @@ class Closer:
         """How many pairs were looked at, and what nine in ten of them had to reach, as plain data."""
         if not self.known:
             return {}
-        low, middle, high = np.quantile(list(self.needed.values()), (0.05, 0.5, 0.95)).round(4).tolist()
+        low, middle, high = np.quantile([self.needed(pair) for pair in self.known], (0.05, 0.5, 0.95)).round(4).tolist()
         return {
             "looked_at_closely": len(self.known),
             "closely_needed": middle,
@@ -115,13 +117,19 @@ class Closer:
         measure_q = self.different.measure_q[place_q]
         return place_q[measure_q >= np.median(measure_q)]
 
+    @cached_property
+    def _larger(self) -> Callable[[int], pictures.Grey]:
+        """The larger picture of an image; the last `KEPT` are not read again."""
+        return lru_cache(KEPT)(lambda index: small_picture(self.samples.rows[index].path, SIDE))
+
     def _measures(self, pairs: Sequence[Suspect], found: Sequence[Alignment], text: str) -> list[float]:
         cv2.setNumThreads(1)  # one pair a core
-        larger = lru_cache(KEPT)(lambda index: small_picture(self.samples.rows[index].path, SIDE))
+        larger = self._larger
 
         def measure(case: tuple[Suspect, Alignment]) -> float:
             pair, place = case
-            return fine_measure(larger(pair.a), turned(larger(pair.b), pair.view.turn), enlarged(place.map))
+            a, b = larger(pair.a), turned(larger(pair.b), pair.view.turn)
+            return fine_measure(a, b, enlarged(place.map))
 
         return list(on_all_cores(measure, list(zip(pairs, found, strict=True)), text))
 
@@ -142,7 +150,8 @@ def fine_measure(a_hw: pictures.Grey, b_hw: pictures.Grey, start: Float) -> floa
     """Correlation of the fine detail of two pictures, b laid on a from where `start` puts it."""
     a, b = softened(a_hw), softened(b_hw)
     places = (start, refined(a, b, start, ITERATIONS, 1e-4))
-    return max(_correlation(a, b, place) for place in places if place is not None)
+    detail_a = detail(a, REACH)
+    return max(_correlation(a, detail_a, b, place) for place in places if place is not None)
 
 
 def softened(grey_hw: pictures.Grey) -> Float:
@@ -150,11 +159,11 @@ def softened(grey_hw: pictures.Grey) -> Float:
     return np.asarray(cv2.GaussianBlur(grey_hw.astype(np.float32), (0, 0), SOFT), np.float32)
 
 
-def _correlation(a: Float, b: Float, place: Float) -> float:
+def _correlation(a: Float, detail_a: Float, b: Float, place: Float) -> float:
     laid, usable = usable_on(a, b, place)[:2]
     if usable.mean() < LEAST_SHOWN:
         return 0.0
-    return correlation(detail(a, REACH)[usable], detail(laid, REACH)[usable])
+    return correlation(detail_a[usable], detail(laid, REACH)[usable])
 
 
 def enlarged(place: Float) -> Float:

@@ -65,7 +65,7 @@ class Prover:
         suspects = suspects_of(self.searcher.find(side_n=side_n), MOST)
         over: list[Judged] = []
         under: list[Judged] = []
-        for each in self.judge.judged(suspects, self._measured(suspects)):
+        for each in self.judge.settled(list(zip(suspects, self._measured(suspects), strict=True))):
             (over if each[1].measure >= each[2] else under).append(each)
         under.sort(key=lambda each: (each[2] - each[1].measure, each[0].a, each[0].b))
         count = np.bincount(side_n[side_n >= 0], minlength=len(PARTS))

@@ -27,13 +27,7 @@ from flawscope.data.court.different import Different, known_different
 from flawscope.data.court.measure import Suspect, measured, pair_of, suspects_of
 from flawscope.data.court.pictures import Grey, small_pictures
 from flawscope.data.court.search import Searcher
-from flawscope.data.court.threshold import (
-    FALSE_PAIRS_PER_IMAGE,
-    UNREAD,
-    histogram,
-    reaching,
-    tail_threshold,
-)
+from flawscope.data.court.threshold import FALSE_PAIRS_PER_IMAGE, UNREAD, histogram, reaching, tail_threshold
 from flawscope.data.linkage import identical_pairs
 from flawscope.errors import OutputError
 from flawscope.records import Pair, Samples, Twins, fingerprint
@@ -95,7 +89,7 @@ def twins_among(grey_nhw: Grey, samples: Samples, *, exact: bool | None = None) 
     candidates = searcher.find(exact=exact)
     suspects = suspects_of(candidates)
     alignments = list(measured(grey_nhw, suspects, judge.common))
-    for suspect, found, needed in judge.judged(suspects, alignments):
+    for suspect, found, needed in judge.settled(list(zip(suspects, alignments, strict=True))):
         if found.measure >= needed:
             pairs.append(pair_of(samples, grey_nhw, suspect, found, needed))
     pairs.sort(key=lambda pair: (-pair.measure, pair.a, pair.b))
@@ -141,30 +135,23 @@ class Judge:
             self.threshold[image] = UNREAD if of.unread else tail_threshold(of.of(image), of.things)
         return self.threshold[image]
 
-    def judged(self, suspects: Sequence[Suspect], found: Sequence[Alignment]) -> list[Judged]:
-        """Each pair with its measure and what it needs; those that small pictures cannot settle after a closer look.
+    def settled(self, measured: Sequence[tuple[Suspect, Alignment]]) -> list[Judged]:
+        """Each pair with its measure and what it must reach; the doubtful ones with those of a closer look.
 
         Raises:
             ImageError: a file cannot be read any more.
         """
-        each = list(zip(suspects, found, strict=True))
-        needed = [self.needed(pair) for pair in suspects]
-        reached = [place.measure >= least for (_, place), least in zip(each, needed, strict=True)]
-        under = [(*case, least) for case, least, over in zip(each, needed, reached, strict=True) if not over]
-        return [*under, *self.settled([case for case, over in zip(each, reached, strict=True) if over])]
-
-    def settled(self, reached: Sequence[tuple[Suspect, Alignment]]) -> list[Judged]:
-        """Pairs that reach what is needed, with what decides: the doubtful ones with measure and need of a closer look.
-
-        Raises:
-            ImageError: a file cannot be read any more.
-        """
-        doubtful = [(pair, found) for pair, found in reached if found.measure < self.certain(pair)]
+        doubtful = [
+            (pair, found) for pair, found in measured if self.needed(pair) <= found.measure < self.certain(pair)
+        ]
         pairs = [pair for pair, _ in doubtful]
         closely = dict(zip(pairs, self.closer.look(pairs, [found for _, found in doubtful]), strict=True))
-        return [
-            (pair, *closely[pair]) if pair in closely else (pair, found, self.certain(pair)) for pair, found in reached
-        ]
+        settled = []
+        for pair, found in measured:
+            certain = self.certain(pair)
+            small = (found, certain if found.measure >= certain else reaching(certain))
+            settled.append((pair, *closely.get(pair, small)))
+        return settled
 
     def facts(self) -> dict[str, Any]:
         """What the thresholds rest on, as plain data."""
