@@ -17,8 +17,8 @@ from flawscope.data.court.closer import (
     SIDE,
     Closer,
     enlarged,
-    exceeded_by_few,
     fine_measure,
+    reached_by_chance,
 )
 from flawscope.data.court.different import Different
 from flawscope.data.court.measure import Suspect
@@ -104,7 +104,8 @@ def test_what_is_needed_lies_between_different_parts_and_the_same(parts: Samples
     assert others.measure < one < min(exposed.measure, quarter.measure)
     assert closer.look(pairs[:1], [lying(0.9)]) == [(exposed, one)]
     assert len(closer.known) == 3
-    assert closer.expected_false_pairs == FALSE_OF_DOUBTFUL
+    assert one == DOUBTFUL, "the different ones stay far below"
+    assert closer.expected_false_pairs < FALSE_OF_DOUBTFUL
 
 
 def test_every_image_asks_for_what_those_that_resemble_it_reach(parts: Samples, different: Different) -> None:
@@ -118,6 +119,8 @@ def test_every_image_asks_for_what_those_that_resemble_it_reach(parts: Samples, 
     closer = Closer(parts, plain)
     needed = [need for _, need in closer.look([Suspect(0, 5, UPRIGHT), Suspect(1, 5, UPRIGHT)], [lying(0.9)] * 2)]
     assert needed[0] == HIGHEST
+    assert closer.chance[0] > 5 * FALSE_OF_DOUBTFUL > 5 * closer.chance[1], "it may not ask for as much as it should"
+    assert closer.expected_false_pairs < FALSE_OF_DOUBTFUL, "of a pair the stricter image counts"
     assert needed[1] < 0.85
     assert closer.facts()["closely_needed_high"] > closer.facts()["closely_needed_low"]
 
@@ -166,11 +169,11 @@ def test_without_doubt_no_file_is_opened(different: Different, tmp_path: Path) -
 def test_twins_among_the_different_do_not_raise_what_is_needed() -> None:
     rng = np.random.default_rng(0)
     different = np.tanh(rng.normal(1.1, 0.2, 650))
-    alone = exceeded_by_few(different, 0.005)
+    alone = np.tanh(reached_by_chance(different).inv_cdf(0.995))
     assert np.mean(different > alone) < 0.015
     assert alone == pytest.approx(np.tanh(1.1 + 2.576 * 0.2), abs=0.01)
     twins = np.tanh(rng.normal(2.0, 0.1, 50))
-    assert exceeded_by_few(np.append(different, twins), 0.005) < alone + 0.02 < twins.min()
+    assert np.tanh(reached_by_chance(np.append(different, twins)).inv_cdf(0.995)) < alone + 0.02 < twins.min()
 
 
 @pytest.mark.parametrize(("certain", "needed"), [(0.84, 0.84), (HIGHEST_SMALL, 0.85), (0.86, DOUBTFUL)])

@@ -13,6 +13,7 @@ correlation of two pictures that have nothing to do with each other is normal.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -43,9 +44,8 @@ FEWEST_OF_A_SORT = 50
 """An image with fewer different pairs of its sort asks all of the set."""
 
 HIGHEST = 0.95
-"""Many twins among the pairs taken for different would drive the threshold up, but not above this."""
-
-NORMAL = NormalDist()
+"""Many twins among the pairs taken for different would drive the threshold up, but not above this: then more pairs of
+different things are expected to pass, and are counted."""
 
 KEPT = 4000
 
@@ -54,20 +54,25 @@ KEPT = 4000
 class Closer:
     """Looks closely at pairs of a set; each pair once.
 
-    `known` holds their fine measures, `threshold` what images ask for, `different_q` the fine measure of pairs known to
-    be different, by their places.
+    `known` holds their fine measures, `threshold` what images ask for, `chance` how often different pictures reach it,
+    `different_q` the fine measure of pairs known to be different, by their places.
     """
 
     samples: Samples
     different: Different
     known: dict[Suspect, float] = field(default_factory=dict)
     threshold: dict[int, float] = field(default_factory=dict)
+    chance: dict[int, float] = field(default_factory=dict)
     different_q: dict[int, float] = field(default_factory=dict)
 
     @property
     def expected_false_pairs(self) -> float:
-        """How many of the doubtful pairs may be taken for the same thing by chance: few of those that are different."""
-        return FALSE_OF_DOUBTFUL * sum(measure < self.needed(pair) for pair, measure in self.known.items())
+        """How many of the doubtful pairs may be taken for the same thing by chance, told from those that are not."""
+        return math.fsum(
+            min(self.chance[pair.a], self.chance[pair.b])
+            for pair, measure in self.known.items()
+            if measure < self.needed(pair)
+        )
 
     def needed(self, pair: Suspect) -> float:
         """What the fine detail of a pair that was looked at must reach."""
@@ -107,8 +112,10 @@ class Closer:
         pairs, found = [self.different.pairs[q] for q in new], [self.different.found[q] for q in new]
         self.different_q.update(zip(new, self._measures(pairs, found, "what is different, closely"), strict=True))
         for image, place_q in of.items():
-            asked = exceeded_by_few(np.array([self.different_q[int(q)] for q in place_q]), FALSE_OF_DOUBTFUL)
+            reached = reached_by_chance(np.array([self.different_q[int(q)] for q in place_q]))
+            asked = math.tanh(reached.inv_cdf(1 - FALSE_OF_DOUBTFUL))
             self.threshold[image] = min(max(DOUBTFUL, asked), HIGHEST)
+            self.chance[image] = 1 - reached.cdf(math.atanh(self.threshold[image]))
 
     def _upper_half(self, image: int) -> Ints:
         place_q = self.different.places_of(image)
@@ -134,16 +141,16 @@ class Closer:
         return list(on_all_cores(measure, list(zip(pairs, found, strict=True)), text))
 
 
-def exceeded_by_few(measure_q: Float, probability: float) -> float:
-    """The measure that different pictures exceed with this probability, read from the middle and the lower half.
+def reached_by_chance(measure_q: Float) -> NormalDist:
+    """What different pictures reach, in Fisher's z, read from the middle and the lower half of their measures.
 
     >>> few_twins = np.append(np.tanh(np.linspace(0.4, 0.8, 100)), [0.99] * 5)
-    >>> 0.7 < exceeded_by_few(few_twins, 0.005) < 0.8
+    >>> 0.7 < math.tanh(reached_by_chance(few_twins).inv_cdf(0.995)) < 0.8
     True
     """
     z_q = np.arctanh(np.clip(measure_q, -0.9999, 0.9999))
-    lower, middle = np.quantile(z_q, (NORMAL.cdf(-1), 0.5))
-    return float(np.tanh(middle + NORMAL.inv_cdf(1 - probability) * (middle - lower)))
+    lower, middle = np.quantile(z_q, (NormalDist().cdf(-1), 0.5)).tolist()
+    return NormalDist(middle, max(middle - lower, 1e-3))
 
 
 def fine_measure(a_hw: pictures.Grey, b_hw: pictures.Grey, start: Float) -> float:
