@@ -1,12 +1,17 @@
 """How time and memory of the leak court grow with the number of pictures, and what the approximate search loses.
 
-    python benchmarks/court/scale.py [--sizes 2000 20000 200000] [--compare 20000] [--repeats 2] [--decoded 2000]
+    python benchmarks/court/scale.py [--sizes 2000 20000 200000] [--alike 2000 20000] [--compare 20000] [--repeats 2]
 
 Pictures are made in memory: smooth random textures and one pattern that all share. 5 % are copies of others: turned or
 mirrored, at another exposure, or shifted. Each measurement runs in a process of its own, so that the peak of memory is
 its own. Growth, stages and ratios are those of CPU time, over all cores: other work on the machine matters little.
-Decoding is measured apart, on small PNG files. Everything is appended to benchmarks/results/court-scale.json as one
-entry; finished measurements are kept below runs/court-scale, by the hash of the court's source.
+Decoding is measured apart, on small PNG files.
+
+Where all parts look alike the court reads doubtful pairs again, from their files (`--alike`): one mould at every angle,
+with fine detail of each part's own, in files of 192 x 192, 5 % of them copies as above.
+
+Everything is appended to benchmarks/results/court-scale.json as one entry; finished measurements are kept below
+runs/court-scale, by the hash of the court's source.
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from flawscope.data.court import verdict
+from flawscope.data.court.closer import Closer
 from flawscope.data.court.pictures import SIDE, small_pictures, turned
 from flawscope.data.court.search import Searcher
 from flawscope.data.unlabelled import read_unlabelled
@@ -43,6 +49,7 @@ from record import RESULTS, RUNS, append, court_hash, in_words, provenance, rate
 Grey = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 COPIES = 0.05
+ALIKE_SIDE = 192
 SEARCH = ("of", "find")
 """What the court's searcher does: learn the descriptors, and find the candidates."""
 SEARCHES: dict[str, bool | None] = {"default": None, "exact": True, "approximate": False}
@@ -54,12 +61,16 @@ def main() -> None:
     if asked.one:
         print(json.dumps(measured(asked.one, SEARCHES[asked.search], asked.seed)))
         return
+    if asked.one_alike:
+        print(json.dumps(measured_alike(asked.one_alike, asked.seed)))
+        return
     if asked.decode:
         print(json.dumps(decoding(asked.decode)))
         return
     decoded = in_a_process("--decode", str(asked.decoded))
     sizes = [in_a_process("--one", str(n)) for n in asked.sizes]
-    for each in sizes:
+    alike = [in_a_process("--one-alike", str(n)) for n in asked.alike]
+    for each in (*sizes, *alike):
         say(each)
     rounds = []
     for again in range(asked.repeats if asked.compare else 0):
@@ -71,9 +82,13 @@ def main() -> None:
         "decoding": decoded,
         "sizes": [without_ids(each) for each in sizes],
         "growth": growth(sizes, decoded["ms_an_image"] / 1000),
+        "what_alike": f"one mould at every angle, {ALIKE_SIDE} x {ALIKE_SIDE} PNG files; decoded outside of the clock",
+        "alike": [without_ids(each) for each in alike],
+        "growth_alike": growth(alike, decoded["ms_an_image"] / 1000),
         "exact_against_approximate": compared(rounds),
     }
-    print(json.dumps({key: entry[key] for key in ("decoding", "growth", "exact_against_approximate")}, indent=1))
+    shown = ("decoding", "growth", "growth_alike", "exact_against_approximate")
+    print(json.dumps({key: entry[key] for key in shown}, indent=1))
     if not asked.trial:
         append(RESULTS / "court-scale.json", entry)
 
@@ -82,12 +97,14 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", nargs="+", type=int, default=[2000, 20_000, 200_000])
+    parser.add_argument("--alike", nargs="*", type=int, default=[2000, 20_000])
     parser.add_argument("--compare", type=int, default=20_000, help="the size for exact against approximate; 0: none")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--decoded", type=int, default=2000, help="so many PNG files")
     parser.add_argument("--trial", action="store_true", help="nothing is appended")
     inner = parser.add_argument_group("one measurement, for the processes that this script starts")
     inner.add_argument("--one", type=int)
+    inner.add_argument("--one-alike", type=int)
     inner.add_argument("--search", choices=list(SEARCHES), default="default")
     inner.add_argument("--seed", type=int, default=0)
     inner.add_argument("--decode", type=int)
@@ -108,17 +125,52 @@ def in_a_process(*words: str, again: int = 0) -> dict[str, Any]:
 
 def measured(n: int, exact: bool | None, seed: int) -> dict[str, Any]:
     """Make n pictures and let the court look at them."""
-    load = os.getloadavg()[0]
-    grey_nhw, host_of, kind_of = pictures(n, np.random.default_rng(seed))
-    samples = as_samples(grey_nhw)
+    rng = np.random.default_rng(seed)
+    hosts = n - round(COPIES * n)
+    place_n = rng.permutation(n)
+    grey_nhw = np.empty((n, SIDE, SIDE), np.uint8)
+    for index, picture in enumerate(textures(hosts, rng)):
+        grey_nhw[place_n[index]] = picture
+    host_of, kind_of = {}, {}
+    for index, (host, kind) in enumerate(planted(n - hosts)):
+        place, source = int(place_n[hosts + index]), int(place_n[host])
+        grey_nhw[place] = copied(grey_nhw[source], kind, rng)
+        host_of[place], kind_of[place] = source, kind
+    return looked_at(grey_nhw, as_samples(grey_nhw), exact, host_of, kind_of)
+
+
+def measured_alike(n: int, seed: int) -> dict[str, Any]:
+    """Make n files of parts that look alike and let the court look at them."""
+    rng = np.random.default_rng(seed)
+    hosts = n - round(COPIES * n)
+    place_n = rng.permutation(n)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{place:07d}.png" for place in place_n]
+        for path, picture in zip(paths, castings(hosts, rng), strict=False):
+            Image.fromarray(picture).save(path, compress_level=1)
+        host_of, kind_of = {}, {}
+        for index, (host, kind) in enumerate(planted(n - hosts)):
+            picture = np.asarray(Image.open(paths[host]))
+            Image.fromarray(copied(picture, kind, rng)).save(paths[hosts + index], compress_level=1)
+            place = int(place_n[hosts + index])
+            host_of[place], kind_of[place] = int(place_n[host]), kind
+        samples = read_unlabelled(folder)
+        return looked_at(small_pictures(samples), samples, None, host_of, kind_of)
+
+
+def looked_at(
+    grey_nhw: Grey, samples: Samples, exact: bool | None, host_of: dict[int, int], kind_of: dict[int, str]
+) -> dict[str, Any]:
+    """What the court says of pictures of which it is known which are copies, and what that costs."""
+    n, load = len(samples), os.getloadavg()[0]
     clock = clocked_stages()
     before = peak_mb()
     start, cpu_start = time.perf_counter(), time.process_time()
     twins = verdict.twins_among(grey_nhw, samples, exact=exact)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-    pairs = {(int(pair.a), int(pair.b)) for pair in twins.pairs}
+    pairs = {(int(Path(pair.a).stem), int(Path(pair.b).stem)) for pair in twins.pairs}
     found = [copy for copy, host in host_of.items() if (min(copy, host), max(copy, host)) in pairs]
-    planted, met = Counter(kind_of.values()), Counter(kind_of[copy] for copy in found)
+    copies, met = Counter(kind_of.values()), Counter(kind_of[copy] for copy in found)
     return {
         "images": n,
         "search": twins.facts.get("search"),
@@ -131,9 +183,10 @@ def measured(n: int, exact: bool | None, seed: int) -> dict[str, Any]:
         "peak_mb": {"before": before, "after": peak_mb(), "pictures": round(grey_nhw.nbytes / 2**20)},
         "threshold": twins.facts.get("threshold"),
         "looked_at": twins.facts.get("looked_at"),
+        "looked_at_closely": twins.facts.get("looked_at_closely", 0),
         "recall": {
             "all": rate(len(found), len(host_of)),
-            **{kind: rate(met[kind], planted[kind]) for kind in sorted(planted)},
+            **{kind: rate(met[kind], copies[kind]) for kind in sorted(copies)},
         },
         "false_pairs": len(pairs) - len(found),
         "load_before": round(load, 2),
@@ -141,31 +194,43 @@ def measured(n: int, exact: bool | None, seed: int) -> dict[str, Any]:
     }
 
 
-def pictures(n: int, rng: Rng) -> tuple[Grey, dict[int, int], dict[int, str]]:
-    """n pictures in random order, the host of each copy, and what was done to it."""
+def planted(copies: int) -> Iterator[tuple[int, str]]:
+    """The number of the host of each copy, and what is done to it."""
+    kinds = list(WAYS)
+    return ((index, kinds[index % len(kinds)]) for index in range(copies))
+
+
+def copied(grey_hw: Grey, kind: str, rng: Rng) -> Grey:
+    """A copy of a picture, with noise of its own."""
+    seen = WAYS[kind](grey_hw, rng).astype(np.float32)
+    return np.clip(np.rint(seen + rng.normal(0, 2, seen.shape)), 0, 255).astype(np.uint8)
+
+
+def textures(n: int, rng: Rng) -> Iterator[Grey]:
+    """Pictures that have one pattern in common and differ otherwise."""
     rows = np.arange(SIDE, dtype=np.float32)
     bars = np.where(rows % 16 < 2, -60, 0)[:, None] + 15 * np.cos(rows / SIDE * np.pi)[None]
     shared_hw = (130 + bars).astype(np.float32)
-    copies = round(COPIES * n)
-    place_n = rng.permutation(n)
-    grey_nhw = np.empty((n, SIDE, SIDE), np.uint8)
-    for index in range(n - copies):
-        grey_nhw[place_n[index]] = np.clip(shared_hw + texture(rng), 0, 255)
-    host_of, kind_of = {}, {}
-    kinds = list(WAYS)
-    for index in range(copies):
-        host, copy, kind = int(place_n[index]), int(place_n[n - copies + index]), kinds[index % len(kinds)]
-        seen = WAYS[kind](grey_nhw[host], rng).astype(np.float32)
-        grey_nhw[copy] = np.clip(np.rint(seen + rng.normal(0, 2, seen.shape)), 0, 255)
-        host_of[copy], kind_of[copy] = host, kind
-    return grey_nhw, host_of, kind_of
+    return (np.clip(shared_hw + texture(rng), 0, 255).astype(np.uint8) for _ in range(n))
 
 
-def texture(rng: Rng) -> npt.NDArray[np.float32]:
-    """Noise of three grains, about 25 grey values."""
-    total = np.zeros((SIDE, SIDE), np.float32)
-    for grain, strength in ((6.0, 18), (1.5, 14), (0.7, 10)):
-        noise = cv2.GaussianBlur(rng.standard_normal((SIDE, SIDE), np.float32), (0, 0), grain)
+def castings(n: int, rng: Rng) -> Iterator[Grey]:
+    """One mould, laid down at any angle, with a surface of its own that small pictures hardly show."""
+    mould_hw = 130 + texture(rng, ALIKE_SIDE, ((9.0, 30), (4.0, 25)))
+    middle, size = ((ALIKE_SIDE - 1) / 2,) * 2, (ALIKE_SIDE, ALIKE_SIDE)
+    for _ in range(n):
+        turn = cv2.getRotationMatrix2D(middle, rng.uniform(0, 360), 1)
+        laid_hw = cv2.warpAffine(mould_hw, turn, size, borderMode=cv2.BORDER_REFLECT)
+        yield np.clip(laid_hw + texture(rng, ALIKE_SIDE, ((1.0, 8), (3.0, 10))), 0, 249).astype(np.uint8)
+
+
+def texture(
+    rng: Rng, side: int = SIDE, grains: tuple[tuple[float, float], ...] = ((6.0, 18), (1.5, 14), (0.7, 10))
+) -> npt.NDArray[np.float32]:
+    """Noise of some grains (pixels, grey values)."""
+    total = np.zeros((side, side), np.float32)
+    for grain, strength in grains:
+        noise = cv2.GaussianBlur(rng.standard_normal((side, side), np.float32), (0, 0), grain)
         total += strength * noise / noise.std()
     return total
 
@@ -181,9 +246,9 @@ def exposed_copy(grey_hw: Grey, rng: Rng) -> npt.NDArray[Any]:
 
 
 def shifted_copy(grey_hw: Grey, rng: Rng) -> npt.NDArray[Any]:
-    """By up to 3 pixels (5 %) each way; what comes in repeats the border."""
+    """By up to 3 pixels (5 % of the small pictures) each way; what comes in repeats the border."""
     down, right = rng.integers(0, 7, 2)
-    return np.pad(grey_hw, 3, mode="edge")[down : down + SIDE, right : right + SIDE]
+    return np.pad(grey_hw, 3, mode="edge")[down : down + len(grey_hw), right : right + len(grey_hw)]
 
 
 WAYS: dict[str, Callable[[Grey, Rng], npt.NDArray[Any]]] = {
@@ -211,6 +276,7 @@ def clocked_stages() -> dict[str, float]:
             setattr(verdict, name, timed(stage, name, clock))
     for name in SEARCH:
         setattr(Searcher, name, timed(getattr(Searcher, name), f"search: {name}", clock))
+    Closer.look = timed(Closer.look, "closer look", clock)  # type: ignore[method-assign]
     return clock
 
 
