@@ -72,6 +72,14 @@ def test_pairs_that_were_not_found_are_not_kept_together(data: str, pairs: int) 
     assert said.startswith("\nnext: flawscope ")
 
 
+@pytest.mark.parametrize(("note", "images", "told"), [("", 8, False), ("few", 5, False), ("few", 6, True)])
+def test_where_most_pairs_may_be_false_a_person_is_asked_to_look_first(note: str, images: int, told: bool) -> None:
+    court = {**DOCUMENT["court"], "pairs": 9, "images": images, "facts": {"note": note} if note else {}}
+    said = list(next_steps(changed(n=10, court=court), "parts"))
+    assert ("look first" in said[0] and "name the groups yourself" in said[0]) == told
+    assert said[-1].startswith("\nnext: "), "what to do next stands last"
+
+
 def test_grey_values_and_empty_pictures_are_told() -> None:
     said = "\n".join(sentences(DOCUMENT))
     assert "Grey values (8 bits): 98 % of all pixels lie between 11 and 241." in said

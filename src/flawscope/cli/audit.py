@@ -127,16 +127,22 @@ def _thresholds(facts: Mapping[str, Any]) -> Iterator[str]:
 
 def next_steps(document: Mapping[str, Any], data: str) -> Iterator[str]:
     """What to do with the findings."""
-    contrary = document["court"]["contrary"]
-    if contrary:
-        yield f"\nreview: {_counted(contrary, 'pair')} alike but labelled differently, see the page"
+    court = document["court"]
+    if court["contrary"]:
+        yield f"\nreview: {_counted(court['contrary'], 'pair')} alike but labelled differently, see the page"
+    if court["facts"].get("note") and court["images"] > document["n"] / 2:
+        yield (
+            f"\nlook first: {court['images']:,} of {_counted(document['n'], 'image')} are in a pair, and how many "
+            "pairs are false cannot be said; see the page. If they are different parts that only look alike, name the groups "
+            "yourself (data.groups) and set split.twins: identical"
+        )
     if not document["labelled"]:
         yield "\nnext: put the pictures into one folder a class, or name their labels in a table (CSV)"
     elif not data.lower().endswith((".yaml", ".yml")):
-        together = " (its split keeps these pairs together: split.twins: find)" if document["court"]["pairs"] else ""
+        together = " (its split keeps these pairs together: split.twins: find)" if court["pairs"] else ""
         yield f"\nnext: flawscope new {shlex.quote(data)}{together}"
     else:
-        together = " (split.twins: find keeps these pairs together)" if document["court"]["pairs"] else ""
+        together = " (split.twins: find keeps these pairs together)" if court["pairs"] else ""
         yield f"\nnext: flawscope run {shlex.quote(data)}{together}"
 
 
