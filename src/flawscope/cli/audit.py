@@ -133,8 +133,8 @@ def next_steps(document: Mapping[str, Any], data: str) -> Iterator[str]:
     if court["facts"].get("note") and court["images"] > document["n"] / 2:
         yield (
             f"\nlook first: {court['images']:,} of {_counted(document['n'], 'image')} are in a pair, and how many "
-            "pairs are false cannot be said; see the page. If they are different parts that only look alike, name the groups "
-            "yourself (data.groups) and set split.twins: identical"
+            "pairs are false cannot be said; see the page. If they are different parts that only look alike, name the "
+            "groups yourself (data.groups) and set split.twins: identical"
         )
     if not document["labelled"]:
         yield "\nnext: put the pictures into one folder a class, or name their labels in a table (CSV)"
