@@ -13,27 +13,32 @@ import torch
 from torch import Tensor, nn
 
 from flawscope.errors import RecipeError, WeightsError, choices
-from flawscope.models.table import TABLE, TableNet
+from flawscope.models.table import TABLE, Headed, TableNet
 
 OTHER_WAYS = (
     "three ways lead to weights: `weights: imagenet` (downloaded through timm, needs the network), "
     "`weights: path/to/file.safetensors` (a local file in timm's key names), `weights: none` (train from scratch)"
 )
 HALF = 0.5
+LINEAR = "linear"
+"""The head that a network comes with: pooling and one fully connected layer."""
 
 
 @dataclass(frozen=True)
 class NetworkPlan:
     """All that is needed to build the same network again; stands in every checkpoint.
 
-    `mean` and `std` hold one value a channel, for pixels scaled to 0..1. None: the backbone's own where it has
-    pretrained weights, else 0.5.
+    `size` is height and width of the pictures: networks that flatten a map are made for one size. `mean` and `std`
+    hold one value a channel, for pixels scaled to 0..1. None: the backbone's own where it has pretrained weights, else
+    0.5.
     """
 
     name: str
     outputs: int
     channels: int = 3
     depth: int = 8
+    size: tuple[int, int] = (224, 224)
+    head: str = LINEAR
     arguments: Mapping[str, Any] = field(default_factory=dict)
     weights: str = "none"
     freeze: bool = False
@@ -43,6 +48,11 @@ class NetworkPlan:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return asdict(self)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of a picture."""
+        return (self.channels, *self.size)
 
 
 class Network(nn.Module):
@@ -73,7 +83,7 @@ class Network(nn.Module):
 
     @property
     def head(self) -> nn.Module:
-        """The layer that makes the logits."""
+        """The layer or layers that make the logits."""
         find = getattr(self.body, "get_classifier", None)
         classifier = find() if callable(find) else None
         if not isinstance(classifier, nn.Module):
@@ -82,10 +92,10 @@ class Network(nn.Module):
 
     def _start_undecided(self) -> None:
         """Let the head begin near zero: pooled features of some backbones are so large that a usual one shouts."""
-        for layer in self.head.modules():
-            if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=0.001)
-                nn.init.zeros_(layer.bias)
+        layers = [layer for layer in self.head.modules() if isinstance(layer, nn.Linear)]
+        for layer in layers[-1:]:
+            nn.init.normal_(layer.weight, std=0.001)
+            nn.init.zeros_(layer.bias)
 
     def _freeze(self) -> None:
         for parameter in self.body.parameters():
@@ -127,7 +137,9 @@ def build(plan: NetworkPlan, *, pretrained: bool = True) -> Network:
             )
         if weights != "none":
             raise WeightsError(f"model.weights: there are no weights for {plan.name}", "use `weights: none`")
-        body, mean, std = TableNet(name, plan.channels, plan.outputs), (), ()
+        if plan.head != LINEAR:
+            raise RecipeError(f"model.head: {plan.name} has its own head, got {plan.head!r}", "use `head: linear`")
+        body, mean, std = TableNet(name, plan.shape, plan.outputs), (), ()
     else:
         names = [f"table:{entry}" for entry in TABLE] + ["timm:mobilenetv2_100", "timm:resnet34"]
         raise RecipeError(f"model.name: {plan.name!r} names no family of networks", choices(plan.name, names))
@@ -171,14 +183,15 @@ def _timm(name: str, plan: NetworkPlan, weights: str) -> tuple[nn.Module, tuple[
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         hint = f"did you mean {', '.join(near)}? " if near else ""
         raise RecipeError(f"model.name: timm knows no model {name!r}", f"{hint}`timm.list_models()` lists all of them")
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"num_classes": plan.outputs}
+    if plan.head != LINEAR:
+        options = {"num_classes": 0, "global_pool": ""}
     if weights not in ("none", "imagenet"):
-        options = {"pretrained_cfg_overlay": {"file": str(_weight_file(weights)), "hf_hub_id": None, "url": ""}}
+        options |= {"pretrained_cfg_overlay": {"file": str(_weight_file(weights)), "hf_hub_id": None, "url": ""}}
     try:
         body = timm.create_model(
             name,
             pretrained=weights != "none",
-            num_classes=plan.outputs,
             in_chans=plan.channels,
             **options,
             **plan.arguments,
@@ -195,6 +208,8 @@ def _timm(name: str, plan: NetworkPlan, weights: str) -> tuple[nn.Module, tuple[
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise WeightsError(f"weights for {name} could not be {verb}: {reason}", OTHER_WAYS) from error
     cfg = cast(Mapping[str, Any], body.pretrained_cfg)
+    if plan.head != LINEAR:
+        body = Headed(body, plan.head, plan.shape, plan.outputs)
     return body, tuple(cfg.get("mean") or ()), tuple(cfg.get("std") or ())
 
 

@@ -1,62 +1,44 @@
-"""Named architectures as rows, to be read beside the paper or exercise that they come from.
+"""Named architectures and heads as rows, to be read beside the paper or exercise that they come from.
 
 Conv(channels, filter, stride); MaxPool(pool, stride); ResBlock(channels, stride); FC(channels), where None stands
-for the number of score columns of the task.
+for the number of score columns of the task. The other rows are explained in `models.rows`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+import torch
 from torch import Tensor, nn
 
 from flawscope.errors import RecipeError, choices
-from flawscope.models.blocks import ResBlock
-
-
-class Conv(NamedTuple):
-    """Convolution, "same" padding (half the filter), no bias: batch norm follows and would cancel it."""
-
-    channels: int
-    filter: int
-    stride: int
-
-
-class BN(NamedTuple):
-    """Batch normalisation."""
-
-
-class ReLU(NamedTuple):
-    """Rectified linear unit."""
-
-
-class MaxPool(NamedTuple):
-    """Largest value in a window, padded by half of it."""
-
-    pool: int
-    stride: int
-
-
-class Res(NamedTuple):
-    """A `ResBlock`."""
-
-    channels: int
-    stride: int
-
-
-class GlobalAvgPool(NamedTuple):
-    """Mean over height and width."""
-
-
-class FC(NamedTuple):
-    """Fully connected layer; None: as many outputs as the task has score columns."""
-
-    channels: int | None = None
-
-
-Row = Conv | BN | ReLU | MaxPool | Res | GlobalAvgPool | FC
+from flawscope.models.rows import (
+    BN,
+    FC,
+    AvgPool,
+    Basic,
+    Conv,
+    DropOut,
+    Flatten,
+    GlobalAvgPool,
+    MaxPool,
+    ReLU,
+    Res,
+    Row,
+    layers_of,
+)
 
 TABLE: dict[str, tuple[Row, ...]] = {
+    # Reference system C, "AlexNet". Not stated there, chosen here: padding (half the filter), dropout (0.5, as
+    # Krizhevsky et al. 2012). No bias before a batch norm, which would cancel it.
+    "alexnet": (
+        Conv(96, 11, 4), BN(), ReLU(), MaxPool(3, 2),
+        Conv(192, 5, 1), BN(), ReLU(), MaxPool(3, 2),
+        Conv(384, 3, 1), BN(), ReLU(),
+        Conv(256, 3, 1), BN(), ReLU(),
+        Conv(256, 3, 1), BN(), ReLU(), MaxPool(3, 2), Flatten(),
+        DropOut(0.5), FC(4096), ReLU(),
+        DropOut(0.5), FC(4096), ReLU(),
+        FC(),
+    ),
     # Reference system C, "ResNet18": one ResBlock a stage, so ten weight layers: not torchvision's ResNet-18.
     # Not stated there, chosen here: padding (half the filter) and no dropout.
     "resnet18": (
@@ -64,7 +46,28 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Res(64, 1), Res(128, 2), Res(256, 2), Res(512, 2),
         GlobalAvgPool(), FC(),
     ),
+    # Reference system B's own residual network, the alternative to ResNet-34. Its rows are not published: these are
+    # the stages of system C with the block of He et al. 2016.
+    "resnet10": (
+        Conv(64, 7, 2), BN(), ReLU(), MaxPool(3, 2),
+        Basic(64, 1), Basic(128, 2), Basic(256, 2), Basic(512, 2),
+        GlobalAvgPool(), FC(),
+    ),
+    # Reference system E, coils at 400 x 700: no padding, so that 16 * 97 * 172 = 266,944 values are flattened.
+    "coil": (
+        Conv(6, 5, padding=0, bias=True), ReLU(), MaxPool(2, 2, padding=0),
+        Conv(16, 5, padding=0, bias=True), ReLU(), MaxPool(2, 2, padding=0), Flatten(),
+        FC(120), ReLU(),
+        FC(),
+    ),
 }  # fmt: skip
+
+HEADS: dict[str, tuple[Row, ...]] = {
+    # Reference system A, on EfficientNetV2-B2.
+    "norm": (BN(), GlobalAvgPool(), BN(), DropOut(0.2), FC()),
+    # Reference system D, its gate on ResNet-50 at 256 x 256.
+    "gate": (AvgPool(4, 4), Flatten(), FC(256), ReLU(), DropOut(0.3), FC()),
+}
 
 
 class TableNet(nn.Module):
@@ -72,29 +75,21 @@ class TableNet(nn.Module):
 
     Args:
         name: the entry.
-        channels: channels of the input picture.
+        shape: channels, height and width of the input picture.
         outputs: number of score columns.
 
     Raises:
-        RecipeError: there is no such entry.
+        RecipeError: there is no such entry, or the pictures are too small for it.
 
-    >>> sum(p.numel() for p in TableNet("resnet18", channels=1, outputs=2).parameters())
-    4900546
+    >>> sum(p.numel() for p in TableNet("coil", (1, 400, 700), outputs=2).parameters())
+    32036214
     """
 
-    def __init__(self, name: str, channels: int, outputs: int) -> None:
+    def __init__(self, name: str, shape: tuple[int, int, int], outputs: int) -> None:
         super().__init__()
         if name not in TABLE:
             raise RecipeError(f"model.name: there is no network table:{name}", choices(name, TABLE))
-        layers: list[nn.Module] = []
-        width = channels
-        for row in TABLE[name]:
-            layer, width = _layer(row, width, outputs)
-            layers.append(layer)
-        self.layers = nn.Sequential(*layers)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.layers = layers_of(TABLE[name], shape, outputs, f"table:{name}")
 
     def forward(self, x_bchw: Tensor) -> Tensor:
         """Logits, b x outputs."""
@@ -106,20 +101,39 @@ class TableNet(nn.Module):
         return self.layers[-1]
 
 
-def _layer(row: Row, width: int, outputs: int) -> tuple[nn.Module, int]:  # noqa: PLR0911 (one for each kind of row)
-    """The module of one row, and the number of channels that leave it."""
-    match row:
-        case Conv(channels, size, stride):
-            return nn.Conv2d(width, channels, size, stride, padding=size // 2, bias=False), channels
-        case BN():
-            return nn.BatchNorm2d(width), width
-        case ReLU():
-            return nn.ReLU(inplace=True), width
-        case MaxPool(pool, stride):
-            return nn.MaxPool2d(pool, stride, padding=pool // 2), width
-        case Res(channels, stride):
-            return ResBlock(width, channels, stride), channels
-        case GlobalAvgPool():
-            return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), width
-        case FC(channels):
-            return nn.Linear(width, channels or outputs), channels or outputs
+class Headed(nn.Module):
+    """A backbone of timm that gives maps, below a head made from the rows of one entry of `HEADS`.
+
+    Args:
+        backbone: made with `num_classes=0, global_pool=""`.
+        name: the entry.
+        shape: channels, height and width of the input picture.
+        outputs: number of score columns.
+
+    Raises:
+        RecipeError: there is no such entry, or the backbone gives no maps.
+    """
+
+    def __init__(self, backbone: nn.Module, name: str, shape: tuple[int, int, int], outputs: int) -> None:
+        super().__init__()
+        if name not in HEADS:
+            raise RecipeError(f"model.head: there is no head {name!r}", choices(name, ["linear", *HEADS]))
+        with torch.no_grad():
+            maps = backbone.eval()(torch.zeros(1, *shape))
+        if maps.ndim != 4:
+            raise RecipeError(
+                f"model.head: {name} stands on maps (channels, height, width), but this backbone gives "
+                f"{tuple(maps.shape[1:])}",
+                "use `head: linear`, or a convolutional network",
+            )
+        self.backbone = backbone
+        self.layers = layers_of(HEADS[name], tuple(maps.shape[1:]), outputs, f"the head {name}")
+
+    def forward(self, x_bchw: Tensor) -> Tensor:
+        """Logits, b x outputs."""
+        out: Tensor = self.layers(self.backbone(x_bchw))
+        return out
+
+    def get_classifier(self) -> nn.Module:
+        """The whole head, under the name that timm's models use."""
+        return self.layers

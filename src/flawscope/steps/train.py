@@ -113,6 +113,8 @@ def network_plan(recipe: Recipe, samples: Samples) -> NetworkPlan:
         outputs=len(samples.task.classes),
         channels=recipe.image.channels,
         depth=recipe.image.depth,
+        size=recipe.image.size,
+        head=model.head,
         arguments=model.arguments,
         weights=model.weights,
         freeze=model.freeze,

@@ -65,6 +65,7 @@ class ModelSpec(_Section):
 
     name: str = Field(default="table:resnet18", description="`timm:<name>` or `table:<name>`")
     arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of a timm model")
+    head: str = Field(default="linear", description="what stands on a timm backbone: linear | norm | gate")
     weights: str = Field(default="none", description="imagenet | path.safetensors | none")
     freeze: bool = Field(default=False, description="train the head only")
     normalise: Normalise | None = Field(default=None, description="none: the backbone's own, or 0.5 without weights")
