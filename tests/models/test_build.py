@@ -111,6 +111,39 @@ def test_freezing_trains_the_head_alone_and_keeps_the_batch_norm_statistics(free
     assert (changed == head) if freeze else (changed > head and any("running_mean" in name for name in changed))
 
 
+@pytest.mark.parametrize("layer", ["layer3", "layer3.0", "layer3.0.conv1", 16, -15])
+def test_all_from_a_layer_on_learns(layer: str | int) -> None:
+    network = build(NetworkPlan(TINY, 1, 1, freeze=True))
+    number = network.layers.index("layer3.0.conv1")
+    assert (number, len(network.layers)) == (16, 31), "the cases below are written for these"
+    network.learn_from(layer)
+    learning = [name for name, parameter in network.body.named_parameters() if parameter.requires_grad]
+    assert {name.split(".")[0] for name in learning} == {"layer3", "layer4", "fc"}
+    assert learning[0] == "layer3.0.conv1.weight"
+    network.train()
+    body: Any = network.body
+    assert [m.training for m in (body.conv1, body.bn1, body.layer1[0].bn1, body.layer2[0])] == [False] * 4
+    assert [m.training for m in (body.layer3[0].bn1, body.layer4[0].bn1, body.fc)] == [True] * 3
+    network.eval()
+    assert not any(module.training for module in network.modules())
+    network.learn_from(None)
+    assert {name for name, p in network.body.named_parameters() if p.requires_grad} == {"fc.weight", "fc.bias"}
+
+
+@pytest.mark.parametrize(
+    ("layer", "problem"),
+    [
+        ("layer5", "no layer or stage 'layer5'(?s:.)*layer4"),
+        ("layer", "no layer or stage"),
+        (31, r"there is no layer 31(?s:.)*0 \(conv1.0\) to 30 \(fc\)"),
+        (-32, "there is no layer -32"),
+    ],
+)
+def test_a_layer_that_is_not_there(layer: str | int, problem: str) -> None:
+    with pytest.raises(RecipeError, match=problem):
+        build(NetworkPlan(TINY, 1, 1)).learn_from(layer)
+
+
 # --- weights ----------------------------------------------------------------------------------------------------
 
 

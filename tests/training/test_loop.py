@@ -20,9 +20,9 @@ from flawscope.records import Samples, Task
 from flawscope.training import loop
 from flawscope.training.checkpoint import load_checkpoint, same_weights
 from flawscope.training.input import PartDataset, cached_pixels, loader
-from flawscope.training.loop import Fit, Live, fit, make_optimiser, make_schedule, watched_measure
+from flawscope.training.loop import Fit, Live, fit, make_optimiser, make_schedule, parameter_groups, watched_measure
 from flawscope.training.losses import Loss
-from flawscope.training.recipe import TrainSpec
+from flawscope.training.recipe import TrainSpec, Unfreeze
 
 MakeSamples = Callable[..., Samples]
 Train = Callable[..., tuple[Fit, Network]]
@@ -158,11 +158,45 @@ def test_a_frozen_backbone_does_not_move_while_training(train: Train) -> None:
     assert changed == {"body.fc.weight", "body.fc.bias"}
 
 
+def moved(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> set[str]:
+    """Which layers differ, by the first two parts of their names."""
+    return {".".join(name.split(".")[1:3]) for name, tensor in one.items() if not torch.equal(tensor, other[name])}
+
+
+def test_first_the_head_alone_learns_and_then_all_from_a_stage_on(train: Train, tmp_path: Path) -> None:
+    first = train("one", epochs=1, freeze=True, schedule="constant")[1].state_dict()
+    later = Unfreeze(after=1, layer="layer4")
+    both = train("two", epochs=2, freeze=True, schedule="constant", unfreeze=later)[1].state_dict()
+    torch.manual_seed(0)
+    start = build(NetworkPlan("timm:test_resnet", 1, 1, freeze=True)).state_dict()
+    assert moved(first, start) == {"fc.weight", "fc.bias"}
+    assert moved(both, start) == {"fc.weight", "fc.bias", "layer4.0"}
+    at_once = train("three", epochs=1, freeze=True, unfreeze=Unfreeze(layer=0))[1].state_dict()
+    assert len(moved(at_once, start)) > 6
+
+
+def test_the_backbone_has_its_own_rate() -> None:
+    network = build(NetworkPlan("timm:test_resnet", 1, 1))
+    spec = TrainSpec(rate=0.1, backbone_rate=0.01, schedule="one_cycle", epochs=2)
+    head, backbone = (optimiser := make_optimiser(parameter_groups(network, spec), spec)).param_groups
+    assert [id(p) for p in head["params"]] == [id(p) for p in network.head.parameters()]
+    assert len(head["params"]) + len(backbone["params"]) == len(list(network.parameters()))
+    schedule = make_schedule(optimiser, spec, steps=5)
+    for _ in range(4):
+        assert backbone["lr"] == pytest.approx(0.01 * head["lr"])
+        optimiser.step()
+        schedule.step()
+    frozen = build(NetworkPlan("timm:test_resnet", 1, 1, freeze=True))
+    assert len(parameter_groups(frozen, TrainSpec())) == 1
+    assert len(parameter_groups(frozen, TrainSpec(unfreeze=Unfreeze(after=1)))) == 2
+
+
 def test_schedules_and_optimisers() -> None:
-    weight = [torch.nn.Parameter(torch.zeros(1))]
+    def groups() -> list[dict[str, Any]]:
+        return [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.1}]
 
     def rates(spec: TrainSpec) -> list[float]:
-        optimiser = make_optimiser(weight, spec)
+        optimiser = make_optimiser(groups(), spec)
         schedule, found = make_schedule(optimiser, spec, steps=10), []
         for _ in range(10 * spec.epochs):
             found.append(optimiser.param_groups[0]["lr"])
@@ -175,8 +209,8 @@ def test_schedules_and_optimisers() -> None:
     assert cycle[0] == pytest.approx(0.1 / 25)
     assert (cycle.index(max(cycle)) / len(cycle), cycle[-1] < 0.001) == (pytest.approx(0.3, abs=0.03), True)
     assert set(rates(TrainSpec(epochs=2, rate=0.1, schedule="constant", optimiser="sgd"))) == {0.1}
-    assert isinstance(make_optimiser(weight, TrainSpec()), torch.optim.AdamW)
-    assert make_optimiser(weight, TrainSpec(optimiser="sgd")).param_groups[0]["momentum"] == 0.9
+    assert isinstance(make_optimiser(groups(), TrainSpec()), torch.optim.AdamW)
+    assert make_optimiser(groups(), TrainSpec(optimiser="sgd")).param_groups[0]["momentum"] == 0.9
 
 
 def test_watched_measures_by_hand() -> None:

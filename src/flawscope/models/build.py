@@ -73,7 +73,7 @@ class Network(nn.Module):
         self.register_buffer("std_1c11", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
         self._start_undecided()
         if plan.freeze:
-            self._freeze()
+            self.learn_from(None)
 
     def forward(self, inputs_bchw: Tensor) -> Tensor:
         """Logits of integer images."""
@@ -97,18 +97,53 @@ class Network(nn.Module):
             nn.init.normal_(layer.weight, std=0.001)
             nn.init.zeros_(layer.bias)
 
-    def _freeze(self) -> None:
-        for parameter in self.body.parameters():
-            parameter.requires_grad_(False)
+    @property
+    def layers(self) -> list[str]:
+        """The names of the layers that have weights, from the input on: their places are the numbers of the layers."""
+        return [name for name, module in self.body.named_modules() if any(True for _ in module.parameters(False))]
+
+    def learn_from(self, layer: str | int | None) -> None:
+        """Freeze what lies below a layer: it is neither changed by the optimiser, nor do its statistics move.
+
+        Args:
+            layer: name of a layer or stage ("blocks.4", "layer3"), or the number of a layer, negative ones from the
+                end; None: the head alone learns.
+
+        Raises:
+            RecipeError: there is no such layer.
+        """
+        names = self.layers
+        start = len(names) if layer is None else self._place(layer, names)
+        place = {name: index for index, name in enumerate(names)}
+        for name, parameter in self.body.named_parameters():
+            parameter.requires_grad_(place[name.rpartition(".")[0]] >= start)
         for parameter in self.head.parameters():
             parameter.requires_grad_(True)
 
+    def _place(self, layer: str | int, names: list[str]) -> int:
+        if isinstance(layer, int):
+            if not -len(names) <= layer < len(names):
+                raise RecipeError(
+                    f"train.unfreeze.layer: {self.plan.name} has {len(names)} layers with weights, there is no layer "
+                    f"{layer}",
+                    f"0 ({names[0]}) to {len(names) - 1} ({names[-1]}), or a name",
+                )
+            return layer % len(names)
+        inside = [index for index, name in enumerate(names) if f"{name}.".startswith(f"{layer}.")]
+        if not inside:
+            stages = dict.fromkeys(".".join(name.split(".")[:depth]) for name in names for depth in (1, 2))
+            raise RecipeError(
+                f"train.unfreeze.layer: {self.plan.name} has no layer or stage {layer!r}", choices(layer, stages)
+            )
+        return inside[0]
+
     def train(self, mode: bool = True) -> Network:
-        """As in torch, but a frozen backbone stays in eval mode: its batch-norm statistics do not move."""
+        """As in torch, but what is frozen stays in eval mode: its batch-norm statistics do not move."""
         super().train(mode)
-        if mode and self.plan.freeze:
-            self.body.eval()
-            self.head.train()
+        for module in self.body.modules() if mode else ():
+            own = list(module.parameters())
+            if own and not any(parameter.requires_grad for parameter in own):
+                module.eval()
         return self
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from flawscope.training.losses import Loss
     from flawscope.training.recipe import TrainSpec, Watch
 
+Groups = list[dict[str, Any]]
 M_MMAP_MAX, M_TRIM_THRESHOLD = -4, -1
 
 
@@ -94,8 +95,7 @@ def fit(
     """
     keep_memory()
     fabric = Fabric(accelerator=spec.device, devices=1)
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimiser = make_optimiser(parameters, spec)
+    optimiser = make_optimiser(parameter_groups(network, spec), spec)
     schedule = make_schedule(optimiser, spec, len(train))
     model, optimiser = fabric.setup(network.to(memory_format=torch.channels_last), optimiser)
     loss.to(fabric.device)
@@ -107,6 +107,8 @@ def fit(
         dataset: PartDataset = train.dataset  # type: ignore[assignment]
         dataset.epoch = epoch
         rate = optimiser.param_groups[0]["lr"]
+        if spec.unfreeze is not None and epoch == spec.unfreeze.after + 1:
+            network.learn_from(spec.unfreeze.layer)
         model.train()
         total, seen = 0.0, 0
         for step, (image_bchw, target_bk) in enumerate(train, start=1):
@@ -181,11 +183,24 @@ def watched_measure(task: Task, logit_nk: FloatArray, truth_nk: np.ndarray[Any, 
     return float(np.nan_to_num(np.mean(values))) if values else 0.0
 
 
-def make_optimiser(parameters: list[torch.nn.Parameter], spec: TrainSpec) -> torch.optim.Optimizer:
+def parameter_groups(network: Network, spec: TrainSpec) -> Groups:
+    """The head, and the backbone with its own rate; what is never to learn is left out."""
+    of_head = {id(parameter) for parameter in network.head.parameters()}
+    head = [parameter for parameter in network.parameters() if id(parameter) in of_head]
+    backbone = [
+        parameter
+        for parameter in network.parameters()
+        if id(parameter) not in of_head and (parameter.requires_grad or spec.unfreeze is not None)
+    ]
+    groups: Groups = [{"params": head, "lr": spec.rate}]
+    return [*groups, {"params": backbone, "lr": spec.rate * spec.backbone_rate}] if backbone else groups
+
+
+def make_optimiser(groups: Groups, spec: TrainSpec) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019) or SGD with momentum 0.9."""
     if spec.optimiser == "sgd":
-        return torch.optim.SGD(parameters, lr=spec.rate, momentum=0.9, weight_decay=spec.weight_decay)
-    return torch.optim.AdamW(parameters, lr=spec.rate, weight_decay=spec.weight_decay)
+        return torch.optim.SGD(groups, momentum=0.9, weight_decay=spec.weight_decay)
+    return torch.optim.AdamW(groups, weight_decay=spec.weight_decay)
 
 
 def make_schedule(
@@ -193,7 +208,8 @@ def make_schedule(
 ) -> torch.optim.lr_scheduler.LRScheduler:
     """One-cycle (Smith & Topin 2019; warm-up over the first 30 % of all steps, then cosine to nearly 0) or constant."""
     if spec.schedule == "one_cycle":
-        return torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=spec.rate, total_steps=spec.epochs * steps + 1)
+        highest = [group["lr"] for group in optimiser.param_groups]
+        return torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=highest, total_steps=spec.epochs * steps + 1)
     return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
 
 

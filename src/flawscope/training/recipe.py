@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from flawscope.data.group_file import load_groups
 from flawscope.data.spec import DataSpec
@@ -81,6 +81,17 @@ class Augment(_Section):
     brightness: float = Field(default=0.2, ge=0, lt=1, description="factor 1 - b to 1 + b")
 
 
+class Unfreeze(_Section):
+    """From when on a frozen backbone learns too, and from where on."""
+
+    after: int = Field(default=0, ge=0, description="so many epochs train the head alone")
+    layer: str | int = Field(
+        default=0,
+        description="from here to the output everything learns: a stage or layer (`blocks.4`, `layer3`) or the number "
+        "of a layer that has weights, counting from 0 at the input or from -1 at the output",
+    )
+
+
 class TrainSpec(_Section):
     """How the network is trained."""
 
@@ -90,6 +101,10 @@ class TrainSpec(_Section):
     rate: float = Field(
         default=1e-3, gt=0, allow_inf_nan=False, description="learning rate; the peak of the one-cycle schedule"
     )
+    backbone_rate: float = Field(
+        default=1.0, gt=0, allow_inf_nan=False, description="learning rate of all but the head, as a multiple of `rate`"
+    )
+    unfreeze: Unfreeze | None = Field(default=None, description="only with `model.freeze: true`; none: never")
     weight_decay: float = Field(default=0.01, ge=0, description="pull of the weights towards 0")
     schedule: Literal["one_cycle", "constant"] = Field(
         default="one_cycle",
@@ -136,6 +151,12 @@ class Recipe(_Section):
     train: TrainSpec = Field(default=TrainSpec(), description="how it learns")
     decide: DecideSpec = Field(default=DecideSpec(), description="how a score becomes a decision")
     export: ExportSpec = Field(default=ExportSpec(), description="what runs the network at the line")
+
+    @model_validator(mode="after")
+    def _frozen_first(self) -> Recipe:
+        if self.train.unfreeze is not None and not self.model.freeze:
+            raise ValueError("train.unfreeze: nothing is frozen, set model.freeze: true")
+        return self
 
     @property
     def hash(self) -> str:
