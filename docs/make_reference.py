@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec, GroupSpec
 from flawscope.data.split import SplitSpec
 from flawscope.preprocess import Preprocess
-from flawscope.training.recipe import Augment, DecideSpec, ExportSpec, ModelSpec, Normalise, Recipe, TrainSpec, Unfreeze
+from flawscope.training.recipe import DecideSpec, ExportSpec, ModelSpec, Normalise, Recipe
+from flawscope.training.spec import Augment, Schedule, TrainSpec, Unfreeze
 
 TARGET = Path(__file__).with_name("recipe.md")
 INTRODUCTION = """\
@@ -49,6 +50,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("model", ModelSpec),
     ("model.normalise", Normalise),
     ("train", TrainSpec),
+    ("train.schedule", Schedule),
     ("train.unfreeze", Unfreeze),
     ("train.augment", Augment),
     ("decide", DecideSpec),

@@ -16,11 +16,13 @@ import torch
 from torch import Tensor
 
 import flawscope.training.input as module
-from flawscope.errors import ImageError
+from flawscope.errors import ImageError, RecipeError
 from flawscope.preprocess import Preprocess, load
 from flawscope.records import Samples
-from flawscope.training.input import PartDataset, augmentation, cached_pixels, draw_seed, loader, rows_of
-from flawscope.training.recipe import Augment
+from flawscope.training.augment import augmentation
+from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of
+from flawscope.training.sampling import balancing, draw_seed
+from flawscope.training.spec import Augment
 
 MakeSamples = Callable[..., Samples]
 SPEC = Preprocess(size=(8, 12), channels=1)
@@ -77,6 +79,71 @@ def test_rotation_stays_within_its_degrees() -> None:
     assert len(changes(image, rotate=10)) > 20
 
 
+def warped(image: Tensor, **asked: Any) -> Tensor:
+    """One draw of a warp that has no choice: what it makes of an image."""
+    torch.manual_seed(0)
+    made: Tensor = augmentation(NOTHING.model_copy(update=asked))(image)
+    return made
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16])
+def test_zooms_of_height_and_width_are_drawn_apart(dtype: torch.dtype) -> None:
+    image = torch.arange(32).repeat(24, 1)[None].to(dtype)  # column numbers, 24 high and 32 wide
+    twice = warped(image, zoom=(2.0, 2.0))
+    # width 32, twice as large: columns 7.75 to 23.25 are left
+    assert twice.dtype == dtype and twice.shape == image.shape
+    assert (int(twice[0, 5, 0]), int(twice[0, 5, 16]), int(twice[0, 5, 31])) == (8, 16, 23)
+    torch.manual_seed(1)
+    change = augmentation(NOTHING.model_copy(update={"zoom": (0.5, 2.0)}))
+    tall = torch.zeros(1, 65, 65, dtype=torch.uint8)
+    tall[:, 22:43, 22:43] = 255
+    sides = {((made := change(tall) > 127).any(2).sum().item(), made.any(1).sum().item()) for _ in range(30)}
+    assert any(abs(height - width) > 10 for height, width in sides)
+    assert all(10 <= side <= 43 for pair in sides for side in pair)
+
+
+def test_what_comes_in_at_a_border_repeats_it() -> None:
+    image = torch.full((1, 20, 20), 200, dtype=torch.uint8)
+    assert torch.equal(warped(image, rotate=45.0, shear=20.0, shift=0.3, zoom=(0.3, 0.5)), image)
+
+
+def test_a_shear_moves_rows_against_each_other_and_a_turn_keeps_lengths() -> None:
+    line = torch.zeros(1, 81, 81, dtype=torch.uint8)
+    line[0, :, 39:42] = 255
+    seen = set()
+    for made in changes(line, draws=40, shear=30.0):
+        rows = torch.tensor(made).reshape(81, 81).double()
+        at = (rows[[20, 60]] @ torch.arange(81.0).double()) / rows[[20, 60]].sum(1)
+        seen.add(round(float(torch.atan((at[1] - at[0]) / 40).rad2deg())))
+    assert -31 <= min(seen) < -15 and 15 < max(seen) <= 31
+    dot = torch.zeros(1, 41, 81, dtype=torch.uint8)  # not square: a turn must not stretch
+    dot[0, 20, 58:61] = dot[0, 19:22, 59] = 255
+    for made in changes(dot, draws=20, rotate=90.0):
+        weight = torch.tensor(made).reshape(41, 81).double()
+        if weight.sum() > 1000:
+            y, x = torch.meshgrid(torch.arange(41.0).double() - 20, torch.arange(81.0).double() - 40, indexing="ij")
+            reach = torch.hypot((weight * y).sum(), (weight * x).sum()) / weight.sum()
+            assert reach == pytest.approx(19, abs=0.7)
+
+
+def test_crops_and_shifts_stay_within_their_shares() -> None:
+    ramp = (torch.arange(100).repeat(4, 1) * 2)[None].to(torch.uint8)
+    for made in changes(ramp, draws=40, crop=0.8):
+        row = torch.tensor(made).reshape(4, 100)[1]
+        assert 0.78 < (row[99] - row[0]) / 198 <= 1.0, "at least four fifths, and nothing from beyond the border"
+    for made in changes(ramp, draws=40, shift=0.1):
+        assert abs(int(torch.tensor(made).reshape(4, 100)[1, 50]) - 100) <= 20
+
+
+@pytest.mark.parametrize("policy", ["trivial", "rand"])
+def test_policies_change_grey_and_colour(policy: str) -> None:
+    for channels in (1, 3):
+        image = torch.randint(0, 256, (channels, 32, 32), dtype=torch.uint8)
+        assert len(changes(image, draws=20, policy=policy)) > 5
+    with pytest.raises(RecipeError, match="8 bits only, got 16"):
+        augmentation(NOTHING.model_copy(update={"policy": policy}), 16)
+
+
 def images(n: int) -> np.ndarray[Any, Any]:
     return np.random.default_rng(0).integers(0, 256, (n, 1, 8, 8), dtype=np.uint8)
 
@@ -112,8 +179,8 @@ def test_drawing_leaves_the_callers_random_numbers_alone() -> None:
 
 
 def test_seeds_of_draws_are_different() -> None:
-    seeds = {draw_seed(seed, epoch, row) for seed in range(5) for epoch in range(5) for row in range(-1, 20)}
-    assert len(seeds) == 5 * 5 * 21
+    seeds = {draw_seed(seed, epoch, row) for seed in range(5) for epoch in range(5) for row in range(-2, 20)}
+    assert len(seeds) == 5 * 5 * 22
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
@@ -131,6 +198,20 @@ def test_batches_of_training_and_validation() -> None:
     assert first == order(NOTHING) != second
     assert sorted(chain(*order(NOTHING, rows=8))) == list(range(8))
     assert [len(batch) for batch in order(NOTHING, rows=7)] == [4, 3]
+
+
+def test_balanced_draws_show_every_combination_alike() -> None:
+    target_nk = np.array([[1.0, 0.0]] * 2 + [[1.0, 0.7]] * 8 + [[0.0, 0.2]] * 90)
+    dataset = PartDataset(images(100), target_nk, range(100), NOTHING, 0)
+    assert balancing(dataset.truth_nk)[[0, 2, 10]].tolist() == pytest.approx([1 / 6, 1 / 24, 1 / 270])
+    drawn: list[tuple[float, ...]] = []
+    for dataset.epoch in range(1, 31):
+        drawn += [tuple(row.tolist()) for _, target_bk in loader(dataset, 10, 0, balanced=True) for row in target_bk]
+    assert len(drawn) == 3000
+    share = [sum(row[0] == 1 and row[1] == second for row in drawn) / 3000 for second in (0.0, np.float32(0.7))]
+    assert share == pytest.approx([1 / 3, 1 / 3], abs=0.03)
+    dataset.epoch = 1
+    assert drawn[:100] == [tuple(r.tolist()) for _, b in loader(dataset, 10, 0, balanced=True) for r in b]
 
 
 def test_rows_of_a_part_in_table_order(make_samples: MakeSamples) -> None:

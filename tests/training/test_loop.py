@@ -20,12 +20,13 @@ from flawscope.records import Samples, Task
 from flawscope.training import loop
 from flawscope.training.checkpoint import load_checkpoint, same_weights
 from flawscope.training.input import PartDataset, cached_pixels, loader
-from flawscope.training.loop import Fit, Live, fit, make_optimiser, make_schedule, parameter_groups, watched_measure
+from flawscope.training.loop import Fit, Live, fit, watched_measure
 from flawscope.training.losses import Loss
-from flawscope.training.recipe import TrainSpec, Unfreeze
+from flawscope.training.spec import Augment, TrainSpec, Unfreeze
 
 MakeSamples = Callable[..., Samples]
 Train = Callable[..., tuple[Fit, Network]]
+NOTHING = Augment(flip_horizontal=False, flip_vertical=False, brightness=0)
 
 
 @pytest.fixture
@@ -35,16 +36,20 @@ def train(make_samples: MakeSamples, tmp_path: Path) -> Train:
     pixels = cached_pixels(samples, Preprocess(size=(16, 16), channels=1), tmp_path / "cache")
 
     def run(
-        folder: str = "run", show: Any = lambda live: None, freeze: bool = False, **asked: Any
+        folder: str = "run",
+        show: Any = lambda live: None,
+        freeze: bool = False,
+        arguments: dict[str, Any] | None = None,
+        **asked: Any,
     ) -> tuple[Fit, Network]:
         spec = TrainSpec(**{"epochs": 3, "batch_size": 8, "rate": 0.003, "device": "cpu"} | asked)
         torch.manual_seed(spec.seed)
-        network = build(NetworkPlan("timm:test_resnet", 1, 1, freeze=freeze))
+        network = build(NetworkPlan("timm:test_resnet", 1, 1, arguments=arguments or {}, freeze=freeze))
         learn = PartDataset(pixels, samples.target_nk, range(16), spec.augment, spec.seed)
         watch = PartDataset(pixels, samples.target_nk, range(16, 24), None, spec.seed)
         result = fit(
-            network, Loss(samples.task, np.ones(1)), samples.task, spec,
-            train=loader(learn, 8, 0), validation=loader(watch, 8, 0), folder=tmp_path / folder, show=show,
+            network, Loss(samples.task, np.ones(1)), samples.task, spec, folder=tmp_path / folder, show=show,
+            train=loader(learn, spec.batch_size, 0), validation=loader(watch, 8, 0),
         )  # fmt: skip
         return result, network
 
@@ -175,42 +180,68 @@ def test_first_the_head_alone_learns_and_then_all_from_a_stage_on(train: Train, 
     assert len(moved(at_once, start)) > 6
 
 
-def test_the_backbone_has_its_own_rate() -> None:
-    network = build(NetworkPlan("timm:test_resnet", 1, 1))
-    spec = TrainSpec(rate=0.1, backbone_rate=0.01, schedule="one_cycle", epochs=2)
-    head, backbone = (optimiser := make_optimiser(parameter_groups(network, spec), spec)).param_groups
-    assert [id(p) for p in head["params"]] == [id(p) for p in network.head.parameters()]
-    assert len(head["params"]) + len(backbone["params"]) == len(list(network.parameters()))
-    schedule = make_schedule(optimiser, spec, steps=5)
-    for _ in range(4):
-        assert backbone["lr"] == pytest.approx(0.01 * head["lr"])
-        optimiser.step()
-        schedule.step()
-    frozen = build(NetworkPlan("timm:test_resnet", 1, 1, freeze=True))
-    assert len(parameter_groups(frozen, TrainSpec())) == 1
-    assert len(parameter_groups(frozen, TrainSpec(unfreeze=Unfreeze(after=1)))) == 2
+def test_batches_together_make_the_step_of_one_large_batch(train: Train) -> None:
+    asked: dict[str, Any] = {
+        "epochs": 1,
+        "optimiser": "sgd",
+        "schedule": "constant",
+        "augment": NOTHING,
+        "freeze": True,
+    }
+    large = train("one", batch_size=16, rate=0.1, **asked)[1].head.weight
+    small = train("two", batch_size=4, rate=0.1, accumulate=4, **asked)[1].head.weight
+    steps = train("three", batch_size=4, rate=0.1, **asked)[1].head.weight
+    torch.testing.assert_close(small, large)
+    assert not torch.allclose(steps, large)  # type: ignore[arg-type]
 
 
-def test_schedules_and_optimisers() -> None:
-    def groups() -> list[dict[str, Any]]:
-        return [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.1}]
+def test_gradients_are_shortened(train: Train) -> None:
+    torch.manual_seed(0)
+    before = build(NetworkPlan("timm:test_resnet", 1, 1, freeze=True)).head
+    asked: dict[str, Any] = {"epochs": 1, "batch_size": 16, "optimiser": "sgd", "schedule": "constant", "rate": 1.0}
+    _, network = train(freeze=True, clip=0.001, weight_decay=0, momentum=0, **asked)
+    moves = [(a - b).flatten() for a, b in zip(network.head.parameters(), before.parameters(), strict=True)]
+    assert float(torch.cat(moves).detach().norm()) == pytest.approx(0.001, rel=1e-3)
 
-    def rates(spec: TrainSpec) -> list[float]:
-        optimiser = make_optimiser(groups(), spec)
-        schedule, found = make_schedule(optimiser, spec, steps=10), []
-        for _ in range(10 * spec.epochs):
-            found.append(optimiser.param_groups[0]["lr"])
-            optimiser.step()
-            schedule.step()
-        return found
 
-    cycle = rates(TrainSpec(epochs=4, rate=0.1))
-    assert max(cycle) == pytest.approx(0.1, rel=0.01)
-    assert cycle[0] == pytest.approx(0.1 / 25)
-    assert (cycle.index(max(cycle)) / len(cycle), cycle[-1] < 0.001) == (pytest.approx(0.3, abs=0.03), True)
-    assert set(rates(TrainSpec(epochs=2, rate=0.1, schedule="constant", optimiser="sgd"))) == {0.1}
-    assert isinstance(make_optimiser(groups(), TrainSpec()), torch.optim.AdamW)
-    assert make_optimiser(groups(), TrainSpec(optimiser="sgd")).param_groups[0]["momentum"] == 0.9
+def test_the_running_mean_of_the_weights_is_kept(train: Train, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"epochs": 1, "freeze": True, "schedule": "constant", "optimiser": "sgd", "rate": 0.5}
+    torch.manual_seed(0)
+    start = build(NetworkPlan("timm:test_resnet", 1, 1)).head.weight
+    first = train("one", batch_size=16, **asked)[1].head.weight
+    train("two", batch_size=16, ema=0.75, **asked)
+    kept = load_checkpoint(tmp_path / "two" / "best")[0].head.weight
+    torch.testing.assert_close(kept, 0.75 * start + 0.25 * first)  # one step
+
+
+def test_dropout_draws_depend_on_seed_and_epoch_alone(train: Train) -> None:
+    asked: dict[str, Any] = {"epochs": 2, "arguments": {"drop_rate": 0.5}}
+    one = train("one", **asked)[1]
+    torch.rand(7)
+    assert same_weights(one, train("two", **asked)[1])
+
+
+@pytest.mark.parametrize(
+    ("asked", "there", "expected"),
+    [("auto", False, "32-true"), ("auto", True, "bf16-mixed"), ("float32", True, "32-true"),
+     ("bfloat16", False, "bf16-mixed"), ("float16", True, "16-mixed")],
+)  # fmt: skip
+def test_precision(monkeypatch: pytest.MonkeyPatch, asked: Any, there: bool, expected: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    assert loop.precision(TrainSpec(precision=asked)) == expected
+    assert loop.precision(TrainSpec(precision="auto", device="cpu")) == "32-true"
+
+
+def test_float16_needs_a_gpu() -> None:
+    with pytest.raises(UserError, match="float16 needs a GPU"):
+        loop.precision(TrainSpec(precision="float16", device="cpu"))
+
+
+def test_half_precision_learns_too(train: Train) -> None:
+    result, network = train(precision="bfloat16", epochs=8, watch="accuracy", schedule="constant")
+    assert result.history[-1]["train_loss"] < 0.5
+    assert next(network.parameters()).dtype == torch.float32
 
 
 def test_watched_measures_by_hand() -> None:

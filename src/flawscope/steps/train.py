@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +15,9 @@ from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from flawscope.data.read import read
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
-from flawscope.errors import SplitError
+from flawscope.errors import RecipeError, SplitError, choices
 from flawscope.models.build import NetworkPlan, build, check_forward
-from flawscope.records import PARTS, BoolArray, Samples, Split
+from flawscope.records import PARTS, BoolArray, FloatArray, Samples, Split
 from flawscope.steps.split import Proven, proven_again, split_samples
 from flawscope.steps.workspace import Run, Say, check_replaceable, notices
 from flawscope.storage import new_folder, write_json
@@ -88,21 +89,45 @@ def train_in(run: Run) -> Fit:
     check_forward(network, recipe.image.shape)
     pixels = cached_pixels(samples, recipe.image, run.cache)
     rows = {part: rows_of(samples, run.split.ids(part)) for part in PARTS}
-    learn = PartDataset(pixels, samples.target_nk, rows["train"], spec.augment, spec.seed)
+    learn = PartDataset(pixels, learnt_targets(samples, spec.soft_labels), rows["train"], spec.augment, spec.seed)
     watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed)
     weights_k = class_weights(samples.task, samples.target_nk[rows["train"]], spec.class_weights)
     shutil.rmtree(run.training, ignore_errors=True)
     with live_line() as show:
         return fit(
             network,
-            Loss(samples.task, weights_k),
+            Loss(samples.task, weights_k, spec.loss, gamma=spec.focal_gamma, smoothing=spec.label_smoothing),
             samples.task,
             spec,
-            train=loader(learn, spec.batch_size, spec.workers),
+            train=loader(learn, spec.batch_size, spec.workers, balanced=spec.sampling == "balanced"),
             validation=loader(watch, 2 * spec.batch_size, spec.workers),
             folder=run.training,
             show=show,
         )
+
+
+def learnt_targets(samples: Samples, column: str | None) -> FloatArray:
+    """What is learnt, n x k: the labels, or the numbers of a metadata column as they are.
+
+    Raises:
+        RecipeError: there is no such column, or it holds something else than numbers from 0 to 1.
+    """
+    if column is None:
+        return samples.target_nk
+    if samples.task.kind != "binary":
+        raise RecipeError(f"train.soft_labels: a column stands for one class, this task is {samples.task.kind}")
+    values = []
+    for row in samples.rows:
+        if column not in row.meta:
+            raise RecipeError(f"train.soft_labels: {row.id} has no {column!r}", choices(column, row.meta))
+        try:
+            value = float(row.meta[column])
+        except ValueError:
+            value = math.nan
+        if not 0 <= value <= 1:
+            raise RecipeError(f"train.soft_labels: {column} of {row.id} is {row.meta[column]!r}, expected 0 to 1")
+        values.append(value)
+    return np.array(values)[:, None]
 
 
 def network_plan(recipe: Recipe, samples: Samples) -> NetworkPlan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
-from torchvision.transforms import v2
+from torch.utils.data import DataLoader, Dataset
 
 from flawscope.data.progress import watched
 from flawscope.preprocess import Pixels, Preprocess, load
 from flawscope.records import FloatArray, Samples, fingerprint
 from flawscope.storage import new_file
+from flawscope.training.augment import augmentation
+from flawscope.training.sampling import EpochSampler, draw_seed
 
 if TYPE_CHECKING:
-    from flawscope.training.recipe import Augment
+    from flawscope.training.spec import Augment
 
 IN_MEMORY = 2**30
 """Bytes from which on the cached pixels stay on disk and are mapped."""
@@ -63,32 +64,6 @@ def _whole(path: Path, shape: tuple[int, ...]) -> bool:
         return False
 
 
-class QuarterTurn(torch.nn.Module):
-    """A turn by 0, 90, 180 or 270 degrees, each as likely; without 90 and 270 where the image is not square."""
-
-    def forward(self, image_chw: Tensor) -> Tensor:
-        """The turned image, of the same shape."""
-        square = image_chw.shape[-1] == image_chw.shape[-2]
-        turns = int(torch.randint(4 if square else 2, ())) * (1 if square else 2)
-        return torch.rot90(image_chw, turns, (-2, -1))
-
-
-def augmentation(spec: Augment) -> v2.Transform | torch.nn.Module:
-    """The random changes that the recipe asks for, on integer c x h x w tensors."""
-    steps: list[torch.nn.Module] = []
-    if spec.flip_horizontal:
-        steps.append(v2.RandomHorizontalFlip())
-    if spec.flip_vertical:
-        steps.append(v2.RandomVerticalFlip())
-    if spec.quarter_turns:
-        steps.append(QuarterTurn())
-    if spec.rotate:
-        steps.append(v2.RandomRotation(spec.rotate, interpolation=v2.InterpolationMode.BILINEAR))
-    if spec.brightness:
-        steps.append(v2.ColorJitter(brightness=spec.brightness))
-    return v2.Compose(steps) if steps else v2.Identity()
-
-
 class PartDataset(Dataset[tuple[Tensor, Tensor]]):
     """Images (c x h x w integers) and targets (k) of some rows of the cached pixels.
 
@@ -101,12 +76,17 @@ class PartDataset(Dataset[tuple[Tensor, Tensor]]):
         self.pixels = pixels
         self.targets = torch.from_numpy(np.ascontiguousarray(target_nk)).float()
         self.rows = list(rows)
-        self.change = augmentation(augment) if augment else None
+        self.change = augmentation(augment, 8 * pixels.dtype.itemsize) if augment else None
         self.seed = seed
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def truth_nk(self) -> Tensor:
+        """Whether each row shows each class: targets from 0.5 on."""
+        return self.targets[self.rows] >= 0.5
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Image and target."""
@@ -119,31 +99,10 @@ class PartDataset(Dataset[tuple[Tensor, Tensor]]):
         return image, self.targets[row]
 
 
-class EpochSampler(Sampler[int]):
-    """Each row once an epoch, in an order that depends on seed and epoch alone."""
-
-    def __init__(self, dataset: PartDataset) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(draw_seed(self.dataset.seed, self.dataset.epoch, -1))
-        yield from torch.randperm(len(self.dataset), generator=generator).tolist()
-
-
-def draw_seed(seed: int, epoch: int, row: int) -> int:
-    """One 63-bit seed for one draw.
-
-    >>> draw_seed(0, 1, 2) == draw_seed(0, 1, 2) != draw_seed(0, 2, 1)
-    True
-    """
-    return int(np.random.SeedSequence([seed, epoch, row + 1]).generate_state(1, np.uint64)[0] >> 1)
-
-
-def loader(dataset: PartDataset, batch_size: int, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Shuffled batches where the dataset is augmented, else in order.
+def loader(
+    dataset: PartDataset, batch_size: int, workers: int, *, balanced: bool = False
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Shuffled batches where the dataset is augmented, every combination of labels as likely if asked; else in order.
 
     A last batch of a single image is left out of training: batch norm cannot learn from it.
     """
@@ -152,7 +111,7 @@ def loader(dataset: PartDataset, batch_size: int, workers: int) -> DataLoader[tu
     return DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=EpochSampler(dataset) if training else None,
+        sampler=EpochSampler(dataset, balanced=balanced) if training else None,
         drop_last=alone,
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),

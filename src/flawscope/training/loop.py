@@ -11,11 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from timm.utils.model_ema import ModelEmaV3
 from torch.utils.data import DataLoader
 
 from flawscope.errors import RecipeError, UserError
@@ -23,14 +24,18 @@ from flawscope.evaluation.metrics import auroc, confusion, f1
 from flawscope.records import FloatArray, Task
 from flawscope.storage import new_file
 from flawscope.training.checkpoint import save_checkpoint
+from flawscope.training.optimisation import make_optimiser, make_schedule, parameter_groups
+from flawscope.training.sampling import draw_seed
 
 if TYPE_CHECKING:
     from flawscope.models.build import Network
     from flawscope.training.input import PartDataset
     from flawscope.training.losses import Loss
-    from flawscope.training.recipe import TrainSpec, Watch
+    from flawscope.training.spec import TrainSpec, Watch
 
-Groups = list[dict[str, Any]]
+EPOCH = -2
+"""In place of a row, for the seed of what is drawn inside the network."""
+
 M_MMAP_MAX, M_TRIM_THRESHOLD = -4, -1
 
 
@@ -94,9 +99,10 @@ def fit(
         UserError: the loss is no longer a number.
     """
     keep_memory()
-    fabric = Fabric(accelerator=spec.device, devices=1)
+    fabric = Fabric(accelerator=spec.device, devices=1, precision=precision(spec))
     optimiser = make_optimiser(parameter_groups(network, spec), spec)
-    schedule = make_schedule(optimiser, spec, len(train))
+    schedule = make_schedule(optimiser, spec, -(-len(train) // spec.accumulate))
+    average = ModelEmaV3(network, spec.ema) if spec.ema else None
     model, optimiser = fabric.setup(network.to(memory_format=torch.channels_last), optimiser)
     loss.to(fabric.device)
     train, validation = fabric.setup_dataloaders(train, validation, use_distributed_sampler=False)
@@ -110,26 +116,34 @@ def fit(
         if spec.unfreeze is not None and epoch == spec.unfreeze.after + 1:
             network.learn_from(spec.unfreeze.layer)
         model.train()
+        torch.manual_seed(draw_seed(spec.seed, epoch, EPOCH))  # dropout: what it draws depends on nothing else
         total, seen = 0.0, 0
         for step, (image_bchw, target_bk) in enumerate(train, start=1):
             batch_loss = loss(model(image_bchw), target_bk)
-            optimiser.zero_grad()
-            fabric.backward(batch_loss)
-            optimiser.step()
-            schedule.step()
+            together = min(spec.accumulate, len(train) - (step - 1) // spec.accumulate * spec.accumulate)
+            fabric.backward(batch_loss / together)
+            if step % spec.accumulate == 0 or step == len(train):
+                if spec.clip:
+                    fabric.clip_gradients(model, optimiser, max_norm=spec.clip)
+                optimiser.step()
+                optimiser.zero_grad()
+                schedule.step()
+                if average is not None:
+                    average.update(network)
             value = float(batch_loss.detach())
             if not math.isfinite(value):
                 raise UserError(f"the loss is {value} in epoch {epoch}", "lower train.rate")
             total, seen = total + value * len(image_bchw), seen + len(image_bchw)
             show(Live(epoch, spec.epochs, step, len(train), total / seen, result.words(spec.watch)))
 
-        measured = validate(model, loss, task, validation, spec.watch)
+        kept: Network = network if average is None else average.module
+        measured = validate(model if average is None else kept, loss, task, validation, spec.watch)
         row = {"epoch": epoch, "rate": rate, "train_loss": total / seen, **measured}
         result.history.append(row | {"seconds": time.perf_counter() - started})
         write_history(folder / "history.csv", result.history)
         if result.improved(epoch, measured, spec.watch):
-            save_checkpoint(folder / "best", network, epoch=epoch, measures=measured)
-        save_checkpoint(folder / "last", network, epoch=epoch, measures=measured)
+            save_checkpoint(folder / "best", kept, epoch=epoch, measures=measured)
+        save_checkpoint(folder / "last", kept, epoch=epoch, measures=measured)
         show(Live(epoch, spec.epochs, len(train), len(train), total / seen, result.words(spec.watch), validated=True))
         if spec.patience and epoch - result.best_epoch >= spec.patience:
             break
@@ -145,6 +159,21 @@ def begin(spec: TrainSpec) -> None:
     if spec.device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("train.device: cuda was asked for, but there is none", "use auto or cpu")
     torch.manual_seed(spec.seed)
+
+
+def precision(spec: TrainSpec) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+    """In which numbers most of the network is computed while it is trained, in Fabric's words.
+
+    Raises:
+        RecipeError: float16 on the CPU.
+    """
+    gpu = spec.device != "cpu" and torch.cuda.is_available()
+    if spec.precision == "float16":
+        if not gpu:
+            raise RecipeError("train.precision: float16 needs a GPU", "use auto, float32 or bfloat16")
+        return "16-mixed"
+    half = spec.precision == "bfloat16" or (spec.precision == "auto" and gpu and torch.cuda.is_bf16_supported())
+    return "bf16-mixed" if half else "32-true"
 
 
 def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch: Watch) -> dict[str, float]:
@@ -181,36 +210,6 @@ def watched_measure(task: Task, logit_nk: FloatArray, truth_nk: np.ndarray[Any, 
         if 0 < truth_n.sum() < len(truth_n):
             values.append(auroc(truth_n, logit_n) if watch == "auroc" else f1(confusion(truth_n, flag_n)))
     return float(np.nan_to_num(np.mean(values))) if values else 0.0
-
-
-def parameter_groups(network: Network, spec: TrainSpec) -> Groups:
-    """The head, and the backbone with its own rate; what is never to learn is left out."""
-    of_head = {id(parameter) for parameter in network.head.parameters()}
-    head = [parameter for parameter in network.parameters() if id(parameter) in of_head]
-    backbone = [
-        parameter
-        for parameter in network.parameters()
-        if id(parameter) not in of_head and (parameter.requires_grad or spec.unfreeze is not None)
-    ]
-    groups: Groups = [{"params": head, "lr": spec.rate}]
-    return [*groups, {"params": backbone, "lr": spec.rate * spec.backbone_rate}] if backbone else groups
-
-
-def make_optimiser(groups: Groups, spec: TrainSpec) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019) or SGD with momentum 0.9."""
-    if spec.optimiser == "sgd":
-        return torch.optim.SGD(groups, momentum=0.9, weight_decay=spec.weight_decay)
-    return torch.optim.AdamW(groups, weight_decay=spec.weight_decay)
-
-
-def make_schedule(
-    optimiser: torch.optim.Optimizer, spec: TrainSpec, steps: int
-) -> torch.optim.lr_scheduler.LRScheduler:
-    """One-cycle (Smith & Topin 2019; warm-up over the first 30 % of all steps, then cosine to nearly 0) or constant."""
-    if spec.schedule == "one_cycle":
-        highest = [group["lr"] for group in optimiser.param_groups]
-        return torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=highest, total_steps=spec.epochs * steps + 1)
-    return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:

@@ -44,18 +44,45 @@ def class_weights(task: Task, target_nk: FloatArray, wanted: ClassWeights) -> Fl
 class Loss(nn.Module):
     """Binary cross-entropy (binary, multi-label) or cross-entropy (multi-class), weighted, mean over the batch.
 
-    Logits and targets are b x k.
+    Label smoothing e moves a target t to t (1 - e) + e / 2, of K classes that exclude each other to t (1 - e) + e / K
+    (Szegedy et al. 2016). Focal loss multiplies what a class adds by (1 - p)^gamma, p being the probability that the
+    network gives to the true answer (Lin et al. 2017); its alpha are the class weights. Logits and targets are b x k.
+
+    Raises:
+        RecipeError: the loss does not fit the task.
     """
 
     weight_k: Tensor
 
-    def __init__(self, task: Task, weight_k: FloatArray) -> None:
+    def __init__(
+        self, task: Task, weight_k: FloatArray, kind: str = "auto", *, gamma: float = 2.0, smoothing: float = 0.0
+    ) -> None:
         super().__init__()
         self.exclusive = task.kind == "multiclass"
+        if kind == ("bce" if self.exclusive else "cross_entropy"):
+            raise RecipeError(
+                f"train.loss: {kind} is for classes that {'do not exclude' if self.exclusive else 'exclude'} each "
+                f"other, this task is {task.kind}",
+                "use auto",
+            )
+        self.gamma = gamma if kind == "focal" else 0.0
+        self.smoothing = smoothing
         self.register_buffer("weight_k", torch.tensor(weight_k, dtype=torch.float32))
 
     def forward(self, logit_bk: Tensor, target_bk: Tensor) -> Tensor:
         """A scalar."""
+        answers = logit_bk.shape[1] if self.exclusive else 2
+        target_bk = target_bk * (1 - self.smoothing) + self.smoothing / answers
         if self.exclusive:
-            return functional.cross_entropy(logit_bk, target_bk, weight=self.weight_k)
-        return functional.binary_cross_entropy_with_logits(logit_bk, target_bk, pos_weight=self.weight_k)
+            if not self.gamma:
+                return functional.cross_entropy(logit_bk, target_bk, weight=self.weight_k)
+            log_bk = functional.log_softmax(logit_bk, dim=1)
+            part_bk = -self.weight_k * target_bk * log_bk * (1 - log_bk.exp()) ** self.gamma
+            return part_bk.sum(dim=1).mean()
+        part_bk = functional.binary_cross_entropy_with_logits(
+            logit_bk, target_bk, pos_weight=self.weight_k, reduction="none"
+        )
+        if self.gamma:
+            p_bk = logit_bk.sigmoid()
+            part_bk = part_bk * (1 - p_bk * target_bk - (1 - p_bk) * (1 - target_bk)) ** self.gamma
+        return part_bk.mean()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from flawscope.data.group_file import load_groups
 from flawscope.data.spec import DataSpec
@@ -20,9 +20,9 @@ from flawscope.errors import RecipeError, choices, listing
 from flawscope.preprocess import Preprocess
 from flawscope.records import fingerprint
 from flawscope.storage import write_text
+from flawscope.training.spec import Section, TrainSpec
 
 PATHS = (("data", "root"), ("data", "table"), ("data", "images"), ("model", "weights"), ("split", "file"))
-Watch = Literal["loss", "auroc", "f1", "accuracy"]
 
 
 class _Strict(yaml.SafeLoader):
@@ -37,11 +37,7 @@ class _Strict(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Normalise(_Section):
+class Normalise(Section):
     """Mean and standard deviation, one number or one a channel, of pixels scaled to 0..1."""
 
     mean: tuple[float, ...] = Field(default=(0.5,), description="is subtracted")
@@ -60,7 +56,7 @@ class Normalise(_Section):
         return value
 
 
-class ModelSpec(_Section):
+class ModelSpec(Section):
     """Which network, and where its weights come from."""
 
     name: str = Field(default="table:resnet18", description="`timm:<name>` or `table:<name>`")
@@ -71,59 +67,7 @@ class ModelSpec(_Section):
     normalise: Normalise | None = Field(default=None, description="none: the backbone's own, or 0.5 without weights")
 
 
-class Augment(_Section):
-    """Random changes of the training images, drawn anew each epoch."""
-
-    flip_horizontal: bool = Field(default=True, description="left and right change places, one time in two")
-    flip_vertical: bool = Field(default=True, description="top and bottom change places, one time in two")
-    quarter_turns: bool = Field(default=False, description="by 90, 180 or 270 degrees (180 where not square)")
-    rotate: float = Field(default=0.0, ge=0, le=180, description="by up to this many degrees either way")
-    brightness: float = Field(default=0.2, ge=0, lt=1, description="factor 1 - b to 1 + b")
-
-
-class Unfreeze(_Section):
-    """From when on a frozen backbone learns too, and from where on."""
-
-    after: int = Field(default=0, ge=0, description="so many epochs train the head alone")
-    layer: str | int = Field(
-        default=0,
-        description="from here to the output everything learns: a stage or layer (`blocks.4`, `layer3`) or the number "
-        "of a layer that has weights, counting from 0 at the input or from -1 at the output",
-    )
-
-
-class TrainSpec(_Section):
-    """How the network is trained."""
-
-    epochs: int = Field(default=12, ge=1, description="passes over the training images")
-    batch_size: int = Field(default=32, ge=2, description="images in one step of the optimiser")
-    optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="sgd has momentum 0.9")
-    rate: float = Field(
-        default=1e-3, gt=0, allow_inf_nan=False, description="learning rate; the peak of the one-cycle schedule"
-    )
-    backbone_rate: float = Field(
-        default=1.0, gt=0, allow_inf_nan=False, description="learning rate of all but the head, as a multiple of `rate`"
-    )
-    unfreeze: Unfreeze | None = Field(default=None, description="only with `model.freeze: true`; none: never")
-    weight_decay: float = Field(default=0.01, ge=0, description="pull of the weights towards 0")
-    schedule: Literal["one_cycle", "constant"] = Field(
-        default="one_cycle",
-        description="learning rate: up for 30 % of the steps, then down to nearly 0; or always alike",
-    )
-    class_weights: Literal["none", "balanced"] | list[float] = Field(
-        default="balanced", description="weight in the loss; balanced: each class counts alike; or one number a class"
-    )
-    watch: Watch = Field(default="loss", description="measure on the validation split that chooses the best epoch")
-    patience: int = Field(default=0, ge=0, description="stop after so many epochs without a better one; 0: never")
-    augment: Augment = Field(default=Augment(), description="random changes of the training images")
-    seed: int = Field(
-        default=0, ge=0, lt=2**63, description="fixes first weights, order of the images and random changes"
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU if there is one")
-    workers: int = Field(default=0, ge=0, description="processes that prepare batches; 0: none beside the main one")
-
-
-class DecideSpec(_Section):
+class DecideSpec(Section):
     """How the thresholds are set, on the calibration split."""
 
     rule: Literal["best_f1", "best_accuracy", "fixed"] = Field(
@@ -131,14 +75,14 @@ class DecideSpec(_Section):
     )
 
 
-class ExportSpec(_Section):
+class ExportSpec(Section):
     """What runs the graph. Engine and precision belong to the seal."""
 
     engine: Literal["onnxruntime"] = Field(default="onnxruntime", description="what computes the graph")
     precision: Literal["float32"] = Field(default="float32", description="in which numbers it computes")
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """One inspection task."""
 
     name: str = Field(

@@ -1,0 +1,39 @@
+"""What is learnt: labels, or soft ones from a metadata column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flawscope.errors import RecipeError
+from flawscope.records import Sample, Samples, Task
+from flawscope.steps.train import learnt_targets
+
+
+def samples(values: list[Any], kind: Any = "binary", column: str = "chance") -> Samples:
+    classes = ("bad",) if kind == "binary" else ("a", "b")
+    target = (1.0,) if kind == "binary" else (1.0, 0.0)
+    rows = [Sample(f"{i}", f"{i}.png", target, f"{i}", f"{i}", {column: value}) for i, value in enumerate(values)]
+    return Samples("soft", Task(kind, classes, "good"), tuple(rows))
+
+
+def test_soft_labels_are_learnt_as_they_are_and_the_truth_stays() -> None:
+    some = samples([0.0, "0.25", 1 / 3, 1])
+    assert learnt_targets(some, "chance").tolist() == [[0.0], [0.25], [1 / 3], [1.0]]
+    assert learnt_targets(some, None).tolist() == [[1.0]] * 4 == some.target_nk.tolist()
+
+
+@pytest.mark.parametrize(
+    ("some", "problem"),
+    [
+        (samples([0.5], column="chanse"), "0 has no 'chance'(?s:.)*did you mean 'chanse'"),
+        (samples([0.5, 1.5]), r"chance of 1 is 1\.5, expected 0 to 1"),
+        (samples([float("nan")]), "chance of 0 is nan"),
+        (samples(["often"]), "chance of 0 is 'often'"),
+        (samples([0.5], "multilabel"), "stands for one class, this task is multilabel"),
+    ],
+)
+def test_soft_labels_that_cannot_be_learnt(some: Samples, problem: str) -> None:
+    with pytest.raises(RecipeError, match=f"train.soft_labels: .*{problem}"):
+        learnt_targets(some, "chance")
