@@ -22,14 +22,18 @@ NEED_TORCH = {
     "flawscope.bundle.export",
     "flawscope.models.blocks",
     "flawscope.models.build",
+    "flawscope.models.rows",
     "flawscope.models.table",
     "flawscope.steps.export",
     "flawscope.steps.run",
     "flawscope.steps.train",
+    "flawscope.training.augment",
     "flawscope.training.checkpoint",
     "flawscope.training.input",
     "flawscope.training.loop",
     "flawscope.training.losses",
+    "flawscope.training.optimisation",
+    "flawscope.training.sampling",
 }
 BLOCK = """
 import json, sys

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from timm.utils.model_ema import ModelEmaV3
+from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
 from flawscope.errors import RecipeError, UserError
@@ -99,55 +100,107 @@ def fit(
         UserError: the loss is no longer a number.
     """
     keep_memory()
-    fabric = Fabric(accelerator=spec.device, devices=1, precision=precision(spec))
-    optimiser = make_optimiser(parameter_groups(network, spec), spec)
-    schedule = make_schedule(optimiser, spec, -(-len(train) // spec.accumulate))
-    average = ModelEmaV3(network, spec.ema) if spec.ema else None
-    model, optimiser = fabric.setup(network.to(memory_format=torch.channels_last), optimiser)
-    loss.to(fabric.device)
-    train, validation = fabric.setup_dataloaders(train, validation, use_distributed_sampler=False)
+    learner = Learner.of(network, spec, len(train))
+    loss.to(learner.fabric.device)
+    train, validation = learner.fabric.setup_dataloaders(train, validation, use_distributed_sampler=False)
     result = Fit()
 
     for epoch in range(1, spec.epochs + 1):
         started = time.perf_counter()
-        dataset: PartDataset = train.dataset  # type: ignore[assignment]
-        dataset.epoch = epoch
-        rate = optimiser.param_groups[0]["lr"]
+        rate = learner.rate
         if spec.unfreeze is not None and epoch == spec.unfreeze.after + 1:
             network.learn_from(spec.unfreeze.layer)
-        model.train()
-        torch.manual_seed(draw_seed(spec.seed, epoch, EPOCH))  # dropout: what it draws depends on nothing else
-        total, seen = 0.0, 0
-        for step, (image_bchw, target_bk) in enumerate(train, start=1):
-            batch_loss = loss(model(image_bchw), target_bk)
-            together = min(spec.accumulate, len(train) - (step - 1) // spec.accumulate * spec.accumulate)
-            fabric.backward(batch_loss / together)
-            if step % spec.accumulate == 0 or step == len(train):
-                if spec.clip:
-                    fabric.clip_gradients(model, optimiser, max_norm=spec.clip)
-                optimiser.step()
-                optimiser.zero_grad()
-                schedule.step()
-                if average is not None:
-                    average.update(network)
-            value = float(batch_loss.detach())
-            if not math.isfinite(value):
-                raise UserError(f"the loss is {value} in epoch {epoch}", "lower train.rate")
-            total, seen = total + value * len(image_bchw), seen + len(image_bchw)
-            show(Live(epoch, spec.epochs, step, len(train), total / seen, result.words(spec.watch)))
 
-        kept: Network = network if average is None else average.module
-        measured = validate(model if average is None else kept, loss, task, validation, spec.watch)
-        row = {"epoch": epoch, "rate": rate, "train_loss": total / seen, **measured}
+        def live(step: int, mean: float, epoch: int = epoch, *, validated: bool = False) -> None:
+            show(Live(epoch, spec.epochs, step, len(train), mean, result.words(spec.watch), validated))
+
+        train_loss = train_epoch(learner, loss, train, epoch, live)
+        measured = validate(learner.validated, loss, task, validation, spec.watch)
+        row = {"epoch": epoch, "rate": rate, "train_loss": train_loss, **measured}
         result.history.append(row | {"seconds": time.perf_counter() - started})
         write_history(folder / "history.csv", result.history)
         if result.improved(epoch, measured, spec.watch):
-            save_checkpoint(folder / "best", kept, epoch=epoch, measures=measured)
-        save_checkpoint(folder / "last", kept, epoch=epoch, measures=measured)
-        show(Live(epoch, spec.epochs, len(train), len(train), total / seen, result.words(spec.watch), validated=True))
+            save_checkpoint(folder / "best", learner.kept, epoch=epoch, measures=measured)
+        save_checkpoint(folder / "last", learner.kept, epoch=epoch, measures=measured)
+        live(len(train), train_loss, validated=True)
         if spec.patience and epoch - result.best_epoch >= spec.patience:
             break
     return result
+
+
+def train_epoch(
+    learner: Learner, loss: Loss, batches: DataLoader[Any], epoch: int, live: Callable[[int, float], None]
+) -> float:
+    """All batches once; the mean loss of their images.
+
+    Raises:
+        UserError: the loss is no longer a number.
+    """
+    spec = learner.spec
+    dataset: PartDataset = batches.dataset  # type: ignore[assignment]
+    dataset.epoch = epoch
+    learner.model.train()
+    torch.manual_seed(draw_seed(spec.seed, epoch, EPOCH))  # dropout: what it draws depends on nothing else
+    total, seen = 0.0, 0
+    for step, (image_bchw, target_bk) in enumerate(batches, start=1):
+        batch_loss = loss(learner.model(image_bchw), target_bk)
+        together = min(spec.accumulate, len(batches) - (step - 1) // spec.accumulate * spec.accumulate)
+        learner.fabric.backward(batch_loss / together)
+        if step % spec.accumulate == 0 or step == len(batches):
+            learner.step()
+        value = float(batch_loss.detach())
+        if not math.isfinite(value):
+            raise UserError(f"the loss is {value} in epoch {epoch}", "lower train.rate")
+        total, seen = total + value * len(image_bchw), seen + len(image_bchw)
+        live(step, total / seen)
+    return total / seen
+
+
+@dataclass
+class Learner:
+    """What changes while a network is trained. `model` is the network as Fabric has set it up."""
+
+    spec: TrainSpec
+    fabric: Fabric
+    network: Network
+    model: Any
+    optimiser: Any
+    schedule: LRScheduler
+    average: ModelEmaV3 | None
+
+    @classmethod
+    def of(cls, network: Network, spec: TrainSpec, batches: int) -> Learner:
+        """Everything at its beginning; so many batches are an epoch."""
+        fabric = Fabric(accelerator=spec.device, devices=1, precision=precision(spec))
+        optimiser = make_optimiser(parameter_groups(network, spec), spec)
+        schedule = make_schedule(optimiser, spec, -(-batches // spec.accumulate))
+        model, set_up = fabric.setup(network.to(memory_format=torch.channels_last), optimiser)
+        return cls(spec, fabric, network, model, set_up, schedule, ModelEmaV3(network, spec.ema) if spec.ema else None)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the head."""
+        return float(self.optimiser.param_groups[0]["lr"])
+
+    @property
+    def kept(self) -> Network:
+        """The network, or the running mean of its weights."""
+        return self.network if self.average is None else self.average.module
+
+    @property
+    def validated(self) -> Any:
+        """The same, to be run on this device."""
+        return self.model if self.average is None else self.kept
+
+    def step(self) -> None:
+        """Change the weights by the gradients that have been gathered."""
+        if self.spec.clip:
+            self.fabric.clip_gradients(self.model, self.optimiser, max_norm=self.spec.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.schedule.step()
+        if self.average is not None:
+            self.average.update(self.network)
 
 
 def begin(spec: TrainSpec) -> None:
