@@ -29,6 +29,7 @@ NEED_TORCH = {
     "flawscope.steps.train",
     "flawscope.training.augment",
     "flawscope.training.checkpoint",
+    "flawscope.training.features",
     "flawscope.training.input",
     "flawscope.training.loop",
     "flawscope.training.losses",

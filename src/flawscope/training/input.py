@@ -21,6 +21,7 @@ from flawscope.training.augment import augmentation
 from flawscope.training.sampling import EpochSampler, draw_seed
 
 if TYPE_CHECKING:
+    from flawscope.training.features import FeatureDataset
     from flawscope.training.spec import Augment
 
 IN_MEMORY = 2**30
@@ -77,6 +78,8 @@ class PartDataset(Dataset[tuple[Tensor, Tensor]]):
         self.targets = torch.from_numpy(np.ascontiguousarray(target_nk)).float()
         self.rows = list(rows)
         self.change = augmentation(augment, 8 * pixels.dtype.itemsize) if augment else None
+        self.shuffled = augment is not None
+        self.steady = augment is None or augment.nothing
         self.seed = seed
         self.epoch = 0
 
@@ -100,18 +103,17 @@ class PartDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 def loader(
-    dataset: PartDataset, batch_size: int, workers: int, *, balanced: bool = False
+    dataset: PartDataset | FeatureDataset, batch_size: int, workers: int, *, balanced: bool = False
 ) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Shuffled batches where the dataset is augmented, every combination of labels as likely if asked; else in order.
+    """Batches, shuffled for training; every combination of labels as likely if asked.
 
     A last batch of a single image is left out of training: batch norm cannot learn from it.
     """
-    training = dataset.change is not None
-    alone = training and len(dataset) > batch_size and len(dataset) % batch_size == 1
+    alone = dataset.shuffled and len(dataset) > batch_size and len(dataset) % batch_size == 1
     return DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=EpochSampler(dataset, balanced=balanced) if training else None,
+        sampler=EpochSampler(dataset, balanced=balanced) if dataset.shuffled else None,
         drop_last=alone,
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),

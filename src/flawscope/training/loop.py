@@ -25,6 +25,7 @@ from flawscope.evaluation.metrics import auroc, confusion, f1
 from flawscope.records import FloatArray, Task
 from flawscope.storage import new_file
 from flawscope.training.checkpoint import save_checkpoint
+from flawscope.training.features import on_features
 from flawscope.training.optimisation import make_optimiser, make_schedule, parameter_groups
 from flawscope.training.sampling import draw_seed
 
@@ -102,17 +103,22 @@ def fit(
     keep_memory()
     learner = Learner.of(network, spec, len(train))
     loss.to(learner.fabric.device)
-    train, validation = learner.fabric.setup_dataloaders(train, validation, use_distributed_sampler=False)
-    result = Fit()
+    images = learner.on_device(train, validation)
+    found = [on_features(network, each, balanced=spec.sampling == "balanced") for each in (train, validation)]
+    features = learner.on_device(*(each for each in found if each is not None))
+    result, steps = Fit(), len(train)
 
     for epoch in range(1, spec.epochs + 1):
         started = time.perf_counter()
         rate = learner.rate
+        thawed = spec.unfreeze is not None and epoch > spec.unfreeze.after
         if spec.unfreeze is not None and epoch == spec.unfreeze.after + 1:
             network.learn_from(spec.unfreeze.layer)
+        learner.head_alone = None not in found and not thawed
+        train, validation = features if learner.head_alone else images
 
         def live(step: int, mean: float, epoch: int = epoch, *, validated: bool = False) -> None:
-            show(Live(epoch, spec.epochs, step, len(train), mean, result.words(spec.watch), validated))
+            show(Live(epoch, spec.epochs, step, steps, mean, result.words(spec.watch), validated))
 
         train_loss = train_epoch(learner, loss, train, epoch, live)
         measured = validate(learner.validated, loss, task, validation, spec.watch)
@@ -122,7 +128,7 @@ def fit(
         if result.improved(epoch, measured, spec.watch):
             save_checkpoint(folder / "best", learner.kept, epoch=epoch, measures=measured)
         save_checkpoint(folder / "last", learner.kept, epoch=epoch, measures=measured)
-        live(len(train), train_loss, validated=True)
+        live(steps, train_loss, validated=True)
         if spec.patience and epoch - result.best_epoch >= spec.patience:
             break
     return result
@@ -139,7 +145,7 @@ def train_epoch(
     spec = learner.spec
     dataset: PartDataset = batches.dataset  # type: ignore[assignment]
     dataset.epoch = epoch
-    learner.model.train()
+    learner.network.train()
     torch.manual_seed(draw_seed(spec.seed, epoch, EPOCH))  # dropout: what it draws depends on nothing else
     total, seen = 0.0, 0
     for step, (image_bchw, target_bk) in enumerate(batches, start=1):
@@ -158,15 +164,20 @@ def train_epoch(
 
 @dataclass
 class Learner:
-    """What changes while a network is trained. `model` is the network as Fabric has set it up."""
+    """What changes while a network is trained.
+
+    `whole` and `head` are the network and its head as Fabric has set them up; with `head_alone` batches hold features.
+    """
 
     spec: TrainSpec
     fabric: Fabric
     network: Network
-    model: Any
+    whole: Any
+    head: Any
     optimiser: Any
     schedule: LRScheduler
     average: ModelEmaV3 | None
+    head_alone: bool = False
 
     @classmethod
     def of(cls, network: Network, spec: TrainSpec, batches: int) -> Learner:
@@ -174,8 +185,19 @@ class Learner:
         fabric = Fabric(accelerator=spec.device, devices=1, precision=precision(spec))
         optimiser = make_optimiser(parameter_groups(network, spec), spec)
         schedule = make_schedule(optimiser, spec, -(-batches // spec.accumulate))
-        model, set_up = fabric.setup(network.to(memory_format=torch.channels_last), optimiser)
-        return cls(spec, fabric, network, model, set_up, schedule, ModelEmaV3(network, spec.ema) if spec.ema else None)
+        whole, set_up = fabric.setup(network.to(memory_format=torch.channels_last), optimiser)
+        head = fabric.setup_module(network.head)
+        average = ModelEmaV3(network, spec.ema) if spec.ema else None
+        return cls(spec, fabric, network, whole, head, set_up, schedule, average)
+
+    @property
+    def model(self) -> Any:
+        """What is given the batches."""
+        return self.head if self.head_alone else self.whole
+
+    def on_device(self, *loaders: DataLoader[Any]) -> list[Any]:
+        """The same batches, brought to this device."""
+        return [self.fabric.setup_dataloaders(each, use_distributed_sampler=False) for each in loaders]
 
     @property
     def rate(self) -> float:
@@ -189,8 +211,10 @@ class Learner:
 
     @property
     def validated(self) -> Any:
-        """The same, to be run on this device."""
-        return self.model if self.average is None else self.kept
+        """The same, or its head, to be run on this device."""
+        if self.average is None:
+            return self.model
+        return self.kept.head if self.head_alone else self.kept
 
     def step(self) -> None:
         """Change the weights by the gradients that have been gathered."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 if TYPE_CHECKING:
+    from flawscope.training.features import FeatureDataset
     from flawscope.training.input import PartDataset
 
 
@@ -26,7 +27,7 @@ def draw_seed(seed: int, epoch: int, row: int) -> int:
 class EpochSampler(Sampler[int]):
     """Each row once an epoch; or as many draws with replacement, every combination of labels as likely."""
 
-    def __init__(self, dataset: PartDataset, *, balanced: bool = False) -> None:
+    def __init__(self, dataset: PartDataset | FeatureDataset, *, balanced: bool = False) -> None:
         self.dataset = dataset
         self.weight_n = balancing(dataset.truth_nk) if balanced else None
 

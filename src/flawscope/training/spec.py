@@ -40,6 +40,15 @@ class Augment(Section):
     )
     brightness: float = Field(default=0.2, ge=0, lt=1, description="factor 1 - b to 1 + b")
 
+    @property
+    def nothing(self) -> bool:
+        """Whether no image is changed.
+
+        >>> Augment(flip_horizontal=False, flip_vertical=False, brightness=0).nothing
+        True
+        """
+        return self == Augment(flip_horizontal=False, flip_vertical=False, brightness=0.0)
+
     @field_validator("zoom")
     @classmethod
     def _positive(cls, value: tuple[float, float]) -> tuple[float, float]:
