@@ -183,6 +183,7 @@ def summary(pools: list[Pool], judged: Judged) -> dict[str, Any]:
         "kinds": {kind: {finder: rates(each) for finder, each in scores.items()} for kind, scores in by_kind.items()},
         "strengths": strengths(pools, judged),
         "named": named(pools),
+        "precision_by_name": precision_by_name(pools, judged),
         "sets": by_set,
         "unjudged": [line[:-1] for line in unjudged(pools, judged, COURT)],
     }
@@ -213,6 +214,19 @@ def named(pools: list[Pool]) -> dict[str, dict[str, int]]:
     for pool in pools:
         tally[pool.kind].update(kind for a, b, kind, _ in pool.pairs if pool.origin[a] == pool.origin[b])
     return {kind: dict(counts.most_common()) for kind, counts in tally.items()}
+
+
+def precision_by_name(pools: list[Pool], judged: Judged) -> dict[str, list[float] | None]:
+    """Of the pairs that the court gives a name, over all pools: how many are right."""
+    tally: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for pool in pools:
+        wrong = pool.score(COURT, judged).wrong
+        for a, b, kind, _ in pool.pairs:
+            one, other = sorted((pool.origin[a], pool.origin[b]))
+            if one == other or (one, other) in wrong:
+                tally[kind][0] += one == other
+                tally[kind][1] += 1
+    return {kind: rate(*counts) for kind, counts in sorted(tally.items())}
 
 
 def unjudged(pools: list[Pool], judged: Judged, finder: str) -> list[list[Any]]:
