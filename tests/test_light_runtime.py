@@ -35,6 +35,7 @@ NEED_TORCH = {
     "flawscope.training.losses",
     "flawscope.training.optimisation",
     "flawscope.training.sampling",
+    "flawscope.training.state",
 }
 BLOCK = """
 import json, sys

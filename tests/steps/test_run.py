@@ -20,9 +20,8 @@ from flawscope.data.split_file import load_split
 from flawscope.errors import DataError, OutputError, RecipeError, SplitError, UserError
 from flawscope.inspection.tables import read_results
 from flawscope.records import PARTS
-from flawscope.steps.run import working_folder
-from flawscope.steps.workspace import Run
-from flawscope.training.loop import Fit
+from flawscope.steps.workspace import Run, working_folder
+from flawscope.storage import write_json
 
 Draw = Callable[..., Path]
 Write = Callable[[Path, str], Path]
@@ -254,7 +253,7 @@ def begun(finished: Any, copied: Copy, write_recipe: Write, tmp_path: Path, monk
         write_recipe(tmp_path / "r.yaml", "{kind: folders, root: data, positive: nok}"),
         "flawscope.steps.run",
     )
-    monkeypatch.setattr(f"{module}.train_in", lambda run: Fit([{}], 1))
+    monkeypatch.setattr(f"{module}.train_in", lambda run: write_json(run.trained, {"best_epoch": 1, "epochs": 1}))
     monkeypatch.setattr(f"{module}.export", lambda run: pytest.fail("went on"))
     with pytest.raises(pytest.fail.Exception):
         flawscope.run(recipe, tmp_path / "begun")

@@ -141,9 +141,11 @@ def train(
     split: Annotated[Path | None, typer.Option(help="a split file; default: made anew")] = None,
     overrides: Set = None,
     overwrite: Overwrite = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted training stopped")] = False,
 ) -> None:
     """Train a network; next comes `export`."""
-    made = step("train", recipe, output, split=split, overrides=overrides or (), overwrite=overwrite, say=say)
+    asked = {"split": split, "overrides": overrides or (), "overwrite": overwrite, "resume": resume}
+    made = step("train", recipe, output, **asked, say=say)
     say(f"trained in {made.folder}\nnext: flawscope export {_shell(made.folder)}")
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from flawscope.data.read import read
-from flawscope.errors import RecipeError
 from flawscope.inspection.tables import read_results
 from flawscope.records import Samples
 from flawscope.steps.decide import decide
 from flawscope.steps.evaluate import document, evaluate_run
 from flawscope.steps.export import export
 from flawscope.steps.report import report
-from flawscope.steps.split import Proven, split_samples
-from flawscope.steps.train import prepare_run, train_in
-from flawscope.steps.workspace import Run, Say, check_replaceable, fold_runs, notices, read_json
-from flawscope.storage import write_json, writing
+from flawscope.steps.split import split_samples
+from flawscope.steps.train import prepared, train_in
+from flawscope.steps.workspace import Run, Say, fold_runs, notices, read_json, working_folder
+from flawscope.storage import write_json
 from flawscope.training.recipe import Recipe, load_recipe
 
 POOLED = (
@@ -82,11 +79,9 @@ def run(
 
 def one(work: Run, say: Say) -> None:
     """The steps of one split, each left out if it has been done."""
-    done = work.training / "done.json"
-    if not done.is_file():
-        fitted = train_in(work)
-        write_json(done, {"best_epoch": fitted.best_epoch, "epochs": len(fitted.history)})
-    best = read_json(done)
+    if not work.trained.is_file():
+        train_in(work)
+    best = read_json(work.trained)
     say(f"trained, best epoch {best['best_epoch']} of {best['epochs']}")
     if not work.draft.is_file():
         parity = export(work)
@@ -101,22 +96,6 @@ def one(work: Run, say: Say) -> None:
         say(f"sealed {work.bundle.name}, seal {manifest.seal[:12]}")
         evaluate_run(work)
     report(work)
-
-
-def prepared(folder: Path, recipe: Recipe, proven: Proven, samples: Samples, cache: Path) -> Run:
-    """The run folder of a split: new, or the one that an interrupted run has left.
-
-    Raises:
-        RecipeError: what was left belongs to another recipe or split.
-    """
-    if not (folder / "split.json").is_file():
-        return prepare_run(folder, recipe, proven, cache, samples)
-    work = Run(folder, cache)
-    if work.recipe.hash != recipe.hash or work.split.hash != proven.split.hash:
-        raise RecipeError(f"{folder} was begun with another recipe, data or split", "leave out --resume to start anew")
-    work.check_data(samples)
-    work.samples = samples
-    return work
 
 
 def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
@@ -138,33 +117,3 @@ def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
     ]
     write_json(folder / "metrics.json", metrics)
     return metrics
-
-
-@contextmanager
-def working_folder(target: Path, *, overwrite: bool, resume: bool) -> Iterator[Path]:
-    """`target`.partial, which takes the place of `target` when the block ends well, and stays for --resume if not.
-
-    Raises:
-        OutputError: the target exists and may not be replaced, or the place cannot be written to.
-    """
-    check_replaceable(target, overwrite)
-    partial = target.absolute().with_name(f"{target.absolute().name}.partial")
-    with writing(target):
-        if partial.exists() and not resume:
-            worthless = not any(partial.glob("**/training/best.safetensors"))
-            check_replaceable(
-                partial, overwrite or worthless, "go on in it with --resume, or begin anew with --overwrite"
-            )
-            shutil.rmtree(partial)
-        partial.mkdir(parents=True, exist_ok=True)
-        try:
-            yield partial
-        except BaseException:
-            with suppress(OSError):
-                partial.rmdir()  # only where nothing has come of it
-            raise
-        old = partial.with_name(f"{target.absolute().name}.old")
-        if target.exists():
-            target.replace(old)
-        partial.replace(target)
-        shutil.rmtree(old, ignore_errors=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +18,10 @@ from flawscope.errors import RecipeError, SplitError, choices
 from flawscope.models.build import NetworkPlan, build, check_forward
 from flawscope.records import PARTS, BoolArray, FloatArray, Samples, Split
 from flawscope.steps.split import Proven, proven_again, split_samples
-from flawscope.steps.workspace import Run, Say, check_replaceable, notices
-from flawscope.storage import new_folder, write_json
+from flawscope.steps.workspace import Run, Say, notices, working_folder
+from flawscope.storage import write_json
 from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of
-from flawscope.training.loop import Fit, Live, begin, fit
+from flawscope.training.loop import STATE, Fit, Live, begin, fit
 from flawscope.training.losses import Loss, class_weights
 from flawscope.training.recipe import Recipe, load_recipe, save_recipe
 
@@ -34,9 +33,12 @@ def train(
     split: str | Path | None = None,
     overrides: Sequence[str] = (),
     overwrite: bool = False,
+    resume: bool = False,
     say: Say = lambda words: None,
 ) -> Run:
     """Split (unless a split file is given) and train; the run folder appears when training has ended well.
+
+    The work is done in FOLDER.partial, which becomes FOLDER at the end.
 
     Args:
         recipe: the recipe's file.
@@ -44,6 +46,7 @@ def train(
         split: a split file of `flawscope split`.
         overrides: `key=value` on top of the recipe.
         overwrite: replace a run folder that exists.
+        resume: go on in FOLDER.partial, after the last epoch that was finished there.
         say: is told in words what is to be known about the data.
 
     Raises:
@@ -51,17 +54,34 @@ def train(
     """
     asked = load_recipe(recipe, overrides)
     target = Path(folder) if folder else Path("runs") / asked.name
-    check_replaceable(target, overwrite)
     cache = target.parent / ".cache"
-    with new_folder(target, overwrite=overwrite) as beside:
+    with working_folder(target, overwrite=overwrite, resume=resume) as partial:
         samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
         for words in notices(samples):
             say(words)
         chosen = (
             proven_again(load_split(split), asked, samples) if split else split_samples(asked, samples, cache=cache)[0]
         )
-        train_in(prepare_run(beside, asked, chosen, cache, samples))
+        work = prepared(partial, asked, chosen, samples, cache)
+        if not work.trained.is_file():
+            train_in(work)
     return Run.at(target)
+
+
+def prepared(folder: Path, recipe: Recipe, proven: Proven, samples: Samples, cache: Path) -> Run:
+    """The run folder of a split: new, or the one that an interrupted run has left.
+
+    Raises:
+        RecipeError: what was left belongs to another recipe or split.
+    """
+    if not (folder / "split.json").is_file():
+        return prepare_run(folder, recipe, proven, cache, samples)
+    work = Run(folder, cache)
+    if work.recipe.hash != recipe.hash or work.split.hash != proven.split.hash:
+        raise RecipeError(f"{folder} was begun with another recipe, data or split", "leave out --resume to start anew")
+    work.check_data(samples)
+    work.samples = samples
+    return work
 
 
 def prepare_run(folder: Path, recipe: Recipe, proven: Proven, cache: Path, samples: Samples) -> Run:
@@ -78,7 +98,7 @@ def prepare_run(folder: Path, recipe: Recipe, proven: Proven, cache: Path, sampl
 
 
 def train_in(run: Run) -> Fit:
-    """Train the network of a prepared run folder."""
+    """Train the network of a prepared run folder, or go on where an interrupted training stands."""
     recipe, samples = run.recipe, run.samples
     check_parts(run.split, samples)
     spec = recipe.train
@@ -92,9 +112,8 @@ def train_in(run: Run) -> Fit:
     learn = PartDataset(pixels, learnt_targets(samples, spec.soft_labels), rows["train"], spec.augment, spec.seed)
     watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed)
     weights_k = class_weights(samples.task, samples.target_nk[rows["train"]], spec.class_weights)
-    shutil.rmtree(run.training, ignore_errors=True)
     with live_line() as show:
-        return fit(
+        fitted = fit(
             network,
             Loss(samples.task, weights_k, spec.loss, gamma=spec.focal_gamma, smoothing=spec.label_smoothing),
             samples.task,
@@ -104,6 +123,9 @@ def train_in(run: Run) -> Fit:
             folder=run.training,
             show=show,
         )
+    write_json(run.trained, {"best_epoch": fitted.best_epoch, "epochs": len(fitted.history)})
+    (run.training / STATE).unlink()
+    return fitted
 
 
 def learnt_targets(samples: Samples, column: str | None) -> FloatArray:

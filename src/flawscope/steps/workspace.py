@@ -13,7 +13,9 @@ RUN/report/index.html      the report
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +26,7 @@ from flawscope.data.read import read
 from flawscope.data.split_file import load_split
 from flawscope.errors import DataError, OutputError, UserError
 from flawscope.records import Samples, Split
+from flawscope.storage import writing
 from flawscope.training.recipe import Recipe, load_recipe
 
 Say = Callable[[str], None]
@@ -103,6 +106,11 @@ class Run:
         return self.folder / "training"
 
     @property
+    def trained(self) -> Path:
+        """Is there once the training has ended: the best epoch, and how many there were."""
+        return self.training / "done.json"
+
+    @property
     def draft(self) -> Path:
         """The exported, undecided bundle."""
         return self.folder / "draft.flawscope"
@@ -177,3 +185,33 @@ def fold_runs(folder: Path) -> list[Run]:
     places = [place for place in folder.glob("fold-*") if (place / "recipe.yaml").is_file()]
     places = [place for place in places if place.name.removeprefix("fold-").isdecimal()]
     return [Run.at(place) for place in sorted(places, key=lambda place: int(place.name.removeprefix("fold-")))]
+
+
+@contextmanager
+def working_folder(target: Path, *, overwrite: bool, resume: bool) -> Iterator[Path]:
+    """`target`.partial, which takes the place of `target` when the block ends well, and stays for --resume if not.
+
+    Raises:
+        OutputError: the target exists and may not be replaced, or the place cannot be written to.
+    """
+    check_replaceable(target, overwrite)
+    partial = target.absolute().with_name(f"{target.absolute().name}.partial")
+    with writing(target):
+        if partial.exists() and not resume:
+            worthless = not any(partial.glob("**/training/best.safetensors"))
+            check_replaceable(
+                partial, overwrite or worthless, "go on in it with --resume, or begin anew with --overwrite"
+            )
+            shutil.rmtree(partial)
+        partial.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+        except BaseException:
+            with suppress(OSError):
+                partial.rmdir()  # only where nothing has come of it
+            raise
+        old = partial.with_name(f"{target.absolute().name}.old")
+        if target.exists():
+            target.replace(old)
+        partial.replace(target)
+        shutil.rmtree(old, ignore_errors=True)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +28,7 @@ from flawscope.training.checkpoint import save_checkpoint
 from flawscope.training.features import on_features
 from flawscope.training.optimisation import make_optimiser, make_schedule, parameter_groups
 from flawscope.training.sampling import draw_seed
+from flawscope.training.state import load_state, save_state
 
 if TYPE_CHECKING:
     from flawscope.models.build import Network
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from flawscope.training.losses import Loss
     from flawscope.training.spec import TrainSpec, Watch
 
+STATE = "state.safetensors"
 EPOCH = -2
 """In place of a row, for the seed of what is drawn inside the network."""
 
@@ -62,6 +64,12 @@ class Fit:
     best_epoch: int = 0
     best_value: float = math.nan
     best_rank: tuple[float, float] = (math.inf, math.inf)
+
+    @classmethod
+    def again(cls, facts: dict[str, Any]) -> Fit:
+        """What had come of it when the state was saved."""
+        rank = facts.pop("best_rank")
+        return cls(**facts, best_rank=(rank[0], rank[1]))
 
     def improved(self, epoch: int, measured: dict[str, float], watch: str) -> bool:
         """Whether this epoch is the best so far; if so it is remembered."""
@@ -92,7 +100,7 @@ def fit(
     folder: Path,
     show: Callable[[Live], None] = lambda live: None,
 ) -> Fit:
-    """Train; keep the best and the last checkpoint and `history.csv` in `folder`.
+    """Train; keep the best and the last checkpoint and `history.csv` in `folder`; go on where `state` there stands.
 
     The best epoch is the one with the best watched measure on the validation split; a tie goes to the
     lower loss, then to the earlier epoch.
@@ -106,13 +114,16 @@ def fit(
     images = learner.on_device(train, validation)
     found = [on_features(network, each, balanced=spec.sampling == "balanced") for each in (train, validation)]
     features = learner.on_device(*(each for each in found if each is not None))
-    result, steps = Fit(), len(train)
+    state, steps = folder / STATE, len(train)
+    result = Fit.again(load_state(state, learner)) if state.is_file() else Fit()
 
-    for epoch in range(1, spec.epochs + 1):
+    for epoch in range(len(result.history) + 1, spec.epochs + 1):
+        if spec.patience and epoch - 1 - result.best_epoch >= spec.patience:
+            break
         started = time.perf_counter()
         rate = learner.rate
         thawed = spec.unfreeze is not None and epoch > spec.unfreeze.after
-        if spec.unfreeze is not None and epoch == spec.unfreeze.after + 1:
+        if spec.unfreeze is not None and thawed:
             network.learn_from(spec.unfreeze.layer)
         learner.head_alone = None not in found and not thawed
         train, validation = features if learner.head_alone else images
@@ -128,9 +139,8 @@ def fit(
         if result.improved(epoch, measured, spec.watch):
             save_checkpoint(folder / "best", learner.kept, epoch=epoch, measures=measured)
         save_checkpoint(folder / "last", learner.kept, epoch=epoch, measures=measured)
+        save_state(state, learner, **asdict(result))
         live(steps, train_loss, validated=True)
-        if spec.patience and epoch - result.best_epoch >= spec.patience:
-            break
     return result
 
 
@@ -200,6 +210,12 @@ class Learner:
         return [self.fabric.setup_dataloaders(each, use_distributed_sampler=False) for each in loaders]
 
     @property
+    def plain_optimiser(self) -> torch.optim.Optimizer:
+        """The optimiser without what Fabric puts around it."""
+        inner: torch.optim.Optimizer = self.optimiser.optimizer
+        return inner
+
+    @property
     def rate(self) -> float:
         """The learning rate of the head."""
         return float(self.optimiser.param_groups[0]["lr"])
@@ -219,7 +235,7 @@ class Learner:
     def step(self) -> None:
         """Change the weights by the gradients that have been gathered."""
         if self.spec.clip:
-            self.fabric.clip_gradients(self.model, self.optimiser, max_norm=self.spec.clip)
+            self.fabric.clip_gradients(self.model, self.optimiser, max_norm=self.spec.clip, error_if_nonfinite=False)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.schedule.step()
