@@ -19,6 +19,7 @@ from flawscope.records import PARTS, Pair, Samples, Twins
 from flawscope.steps.run import pool
 from flawscope.steps.split import proven_again, search
 from flawscope.steps.workspace import Run
+from flawscope.storage import write_json
 from flawscope.training.loop import Fit
 from flawscope.training.recipe import load_recipe
 
@@ -70,7 +71,12 @@ def test_a_kept_split_is_purged_and_trained_on(
     recipe: Path, asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[Run] = []
-    monkeypatch.setattr("flawscope.steps.run.train_in", lambda run: trained.append(run) or Fit([{}], 1))
+
+    def train_in(run: Any) -> None:
+        trained.append(run)
+        write_json(run.trained, {"best_epoch": 1, "epochs": 1})
+
+    monkeypatch.setattr("flawscope.steps.run.train_in", train_in)
     monkeypatch.setattr("flawscope.steps.run.export", lambda run: pytest.fail("far enough"))
     with pytest.raises(pytest.fail.Exception):
         flawscope.run(recipe, tmp_path / "run", overrides=[*FIND, "split.published=keep"])
