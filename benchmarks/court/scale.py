@@ -1,6 +1,6 @@
 """How time and memory of the leak court grow with the number of pictures, and what the approximate search loses.
 
-    python benchmarks/court/scale.py [--sizes 2000 20000 200000] [--alike 2000 20000] [--compare 20000] [--repeats 2]
+    python benchmarks/court/scale.py [--sizes 2000 20000 200000] [--alike 1000 5000] [--compare 20000]
 
 Pictures are made in memory: smooth random textures and one pattern that all share. 5 % are copies of others: turned or
 mirrored, at another exposure, or shifted. Each measurement runs in a process of its own, so that the peak of memory is
@@ -10,8 +10,8 @@ Decoding is measured apart, on small PNG files.
 Where all parts look alike the court reads doubtful pairs again, from their files (`--alike`): one mould at every angle,
 with fine detail of each part's own, in files of 192 x 192, 5 % of them copies as above.
 
-Everything is appended to benchmarks/results/court-scale.json as one entry; finished measurements are kept below
-runs/court-scale, by the hash of the court's source.
+Everything is appended to benchmarks/results/court-scale.json as one entry; finished measurements, and of an unfinished
+one the stages (`stages.py`), are kept below runs/court-scale, by the hash of the court's source.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import hashlib
 import inspect
 import json
 import os
-import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,12 +39,13 @@ from PIL import Image
 from flawscope.data.court import verdict
 from flawscope.data.court.closer import Closer
 from flawscope.data.court.pictures import SIDE, small_pictures, turned
-from flawscope.data.court.search import Searcher
+from flawscope.data.court.search import EXACT_UP_TO, Searcher
 from flawscope.data.unlabelled import read_unlabelled
 from flawscope.records import Sample, Samples, Task, fingerprint
 from flawscope.steps.workspace import read_json
 from flawscope.storage import sha256_file, write_json
 from record import RESULTS, RUNS, append, court_hash, in_words, provenance, rate
+from stages import Stages, peak_mb
 
 Grey = npt.NDArray[np.uint8]
 Rng = np.random.Generator
@@ -59,10 +60,10 @@ def main() -> None:
     """Measure every size, compare the two searches, time the decoding, and append it all."""
     asked = arguments()
     if asked.one:
-        print(json.dumps(measured(asked.one, SEARCHES[asked.search], asked.seed)))
+        print(json.dumps(measured(asked.one, SEARCHES[asked.search], asked.seed, asked.stages)))
         return
     if asked.one_alike:
-        print(json.dumps(measured_alike(asked.one_alike, asked.seed)))
+        print(json.dumps(measured_alike(asked.one_alike, asked.seed, asked.stages)))
         return
     if asked.decode:
         print(json.dumps(decoding(asked.decode)))
@@ -72,10 +73,9 @@ def main() -> None:
     alike = [in_a_process("--one-alike", str(n)) for n in asked.alike]
     for each in (*sizes, *alike):
         say(each)
-    rounds = []
-    for again in range(asked.repeats if asked.compare else 0):
-        words = ("--one", str(asked.compare), "--search")
-        rounds.append({search: in_a_process(*words, search, again=again) for search in ("exact", "approximate")})
+    words = ("--one", str(asked.compare), "--search")
+    searches = ("exact", "approximate") if asked.compare else ()
+    compared_with = {search: in_a_process(*words, search) for search in searches}
     entry = {
         **provenance("court-scale"),
         "what": f"{SIDE} x {SIDE} pictures made in memory, {COPIES:.0%} of them copies; one process a measurement",
@@ -85,7 +85,7 @@ def main() -> None:
         "what_alike": f"one mould at every angle, {ALIKE_SIDE} x {ALIKE_SIDE} PNG files; decoded outside of the clock",
         "alike": [without_ids(each) for each in alike],
         "growth_alike": growth(alike, decoded["ms_an_image"] / 1000),
-        "exact_against_approximate": compared(rounds),
+        "exact_against_approximate": compared(**compared_with) if compared_with else None,
     }
     shown = ("decoding", "growth", "growth_alike", "exact_against_approximate")
     print(json.dumps({key: entry[key] for key in shown}, indent=1))
@@ -97,9 +97,8 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", nargs="+", type=int, default=[2000, 20_000, 200_000])
-    parser.add_argument("--alike", nargs="*", type=int, default=[2000, 20_000])
+    parser.add_argument("--alike", nargs="*", type=int, default=[1000, 5000])
     parser.add_argument("--compare", type=int, default=20_000, help="the size for exact against approximate; 0: none")
-    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--decoded", type=int, default=2000, help="so many PNG files")
     parser.add_argument("--trial", action="store_true", help="nothing is appended")
     inner = parser.add_argument_group("one measurement, for the processes that this script starts")
@@ -107,23 +106,33 @@ def arguments() -> argparse.Namespace:
     inner.add_argument("--one-alike", type=int)
     inner.add_argument("--search", choices=list(SEARCHES), default="default")
     inner.add_argument("--seed", type=int, default=0)
+    inner.add_argument("--stages", type=Path)
     inner.add_argument("--decode", type=int)
     return parser.parse_args()
 
 
-def in_a_process(*words: str, again: int = 0) -> dict[str, Any]:
-    """Run this script for one measurement; one that is finished is not run again."""
-    about = fingerprint([court_hash(), sha256_file(__file__), [*words], again])[:12]
-    kept = RUNS / "court-scale" / f"{'-'.join(word.strip('-') for word in words)}-{again}-{about}.json"
+def in_a_process(*words: str) -> dict[str, Any]:
+    """Run this script for one measurement; one that is finished is not run again, one that was stopped goes on."""
+    if words[0] == "--one" and words[-1] == default_search(int(words[1])):
+        words = words[:2]
+    about = fingerprint([court_hash(), sha256_file(__file__), [*words]])[:12]
+    kept = RUNS / "court-scale" / f"{'-'.join(word.strip('-') for word in words)}-{about}.json"
     if not kept.is_file():
         print("measuring", *words, file=sys.stderr)
-        done = subprocess.run([sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True, check=True)
+        command = [sys.executable, __file__, *words, "--stages", str(kept.with_suffix(""))]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         write_json(kept, json.loads(done.stdout))
+        shutil.rmtree(kept.with_suffix(""), ignore_errors=True)
     content: dict[str, Any] = read_json(kept)
     return content
 
 
-def measured(n: int, exact: bool | None, seed: int) -> dict[str, Any]:
+def default_search(n: int) -> str:
+    """The search that the court takes of itself for so many images."""
+    return "exact" if n <= EXACT_UP_TO else "approximate"
+
+
+def measured(n: int, exact: bool | None, seed: int, stages: Path) -> dict[str, Any]:
     """Make n pictures and let the court look at them."""
     rng = np.random.default_rng(seed)
     hosts = n - round(COPIES * n)
@@ -131,15 +140,15 @@ def measured(n: int, exact: bool | None, seed: int) -> dict[str, Any]:
     grey_nhw = np.empty((n, SIDE, SIDE), np.uint8)
     for index, picture in enumerate(textures(hosts, rng)):
         grey_nhw[place_n[index]] = picture
-    host_of, kind_of = {}, {}
-    for index, (host, kind) in enumerate(planted(n - hosts)):
+    planted = {}
+    for index, (host, kind) in enumerate(hosts_and_kinds(n - hosts)):
         place, source = int(place_n[hosts + index]), int(place_n[host])
         grey_nhw[place] = copied(grey_nhw[source], kind, rng)
-        host_of[place], kind_of[place] = source, kind
-    return looked_at(grey_nhw, as_samples(grey_nhw), exact, host_of, kind_of)
+        planted[place] = source, kind
+    return looked_at(grey_nhw, as_samples(grey_nhw), exact, planted, stages)
 
 
-def measured_alike(n: int, seed: int) -> dict[str, Any]:
+def measured_alike(n: int, seed: int, stages: Path) -> dict[str, Any]:
     """Make n files of parts that look alike and let the court look at them."""
     rng = np.random.default_rng(seed)
     hosts = n - round(COPIES * n)
@@ -148,29 +157,36 @@ def measured_alike(n: int, seed: int) -> dict[str, Any]:
         paths = [Path(folder) / f"{place:07d}.png" for place in place_n]
         for path, picture in zip(paths, castings(hosts, rng), strict=False):
             Image.fromarray(picture).save(path, compress_level=1)
-        host_of, kind_of = {}, {}
-        for index, (host, kind) in enumerate(planted(n - hosts)):
+        planted = {}
+        for index, (host, kind) in enumerate(hosts_and_kinds(n - hosts)):
             picture = np.asarray(Image.open(paths[host]))
             Image.fromarray(copied(picture, kind, rng)).save(paths[hosts + index], compress_level=1)
             place = int(place_n[hosts + index])
-            host_of[place], kind_of[place] = int(place_n[host]), kind
+            planted[place] = int(place_n[host]), kind
         samples = read_unlabelled(folder)
-        return looked_at(small_pictures(samples), samples, None, host_of, kind_of)
+        return looked_at(small_pictures(samples), samples, None, planted, stages)
 
 
 def looked_at(
-    grey_nhw: Grey, samples: Samples, exact: bool | None, host_of: dict[int, int], kind_of: dict[int, str]
+    grey_nhw: Grey,
+    samples: Samples,
+    exact: bool | None,
+    planted: dict[int, tuple[int, str]],
+    stages: Path,
 ) -> dict[str, Any]:
     """What the court says of pictures of which it is known which are copies, and what that costs."""
     n, load = len(samples), os.getloadavg()[0]
     clock = clocked_stages()
+    earlier = Stages(stages, clock)
+    earlier.put_under_the_court()
     before = peak_mb()
     start, cpu_start = time.perf_counter(), time.process_time()
     twins = verdict.twins_among(grey_nhw, samples, exact=exact)
-    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+    seconds = time.perf_counter() - start + earlier.seconds
+    cpu_seconds = time.process_time() - cpu_start + earlier.cpu_seconds
     pairs = {(int(Path(pair.a).stem), int(Path(pair.b).stem)) for pair in twins.pairs}
-    found = [copy for copy, host in host_of.items() if (min(copy, host), max(copy, host)) in pairs]
-    copies, met = Counter(kind_of.values()), Counter(kind_of[copy] for copy in found)
+    found = [copy for copy, (host, _) in planted.items() if (min(copy, host), max(copy, host)) in pairs]
+    copies, met = Counter(kind for _, kind in planted.values()), Counter(planted[copy][1] for copy in found)
     return {
         "images": n,
         "search": twins.facts.get("search"),
@@ -180,12 +196,16 @@ def looked_at(
             **{name: round(time_, 2) for name, time_ in clock.items()},
             "rest": round(cpu_seconds - sum(clock.values()), 2),
         },
-        "peak_mb": {"before": before, "after": peak_mb(), "pictures": round(grey_nhw.nbytes / 2**20)},
+        "peak_mb": {
+            "before": before,
+            "after": max(peak_mb(), earlier.peak_mb),
+            "pictures": round(grey_nhw.nbytes / 2**20),
+        },
         "threshold": twins.facts.get("threshold"),
         "looked_at": twins.facts.get("looked_at"),
         "looked_at_closely": twins.facts.get("looked_at_closely", 0),
         "recall": {
-            "all": rate(len(found), len(host_of)),
+            "all": rate(len(found), len(planted)),
             **{kind: rate(met[kind], copies[kind]) for kind in sorted(copies)},
         },
         "false_pairs": len(pairs) - len(found),
@@ -194,7 +214,7 @@ def looked_at(
     }
 
 
-def planted(copies: int) -> Iterator[tuple[int, str]]:
+def hosts_and_kinds(copies: int) -> Iterator[tuple[int, str]]:
     """The number of the host of each copy, and what is done to it."""
     kinds = list(WAYS)
     return ((index, kinds[index % len(kinds)]) for index in range(copies))
@@ -303,12 +323,6 @@ def timed(stage: Callable[..., Any], name: str, clock: dict[str, float]) -> Call
     return call
 
 
-def peak_mb() -> int:
-    """The most memory that this process has held so far, in MiB."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
-
-
 def decoding(files: int) -> dict[str, Any]:
     """The CPU time of reading: proving that files are readable, hashing them, and bringing them to the court's size."""
     rng = np.random.default_rng(0)
@@ -348,24 +362,20 @@ def growth(sizes: list[dict[str, Any]], decode: float) -> dict[str, Any] | None:
     }
 
 
-def compared(rounds: list[dict[str, dict[str, Any]]]) -> dict[str, Any] | None:
+def compared(exact: dict[str, Any], approximate: dict[str, Any]) -> dict[str, Any]:
     """Copies that the exact search finds and the approximate one does not, and how much faster it is."""
-    if not rounds:
-        return None
-    lost = []
-    for each in rounds:
-        exact, rough = (set(each[search]["found"]) for search in ("exact", "approximate"))
-        lost.append(rate(len(exact - rough), len(exact)))
+    met, met_roughly = set(exact["found"]), set(approximate["found"])
 
-    def ratios(seconds: Callable[[dict[str, Any]], float]) -> list[float]:
-        return [round(seconds(each["exact"]) / max(seconds(each["approximate"]), 0.01), 2) for each in rounds]
+    def ratio(seconds: Callable[[dict[str, Any]], float]) -> float:
+        return round(seconds(exact) / max(seconds(approximate), 0.01), 2)
 
     return {
-        "images": rounds[0]["exact"]["images"],
-        "copies_lost": lost,
-        "times_as_fast": ratios(lambda each: each["cpu_seconds"]),
-        "times_as_fast_search_alone": ratios(lambda each: each["stages"].get("search: find", 0.0)),
-        "rounds": [{search: without_ids(one) for search, one in each.items()} for each in rounds],
+        "images": exact["images"],
+        "copies_lost": rate(len(met - met_roughly), len(met)),
+        "times_as_fast": ratio(lambda each: each["cpu_seconds"]),
+        "times_as_fast_search_alone": ratio(lambda each: each["stages"]["search: find"]),
+        "exact": without_ids(exact),
+        "approximate": without_ids(approximate),
     }
 
 
