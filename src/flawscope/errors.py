@@ -58,6 +58,15 @@ class OutputError(UserError):
     """The result cannot be written where it was asked for."""
 
 
+def reason(error: BaseException, most: int = 300) -> str:
+    """What another library says is wrong: the first line of it, at most so many characters; else the error's name.
+
+    >>> reason(ValueError("too large\\nat frame 0")), reason(MemoryError())
+    ('too large', 'MemoryError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]
+
+
 def listing(problems: Sequence[str], shown: int = SHOWN) -> str:
     """Problems one a line, the rest counted.
 

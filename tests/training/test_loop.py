@@ -248,6 +248,8 @@ def test_watched_measures_by_hand() -> None:
     binary = Task("binary", ("bad",))
     logit_nk, truth_nk = np.array([[2.0], [1.0], [-1.0], [-2.0]]), np.array([[1], [0], [1], [0]]) == 1
     found = [watched_measure(binary, logit_nk, truth_nk, watch) for watch in ("auroc", "f1", "accuracy")]  # type: ignore[arg-type]
+    # of the positives the first stands at 1 of 1, the second at 2 of 3
+    assert watched_measure(binary, logit_nk, truth_nk, "average_precision") == pytest.approx((1 + 2 / 3) / 2)
     assert found == [0.75, 0.5, 0.5]  # of 4 pairs 3 stand right; 1 hit, 1 false, 1 missed
     three = Task("multiclass", ("a", "b", "c"))
     logit_nk, truth_nk = np.array([[-1.0, -2, -3], [-3, -2, -1]]), np.array([[1, 0, 0], [0, 1, 0]]) == 1

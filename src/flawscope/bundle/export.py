@@ -14,7 +14,7 @@ import onnx
 import torch
 
 from flawscope.bundle.runtime import Runtime
-from flawscope.errors import BundleError
+from flawscope.errors import BundleError, reason
 from flawscope.models.build import Network
 from flawscope.preprocess import Preprocess, load
 
@@ -64,9 +64,8 @@ def export_graph(network: Network, preprocess: Preprocess) -> bytes:
                 verbose=False,
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise BundleError(
-            f"{network.plan.name} cannot be exported: {reason[:300]}", "choose another model.name"
+            f"{network.plan.name} cannot be exported: {reason(error)}", "choose another model.name"
         ) from error
     assert program is not None
     model = program.model_proto

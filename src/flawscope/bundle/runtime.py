@@ -24,7 +24,7 @@ from flawscope.bundle import archive
 from flawscope.bundle.graphfile import refuse_external_data
 from flawscope.bundle.manifest import Golden, Graph, ImageInput, Manifest, Sealed
 from flawscope.bundle.postprocess import answers, calibrate, decide
-from flawscope.errors import BundleError, ImageError
+from flawscope.errors import BundleError, ImageError, reason
 from flawscope.machine import cores
 from flawscope.preprocess import Preprocess, load
 from flawscope.records import FloatArray, Prediction, Task
@@ -186,7 +186,7 @@ class Runtime:
         try:
             values = self._session.run(names, {self._input.name: image_chw[None]})
         except Exception as error:  # onnxruntime's errors have no common class
-            raise BundleError(f"graph {self._graph.name!r} fails: {_first_line(error)}", "export it again") from None
+            raise BundleError(f"graph {self._graph.name!r} fails: {reason(error)}", "export it again") from None
         return dict(zip(names, values, strict=True))
 
     def _score(self, source: Source) -> FloatArray:
@@ -272,7 +272,7 @@ def _session(graph: Graph, content: bytes) -> Any:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common class
         raise BundleError(
-            f"onnxruntime {onnxruntime.__version__} cannot load graph {graph.name!r}: {_first_line(error)}",
+            f"onnxruntime {onnxruntime.__version__} cannot load graph {graph.name!r}: {reason(error)}",
             "export the model again with standard ONNX operators, or update onnxruntime",
         ) from None
 
@@ -293,7 +293,3 @@ def _check_signature(session: Any, graph: Graph, image: ImageInput) -> None:
     missing = [each.name for each in graph.outputs if each.name not in {out.name for out in session.get_outputs()}]
     if missing:
         raise BundleError(f"graph {graph.name!r} does not give the outputs {missing}", "export again")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

@@ -12,7 +12,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from flawscope.errors import RecipeError, WeightsError, choices
+from flawscope.errors import RecipeError, WeightsError, choices, reason
 from flawscope.models.table import TABLE, Headed, TableNet
 
 OTHER_WAYS = (
@@ -187,19 +187,24 @@ def check_forward(network: Network, shape: tuple[int, int, int]) -> None:
     Raises:
         RecipeError: it cannot take images of that size, or does not give one logit a class.
     """
-    network.eval()
     wanted = (2, network.plan.outputs)
-    try:
-        with torch.no_grad():
-            found = tuple(network(torch.zeros((2, *shape), dtype=torch.uint8)).shape)
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise RecipeError(
-            f"{network.plan.name} cannot take images of {shape[0]} x {shape[1]} x {shape[2]}: {reason}",
-            "change image.size or image.channels, or choose another model.name",
-        ) from error
+    found = tuple(_given(network.eval(), torch.zeros((2, *shape), dtype=torch.uint8), network.plan.name).shape)
     if found != wanted:
         raise RecipeError(f"{network.plan.name} gives {found} for 2 images, expected {wanted}", "choose another model")
+
+
+def _given(network: nn.Module, images_bchw: Tensor, name: str) -> Tensor:
+    """What a network makes of images; that it cannot take them is the recipe's fault."""
+    try:
+        with torch.no_grad():
+            out: Tensor = network(images_bchw)
+    except Exception as error:
+        size = " x ".join(map(str, images_bchw.shape[1:]))
+        raise RecipeError(
+            f"{name} cannot take images of {size}: {reason(error)}",
+            "change image.size or image.channels, or choose another model.name",
+        ) from error
+    return out
 
 
 def _values(key: str, asked: tuple[float, ...] | None, own: tuple[float, ...], plan: NetworkPlan) -> tuple[float, ...]:
@@ -235,16 +240,15 @@ def _timm(name: str, plan: NetworkPlan, weights: str) -> tuple[nn.Module, tuple[
         raise RecipeError(f"model.arguments: {name} does not take them ({error})", "see timm's documentation") from None
     except Exception as error:
         if weights == "none":
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
             raise RecipeError(
-                f"{name} cannot be built with model.arguments {dict(plan.arguments)}: {reason}"
+                f"{name} cannot be built with model.arguments {dict(plan.arguments)}: {reason(error)}"
             ) from error
         verb = "downloaded" if weights == "imagenet" else f"loaded from {weights}"
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise WeightsError(f"weights for {name} could not be {verb}: {reason}", OTHER_WAYS) from error
+        raise WeightsError(f"weights for {name} could not be {verb}: {reason(error)}", OTHER_WAYS) from error
     cfg = cast(Mapping[str, Any], body.pretrained_cfg)
     if plan.head != LINEAR:
-        body = Headed(body, plan.head, plan.shape, plan.outputs)
+        maps = _given(body.eval(), torch.zeros(1, *plan.shape), plan.name)
+        body = Headed(body, plan.head, tuple(maps.shape[1:]), plan.outputs)
     return body, tuple(cfg.get("mean") or ()), tuple(cfg.get("std") or ())
 
 

@@ -6,7 +6,6 @@ for the number of score columns of the task. The other rows are explained in `mo
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from flawscope.errors import RecipeError, choices
@@ -107,27 +106,24 @@ class Headed(nn.Module):
     Args:
         backbone: made with `num_classes=0, global_pool=""`.
         name: the entry.
-        shape: channels, height and width of the input picture.
+        maps: the shape of what it gives for one picture: channels, height, width.
         outputs: number of score columns.
 
     Raises:
         RecipeError: there is no such entry, or the backbone gives no maps.
     """
 
-    def __init__(self, backbone: nn.Module, name: str, shape: tuple[int, int, int], outputs: int) -> None:
+    def __init__(self, backbone: nn.Module, name: str, maps: tuple[int, ...], outputs: int) -> None:
         super().__init__()
         if name not in HEADS:
             raise RecipeError(f"model.head: there is no head {name!r}", choices(name, ["linear", *HEADS]))
-        with torch.no_grad():
-            maps = backbone.eval()(torch.zeros(1, *shape))
-        if maps.ndim != 4:
+        if len(maps) != 3:
             raise RecipeError(
-                f"model.head: {name} stands on maps (channels, height, width), but this backbone gives "
-                f"{tuple(maps.shape[1:])}",
+                f"model.head: {name} stands on maps (channels, height, width), but this backbone gives {maps}",
                 "use `head: linear`, or a convolutional network",
             )
         self.backbone = backbone
-        self.layers = layers_of(HEADS[name], tuple(maps.shape[1:]), outputs, f"the head {name}")
+        self.layers = layers_of(HEADS[name], maps, outputs, f"the head {name}")
 
     def forward(self, x_bchw: Tensor) -> Tensor:
         """Logits, b x outputs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
+from flawscope.data.labels import truth
 from flawscope.data.read import read
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
@@ -21,7 +21,7 @@ from flawscope.steps.split import Proven, proven_again, split_samples
 from flawscope.steps.workspace import Run, Say, notices, working_folder
 from flawscope.storage import write_json
 from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of
-from flawscope.training.loop import STATE, Fit, Live, begin, fit
+from flawscope.training.loop import STATE, Live, begin, fit
 from flawscope.training.losses import Loss, class_weights
 from flawscope.training.recipe import Recipe, load_recipe, save_recipe
 
@@ -97,7 +97,7 @@ def prepare_run(folder: Path, recipe: Recipe, proven: Proven, cache: Path, sampl
     return run
 
 
-def train_in(run: Run) -> Fit:
+def train_in(run: Run) -> None:
     """Train the network of a prepared run folder, or go on where an interrupted training stands."""
     recipe, samples = run.recipe, run.samples
     check_parts(run.split, samples)
@@ -125,7 +125,6 @@ def train_in(run: Run) -> Fit:
         )
     write_json(run.trained, {"best_epoch": fitted.best_epoch, "epochs": len(fitted.history)})
     (run.training / STATE).unlink()
-    return fitted
 
 
 def learnt_targets(samples: Samples, column: str | None) -> FloatArray:
@@ -142,11 +141,8 @@ def learnt_targets(samples: Samples, column: str | None) -> FloatArray:
     for row in samples.rows:
         if column not in row.meta:
             raise RecipeError(f"train.soft_labels: {row.id} has no {column!r}", choices(column, row.meta))
-        try:
-            value = float(row.meta[column])
-        except ValueError:
-            value = math.nan
-        if not 0 <= value <= 1:
+        value = truth(str(row.meta[column]))
+        if value is None:
             raise RecipeError(f"train.soft_labels: {column} of {row.id} is {row.meta[column]!r}, expected 0 to 1")
         values.append(value)
     return np.array(values)[:, None]

@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
 from flawscope.errors import RecipeError, UserError
-from flawscope.evaluation.metrics import auroc, confusion, f1
+from flawscope.evaluation.metrics import auroc, average_precision, confusion, f1
 from flawscope.records import FloatArray, Task
 from flawscope.storage import new_file
 from flawscope.training.checkpoint import save_checkpoint
@@ -111,21 +111,20 @@ def fit(
     keep_memory()
     learner = Learner.of(network, spec, len(train))
     loss.to(learner.fabric.device)
-    images = learner.on_device(train, validation)
-    found = [on_features(network, each, balanced=spec.sampling == "balanced") for each in (train, validation)]
-    features = learner.on_device(*(each for each in found if each is not None))
     state, steps = folder / STATE, len(train)
     result = Fit.again(load_state(state, learner)) if state.is_file() else Fit()
+    done = len(result.history)
+    images = learner.on_device(train, validation)
+    features = [] if spec.thawed(done + 1) else learner.on_features(train, validation)
 
-    for epoch in range(len(result.history) + 1, spec.epochs + 1):
+    for epoch in range(done + 1, spec.epochs + 1):
         if spec.patience and epoch - 1 - result.best_epoch >= spec.patience:
             break
         started = time.perf_counter()
         rate = learner.rate
-        thawed = spec.unfreeze is not None and epoch > spec.unfreeze.after
-        if spec.unfreeze is not None and thawed:
+        if spec.unfreeze is not None and spec.thawed(epoch):
             network.learn_from(spec.unfreeze.layer)
-        learner.head_alone = None not in found and not thawed
+        learner.head_alone = bool(features) and not spec.thawed(epoch)
         train, validation = features if learner.head_alone else images
 
         def live(step: int, mean: float, epoch: int = epoch, *, validated: bool = False) -> None:
@@ -208,6 +207,16 @@ class Learner:
     def on_device(self, *loaders: DataLoader[Any]) -> list[Any]:
         """The same batches, brought to this device."""
         return [self.fabric.setup_dataloaders(each, use_distributed_sampler=False) for each in loaders]
+
+    def on_features(self, *loaders: DataLoader[Any]) -> list[Any]:
+        """The same batches with what the head is given, on this device; none where that changes with the epoch."""
+        found = []
+        for each in loaders:
+            made = on_features(self.network, each, balanced=self.spec.sampling == "balanced")
+            if made is None:
+                return []
+            found.append(made)
+        return self.on_device(*found)
 
     @property
     def plain_optimiser(self) -> torch.optim.Optimizer:
@@ -292,7 +301,10 @@ def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch
 
 
 def watched_measure(task: Task, logit_nk: FloatArray, truth_nk: np.ndarray[Any, Any], watch: Watch) -> float:
-    """Mean over the classes of AUROC or F1 (logit > 0, or the largest one), or the share decided right."""
+    """Mean over the classes of AUROC, average precision or F1; or the share decided right.
+
+    Decided by logit > 0, or by the largest one.
+    """
     flag_nk = logit_nk > 0
     if task.kind == "multiclass":
         flag_nk = np.eye(logit_nk.shape[1], dtype=bool)[logit_nk.argmax(axis=1)]
@@ -301,7 +313,8 @@ def watched_measure(task: Task, logit_nk: FloatArray, truth_nk: np.ndarray[Any, 
     values = []
     for truth_n, flag_n, logit_n in zip(truth_nk.T, flag_nk.T, logit_nk.T, strict=True):
         if 0 < truth_n.sum() < len(truth_n):
-            values.append(auroc(truth_n, logit_n) if watch == "auroc" else f1(confusion(truth_n, flag_n)))
+            measure = {"auroc": auroc, "average_precision": average_precision}.get(watch)
+            values.append(measure(truth_n, logit_n) if measure else f1(confusion(truth_n, flag_n)))
     return float(np.nan_to_num(np.mean(values))) if values else 0.0
 
 

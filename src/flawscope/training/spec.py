@@ -172,3 +172,12 @@ class TrainSpec(Section):
         default="auto", description="of most computations while training; auto: bfloat16 on a GPU that has it"
     )
     workers: int = Field(default=0, ge=0, description="processes that prepare batches; 0: none beside the main one")
+
+    def thawed(self, epoch: int) -> bool:
+        """Whether a frozen backbone learns in this epoch, counting from 1.
+
+        >>> spec = TrainSpec(unfreeze=Unfreeze(after=2))
+        >>> spec.thawed(2), spec.thawed(3), TrainSpec().thawed(3)
+        (False, True, False)
+        """
+        return self.unfreeze is not None and epoch > self.unfreeze.after

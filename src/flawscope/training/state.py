@@ -15,7 +15,7 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from flawscope.errors import DataError
+from flawscope.errors import DataError, reason
 from flawscope.storage import write_bytes
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def load_state(path: Path, learner: Learner) -> dict[str, Any]:
         learner.schedule.load_state_dict(rest.pop("schedule"))
         learner.fabric.strategy.precision.load_state_dict(rest.pop("precision"))
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise DataError(f"{path} cannot be gone on with: {reason}", "train anew, with --overwrite") from None
+        raise DataError(f"{path} cannot be gone on with: {reason(error)}", "train anew, with --overwrite") from None
     return rest
 
 
