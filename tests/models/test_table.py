@@ -126,7 +126,10 @@ def test_pictures_that_are_too_small_are_named() -> None:
     [
         ({"name": "timm:test_resnet", "head": "nrom"}, "no head 'nrom'(?s:.)*did you mean 'norm'"),
         ({"name": "timm:test_vit", "size": (160, 160), "head": "norm"}, "stands on maps"),
-        ({"name": "timm:vit_tiny_patch16_224", "size": (64, 80), "head": "norm"}, "224 cannot take images of 3 x 64 x 80: "),
+        (
+            {"name": "timm:vit_tiny_patch16_224", "size": (64, 80), "head": "norm"},
+            "224 cannot take images of 3 x 64 x 80: ",
+        ),
         ({"name": "table:coil", "head": "norm"}, "table:coil has its own head"),
     ],
 )
