@@ -147,10 +147,10 @@ def test_the_history_as_a_table(train: Train, tmp_path: Path) -> None:
         rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
     assert list(rows[0]) == ["epoch", "rate", "train_loss", "val_loss", "val_f1", "seconds"]
     assert rows == result.history
-    assert [(live.epoch, live.step, live.validated) for live in shown] == [
+    assert [(live.epoch, live.step, bool(live.row)) for live in shown] == [
         (1, 1, False), (1, 2, False), (1, 2, True), (2, 1, False), (2, 2, False), (2, 2, True)
     ]  # fmt: skip
-    assert [live.loss for live in shown if live.validated] == [row["train_loss"] for row in result.history]
+    assert [live.loss for live in shown if live.row] == [row["train_loss"] for row in result.history]
     assert shown[0].watched == ""
     assert shown[2].watched == f"val_f1 {rows[0]['val_f1']:.4f}, best {rows[0]['val_f1']:.4f} (1)"
 

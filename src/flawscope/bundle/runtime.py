@@ -214,8 +214,8 @@ class Runtime:
         try:
             logit_1k = self._score(path)[None]
         except ImageError as error:
-            reason = error.problem.removeprefix(f"{path}: ")
-            return Prediction(name=str(path), seconds=time.perf_counter() - start, error=reason)
+            problem = error.problem.removeprefix(f"{path}: ")
+            return Prediction(name=str(path), seconds=time.perf_counter() - start, error=problem)
         task, sealed = self.task, self.sealed
         assert sealed.calibrator and sealed.decision  # predict() refuses drafts
         probability_1k = calibrate(task.kind, sealed.calibrator.knots, logit_1k)

@@ -200,7 +200,7 @@ def live_line() -> Iterator[Callable[[Live], None]]:
             words = f"loss {live.loss:.4f}" + (f", {live.watched}" if live.watched else "")
             done = (live.epoch - 1) * live.steps + live.step
             progress.update(bar, completed=done, total=live.epochs * live.steps, epoch=epoch, words=words)
-            if progress.disable and live.validated:
+            if progress.disable and live.row:
                 progress.console.print(f"{epoch}, {words}", highlight=False)
 
         yield show

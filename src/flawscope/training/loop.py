@@ -7,7 +7,7 @@ import ctypes
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,7 +45,7 @@ M_MMAP_MAX, M_TRIM_THRESHOLD = -4, -1
 
 @dataclass
 class Live:
-    """What the live line shows after each step."""
+    """What stands after each step; `row` is the new row of the history where an epoch has ended, else empty."""
 
     epoch: int
     epochs: int
@@ -53,7 +53,7 @@ class Live:
     steps: int
     loss: float
     watched: str = ""
-    validated: bool = False
+    row: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -127,8 +127,8 @@ def fit(
         learner.head_alone = bool(features) and not spec.thawed(epoch)
         train, validation = features if learner.head_alone else images
 
-        def live(step: int, mean: float, epoch: int = epoch, *, validated: bool = False) -> None:
-            show(Live(epoch, spec.epochs, step, steps, mean, result.words(spec.watch), validated))
+        def live(step: int, mean: float, epoch: int = epoch, **ended: Mapping[str, float]) -> None:
+            show(Live(epoch, spec.epochs, step, steps, mean, result.words(spec.watch), **ended))
 
         train_loss = train_epoch(learner, loss, train, epoch, live)
         measured = validate(learner.validated, loss, task, validation, spec.watch)
@@ -139,7 +139,7 @@ def fit(
             save_checkpoint(folder / "best", learner.kept, epoch=epoch, measures=measured)
         save_checkpoint(folder / "last", learner.kept, epoch=epoch, measures=measured)
         save_state(state, learner, **asdict(result))
-        live(steps, train_loss, validated=True)
+        live(steps, train_loss, row=result.history[-1])
     return result
 
 
