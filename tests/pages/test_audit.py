@@ -165,6 +165,16 @@ def test_too_few_images_to_read_a_threshold_are_told_and_no_rate_is_promised() -
     ]
 
 
+def test_a_threshold_that_stands_at_a_bound_is_said_to() -> None:
+    bounds = {"least": 0.45, "doubtful": 0.7, "most_closely": 0.95}
+    free = {"threshold": 0.6, "known_different": 900, "false_pair_rate": 0.002}
+    assert not any("by hand" in said for said in view.threshold_sentences(3, free, bounds))
+    for value, words in ((0.45, "this is the least that the court accepts"), (0.7, "from 0.7 on, a bound set by hand")):
+        assert any(words in said for said in view.threshold_sentences(3, free | {"threshold": value}, bounds))
+    closely = free | {"closely_needed_high": 0.95}
+    assert any("More than 0.95 is never asked" in said for said in view.threshold_sentences(3, closely, bounds))
+
+
 @pytest.mark.parametrize(
     ("pairs", "expected", "words"),
     [(3, 0.4, "fewer than one of the 3 pairs"), (30, 11.6, "about 12 of the 30"), (3, 20.0, "every one of the 3")],

@@ -8,6 +8,8 @@ from dataclasses import replace
 from itertools import combinations, product
 from typing import Any
 
+from flawscope.data.court.closer import HIGHEST
+from flawscope.data.court.threshold import DOUBTFUL, LOWEST
 from flawscope.data.groups import Grouping, identical_files
 from flawscope.data.linkage import link_samples, spread
 from flawscope.data.table import ALONE
@@ -98,6 +100,7 @@ def court_facts(samples: Samples, twins: Twins) -> dict[str, Any]:
         "images": len({id for pair in twins.pairs for id in (pair.a, pair.b)}),
         "contrary": contrary(samples, twins.pairs)[1],
         "facts": dict(twins.facts),
+        "bounds": {"least": LOWEST, "doubtful": DOUBTFUL, "most_closely": HIGHEST},
     }
 
 

@@ -184,7 +184,7 @@ def court(document: Mapping[str, Any]) -> View:
         **found,
         "kinds": kind_rows(found["kinds"]),
         "share": percent(found["images"], document["n"]),
-        "sentences": threshold_sentences(found["pairs"], facts),
+        "sentences": threshold_sentences(found["pairs"], facts, found.get("bounds", {})),
         "svg": drawn,
         "mark": "" if ends is None else "line" if ends[0] == ends[1] else "band",
         "search": facts.get("search", ""),
@@ -192,26 +192,41 @@ def court(document: Mapping[str, Any]) -> View:
     }
 
 
-def threshold_sentences(pairs: int, facts: Mapping[str, Any]) -> list[str]:
-    """The thresholds and the false-pair rate in plain words.
+def threshold_sentences(pairs: int, facts: Mapping[str, Any], bounds: Mapping[str, float] | None = None) -> list[str]:
+    """The thresholds and the false-pair rate in plain words; where a threshold stands at a bound, that it does.
 
     >>> threshold_sentences(40, {"threshold": 0.75, "note": "too few images"})
     ['Two pictures are taken for the same thing if their correlation reaches 0.75.', 'Too few images.']
     """
-    said, note = [], str(facts.get("note") or "")
+    said, note, bounds = [], str(facts.get("note") or ""), bounds or {}
     if words := threshold_words(facts):
         said.append(f"Two pictures are taken for the same thing if their correlation reaches {words}.")
     if note:  # the threshold was not read from these pictures, and so nothing is known of the rate
         return [*said, f"{note[:1].upper()}{note[1:]}."]
     if facts.get("known_different"):
         said.append(
-            f"This was not chosen by hand: {number(facts['known_different'])} pairs of pictures that are known to be "
-            "different show how alike pictures get by chance."
+            f"It rests on {number(facts['known_different'])} pairs of pictures that are known to be different: they "
+            "show how alike pictures get by chance."
+        )
+    if facts.get("threshold") is not None and facts["threshold"] == bounds.get("least"):
+        said.append(
+            f"For most pictures that alone would ask for less than {bounds['least']:g}; this is the least that the "
+            "court accepts, a bound set by hand."
+        )
+    if facts.get("threshold") is not None and facts["threshold"] == bounds.get("doubtful"):
+        said.append(
+            f"For most pictures chance explains more than small pictures can tell: from {bounds['doubtful']:g} on, a "
+            "bound set by hand, a pair is looked at again."
         )
     if closely := facts.get("looked_at_closely"):
         said.append(
             f"{number(closely)} pair{' was' if closely == 1 else 's were'} doubtful, because much looks alike here: "
             f"compared again, larger, their fine detail must reach {threshold_words(facts, 'closely_needed')}."
+        )
+    if facts.get("closely_needed_high") is not None and facts["closely_needed_high"] == bounds.get("most_closely"):
+        said.append(
+            f"More than {bounds['most_closely']:g} is never asked, a bound set by hand: of some of these pictures "
+            "chance explains more, and pairs of them may be wrong."
         )
     if facts.get("false_pair_rate") is not None:
         rate = number(facts["false_pair_rate"])
