@@ -24,6 +24,7 @@ NEED_TORCH = {
     "flawscope.models.build",
     "flawscope.models.rows",
     "flawscope.models.table",
+    "flawscope.models.views",
     "flawscope.steps.export",
     "flawscope.steps.run",
     "flawscope.steps.train",

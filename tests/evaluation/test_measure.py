@@ -28,7 +28,7 @@ ALL = {
 
 def intervals(document):
     measures = [interval for part in document["classes"].values() for interval in part["measures"].values()]
-    return measures + [entry["interval"] for entry in document["headline"]]
+    return [*measures, *document["means"].values(), *(entry["interval"] for entry in document["headline"])]
 
 
 def check(document):
@@ -129,6 +129,22 @@ def test_multiclass():
             "mean AUROC": reference.roc_auc_score(target_nk, probability_nk, average="macro"),
             "mean F1": reference.f1_score(true_n, decided_n, average="macro"),
             "accuracy": reference.accuracy_score(true_n, decided_n),
+        }
+    )
+    means = {name: interval["value"] for name, interval in document["means"].items()}
+    right_k = (target_nk.astype(bool) == flag_nk).mean(axis=0)
+    specificity = np.mean([reference.recall_score(target_nk[:, c] < 0.5, ~flag_nk[:, c]) for c in range(3)])
+    assert means == pytest.approx(
+        {
+            "mean AUROC": headline["mean AUROC"],
+            "mean F1": headline["mean F1"],
+            "mean accuracy": right_k.mean(),
+            "mean recall": reference.balanced_accuracy_score(true_n, decided_n),
+            "mean precision": reference.precision_score(true_n, decided_n, average="macro"),
+            "mean specificity": specificity,
+            "mean average precision": reference.average_precision_score(target_nk, probability_nk, average="macro"),
+            "mean escape rate": 1 - reference.balanced_accuracy_score(true_n, decided_n),
+            "mean overkill rate": 1 - specificity,
         }
     )
     assert document["confusion"]["labels"] == ["a", "b", "c"]

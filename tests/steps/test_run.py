@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
 import flawscope
@@ -22,6 +23,7 @@ from flawscope.inspection.tables import read_results
 from flawscope.records import PARTS
 from flawscope.steps.workspace import Run, working_folder
 from flawscope.storage import write_json
+from flawscope.training.checkpoint import load_checkpoint
 
 Draw = Callable[..., Path]
 Write = Callable[[Path, str], Path]
@@ -160,7 +162,29 @@ def labelled(tmp_path_factory: pytest.TempPathFactory, draw: Draw, write_recipe:
         lines.append(f"{seed}.png;{int(0 in corners)};{int(3 in corners)}")
     (root / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
     recipe = write_recipe(root / "r.yaml", "{kind: csv, table: labels.csv, label_columns: [kratzer, loch]}")
-    return flawscope.run(recipe, root / "runs" / "tiny", overrides=["train.epochs=1"])
+    asked = ["train.epochs=1", "export.average_over=turns", "model.normalise.source=training"]
+    return flawscope.run(recipe, root / "runs" / "tiny", overrides=asked)
+
+
+def test_the_answer_does_not_hang_on_how_the_part_lay(labelled: Path, tmp_path: Path) -> None:
+    source = Image.open(Run.at(labelled).part("test").rows[0].path)
+    for turn in Image.Transpose:
+        source.transpose(turn).save(tmp_path / f"{turn.name}.png")
+    source.save(tmp_path / "AS_IT_IS.png")
+    found = flawscope.inspect(labelled / "tiny.flawscope", tmp_path, tmp_path / "results.csv")
+    assert found.images == 8
+    rows = read_results(tmp_path / "results.csv").rows
+    spread = np.ptp([row.probability for row in rows], axis=0).max()
+    assert spread < 2e-3, "only what shrinking 40 pixels to 32 makes of turned ones is left"
+    told = flawscope.show(labelled / "tiny.flawscope")
+    assert any("mean over 8 turned or mirrored views of each image (8 times the computing)" in line for line in told)
+
+
+def test_the_training_parts_own_normalisation(labelled: Path) -> None:
+    pictures = [np.asarray(Image.open(row.path).resize((32, 32))) for row in Run.at(labelled).part("train").rows]
+    network, _ = load_checkpoint(labelled / "training" / "best")
+    assert network.mean_1c11.item() == pytest.approx(np.mean(pictures) / 255, abs=0.01)
+    assert network.std_1c11.item() == pytest.approx(np.std(pictures) / 255, abs=0.01)
 
 
 def test_a_table_of_several_labels(labelled: Path) -> None:

@@ -20,7 +20,7 @@ from flawscope.errors import ImageError, RecipeError
 from flawscope.preprocess import Preprocess, load
 from flawscope.records import Samples
 from flawscope.training.augment import augmentation
-from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of
+from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, statistics
 from flawscope.training.sampling import balancing, draw_seed
 from flawscope.training.spec import Augment
 
@@ -212,6 +212,17 @@ def test_balanced_draws_show_every_combination_alike() -> None:
     assert share == pytest.approx([1 / 3, 1 / 3], abs=0.03)
     dataset.epoch = 1
     assert drawn[:100] == [tuple(r.tolist()) for _, b in loader(dataset, 10, 0, balanced=True) for r in b]
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(np.uint8, 255), (np.uint16, 65535)])
+def test_statistics_of_each_channel(dtype: Any, most: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, most, (200, 2, 5, 4)).astype(dtype)
+    pixels[:, 1] = 7
+    rows = list(range(10, 150))  # more than one block
+    mean, std = statistics(pixels, rows)
+    wanted = pixels[rows, 0] / most
+    assert mean == pytest.approx([wanted.mean(), 7 / most])
+    assert std == pytest.approx([wanted.std(), 1 / most]), "what never changes is not divided by 0"
 
 
 def test_rows_of_a_part_in_table_order(make_samples: MakeSamples) -> None:

@@ -87,6 +87,15 @@ def test_unknown_keys_name_the_nearest(sections: dict[str, Any], words: str) -> 
         ),
         ({"split": {"largest_group": 0}}, "split.largest_group: "),
         ({"split": {"fold": 2}}, "split: fold chooses a fold of a group file: it needs split.file"),
+        (
+            {"export": {"average_over": "turns"}, "image": {"size": [8, 9]}},
+            "export.average_over: turns need square images",
+        ),
+        (
+            {"model": {"normalise": {"source": "training", "mean": 0.4}}},
+            "model.normalise: numbers are given, and asked",
+        ),
+        ({"train": {"unfreeze": {"after": 2}}}, "train.unfreeze: nothing is frozen, set model.freeze"),
         ({"name": "a b"}, "name: "),
         ({"name": "../up"}, "name: "),
         ({"name": ""}, "name: "),

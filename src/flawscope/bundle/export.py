@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from torch import nn
 
 from flawscope.bundle.runtime import Runtime
 from flawscope.errors import BundleError, reason
-from flawscope.models.build import Network
 from flawscope.preprocess import Preprocess, load
 
 TOLERANCE = 1e-3
@@ -39,7 +39,7 @@ class Parity:
             )
 
 
-def export_graph(network: Network, preprocess: Preprocess) -> bytes:
+def export_graph(network: nn.Module, preprocess: Preprocess, name: str = "the network") -> bytes:
     """The network as an ONNX file: input `inputs` (n x c x h x w, uint8 or uint16), output `logits` (n x k, float32).
 
     Weights lie inside the file; the batch size is free.
@@ -64,9 +64,7 @@ def export_graph(network: Network, preprocess: Preprocess) -> bytes:
                 verbose=False,
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError, ValueError) as error:
-        raise BundleError(
-            f"{network.plan.name} cannot be exported: {reason(error)}", "choose another model.name"
-        ) from error
+        raise BundleError(f"{name} cannot be exported: {reason(error)}", "choose another model.name") from error
     assert program is not None
     model = program.model_proto
     # Names of source files and call stacks have no place in a file that is handed on.
@@ -80,7 +78,7 @@ def export_graph(network: Network, preprocess: Preprocess) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def check_parity(network: Network, runtime: Runtime, preprocess: Preprocess, paths: Sequence[str | Path]) -> Parity:
+def check_parity(network: nn.Module, runtime: Runtime, preprocess: Preprocess, paths: Sequence[str | Path]) -> Parity:
     """Run real image files through torch and through the runtime, each from the file on, and compare logits.
 
     Raises:

@@ -99,13 +99,17 @@ class Output(_Part):
 
 
 class Graph(_Part):
-    """One ONNX file of the bundle. `sha256` is filled in when the bundle is written."""
+    """One ONNX file of the bundle. `sha256` is filled in when the bundle is written.
+
+    `views`: so many times the network looks at each image, turned and mirrored; its answers are averaged in the graph.
+    """
 
     name: Name = "main"
     file: str = Field(default="graphs/main.onnx", pattern=r"^graphs/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.onnx$")
     sha256: Sha256 = ""
     inputs: tuple[Annotated[ImageInput | TableInput, Field(discriminator="kind")], ...] = Field(min_length=1)
     outputs: tuple[Output, ...] = Field(default=(Output(),), min_length=1)
+    views: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
     def _names(self) -> Graph:

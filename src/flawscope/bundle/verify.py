@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.bundle.archive import read_bundle
-from flawscope.bundle.manifest import Calibrator, DecisionRule, Graph, ImageInput, Manifest
+from flawscope.bundle.manifest import Calibrator, DecisionRule, Graph, ImageInput, Manifest, Sealed
 from flawscope.bundle.runtime import Runtime
 from flawscope.errors import BundleError
 from flawscope.records import NOT_CHECKED, Task
@@ -56,7 +56,7 @@ def describe(manifest: Manifest, evidence: Mapping[str, Mapping[str, Any]] | Non
         *decision_sentences(task, sealed.decision),
         f"Split: {sealed.split_stamp}."
         + (" Its numbers may be too good." if sealed.split_stamp == NOT_CHECKED else ""),
-        f"Engine: {sealed.engine.name}, {sealed.engine.precision}.",
+        f"Engine: {engine_words(sealed)}.",
         f"Seal: {manifest.seal or 'none, this is a draft'}.",
         *(f"Hash of the {what}: {value}." for what, value in manifest.hashes.model_dump().items() if value),
     ]
@@ -67,6 +67,13 @@ def describe(manifest: Manifest, evidence: Mapping[str, Mapping[str, Any]] | Non
     lines += [f"Licence: {licence}." for licence in manifest.licences]
     lines += [_headline(name, document) for name, document in (evidence or {}).items()]
     return lines
+
+
+def engine_words(sealed: Sealed) -> str:
+    """What computes the answers, and how often each image is looked at."""
+    views = sealed.graph(sealed.steps[0].graph).views
+    often = f", mean over {views} turned or mirrored views of each image ({views} times the computing)"
+    return f"{sealed.engine.name}, {sealed.engine.precision}{often if views > 1 else ''}"
 
 
 def _task(task: Task) -> str:

@@ -34,8 +34,19 @@ DRAWS = 1000
 NOTHING = "no image was measured"
 HEADLINE = ("AUROC", "accuracy", "F1", "escape rate", "overkill rate")
 SAMPLED = ("F1", "AUROC", "average precision")
-"""The measures whose intervals come from the bootstrap."""
-MEANS = {"AUROC": "mean AUROC", "F1": "mean F1"}
+"""The measures of a class whose intervals come from the bootstrap."""
+AVERAGED = (
+    "AUROC",
+    "F1",
+    "accuracy",
+    "recall",
+    "precision",
+    "specificity",
+    "average precision",
+    "escape rate",
+    "overkill rate",
+)
+"""The measures of which the mean over several classes is taken; the headline shows the first two."""
 
 Intervals = dict[str, Interval]
 Reasons = dict[str, str]
@@ -99,7 +110,7 @@ def measure(
 def _document(data: _Measured, thresholds: Sequence[float] | None, seed: int) -> dict[str, Any]:
     task = data.task
     intervals_k, reasons_k = _proportions(data)
-    means = _sampled(data, seed, intervals_k, reasons_k)
+    means = _sampled(data, seed, intervals_k, reasons_k) if len(data.group_n) else {}
     words = [task.describe(row_k) for row_k in data.truth_nk]
     groups = len(np.unique(data.group_n))
     if task.kind == "multiclass" and thresholds is not None and len(set(thresholds)) == 1:
@@ -127,6 +138,7 @@ def _document(data: _Measured, thresholds: Sequence[float] | None, seed: int) ->
             }
             for c, name in enumerate(task.classes)
         },
+        "means": {name: interval.as_dict() for name, interval in means.items()} if len(task.classes) > 1 else {},
         "confusion": _confusion(data),
         "notes": _notes(task, groups, reasons_k),
     }
@@ -146,7 +158,7 @@ def _proportions(data: _Measured) -> tuple[list[Intervals], list[Reasons]]:
             "escape rate": (~flag_n, truth_n, no_positive),
             "overkill rate": (flag_n, ~truth_n, no_negative),
         }
-        intervals, reasons = {}, {}
+        intervals, reasons = {}, {} if len(truth_n) else dict.fromkeys(SAMPLED, NOTHING)
         for key, (success_n, among_n, reason) in rows.items():
             if among_n.any():
                 intervals[key] = proportion(success_n[among_n], data.group_n[among_n], data.level)
@@ -158,9 +170,9 @@ def _proportions(data: _Measured) -> tuple[list[Intervals], list[Reasons]]:
 
 
 def _sampled(data: _Measured, seed: int, intervals_k: list[Intervals], reasons_k: list[Reasons]) -> Intervals:
-    """Add F1, AUROC and average precision to each class, and give the means of `MEANS` over the classes."""
-    found: dict[str, list[tuple[float, FloatArray, int]]] = {key: [] for key in SAMPLED}
-    for c, name in enumerate(data.task.classes if len(data.group_n) else ()):
+    """Add F1, AUROC and average precision to each class, and give the means of `AVERAGED` over the classes."""
+    found: dict[str, list[tuple[float, FloatArray, int]]] = {key: [] for key in AVERAGED}
+    for c, name in enumerate(data.task.classes):
         # Sorted once by score, each draw is sorted too, and sorting it again takes linear time.
         order_n = np.argsort(data.probability_nk[:, c], kind="stable")
         truth_n, flag_n = data.truth_nk[order_n, c], data.flag_nk[order_n, c]
@@ -170,31 +182,36 @@ def _sampled(data: _Measured, seed: int, intervals_k: list[Intervals], reasons_k
         # One seed: each class sees the same draws of groups, so draws of a mean are means of draws.
         drawn_dm = bootstrap_draws(values, group_n, seed, DRAWS)
         units = min(len(np.unique(group_n[kind_n])) for kind_n in (truth_n, ~truth_n) if kind_n.any())
-        for key, value, drawn_d in zip(SAMPLED, value_m, drawn_dm.T, strict=True):
+        for key, value, drawn_d in zip(AVERAGED, value_m, drawn_dm.T, strict=True):
             if np.isfinite(value):
-                intervals_k[c][key] = bootstrap_interval(value, drawn_d, group_n, data.level, units)
                 found[key].append((value, drawn_d, units))
-            else:
+            if key in SAMPLED and np.isfinite(value):
+                intervals_k[c][key] = bootstrap_interval(value, drawn_d, group_n, data.level, units)
+            elif key in SAMPLED:
                 reasons_k[c][key] = f"{'every' if truth_n.any() else 'no'} image shows {name!r}"
-    if not len(data.group_n):
-        for reasons in reasons_k:
-            reasons.update(dict.fromkeys(SAMPLED, NOTHING))
     return {
-        mean: _mean(found[key], [each[key] for each in intervals_k if key in each], data)
-        for key, mean in MEANS.items()
+        f"mean {key}": _mean(found[key], [each[key] for each in intervals_k if key in each], data)
+        for key in AVERAGED
         if found[key]
     }
 
 
 def _sampled_values(truth_n: BoolArray, flag_n: BoolArray, score_n: FloatArray, index: IndexArray) -> list[float]:
-    """The measures of `SAMPLED` on these samples. All need positives; all but F1 say nothing without negatives."""
+    """The measures of `AVERAGED` on these samples. AUROC and average precision need both kinds, F1 positives."""
     truth_n, flag_n, score_n = truth_n[index], flag_n[index], score_n[index]
-    if not truth_n.any():
-        return [np.nan] * len(SAMPLED)
-    f1 = metrics.f1(metrics.confusion(truth_n, flag_n))
-    if truth_n.all():
-        return [f1, np.nan, np.nan]
-    return [f1, metrics.auroc(truth_n, score_n), metrics.average_precision(truth_n, score_n)]
+    counts = metrics.confusion(truth_n, flag_n)
+    some, both = truth_n.any(), truth_n.any() and not truth_n.all()
+    return [
+        metrics.auroc(truth_n, score_n) if both else np.nan,
+        metrics.f1(counts) if some else np.nan,
+        metrics.accuracy(counts),
+        metrics.recall(counts),
+        metrics.precision(counts),
+        metrics.specificity(counts),
+        metrics.average_precision(truth_n, score_n) if both else np.nan,
+        1 - metrics.recall(counts),
+        1 - metrics.specificity(counts),
+    ]
 
 
 def _mean(parts: list[tuple[float, FloatArray, int]], intervals: list[Interval], data: _Measured) -> Interval:
@@ -221,7 +238,8 @@ def _headline(data: _Measured, intervals_k: list[Intervals], means: Intervals) -
         return {}
     right_n = (data.truth_nk == data.flag_nk).all(axis=1)
     name = "accuracy" if data.task.kind == "multiclass" else "exact match"
-    return means | {name: proportion(right_n, data.group_n, data.level)}
+    shown = {f"mean {key}": means[f"mean {key}"] for key in AVERAGED[:2] if f"mean {key}" in means}
+    return shown | {name: proportion(right_n, data.group_n, data.level)}
 
 
 def _curves(truth_n: BoolArray, score_n: FloatArray) -> dict[str, dict[str, list[float]]]:
@@ -261,6 +279,6 @@ def _notes(task: Task, groups: int, reasons_k: list[Reasons]) -> list[str]:
         for reason in dict.fromkeys(reasons.values()):
             keys = ", ".join(key for key, value in reasons.items() if value == reason)
             notes.append(f"{name}: {keys} cannot be computed: {reason}")
-    if len(task.classes) > 1 and any(key in reasons for reasons in reasons_k for key in MEANS):
+    if len(task.classes) > 1 and any(key in reasons for reasons in reasons_k for key in AVERAGED):
         notes.append("each mean is over the classes for which the measure can be computed")
     return notes

@@ -69,8 +69,7 @@ class Network(nn.Module):
         self.body = body
         self.plan = plan
         self.highest = float(2**plan.depth - 1)
-        self.register_buffer("mean_1c11", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
-        self.register_buffer("std_1c11", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
+        self.normalise(mean, std)
         self._start_undecided()
         if plan.freeze:
             self.learn_from(None)
@@ -80,6 +79,11 @@ class Network(nn.Module):
         x_bchw = (inputs_bchw.float() / self.highest - self.mean_1c11) / self.std_1c11
         out: Tensor = self.body(x_bchw)
         return out
+
+    def normalise(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        """What is subtracted from pixels scaled to 0..1, and what divides them: a number a channel, in checkpoints."""
+        self.register_buffer("mean_1c11", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("std_1c11", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
 
     @property
     def head(self) -> nn.Module:

@@ -190,6 +190,7 @@ def render(content: ReportContent) -> str:
         number=words.number,
         classes=view.classes(metrics),
         overview=view.OVERVIEW,
+        overview_mean=view.overview_mean(metrics),
         confusion=view.matrix(confusion["labels"], confusion["matrix"]) if confusion else None,
         learning=view.learning_figures(content),
         loose_point=metrics["task"]["kind"] == "multiclass",

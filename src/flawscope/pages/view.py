@@ -93,6 +93,13 @@ def classes(metrics: Mapping[str, Any]) -> list[View]:
     return [_class(metrics, index, name) for index, name in enumerate(names)]
 
 
+def overview_mean(metrics: Mapping[str, Any]) -> list[View | None]:
+    """The last line of the table of several classes: the means of its columns; nothing where there are none."""
+    means = metrics.get("means") or {}
+    known = {measure: means.get(f"mean {measure}") for measure in OVERVIEW if means}
+    return [figure_of(measure, interval) if interval else None for measure, interval in known.items()]
+
+
 def _class(metrics: Mapping[str, Any], index: int, name: str) -> View:
     curve, kind = metrics["classes"][name], metrics["task"]["kind"]
     other = metrics["task"]["negative"] if kind == "binary" else f"not {name}"

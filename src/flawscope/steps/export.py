@@ -8,6 +8,7 @@ from flawscope.bundle.archive import write_bundle
 from flawscope.bundle.export import Parity, check_parity, export_graph
 from flawscope.bundle.manifest import Engine, Graph, Hashes, ImageInput, Manifest, Sealed, TaskModel
 from flawscope.bundle.runtime import Runtime
+from flawscope.models.views import VIEWS, averaged
 from flawscope.steps.provenance import code_version, today
 from flawscope.steps.workspace import Run
 from flawscope.storage import sha256_file
@@ -28,8 +29,10 @@ def export(run: str | Path | Run) -> Parity:
     run = Run.at(run)
     recipe = run.recipe
     network, _ = load_checkpoint(run.training / "best")
-    content = export_graph(network, recipe.image)
-    graph = Graph(name="main", inputs=(ImageInput(preprocess=recipe.image),))
+    seen = averaged(network, recipe.export.average_over)
+    content = export_graph(seen, recipe.image, network.plan.name)
+    views = len(VIEWS[recipe.export.average_over])
+    graph = Graph(name="main", inputs=(ImageInput(preprocess=recipe.image),), views=views)
     sealed = Sealed(
         task=TaskModel.of(run.samples.task),
         graphs=(graph,),
@@ -38,7 +41,7 @@ def export(run: str | Path | Run) -> Parity:
     )
     runtime = Runtime(sealed, {graph.file: content})
     paths = [row.path for row in run.part("validation").rows[:PARITY_IMAGES]]
-    parity = check_parity(network, runtime, recipe.image, paths)
+    parity = check_parity(seen, runtime, recipe.image, paths)
     golden, patterns = runtime.make_golden()
     manifest = Manifest(
         name=recipe.name,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.bundle.archive import read_bundle
-from flawscope.bundle.verify import decision_sentences
+from flawscope.bundle.verify import decision_sentences, engine_words
 from flawscope.data.groups import contradictions
 from flawscope.inspection.tables import read_results
 from flawscope.pages.pairs import ProofContent, summed
@@ -57,7 +57,7 @@ def run_content(run: Run) -> ReportContent:
         bundle=BundleContent(
             name=run.bundle.name,
             seal=manifest.seal,
-            engine=f"{sealed.engine.name}, {sealed.engine.precision}",
+            engine=engine_words(sealed),
             size_bytes=run.bundle.stat().st_size,
             decision=tuple(decision_sentences(task, sealed.decision)),
         ),

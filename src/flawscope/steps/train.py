@@ -20,7 +20,7 @@ from flawscope.records import PARTS, BoolArray, FloatArray, Samples, Split
 from flawscope.steps.split import Proven, proven_again, split_samples
 from flawscope.steps.workspace import Run, Say, notices, working_folder
 from flawscope.storage import write_json
-from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of
+from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, statistics
 from flawscope.training.loop import STATE, Live, begin, fit
 from flawscope.training.losses import Loss, class_weights
 from flawscope.training.recipe import Recipe, load_recipe, save_recipe
@@ -109,6 +109,8 @@ def train_in(run: Run) -> None:
     check_forward(network, recipe.image.shape)
     pixels = cached_pixels(samples, recipe.image, run.cache)
     rows = {part: rows_of(samples, run.split.ids(part)) for part in PARTS}
+    if recipe.model.normalise and recipe.model.normalise.source == "training":
+        network.normalise(*statistics(pixels, rows["train"]))
     learn = PartDataset(pixels, learnt_targets(samples, spec.soft_labels), rows["train"], spec.augment, spec.seed)
     watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed)
     weights_k = class_weights(samples.task, samples.target_nk[rows["train"]], spec.class_weights)

@@ -57,6 +57,26 @@ def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
     return whole
 
 
+def statistics(pixels: Pixels, rows: Sequence[int]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel over some images, of pixels scaled to 0..1.
+
+    A channel that never changes gets a deviation of one step, so that nothing is divided by 0.
+
+    >>> statistics(np.array([[[[0, 255]]], [[[0, 0]]]], dtype=np.uint8), [0])
+    ((0.5,), (0.5,))
+    """
+    highest = float(np.iinfo(pixels.dtype).max)
+    count, total_c, square_c = 0, np.zeros(pixels.shape[1]), np.zeros(pixels.shape[1])
+    for start in range(0, len(rows), 64):
+        value_bchw = pixels[list(rows[start : start + 64])] / highest
+        total_c += value_bchw.sum(axis=(0, 2, 3))
+        square_c += (value_bchw**2).sum(axis=(0, 2, 3))
+        count += value_bchw[:, 0].size
+    mean_c = total_c / count
+    std_c = np.sqrt((square_c / count - mean_c**2).clip(min=highest**-2))
+    return tuple(mean_c.tolist()), tuple(std_c.tolist())
+
+
 def _whole(path: Path, shape: tuple[int, ...]) -> bool:
     """Whether a cache is there and not damaged."""
     try:

@@ -40,6 +40,9 @@ class _Strict(yaml.SafeLoader):
 class Normalise(Section):
     """Mean and standard deviation, one number or one a channel, of pixels scaled to 0..1."""
 
+    source: Literal["given", "training"] = Field(
+        default="given", description="given: the two below; training: those of the training split, a channel"
+    )
     mean: tuple[float, ...] = Field(default=(0.5,), description="is subtracted")
     std: tuple[float, ...] = Field(default=(0.5,), description="divides what is left; positive")
 
@@ -54,6 +57,12 @@ class Normalise(Section):
         if not all(number > 0 for number in value):
             raise ValueError("standard deviations are positive")
         return value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Normalise:
+        if self.source == "training" and (self.mean, self.std) != ((0.5,), (0.5,)):
+            raise ValueError("numbers are given, and asked for from the training split: remove one of the two")
+        return self
 
 
 class ModelSpec(Section):
@@ -80,6 +89,11 @@ class ExportSpec(Section):
 
     engine: Literal["onnxruntime"] = Field(default="onnxruntime", description="what computes the graph")
     precision: Literal["float32"] = Field(default="float32", description="in which numbers it computes")
+    average_over: Literal["none", "mirrors", "turns"] = Field(
+        default="none",
+        description="the logits are the mean over: mirrors, the image, mirrored both ways, and by 180 degrees (costs 4 "
+        "times the computing); turns, all eight (8 times; square images only)",
+    )
 
 
 class Recipe(Section):
@@ -100,6 +114,13 @@ class Recipe(Section):
     def _frozen_first(self) -> Recipe:
         if self.train.unfreeze is not None and not self.model.freeze:
             raise ValueError("train.unfreeze: nothing is frozen, set model.freeze: true")
+        return self
+
+    @model_validator(mode="after")
+    def _square(self) -> Recipe:
+        if self.export.average_over == "turns" and self.image.size[0] != self.image.size[1]:
+            size = " x ".join(map(str, self.image.size))
+            raise ValueError(f"export.average_over: turns need square images, image.size is {size}; use mirrors")
         return self
 
     @property
@@ -186,6 +207,8 @@ def save_recipe(recipe: Recipe, path: Path) -> None:
 
 
 def _words(content: Mapping[str, Any], loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    if not loc:  # what is said of several sections together names its keys itself
+        return message.removeprefix("Value error, ")
     section: Any = Recipe
     shown: list[str] = []
     for part in loc[:-1]:
