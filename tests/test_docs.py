@@ -35,6 +35,7 @@ def command_lines(text: str) -> list[list[str]]:
     """The words of each command: lines of sh blocks, and what stands in backquotes in the text."""
     lines = [line for language, content in blocks(text) if language == "sh" for line in content.splitlines()]
     lines += re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
+    lines = [re.sub(r"^torchrun .* -m (?=flawscope )", "", line) for line in lines]
     return [words for line in lines if re.match(r"(flawscope|make) ", line) and (words := shlex.split(line, True))]
 
 

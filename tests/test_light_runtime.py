@@ -32,9 +32,11 @@ NEED_TORCH = {
     "flawscope.training.checkpoint",
     "flawscope.training.features",
     "flawscope.training.input",
+    "flawscope.training.joint_norm",
     "flawscope.training.loop",
     "flawscope.training.losses",
     "flawscope.training.optimisation",
+    "flawscope.training.processes",
     "flawscope.training.sampling",
     "flawscope.training.state",
 }

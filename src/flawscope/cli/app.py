@@ -16,8 +16,11 @@ from rich.table import Table
 
 from flawscope._version import __version__
 from flawscope.errors import UserError
+from flawscope.machine import place
 
 STOPPED = 130
+BY_ALL = ("run", "train")
+"""What torchrun may start as several processes; of these the first one speaks."""
 NEED_TORCH = ("run", "train", "export")
 TORCH = ("torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors")
 app = typer.Typer(
@@ -28,8 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+NUMBER, PROCESSES = place()
+console = Console(highlight=False, quiet=NUMBER > 0)
+errors = Console(stderr=True, highlight=False, quiet=NUMBER > 0)
 
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key: train.epochs=3")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
@@ -40,14 +44,19 @@ Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe (YAML)"
 
 def step(name: str, *arguments: Any, **options: Any) -> Any:
     """Make the library call of that name, imported only now: torch takes seconds, and the runtime has none."""
+    if PROCESSES > 1 and name not in BY_ALL:
+        raise UserError(f"`flawscope {name}` is one process, not {PROCESSES}", "start it without torchrun")
     try:
-        return getattr(import_module(f"flawscope.steps.{name}"), name)(*arguments, **options)
+        made = getattr(import_module(f"flawscope.steps.{name}"), name)(*arguments, **options)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         wanted = "train" if name in NEED_TORCH or missing in TORCH else "report"
         raise UserError(
             f"`flawscope {name}` needs {missing}, which is not installed", f'pip install "flawscope[{wanted}]"'
         ) from None
+    if NUMBER:
+        raise typer.Exit
+    return made
 
 
 def say(words: str) -> None:

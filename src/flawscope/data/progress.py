@@ -10,7 +10,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flawscope.machine import cores
+from flawscope.machine import cores, place
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,7 +23,7 @@ def watched(items: Iterable[Item], total: int, text: str, patience: float = 1.0)
     start = time.monotonic()
     console = Console(stderr=True)
     columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal or place()[0] > 0) as bar:
         job = bar.add_task(text, total=total, visible=False)
         for done, item in enumerate(items, 1):
             bar.update(job, completed=done, visible=time.monotonic() - start > patience)

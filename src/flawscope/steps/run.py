@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from flawscope.steps.evaluate import document, evaluate_run
 from flawscope.steps.export import export
 from flawscope.steps.report import report
 from flawscope.steps.split import split_samples
-from flawscope.steps.train import prepared, train_in
+from flawscope.steps.train import help_with, prepared, train_in
 from flawscope.steps.workspace import Run, Say, fold_runs, notices, read_json, working_folder
 from flawscope.storage import write_json
+from flawscope.training.processes import by_all, dismiss
 from flawscope.training.recipe import Recipe, load_recipe
 
 POOLED = (
@@ -37,7 +39,8 @@ def run(
 ) -> Path:
     """Split, train, export, decide, seal, inspect the test split, and report. Returns the run folder.
 
-    The work is done in FOLDER.partial, which becomes FOLDER at the end.
+    The work is done in FOLDER.partial, which becomes FOLDER at the end. Processes that torchrun has started beside the
+    first one help to train, and leave.
 
     Args:
         recipe: the recipe's file.
@@ -51,36 +54,45 @@ def run(
     Raises:
         UserError: whatever a step refuses.
     """
-    asked = load_recipe(recipe, overrides)
-    target = (
-        Path(folder) if folder else Path("runs") / (f"{asked.name}-{folds}-folds" if folds is not None else asked.name)
-    )
-    with working_folder(target, overwrite=overwrite, resume=resume) as partial:
-        say(f"reading {asked.data.kind} data")
-        samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
-        for words in notices(samples):
-            say(words)
-        cache = target.parent / ".cache"
-        splits = split_samples(asked, samples, folds, cache)
-        for proven in splits:
-            made = proven.split
-            place = partial / f"fold-{made.fold}" if folds else partial
-            for words in made.notes:
-                say(f"note: {words}")
+
+    def lead() -> Path:
+        asked = load_recipe(recipe, overrides)
+        target = (
+            Path(folder)
+            if folder
+            else Path("runs") / (f"{asked.name}-{folds}-folds" if folds is not None else asked.name)
+        )
+        with working_folder(target, overwrite=overwrite, resume=resume) as unfinished:
+            say(f"reading {asked.data.kind} data")
+            samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
+            for words in notices(samples):
+                say(words)
+            cache = target.parent / ".cache"
+            splits = split_samples(asked, samples, folds, cache)
+            for proven in splits:
+                made = proven.split
+                place = unfinished / f"fold-{made.fold}" if folds else unfinished
+                for words in made.notes:
+                    say(f"note: {words}")
+                if folds:
+                    say(f"fold-{made.fold}, {(made.fold or 0) + 1} of {folds}")
+                work = prepared(place, asked, proven, samples, cache)
+                one(work, say, trained=partial(dismiss, target) if proven is splits[-1] else None)
             if folds:
-                say(f"fold-{made.fold}, {(made.fold or 0) + 1} of {folds}")
-            one(prepared(place, asked, proven, samples, cache), say)
-        if folds:
-            pool(partial, asked, samples)
-            say("writing the report")
-            report(partial)
-    return target
+                pool(unfinished, asked, samples)
+                say("writing the report")
+                report(unfinished)
+        return target
+
+    return by_all(lead, help_with)
 
 
-def one(work: Run, say: Say) -> None:
-    """The steps of one split, each left out if it has been done."""
+def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
+    """The steps of one split, each left out if it has been done; `trained` is called between training and the rest."""
     if not work.trained.is_file():
         train_in(work)
+    if trained is not None:
+        trained()
     best = read_json(work.trained)
     say(f"trained, best epoch {best['best_epoch']} of {best['epochs']}")
     if not work.draft.is_file():

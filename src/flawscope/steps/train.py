@@ -15,7 +15,7 @@ from flawscope.data.read import read
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import RecipeError, SplitError, choices
-from flawscope.models.build import NetworkPlan, build, check_forward
+from flawscope.models.build import Network, NetworkPlan, build, check_forward
 from flawscope.records import PARTS, BoolArray, FloatArray, Samples, Split
 from flawscope.steps.split import Proven, proven_again, split_samples
 from flawscope.steps.workspace import Run, Say, notices, working_folder
@@ -23,6 +23,7 @@ from flawscope.storage import write_json
 from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, statistics
 from flawscope.training.loop import STATE, Live, begin, fit
 from flawscope.training.losses import Loss, class_weights
+from flawscope.training.processes import by_all, check_seen, first_before_others, rank, tell
 from flawscope.training.recipe import Recipe, load_recipe, save_recipe
 
 
@@ -38,7 +39,8 @@ def train(
 ) -> Run:
     """Split (unless a split file is given) and train; the run folder appears when training has ended well.
 
-    The work is done in FOLDER.partial, which becomes FOLDER at the end.
+    The work is done in FOLDER.partial, which becomes FOLDER at the end. In processes that torchrun has started the
+    first one does it, and the others train with it.
 
     Args:
         recipe: the recipe's file.
@@ -52,20 +54,31 @@ def train(
     Raises:
         UserError: the recipe, the data, the split or the weights cannot be used, or the folder exists.
     """
-    asked = load_recipe(recipe, overrides)
-    target = Path(folder) if folder else Path("runs") / asked.name
-    cache = target.parent / ".cache"
-    with working_folder(target, overwrite=overwrite, resume=resume) as partial:
-        samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
-        for words in notices(samples):
-            say(words)
-        chosen = (
-            proven_again(load_split(split), asked, samples) if split else split_samples(asked, samples, cache=cache)[0]
-        )
-        work = prepared(partial, asked, chosen, samples, cache)
-        if not work.trained.is_file():
-            train_in(work)
-    return Run.at(target)
+
+    def lead() -> Path:
+        asked = load_recipe(recipe, overrides)
+        target = Path(folder) if folder else Path("runs") / asked.name
+        cache = target.parent / ".cache"
+        with working_folder(target, overwrite=overwrite, resume=resume) as partial:
+            samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
+            for words in notices(samples):
+                say(words)
+            chosen = (
+                proven_again(load_split(split), asked, samples)
+                if split
+                else split_samples(asked, samples, cache=cache)[0]
+            )
+            work = prepared(partial, asked, chosen, samples, cache)
+            if not work.trained.is_file():
+                train_in(work)
+        return target
+
+    return Run.at(by_all(lead, help_with))
+
+
+def help_with(folder: str, cache: str) -> None:
+    """What the processes beside the first do: train in the run folder that it has prepared."""
+    train_in(Run(Path(folder), Path(cache)))
 
 
 def prepared(folder: Path, recipe: Recipe, proven: Proven, samples: Samples, cache: Path) -> Run:
@@ -99,15 +112,15 @@ def prepare_run(folder: Path, recipe: Recipe, proven: Proven, cache: Path, sampl
 
 def train_in(run: Run) -> None:
     """Train the network of a prepared run folder, or go on where an interrupted training stands."""
-    recipe, samples = run.recipe, run.samples
-    check_parts(run.split, samples)
-    spec = recipe.train
-    begin(spec)
-    if recipe.model.weights == "imagenet":
-        Console().print(f"fetching the ImageNet weights of {recipe.model.name}, once", highlight=False)
-    network = build(network_plan(recipe, samples))
-    check_forward(network, recipe.image.shape)
-    pixels = cached_pixels(samples, recipe.image, run.cache)
+    tell(str(run.folder.absolute()), str(run.cache.absolute()))
+    with first_before_others():
+        check_seen(run.folder / "split.json")
+        recipe, samples = run.recipe, run.samples
+        check_parts(run.split, samples)
+        spec = recipe.train
+        begin(spec)
+        network = first_weights(recipe, samples)
+        pixels = cached_pixels(samples, recipe.image, run.cache)
     rows = {part: rows_of(samples, run.split.ids(part)) for part in PARTS}
     if recipe.model.normalise and recipe.model.normalise.source == "training":
         network.normalise(*statistics(pixels, rows["train"]))
@@ -125,8 +138,19 @@ def train_in(run: Run) -> None:
             folder=run.training,
             show=show,
         )
+    if rank():
+        return
     write_json(run.trained, {"best_epoch": fitted.best_epoch, "epochs": len(fitted.history)})
     (run.training / STATE).unlink()
+
+
+def first_weights(recipe: Recipe, samples: Samples) -> Network:
+    """The network before training; pretrained weights are loaded by the first process, which hands them on."""
+    if recipe.model.weights == "imagenet" and rank() == 0:
+        Console().print(f"fetching the ImageNet weights of {recipe.model.name}, once", highlight=False)
+    network = build(network_plan(recipe, samples), pretrained=rank() == 0)
+    check_forward(network, recipe.image.shape)
+    return network
 
 
 def learnt_targets(samples: Samples, column: str | None) -> FloatArray:

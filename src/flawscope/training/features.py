@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from flawscope.data.progress import watched
 from flawscope.training.input import PartDataset, loader
+from flawscope.training.processes import add_up, rank, world
 
 if TYPE_CHECKING:
     from flawscope.models.build import Network
@@ -47,7 +48,8 @@ def on_features(network: Network, images: DataLoader[Any], *, balanced: bool = F
     found = features(network, dataset)
     if found is None:
         return None
-    return loader(FeatureDataset(found, dataset), images.batch_size or 1, 0, balanced=balanced)
+    size: int = images.batch_sampler.batch_size  # type: ignore[union-attr]
+    return loader(FeatureDataset(found, dataset), size, 0, balanced=balanced)
 
 
 def steady(network: Network) -> bool:
@@ -70,14 +72,19 @@ def features(network: Network, dataset: PartDataset) -> Tensor | None:
     starts = range(0, len(dataset), BATCH)
     with torch.no_grad(), given_to(network.head) as given:
         for start in watched(starts, len(starts), "features of the frozen backbone"):
+            if start and start // BATCH % world() != rank():
+                continue  # another process's; the first batch is done by all, which shows them how large features are
             rows = range(start, min(start + BATCH, len(dataset)))
             network(torch.stack([dataset[index][0] for index in rows]).to(place))
             found = given.pop().cpu()
             if kept is None:
                 if found[0].nbytes * len(dataset) > MOST:
                     return None
-                kept = found.new_empty((len(dataset), *found.shape[1:]))
+                kept = found.new_zeros((len(dataset), *found.shape[1:]))
             kept[rows.start : rows.stop] = found
+    if kept is not None and rank():
+        kept[:BATCH] = 0
+    add_up([kept] if kept is not None else [])
     return kept
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 from flawscope.data.progress import watched
 from flawscope.preprocess import Pixels, Preprocess, load
 from flawscope.records import FloatArray, Samples, fingerprint
 from flawscope.storage import new_file
 from flawscope.training.augment import augmentation
+from flawscope.training.processes import Share
 from flawscope.training.sampling import EpochSampler, draw_seed
 
 if TYPE_CHECKING:
@@ -125,16 +126,15 @@ class PartDataset(Dataset[tuple[Tensor, Tensor]]):
 def loader(
     dataset: PartDataset | FeatureDataset, batch_size: int, workers: int, *, balanced: bool = False
 ) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Batches, shuffled for training; every combination of labels as likely if asked.
+    """Batches, shuffled for training; every combination of labels as likely if asked; each process gets its share.
 
     A last batch of a single image is left out of training: batch norm cannot learn from it.
     """
     alone = dataset.shuffled and len(dataset) > batch_size and len(dataset) % batch_size == 1
+    order = EpochSampler(dataset, balanced=balanced) if dataset.shuffled else SequentialSampler(dataset)
     return DataLoader(
         dataset,
-        batch_size=batch_size,
-        sampler=EpochSampler(dataset, balanced=balanced) if dataset.shuffled else None,
-        drop_last=alone,
+        batch_sampler=Share(order, batch_size, drop_last=alone),
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),
     )

@@ -26,7 +26,22 @@ from flawscope.records import FloatArray, Task
 from flawscope.storage import new_file
 from flawscope.training.checkpoint import save_checkpoint
 from flawscope.training.features import on_features
+from flawscope.training.joint_norm import join_batch_norms
 from flawscope.training.optimisation import make_optimiser, make_schedule, parameter_groups
+from flawscope.training.processes import (
+    add_up,
+    check_shares,
+    first_before_others,
+    from_first,
+    gpu,
+    over_all,
+    rank,
+    sizes,
+    spread,
+    weighed,
+    whole_batch,
+    world,
+)
 from flawscope.training.sampling import draw_seed
 from flawscope.training.state import load_state, save_state
 
@@ -103,16 +118,19 @@ def fit(
     """Train; keep the best and the last checkpoint and `history.csv` in `folder`; go on where `state` there stands.
 
     The best epoch is the one with the best watched measure on the validation split; a tie goes to the
-    lower loss, then to the earlier epoch.
+    lower loss, then to the earlier epoch. Of several processes all train, and the first one writes and shows.
 
     Raises:
         UserError: the loss is no longer a number.
     """
     keep_memory()
+    check_shares(spec)
     learner = Learner.of(network, spec, len(train))
     loss.to(learner.fabric.device)
     state, steps = folder / STATE, len(train)
-    result = Fit.again(load_state(state, learner)) if state.is_file() else Fit()
+    begun = from_first(state.is_file())
+    with first_before_others():
+        result = Fit.again(load_state(state, learner)) if begun else Fit()
     done = len(result.history)
     images = learner.on_device(train, validation)
     features = [] if spec.thawed(done + 1) else learner.on_features(train, validation)
@@ -128,17 +146,20 @@ def fit(
         train, validation = features if learner.head_alone else images
 
         def live(step: int, mean: float, epoch: int = epoch, **ended: Mapping[str, float]) -> None:
-            show(Live(epoch, spec.epochs, step, steps, mean, result.words(spec.watch), **ended))
+            if rank() == 0:
+                show(Live(epoch, spec.epochs, step, steps, mean, result.words(spec.watch), **ended))
 
         train_loss = train_epoch(learner, loss, train, epoch, live)
-        measured = validate(learner.validated, loss, task, validation, spec.watch)
+        measured = from_first(validate(learner.validated, loss, task, validation, spec.watch))
         row = {"epoch": epoch, "rate": rate, "train_loss": train_loss, **measured}
         result.history.append(row | {"seconds": time.perf_counter() - started})
-        write_history(folder / "history.csv", result.history)
-        if result.improved(epoch, measured, spec.watch):
-            save_checkpoint(folder / "best", learner.kept, epoch=epoch, measures=measured)
-        save_checkpoint(folder / "last", learner.kept, epoch=epoch, measures=measured)
-        save_state(state, learner, **asdict(result))
+        if rank() == 0:
+            write_history(folder / "history.csv", result.history)
+        names = ("best", "last") if result.improved(epoch, measured, spec.watch) else ("last",)
+        if rank() == 0:
+            for name in names:
+                save_checkpoint(folder / name, learner.kept, epoch=epoch, measures=measured)
+            save_state(state, learner, **asdict(result))
         live(steps, train_loss, row=result.history[-1])
     return result
 
@@ -155,18 +176,19 @@ def train_epoch(
     dataset: PartDataset = batches.dataset  # type: ignore[assignment]
     dataset.epoch = epoch
     learner.network.train()
-    torch.manual_seed(draw_seed(spec.seed, epoch, EPOCH))  # dropout: what it draws depends on nothing else
+    # dropout: what it draws depends on nothing else, and differs between processes
+    torch.manual_seed(draw_seed(spec.seed, epoch, EPOCH) + rank())
     total, seen = 0.0, 0
-    for step, (image_bchw, target_bk) in enumerate(batches, start=1):
-        batch_loss = loss(learner.model(image_bchw), target_bk)
+    for step, ((image_bchw, target_bk), n) in enumerate(zip(batches, sizes(batches), strict=True), start=1):
+        batch_loss = weighed(loss(learner.model(image_bchw), target_bk), len(image_bchw), n)
         together = min(spec.accumulate, len(batches) - (step - 1) // spec.accumulate * spec.accumulate)
         learner.fabric.backward(batch_loss / together)
         if step % spec.accumulate == 0 or step == len(batches):
             learner.step()
-        value = float(batch_loss.detach())
+        value = over_all(batch_loss)
         if not math.isfinite(value):
             raise UserError(f"the loss is {value} in epoch {epoch}", "lower train.rate")
-        total, seen = total + value * len(image_bchw), seen + len(image_bchw)
+        total, seen = total + value * n, seen + n
         live(step, total / seen)
     return total / seen
 
@@ -191,7 +213,9 @@ class Learner:
     @classmethod
     def of(cls, network: Network, spec: TrainSpec, batches: int) -> Learner:
         """Everything at its beginning; so many batches are an epoch."""
-        fabric = Fabric(accelerator=spec.device, devices=1, precision=precision(spec))
+        fabric = Fabric(accelerator=spec.device, devices=devices(spec), precision=precision(spec))
+        spread(network)
+        join_batch_norms(network, gpu=fabric.device.type == "cuda")
         optimiser = make_optimiser(parameter_groups(network, spec), spec)
         schedule = make_schedule(optimiser, spec, -(-batches // spec.accumulate))
         whole, set_up = fabric.setup(network.to(memory_format=torch.channels_last), optimiser)
@@ -242,7 +266,9 @@ class Learner:
         return self.kept.head if self.head_alone else self.kept
 
     def step(self) -> None:
-        """Change the weights by the gradients that have been gathered."""
+        """Change the weights by the gradients that have been gathered, in all processes."""
+        learning = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+        add_up([parameter.grad for parameter in learning if parameter.grad is not None])
         if self.spec.clip:
             self.fabric.clip_gradients(self.model, self.optimiser, max_norm=self.spec.clip, error_if_nonfinite=False)
         self.optimiser.step()
@@ -261,6 +287,11 @@ def begin(spec: TrainSpec) -> None:
     if spec.device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("train.device: cuda was asked for, but there is none", "use auto or cpu")
     torch.manual_seed(spec.seed)
+
+
+def devices(spec: TrainSpec) -> int | list[int]:
+    """One; of several processes each takes a GPU of its own, in Fabric's words."""
+    return [gpu()] if world() > 1 and spec.device != "cpu" and torch.cuda.is_available() else 1
 
 
 def precision(spec: TrainSpec) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
@@ -286,9 +317,9 @@ def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch
     model.eval()
     logits, targets, total = [], [], 0.0
     with torch.no_grad():
-        for image_bchw, target_bk in batches:
-            logit_bk = model(image_bchw)
-            total += float(loss(logit_bk, target_bk)) * len(image_bchw)
+        for (image_bchw, share_bk), n in zip(batches, sizes(batches), strict=True):
+            logit_bk, target_bk = whole_batch(model(image_bchw), n), whole_batch(share_bk, n)
+            total += float(loss(logit_bk, target_bk)) * n
             logits.append(logit_bk.float().cpu().numpy())
             targets.append(target_bk.cpu().numpy())
     logit_nk, target_nk = np.concatenate(logits).astype(np.float64), np.concatenate(targets)

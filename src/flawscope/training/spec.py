@@ -113,7 +113,7 @@ class TrainSpec(Section):
     """How the network is trained."""
 
     epochs: int = Field(default=12, ge=1, description="passes over the training images")
-    batch_size: int = Field(default=32, ge=2, description="images that the network sees at once")
+    batch_size: int = Field(default=32, ge=2, description="images that the network sees at once, in all processes")
     accumulate: int = Field(default=1, ge=1, description="batches that make one step of the optimiser")
     optimiser: Literal["adamw", "adam", "nadam", "sgd"] = Field(
         default="adamw",
