@@ -17,6 +17,7 @@ from flawscope.steps.split import split_samples
 from flawscope.steps.train import prepared, train_in
 from flawscope.steps.workspace import Run, Say, fold_runs, notices, read_json, working_folder
 from flawscope.storage import write_json
+from flawscope.training.board import check_board
 from flawscope.training.recipe import Recipe, load_recipe
 
 POOLED = (
@@ -33,6 +34,7 @@ def run(
     overrides: Sequence[str] = (),
     overwrite: bool = False,
     resume: bool = False,
+    tensorboard: bool = False,
     say: Say = lambda words: None,
 ) -> Path:
     """Split, train, export, decide, seal, inspect the test split, and report. Returns the run folder.
@@ -46,11 +48,14 @@ def run(
         overrides: `key=value` on top of the recipe.
         overwrite: replace a run folder that exists.
         resume: go on in FOLDER.partial: steps that are done there are not done again.
+        tensorboard: also write event files for TensorBoard while training; it changes no number.
         say: is told in words what goes on.
 
     Raises:
         UserError: whatever a step refuses.
     """
+    if tensorboard:
+        check_board()
     asked = load_recipe(recipe, overrides)
     target = (
         Path(folder) if folder else Path("runs") / (f"{asked.name}-{folds}-folds" if folds is not None else asked.name)
@@ -69,7 +74,7 @@ def run(
                 say(f"note: {words}")
             if folds:
                 say(f"fold-{made.fold}, {(made.fold or 0) + 1} of {folds}")
-            one(prepared(place, asked, proven, samples, cache), say)
+            one(prepared(place, asked, proven, samples, cache), say, tensorboard=tensorboard)
         if folds:
             pool(partial, asked, samples)
             say("writing the report")
@@ -77,10 +82,10 @@ def run(
     return target
 
 
-def one(work: Run, say: Say) -> None:
+def one(work: Run, say: Say, *, tensorboard: bool = False) -> None:
     """The steps of one split, each left out if it has been done."""
     if not work.trained.is_file():
-        train_in(work)
+        train_in(work, tensorboard=tensorboard)
     best = read_json(work.trained)
     say(f"trained, best epoch {best['best_epoch']} of {best['epochs']}")
     if not work.draft.is_file():
