@@ -193,6 +193,7 @@ def common(sides: Sequence[Side]) -> tuple[list[Key], dict[str, Any]]:
     }
     if not keys:
         contents = set.intersection(*({content for _, content in side.answers} for side in sides))
+        contents -= {content for _, content in tested}
         moved = f"; {len(contents)} have the same content under other names" if contents else ""
         seen = f"; {left_out['seen']} were seen in training by another run" if left_out["seen"] else ""
         raise UserError(
