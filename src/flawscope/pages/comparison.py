@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
+from PIL import Image
 
 from flawscope.pages import figures, view, words
 from flawscope.pages.report import Picture
@@ -29,6 +30,7 @@ SECTIONS = (
 )
 SHOWN = 24
 """Pictures of each kind of disagreement; the rest is counted, and stands in compare.json."""
+WATCHED = {"auroc": "AUROC"}
 MANY = 4
 """Of more classes than these, each class is folded away."""
 
@@ -38,7 +40,7 @@ class CompareContent:
     """Everything that the page shows: the document of compare.json, and the picture of each sample id."""
 
     document: Mapping[str, Any]
-    images: Mapping[str, str | Path]
+    images: Mapping[str, Image.Image | str | Path]
 
 
 def write_comparison(folder: str | Path, content: CompareContent) -> Path:
@@ -204,7 +206,8 @@ def _learning(document: Mapping[str, Any], strokes: Sequence[figures.Stroke]) ->
         held = [(stroke, rows, name) for stroke, run, name in runs for rows in run["histories"] if column in rows[0]]
         if held:
             part, _, measure = column.partition("_")
-            title = f"{measure.replace('_', ' ')} on {'training' if part == 'train' else 'validation'}"
+            words_of = WATCHED.get(measure, measure.replace("_", " "))
+            title = f"{words_of} on {'training' if part == 'train' else 'validation'}"
             drawn = figures.learning_overlaid([(stroke, rows) for stroke, rows, _ in held], column)
             alt = f"{title} over the epochs: {', '.join(dict.fromkeys(name for *_, name in held))}"
             svg = Markup(figures.svg(drawn, f"learning{index}", alt))
