@@ -74,7 +74,9 @@ def run(
                 say(f"note: {words}")
             if folds:
                 say(f"fold-{made.fold}, {(made.fold or 0) + 1} of {folds}")
-            one(prepared(place, asked, proven, samples, cache), say, tensorboard=tensorboard)
+            work = prepared(place, asked, proven, samples, cache)
+            work.tensorboard = tensorboard
+            one(work, say)
         if folds:
             pool(partial, asked, samples)
             say("writing the report")
@@ -82,10 +84,10 @@ def run(
     return target
 
 
-def one(work: Run, say: Say, *, tensorboard: bool = False) -> None:
+def one(work: Run, say: Say) -> None:
     """The steps of one split, each left out if it has been done."""
     if not work.trained.is_file():
-        train_in(work, tensorboard=tensorboard)
+        train_in(work)
     best = read_json(work.trained)
     say(f"trained, best epoch {best['best_epoch']} of {best['epochs']}")
     if not work.draft.is_file():

@@ -69,7 +69,8 @@ def train(
         )
         work = prepared(partial, asked, chosen, samples, cache)
         if not work.trained.is_file():
-            train_in(work, tensorboard=tensorboard)
+            work.tensorboard = tensorboard
+            train_in(work)
     return Run.at(target)
 
 
@@ -102,7 +103,7 @@ def prepare_run(folder: Path, recipe: Recipe, proven: Proven, cache: Path, sampl
     return run
 
 
-def train_in(run: Run, *, tensorboard: bool = False) -> None:
+def train_in(run: Run) -> None:
     """Train the network of a prepared run folder, or go on where an interrupted training stands."""
     recipe, samples = run.recipe, run.samples
     check_parts(run.split, samples)
@@ -117,7 +118,7 @@ def train_in(run: Run, *, tensorboard: bool = False) -> None:
     learn = PartDataset(pixels, learnt_targets(samples, spec.soft_labels), rows["train"], spec.augment, spec.seed)
     watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed)
     weights_k = class_weights(samples.task, samples.target_nk[rows["train"]], spec.class_weights)
-    with live_line() as line, board(run.training) if tensorboard else nullcontext() as log:
+    with live_line() as line, board(run.training) if run.tensorboard else nullcontext() as log:
 
         def show(live: Live) -> None:
             line(live)
