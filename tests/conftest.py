@@ -222,3 +222,92 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         left = tuple(sorted(path.name for path in folder.parent.iterdir()))
         module.run(recipe, folder, resume=True)
     return Finished(recipe, root / "Teile ä", folder, left, tuple(calls))
+
+
+def fill_parts(root: Path, n: int = 96, size: int = 24) -> Path:
+    """Grey pictures of `n` parts in two classes, two pictures a part (part007_1.png): the bad ones are brighter."""
+    rng = np.random.default_rng(0)
+    for i in range(n):
+        bad, part = (i // 2) % 3 == 0, i // 2
+        level = np.random.default_rng(1000 + part).normal(118 if bad else 96, 12)
+        pixels = np.clip(rng.normal(level, 22, (size, size)) + np.linspace(-15, 15, size), 0, 255)
+        path = root / ("nok" if bad else "ok") / f"part{part:03d}_{i % 2}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return root
+
+
+PARTS_RECIPE = """\
+name: {name}
+data: {{kind: folders, root: {root}, positive: nok, groups: {{pattern: 'part(\\d+)_'}}}}
+image: {{size: 24, channels: 1}}
+split: {{validation: 0.1, calibration: 0.1, test: 0.5, twins: identical}}
+model: {{name: "timm:test_resnet"}}
+train: {{epochs: 5, device: cpu}}
+"""
+
+
+def finish_run(
+    folder: Path,
+    root: Path,
+    *,
+    weight: float = 40.0,
+    cut: float = 0.42,
+    overrides: Sequence[str] = (),
+    folds: int | None = None,
+) -> Path:
+    """A finished run without any training: its graph calls a picture bad whose mean grey value is above `cut`.
+
+    Split, bundle, scores and measures are made by the steps themselves; only history and checkpoint facts are invented.
+    """
+    from flawscope.data.read import read
+    from flawscope.steps.decide import provenance
+    from flawscope.steps.evaluate import evaluate_run
+    from flawscope.steps.run import pool
+    from flawscope.steps.split import split_samples
+    from flawscope.steps.train import prepare_run
+    from flawscope.storage import write_json, write_text
+    from flawscope.training.loop import write_history
+    from flawscope.training.recipe import load_recipe
+
+    written = folder.with_name(f"{folder.name}.yaml")
+    write_text(written, PARTS_RECIPE.format(name=folder.name, root=root))
+    recipe = load_recipe(written, overrides)
+    written.unlink()
+    samples = read(recipe.data, Path.cwd(), crop=recipe.image.crop)
+    for proven in split_samples(recipe, samples, folds, folder.parent / ".cache"):
+        place = folder / f"fold-{proven.split.fold}" if folds else folder
+        place.mkdir(parents=True)
+        run = prepare_run(place, recipe, proven, folder.parent / ".cache", samples)
+        sealed = tiny_sealed(samples.task, recipe.image)
+        bias = (-weight * cut, 0.0, 0.0)
+        graphs = {"graphs/main.onnx": tiny_graph(recipe.image, 1, (weight,), bias).SerializeToString()}
+        golden, files = Runtime(sealed, graphs, threads=1).make_golden()
+        write_bundle(run.bundle, tiny_manifest(sealed, golden), graphs, files, {"provenance": provenance(run)})
+        watched = {} if recipe.train.watch == "loss" else {f"val_{recipe.train.watch}": 0.95}
+        history = [
+            {"epoch": e, "rate": 0.001, "train_loss": 0.9 * 0.8**e, "val_loss": 0.3 + cut * 0.85**e,
+             **{name: top - 0.4 * 0.7**e for name, top in watched.items()}, "seconds": 1.0}
+            for e in range(1, recipe.train.epochs + 1)
+        ]  # fmt: skip
+        write_history(run.training / "history.csv", history)
+        write_json(run.training / "best.json", {"epoch": 4})
+        write_json(run.trained, {"best_epoch": 4, "epochs": recipe.train.epochs})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("flawscope.evaluation.measure.DRAWS", 50)  # the intervals of the run itself may be rough
+            evaluate_run(run)
+    if folds:
+        pool(folder, recipe, samples)
+    return folder
+
+
+@pytest.fixture(name="finish_run", scope="session")
+def finish_run_fixture() -> Callable[..., Path]:
+    """`finish_run(folder, root, ...)`: see there."""
+    return finish_run
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of parts, two of each, made once."""
+    return fill_parts(tmp_path_factory.mktemp("Teile ä") / "parts")

@@ -144,6 +144,19 @@ def test_commands_of_the_line_run_and_decide_the_same_without_torch(
     assert there["classes"] == here["classes"]
 
 
+def test_runs_are_listed_and_compared_without_torch(
+    finish_run: Callable[..., Path], parts: Path, tmp_path: Path
+) -> None:
+    runs = [finish_run(tmp_path / "runs" / name, parts, cut=cut) for name, cut in (("a", 0.42), ("b", 0.45))]
+    commands = [["compare", *map(str, runs), "-o", str(tmp_path / "c")], ["runs", str(tmp_path / "runs")]]
+    (codes, imported), said = without(TRAINING | COURT, RUN_ALL, *commands)
+    assert (codes, imported) == ([0, 0], []), said
+    assert (tmp_path / "c" / "index.html").is_file()
+    (codes, _), said = without(REPORT, RUN_ALL, *commands)
+    assert codes == [2, 2]
+    assert said.count('pip install "flawscope[report]"') == 2
+
+
 def test_commands_without_the_packages_of_the_court(
     finished: Any, make_bundle: Callable[..., Path], tmp_path: Path
 ) -> None:

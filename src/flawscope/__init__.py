@@ -13,6 +13,7 @@ from flawscope._version import __version__
 
 if TYPE_CHECKING:
     from flawscope.steps.audit import audit
+    from flawscope.steps.compare import compare
     from flawscope.steps.decide import decide
     from flawscope.steps.evaluate import evaluate
     from flawscope.steps.export import export
@@ -20,15 +21,20 @@ if TYPE_CHECKING:
     from flawscope.steps.new import new
     from flawscope.steps.report import report
     from flawscope.steps.run import run
+    from flawscope.steps.runs import runs
     from flawscope.steps.show import show
     from flawscope.steps.split import split
     from flawscope.steps.synth import synth
     from flawscope.steps.train import train
 
-STEPS = ("audit", "decide", "evaluate", "export", "inspect", "new", "report", "run", "show", "split", "synth", "train")
+STEPS = (
+    "audit", "compare", "decide", "evaluate", "export", "inspect", "new", "report", "run", "runs", "show", "split",
+    "synth", "train",
+)  # fmt: skip
 __all__ = [
     "__version__",
     "audit",
+    "compare",
     "decide",
     "evaluate",
     "export",
@@ -36,6 +42,7 @@ __all__ = [
     "new",
     "report",
     "run",
+    "runs",
     "show",
     "split",
     "synth",

@@ -37,6 +37,7 @@ errors = Console(stderr=True, highlight=False, quiet=NUMBER > 0)
 
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key: train.epochs=3")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
+Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="write event files for TensorBoard as well")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
 Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="a sealed NAME.flawscope")]
 Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe (YAML)")]
@@ -110,11 +111,11 @@ def run(
     overrides: Set = None,
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted run stopped")] = False,
+    tensorboard: Tensorboard = False,
 ) -> None:
     """Do everything: split, train, export, decide, seal, inspect the test split, report."""
-    folder = step(
-        "run", recipe, output, folds=folds, overrides=overrides or (), overwrite=overwrite, resume=resume, say=say
-    )
+    asked = {"folds": folds, "overrides": overrides or (), "overwrite": overwrite, "resume": resume}
+    folder = step("run", recipe, output, **asked, tensorboard=tensorboard, say=say)
     from flawscope.steps.workspace import Run, read_json
 
     numbers(read_json(folder / "metrics.json"))
@@ -151,10 +152,11 @@ def train(
     overrides: Set = None,
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted training stopped")] = False,
+    tensorboard: Tensorboard = False,
 ) -> None:
     """Train a network; next comes `export`."""
     asked = {"split": split, "overrides": overrides or (), "overwrite": overwrite, "resume": resume}
-    made = step("train", recipe, output, **asked, say=say)
+    made = step("train", recipe, output, **asked, tensorboard=tensorboard, say=say)
     say(f"trained in {made.folder}\nnext: flawscope export {_shell(made.folder)}")
 
 
@@ -194,6 +196,47 @@ def evaluate(
 def report(folder: RunFolder) -> None:
     """Write the report of a run anew."""
     say(f"wrote {step('report', folder)}")
+
+
+@app.command()
+def runs(
+    folder: Annotated[Path, typer.Argument(help="the folder that holds them")] = Path("runs"),
+    csv_file: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="write the same as a table")] = None,
+) -> None:
+    """List the runs below a folder, newest first: how far they have come, and what they have reached."""
+    found = step("runs", folder, csv_file)
+    from flawscope.cli.compare import runs_table
+
+    if found:
+        console.print(runs_table(found))
+    else:
+        say(f"there are no runs below {folder}; make one: flawscope run RECIPE")
+    for row in found:
+        if row.problem:
+            say(f"{row.name}: {row.problem}")
+    if csv_file:
+        say(f"wrote {csv_file}")
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="finished runs; the first is the baseline")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="the folder; default: comparisons/NAME-NAME2")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Compare runs on the test images that they share, each difference with its interval."""
+    made = step("compare", runs, output, overwrite=overwrite, say=say)
+    from flawscope.cli.compare import differences_tables
+
+    for table in differences_tables(made.document):
+        console.print(table)
+    for words in (*made.document["warnings"], *made.document["notes"]):
+        say(f"note: {words}")
+    for sentence in made.document["sentences"]:
+        say(sentence)
+    say(f"page  {made.page}")
 
 
 @app.command()

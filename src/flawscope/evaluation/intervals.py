@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -177,6 +178,30 @@ def bootstrap_interval(
     return Interval(
         value, min(low, value), max(high, value), level, method, n, effective, group_count, "; ".join(notes)
     )
+
+
+def difference_interval(
+    first: Interval, second: Interval, drawn_d: FloatArray, groups: npt.ArrayLike, units: int | None = None
+) -> Interval:
+    """The interval of first minus second, in [-1, 1], from draws of the difference on the same groups.
+
+    Both are measured on the same samples, so each draw must hold the same groups for both. The rules of
+    `bootstrap_interval` are for [0, 1], and the difference is mapped there. Where the draws cannot tell the spread
+    (all alike, as where both always agree), it reaches to the far ends of the two intervals: that is conservative.
+
+    >>> alike = Interval(0.9, 0.8, 0.95)
+    >>> print(difference_interval(alike, alike, np.zeros(100), range(30)))
+    0.000 (-0.150 to 0.150)
+
+    Raises:
+        ValueError: there are no samples.
+    """
+    value = first.value - second.value
+    half = bootstrap_interval((value + 1) / 2, (drawn_d + 1) / 2, groups, first.level, units)
+    if half.method == BOOTSTRAP:
+        return replace(half, value=value, low=min(2 * half.low - 1, value), high=max(2 * half.high - 1, value))
+    low, high = first.low - second.high, first.high - second.low
+    return replace(half, value=value, low=low, high=high, method="the far ends of the two intervals", effective=0.0)
 
 
 def _z(level: float) -> float:

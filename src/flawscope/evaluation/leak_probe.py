@@ -12,7 +12,7 @@ Shapes: n images, d features, k classes, f folds, s splits (random, grouped), b 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,11 +22,11 @@ import numpy.typing as npt
 from flawscope.errors import DataError, SplitError, listing
 from flawscope.evaluation import metrics
 from flawscope.evaluation.intervals import (
-    BOOTSTRAP,
     FEW_GROUPS,
     IndexArray,
     bootstrap_draws,
     bootstrap_interval,
+    difference_interval,
     proportion,
 )
 from flawscope.evaluation.leak_models import Folds, Model, nearest_neighbour, out_of_fold, small_model
@@ -203,7 +203,7 @@ def _accuracy(right_sn: Sequence[BoolArray], group_n: IndexArray, seed: int) -> 
     random, grouped = (proportion(right_n, group_n) for right_n in right_sn)
     gain_n = right_sn[0].astype(np.float64) - right_sn[1]
     drawn_b = bootstrap_draws(lambda index: [float(gain_n[index].mean())], group_n, seed, DRAWS)[:, 0]
-    return Compared(random, grouped, _difference(random, grouped, drawn_b, group_n))
+    return Compared(random, grouped, difference_interval(random, grouped, drawn_b, group_n))
 
 
 def _auroc(
@@ -231,24 +231,12 @@ def _auroc(
         bootstrap_interval(float(value), drawn_b, group_n, units=min(units))
         for value, drawn_b in zip(mean_s, mean_sb, strict=True)
     )
-    difference = _difference(random, grouped, mean_sb[0] - mean_sb[1], group_n, min(units))
+    difference = difference_interval(random, grouped, mean_sb[0] - mean_sb[1], group_n, min(units))
     return {"AUROC" if truth_nk.shape[1] == 1 else "mean AUROC": Compared(random, grouped, difference)}
 
 
 def _area(truth_n: BoolArray, place_n: IndexArray, fold_n: IndexArray, index: IndexArray) -> list[float]:
     return [_within_folds(truth_n[index], place_n[index], fold_n[index])]
-
-
-def _difference(
-    random: Interval, grouped: Interval, drawn_b: FloatArray, group_n: IndexArray, units: int | None = None
-) -> Interval:
-    """The interval of random minus grouped, in [-1, 1]; the bootstrap's rules are for [0, 1], so it is mapped there."""
-    value = random.value - grouped.value
-    half = bootstrap_interval((value + 1) / 2, (drawn_b + 1) / 2, group_n, units=units)
-    if half.method == BOOTSTRAP:
-        return replace(half, value=value, low=min(2 * half.low - 1, value), high=max(2 * half.high - 1, value))
-    low, high = random.low - grouped.high, random.high - grouped.low
-    return replace(half, value=value, low=low, high=high, method="the far ends of the two intervals", effective=0.0)
 
 
 def _check(

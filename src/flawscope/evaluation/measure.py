@@ -177,7 +177,7 @@ def _sampled(data: _Measured, seed: int, intervals_k: list[Intervals], reasons_k
         order_n = np.argsort(data.probability_nk[:, c], kind="stable")
         truth_n, flag_n = data.truth_nk[order_n, c], data.flag_nk[order_n, c]
         score_n, group_n = data.probability_nk[order_n, c], data.group_n[order_n]
-        values = partial(_sampled_values, truth_n, flag_n, score_n)
+        values = partial(sampled_values, truth_n, flag_n, score_n)
         value_m = values(np.arange(len(group_n)))
         # One seed: each class sees the same draws of groups, so draws of a mean are means of draws.
         drawn_dm = bootstrap_draws(values, group_n, seed, DRAWS)
@@ -196,7 +196,7 @@ def _sampled(data: _Measured, seed: int, intervals_k: list[Intervals], reasons_k
     }
 
 
-def _sampled_values(truth_n: BoolArray, flag_n: BoolArray, score_n: FloatArray, index: IndexArray) -> list[float]:
+def sampled_values(truth_n: BoolArray, flag_n: BoolArray, score_n: FloatArray, index: IndexArray) -> list[float]:
     """The measures of `AVERAGED` on these samples. AUROC and average precision need both kinds, F1 positives."""
     truth_n, flag_n, score_n = truth_n[index], flag_n[index], score_n[index]
     counts = metrics.confusion(truth_n, flag_n)

@@ -25,6 +25,17 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 FIND, GOOD, INK, MUTED, GRID = "#d55e00", "#0072b2", "#20262e", "#66707c", "#dfe3e8"
 _VARIABLES = {FIND: "--find", GOOD: "--good", INK: "--ink", MUTED: "--muted", GRID: "--line"}
 
+Stroke = tuple[str, Any]
+STROKES: tuple[Stroke, ...] = (
+    (GOOD, "-"),
+    (FIND, (0, (5, 2))),
+    ("#009e73", (0, (1.5, 1.5))),
+    ("#cc79a7", (0, (6, 2, 1.5, 2))),
+    ("#e69f00", (0, (9, 3))),
+    ("#56b4e9", (0, (3, 2, 1, 2, 1, 2))),
+)
+"""Colour and dashes of the runs of a comparison, in their order: told apart without colours as well."""
+
 SIZE = (3.7, 3.1)
 """Width and height in inches: shown at 330 to 380 pixels, so that 10 points become about 12 pixels."""
 WIDE = (5.4, 3.6)
@@ -44,7 +55,7 @@ def roc(curve: Mapping[str, Any], name: str) -> Figure:
     axes.plot(points["false_positive_rate"], points["true_positive_rate"], color=FIND, linewidth=2, gid="curve")
     mark = operating_point(curve["confusion"])
     _mark(axes, mark["overkill"], mark["recall"])
-    _square(axes, f"falsely called {_short(name)} (overkill)", f"{_short(name)} found (recall)")
+    _square(axes, f"falsely called {short(name)} (overkill)", f"{short(name)} found (recall)")
     axes.text(0.66, 0.6, "chance", color=MUTED, fontsize=_FONT - 1, ha="left", va="top")
     return figure
 
@@ -58,7 +69,7 @@ def precision_recall(curve: Mapping[str, Any], name: str) -> Figure:
     axes.plot(points["recall"], points["precision"], color=FIND, linewidth=2, gid="curve")
     mark = operating_point(curve["confusion"])
     _mark(axes, mark["recall"], mark["precision"])
-    _square(axes, f"{_short(name)} found (recall)", "precision")
+    _square(axes, f"{short(name)} found (recall)", "precision")
     above = share < 0.8
     place = {"y": share + (0.02 if above else -0.02), "va": "bottom" if above else "top"}
     axes.text(0.03, s="chance", color=MUTED, fontsize=_FONT - 1, **place)
@@ -91,7 +102,7 @@ def histogram(curve: Mapping[str, Any], name: str, other: str, *, sides: bool = 
         axes.set_xlim(0, 1)
         axes.set_ylim(0, max(counts.max() * 1.08, 1))
         axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-        axes.set_title(f"{_short(label, 32)}: {int(counts.sum())}", fontsize=_FONT, color=INK, loc="left", pad=4)
+        axes.set_title(f"{short(label, 32)}: {int(counts.sum())}", fontsize=_FONT, color=INK, loc="left", pad=4)
     upper.tick_params(labelbottom=False)
     words = "" if threshold is None else f" (threshold {threshold:.2f})"
     lower.set_xlabel(f"probability{words}", fontsize=_FONT, color=INK)
@@ -131,6 +142,55 @@ def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_
         axes.set_ylim(max(axes.get_ylim()[0], -0.02), min(axes.get_ylim()[1], 1.02))
     axes.set_xlabel("epoch", fontsize=_FONT, color=INK)
     axes.legend(frameon=False, fontsize=_FONT - 1, labelcolor=INK, handlelength=1.6)
+    return figure
+
+
+def overlaid(
+    lines: Sequence[tuple[Stroke, Sequence[float], Sequence[float]]],
+    labels: tuple[str, str],
+    chance: tuple[Sequence[float], Sequence[float]],
+) -> Figure:
+    """Curves of several runs, each with its stroke, in the unit square; the dotted grey line from `chance` is chance.
+
+    Args:
+        lines: stroke, x and y of each curve.
+        labels: what is drawn to the right, and upwards.
+        chance: x and y of the ends of the line of chance.
+    """
+    figure, axes = _figure()
+    axes.plot(*chance, color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
+    for index, ((colour, dashes), x, y) in enumerate(lines):
+        axes.plot(x, y, color=colour, linestyle=dashes, linewidth=2, gid=f"curve-{index}")
+    _square(axes, *labels)
+    return figure
+
+
+def learning_overlaid(lines: Sequence[tuple[Stroke, Sequence[Mapping[str, Any]]]], column: str) -> Figure:
+    """One column of several history.csv over the epoch; missing and non-finite values leave a gap.
+
+    Where several histories have the same stroke (the folds of one run) their lines are thin.
+    """
+    figure, axes = _figure()
+    strokes = [stroke for stroke, _ in lines]
+    for index, (stroke, history) in enumerate(lines):
+        axes.plot(
+            [_number(row.get("epoch")) for row in history],
+            [_number(row.get(column)) for row in history],
+            color=stroke[0],
+            linestyle=stroke[1],
+            linewidth=2 if strokes.count(stroke) == 1 else 1,
+            marker="o" if len(history) < 4 else None,
+            markersize=4,
+            gid=f"line-{index}",
+        )
+    _style(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.margins(y=0.12)
+    if not column.endswith("loss"):  # every other measure is a share
+        axes.set_ylim(max(axes.get_ylim()[0], -0.02), min(axes.get_ylim()[1], 1.02))
+    axes.set_xlabel("epoch", fontsize=_FONT, color=INK)
     return figure
 
 
@@ -179,7 +239,7 @@ def brightness(edges: Sequence[float], counts: Mapping[str, Sequence[int]]) -> F
         axes.bar(edges_b[:-1], count, np.diff(edges_b) * 0.9, align="edge", color=GOOD, linewidth=0)
         axes.set_xlim(0, 1)
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
-        axes.set_title(f"{_short(label, 40)}: {int(np.sum(count)):,}", fontsize=_FONT, color=INK, loc="left", pad=3)
+        axes.set_title(f"{short(label, 40)}: {int(np.sum(count)):,}", fontsize=_FONT, color=INK, loc="left", pad=3)
         axes.tick_params(labelbottom=False)
     axes.tick_params(labelbottom=True)
     axes.set_xlabel("mean grey value: 0 black, 1 white", fontsize=_FONT, color=INK)
@@ -224,6 +284,15 @@ def svg(figure: Figure, prefix: str, alt: str) -> str:
         drawn = re.sub(rf"\b(fill|stroke): {colour}\b", rf"\1: var({variable}, {colour})", drawn)
     head = f'<svg class="figure" role="img" aria-label="{html.escape(alt)}" viewBox="{view[1]}">'
     return head + re.sub(r"\n\s*", "\n", drawn)
+
+
+def variable(colour: str) -> str:
+    """The CSS variable of the page that a colour stands for; empty if it stands for itself.
+
+    >>> variable(GOOD), variable("#009e73")
+    ('--good', '')
+    """
+    return _VARIABLES.get(colour, "")
 
 
 def _figure() -> tuple[Figure, Axes]:
@@ -280,5 +349,6 @@ def _number(value: Any) -> float:
     return number if np.isfinite(number) else float("nan")
 
 
-def _short(name: str, length: int = 18) -> str:
+def short(name: str, length: int = 18) -> str:
+    """A name that fits beside a figure."""
     return name if len(name) <= length else name[: length - 1] + "…"

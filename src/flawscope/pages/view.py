@@ -69,7 +69,7 @@ def headline(metrics: Mapping[str, Any], items: str) -> View:
         sentence = words.class_escape(name, interval, items)
         card = {**figure_of("escape rate", interval), "name": f"most often missed: {name}", "meaning": sentence}
         statements.append({**card, **_dots(interval), "bad": True})
-    remarks = _common_remarks([*statements, *cards])
+    remarks = common_remarks([*statements, *cards])
     level = next((card["level"] for card in [*statements, *cards] if "level" in card), 95)
     return {
         "statements": statements,
@@ -112,7 +112,7 @@ def _class(metrics: Mapping[str, Any], index: int, name: str) -> View:
             rows.append({**row, **figure_of(measure, curve["measures"][measure])})
         elif measure in undefined:
             rows.append({**row, "undefined": undefined[measure]})
-    remarks = _common_remarks(rows)
+    remarks = common_remarks(rows)
     counts = curve["confusion"]
     table = matrix([other, name], [[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]])
     return {
@@ -254,7 +254,7 @@ def balance(content: ReportContent) -> View:
     return {"rows": rows, "parts": parts, "shares": shares, "total": everything}
 
 
-def _common_remarks(rows: Sequence[View]) -> list[str]:
+def common_remarks(rows: Sequence[View]) -> list[str]:
     """Take the remarks that every value of a list carries out of its rows: they are said once."""
     defined = [row for row in rows if "undefined" not in row]
     common = (

@@ -43,7 +43,12 @@ def number(measure: str, value: float) -> str:
     >>> number("accuracy", 0.7981), number("AUROC", 0.8731)
     ('79.8\xa0%', '0.873')
     """
-    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%" if measure in RATES else f"{value:.3f}"
+    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%" if is_rate(measure) else f"{value:.3f}"
+
+
+def is_rate(measure: str) -> bool:
+    """Whether a measure, or the mean of it over classes, reads best in percent."""
+    return measure.removeprefix("mean ") in RATES
 
 
 def span(measure: str, interval: Mapping[str, Any]) -> str:
@@ -104,3 +109,50 @@ def class_escape(name: str, interval: Mapping[str, Any], items: str) -> str:
     """One sentence on how often a class of several is missed."""
     base, count, low, high = of_hundred(interval)
     return f"Of {base:,} {items} with {name}, {count:,} are not recognised as such ({low:,} to {high:,})."
+
+
+def gain(measure: str, difference: Mapping[str, Any]) -> str:
+    """A difference with its interval: rates in percentage points, the others as they are.
+
+    >>> gain("accuracy", {"value": 0.0213, "low": 0.004, "high": 0.039})
+    '+2.1 (0.4 to 3.9) points'
+    >>> gain("AUROC", {"value": -0.012, "low": -0.03, "high": 0.006})
+    '-0.012 (-0.030 to 0.006)'
+    """
+    scale, digits, unit = (100, 1, " points") if is_rate(measure) else (1, 3, "")
+    value, low, high = (scale * difference[key] for key in ("value", "low", "high"))
+    # Nothing is "-0.0", and 0 has no sign.
+    value, low, high = (round(number, digits) + 0.0 for number in (value, low, high))
+    sign = "+" if value > 0 else ""
+    return f"{sign}{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f}){unit}"
+
+
+def verdict(names: tuple[str, str], measure: str, difference: Mapping[str, Any], p: float | None, where: str) -> str:
+    """One sentence: is the second run better than the first (the baseline)? `where` says on what it was measured.
+
+    Better or worse is said only where the interval leaves 0 out, and, where there is a test, `p` is below 0.05.
+
+    >>> verdict(("A", "B"), "accuracy", {"value": 0.021, "low": 0.004, "high": 0.039}, 0.01, "these 525 images")
+    'B is better than A by 2.1 (0.4 to 3.9) points of accuracy on these 525 images (p = 0.010).'
+    >>> verdict(("A", "B"), "AUROC", {"value": 0.004, "low": -0.01, "high": 0.02}, None, "these 525 images")
+    'B and A cannot be told apart by AUROC on these 525 images: +0.004 (-0.010 to 0.020).'
+    """
+    first, second = names
+    apart = difference["low"] > 0 or difference["high"] < 0
+    chance = "" if p is None else f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+    brackets = f" ({chance})" if chance else ""
+    if apart and (p is None or p < 0.05):
+        better = difference["value"] > 0
+        ends = {"value": abs(difference["value"]), "low": difference["low"], "high": difference["high"]}
+        if not better:
+            ends |= {"low": -difference["high"], "high": -difference["low"]}
+        size = gain(measure, ends).removeprefix("+")
+        return (
+            f"{second} is {'better' if better else 'worse'} than {first} by {size} of {measure} on {where}{brackets}."
+        )
+    if apart or (p is not None and p < 0.05):
+        return (
+            f"Whether {second} differs from {first} in {measure} on {where} is not clear: {gain(measure, difference)}, "
+            f"but {chance}: take them as not told apart."
+        )
+    return f"{second} and {first} cannot be told apart by {measure} on {where}: {gain(measure, difference)}{brackets}."

@@ -48,7 +48,7 @@ def run_content(run: Run) -> ReportContent:
     contents = read_bundle(run.need(run.bundle, "decide"))
     sealed, manifest = contents.manifest.sealed, contents.manifest
     task = sealed.task.task()
-    history = _history(run.training / "history.csv")
+    history = history_rows(run.training / "history.csv")
     return ReportContent(
         title=run.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -147,7 +147,8 @@ def _part(name: str, ids: Sequence[str], words: Mapping[str, str], split: Split,
     return PartContent(name, Counter(words[each] for each in ids), len({split.group[each] for each in ids}), wanted)
 
 
-def _history(path: Path) -> list[dict[str, float]]:
+def history_rows(path: Path) -> list[dict[str, float]]:
+    """The rows of a history.csv, one an epoch."""
     with path.open(encoding="utf-8", newline="") as stream:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
 

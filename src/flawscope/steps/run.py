@@ -18,6 +18,7 @@ from flawscope.steps.split import split_samples
 from flawscope.steps.train import help_with, prepared, train_in
 from flawscope.steps.workspace import Run, Say, fold_runs, notices, read_json, working_folder
 from flawscope.storage import write_json
+from flawscope.training.board import check_board
 from flawscope.training.processes import by_all, dismiss
 from flawscope.training.recipe import Recipe, load_recipe
 
@@ -35,6 +36,7 @@ def run(
     overrides: Sequence[str] = (),
     overwrite: bool = False,
     resume: bool = False,
+    tensorboard: bool = False,
     say: Say = lambda words: None,
 ) -> Path:
     """Split, train, export, decide, seal, inspect the test split, and report. Returns the run folder.
@@ -49,11 +51,14 @@ def run(
         overrides: `key=value` on top of the recipe.
         overwrite: replace a run folder that exists.
         resume: go on in FOLDER.partial: steps that are done there are not done again.
+        tensorboard: also write event files for TensorBoard while training; it changes no number.
         say: is told in words what goes on.
 
     Raises:
         UserError: whatever a step refuses.
     """
+    if tensorboard:
+        check_board()
 
     def lead() -> Path:
         asked = load_recipe(recipe, overrides)
@@ -77,6 +82,7 @@ def run(
                 if folds:
                     say(f"fold-{made.fold}, {(made.fold or 0) + 1} of {folds}")
                 work = prepared(place, asked, proven, samples, cache)
+                work.tensorboard = tensorboard
                 one(work, say, trained=partial(dismiss, target) if proven is splits[-1] else None)
             if folds:
                 pool(unfinished, asked, samples)

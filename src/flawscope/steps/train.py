@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from flawscope.records import PARTS, BoolArray, FloatArray, Samples, Split
 from flawscope.steps.split import Proven, proven_again, split_samples
 from flawscope.steps.workspace import Run, Say, notices, working_folder
 from flawscope.storage import write_json
+from flawscope.training.board import board, check_board
 from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, statistics
 from flawscope.training.loop import STATE, Live, begin, fit
 from flawscope.training.losses import Loss, class_weights
@@ -35,6 +36,7 @@ def train(
     overrides: Sequence[str] = (),
     overwrite: bool = False,
     resume: bool = False,
+    tensorboard: bool = False,
     say: Say = lambda words: None,
 ) -> Run:
     """Split (unless a split file is given) and train; the run folder appears when training has ended well.
@@ -49,11 +51,14 @@ def train(
         overrides: `key=value` on top of the recipe.
         overwrite: replace a run folder that exists.
         resume: go on in FOLDER.partial, after the last epoch that was finished there.
+        tensorboard: also write event files for TensorBoard; it changes no number.
         say: is told in words what is to be known about the data.
 
     Raises:
         UserError: the recipe, the data, the split or the weights cannot be used, or the folder exists.
     """
+    if tensorboard:
+        check_board()
 
     def lead() -> Path:
         asked = load_recipe(recipe, overrides)
@@ -70,6 +75,7 @@ def train(
             )
             work = prepared(partial, asked, chosen, samples, cache)
             if not work.trained.is_file():
+                work.tensorboard = tensorboard
                 train_in(work)
         return target
 
@@ -127,7 +133,13 @@ def train_in(run: Run) -> None:
     learn = PartDataset(pixels, learnt_targets(samples, spec.soft_labels), rows["train"], spec.augment, spec.seed)
     watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed)
     weights_k = class_weights(samples.task, samples.target_nk[rows["train"]], spec.class_weights)
-    with live_line() as show:
+    with live_line() as line, board(run.training) if run.tensorboard else nullcontext() as log:
+
+        def show(live: Live) -> None:
+            line(live)
+            if log is not None:
+                log(live)
+
         fitted = fit(
             network,
             Loss(samples.task, weights_k, spec.loss, gamma=spec.focal_gamma, smoothing=spec.label_smoothing),

@@ -40,10 +40,14 @@ def notices(samples: Samples) -> list[str]:
 
 @dataclass
 class Run:
-    """One run folder, and what has been read from it. `cache` holds decoded images and may be shared by runs."""
+    """One run folder, and what has been read from it. `cache` holds decoded images and may be shared by runs.
+
+    With `tensorboard` its training writes event files as well.
+    """
 
     folder: Path
     cache: Path
+    tensorboard: bool = False
 
     @classmethod
     def at(cls, folder: str | Path | Run) -> Run:

@@ -1,0 +1,58 @@
+"""What `flawscope compare` and `flawscope runs` print: short tables, made from what these steps return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from flawscope.pages.words import gain, number, span
+from flawscope.records import NOT_CHECKED
+
+if TYPE_CHECKING:
+    from flawscope.steps.runs import RunRow
+
+MAIN = ("accuracy", "AUROC", "F1", "recall", "precision", "specificity")
+"""The measures of the one class of a binary task; of several classes what is over all of them is shown."""
+
+
+def differences_tables(document: Mapping[str, Any]) -> Iterator[Table]:
+    """The main differences of each run from the baseline, one table a run."""
+    base, *others = document["names"]
+    binary = document["task"]["kind"] == "binary"
+    for other in others:
+        table = Table(title=f"{escape(other)} against {escape(base)}", title_justify="left")
+        table.add_column("measure")
+        for column in ("baseline", "run", "difference (95 %)"):
+            table.add_column(column, justify="right")
+        for row in document["differences"]:
+            if row["run"] == other and (row["measure"] in MAIN if binary else not row["class_name"]):
+                values = [number(row["measure"], row[side]["value"]) for side in ("baseline", "other")]
+                table.add_row(row["measure"], *values, gain(row["measure"], row["difference"]))
+        yield table
+
+
+def runs_table(rows: Sequence[RunRow]) -> Table:
+    """The index of runs, one line or two a run: so the table fits 80 columns."""
+    table = Table(show_lines=True)
+    for name in ("run", "state", "data, network", "test"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        what = "\n".join(escape(each) for each in (row.data, row.network) if each)
+        stamp = {"": "", NOT_CHECKED: f", {NOT_CHECKED}"}.get(row.stamp, ", leak checked")
+        state = f"{row.state}{stamp}\n{row.date[:16].replace('T', ' ')}"
+        table.add_row(escape(row.name), escape(state), what, escape(_test(row)))
+    return table
+
+
+def _test(row: RunRow) -> str:
+    """The headline measure with its interval, on how many images, by which bundle."""
+    if row.test_images is None:
+        return ""
+    measured = "nothing measured"
+    if row.interval:
+        ends = row.interval.as_dict()
+        measured = f"{row.measure} {number(row.measure, ends['value'])} ({span(row.measure, ends)})"
+    return f"{measured}\n{row.test_images:,} images, {row.seal if 'seal' in row.seal else f'seal {row.seal}'}"
