@@ -15,7 +15,7 @@ import pytest
 import flawscope
 from flawscope.preprocess import Preprocess
 
-TRAINING = {"torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors"}
+TRAINING = {"torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors", "optuna"}
 COURT = {"cv2", "faiss", "sklearn"}
 REPORT = {"yaml", "jinja2", "matplotlib"} | COURT
 NEED_TORCH = {
@@ -27,6 +27,7 @@ NEED_TORCH = {
     "flawscope.steps.export",
     "flawscope.steps.run",
     "flawscope.steps.train",
+    "flawscope.steps.tune",
     "flawscope.training.augment",
     "flawscope.training.checkpoint",
     "flawscope.training.features",
@@ -36,6 +37,8 @@ NEED_TORCH = {
     "flawscope.training.optimisation",
     "flawscope.training.sampling",
     "flawscope.training.state",
+    "flawscope.training.study",
+    "flawscope.training.trial_table",
 }
 BLOCK = """
 import json, sys

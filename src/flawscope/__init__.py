@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from flawscope.steps.split import split
     from flawscope.steps.synth import synth
     from flawscope.steps.train import train
+    from flawscope.steps.tune import tune
 
-STEPS = ("audit", "decide", "evaluate", "export", "inspect", "new", "report", "run", "show", "split", "synth", "train")
+STEPS = (
+    "audit", "decide", "evaluate", "export", "inspect", "new", "report", "run", "show", "split", "synth", "train",
+    "tune",
+)  # fmt: skip
 __all__ = [
     "__version__",
     "audit",
@@ -40,6 +44,7 @@ __all__ = [
     "split",
     "synth",
     "train",
+    "tune",
 ]
 
 

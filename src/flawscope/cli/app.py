@@ -18,8 +18,8 @@ from flawscope._version import __version__
 from flawscope.errors import UserError
 
 STOPPED = 130
-NEED_TORCH = ("run", "train", "export")
-TORCH = ("torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors")
+NEED_TORCH = ("run", "train", "export", "tune")
+TORCH = ("torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors", "optuna", "sqlalchemy")
 app = typer.Typer(
     name="flawscope",
     help="From labelled pictures of parts to an inspection decision that a quality engineer can sign for.",
@@ -150,6 +150,29 @@ def train(
 
 
 @app.command()
+def tune(
+    recipe: Recipe,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="the folder; default: tunings/NAME")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="in all, with those of before; default: the recipe's")
+    ] = None,
+    storage: Annotated[str | None, typer.Option(metavar="URL", help="SQL database that many machines share")] = None,
+    overrides: Set = None,
+    overwrite: Overwrite = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the study in the folder")] = False,
+) -> None:
+    """Search the best settings; next comes `run` on the best recipe."""
+    asked = {"trials": trials, "storage": storage, "overrides": overrides or (), "overwrite": overwrite}
+    made = step("tune", recipe, output, **asked, resume=resume, say=say)
+    best, importance = made.document["best"], made.document["importance"]
+    say(f"\nbest: trial {best['number']}, val_{made.document['watch']} {best['value']:.4f} (chosen, so too good)")
+    for key, value in best["settings"].items():
+        share = importance.get("values", {}).get(key)
+        say(f"  {key}: {value}" + ("" if share is None else f"  (importance {100 * share:.0f} %)"))
+    say(f"page  {made.page}\nnext, measured on the test split: flawscope run {_shell(made.best)}")
+
+
+@app.command()
 def export(folder: RunFolder) -> None:
     """Export the best checkpoint and check it against torch on real images; next comes `decide`."""
     parity = step("export", folder)
@@ -269,6 +292,7 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as leaving:
         if leaving.code == STOPPED:  # typer turns Ctrl-C into this
-            goes_on = ", an unfinished `run` goes on with --resume" if sys.argv[1:2] == ["run"] else ""
+            command = (*sys.argv[1:2], "")[0]
+            goes_on = f", an unfinished `{command}` goes on with --resume" if command in ("run", "tune") else ""
             errors.print(f"stopped; no result is half-written{goes_on}", markup=False)
         raise

@@ -44,7 +44,7 @@ def roc(curve: Mapping[str, Any], name: str) -> Figure:
     axes.plot(points["false_positive_rate"], points["true_positive_rate"], color=FIND, linewidth=2, gid="curve")
     mark = operating_point(curve["confusion"])
     _mark(axes, mark["overkill"], mark["recall"])
-    _square(axes, f"falsely called {_short(name)} (overkill)", f"{_short(name)} found (recall)")
+    _square(axes, f"falsely called {short(name)} (overkill)", f"{short(name)} found (recall)")
     axes.text(0.66, 0.6, "chance", color=MUTED, fontsize=_FONT - 1, ha="left", va="top")
     return figure
 
@@ -58,7 +58,7 @@ def precision_recall(curve: Mapping[str, Any], name: str) -> Figure:
     axes.plot(points["recall"], points["precision"], color=FIND, linewidth=2, gid="curve")
     mark = operating_point(curve["confusion"])
     _mark(axes, mark["recall"], mark["precision"])
-    _square(axes, f"{_short(name)} found (recall)", "precision")
+    _square(axes, f"{short(name)} found (recall)", "precision")
     above = share < 0.8
     place = {"y": share + (0.02 if above else -0.02), "va": "bottom" if above else "top"}
     axes.text(0.03, s="chance", color=MUTED, fontsize=_FONT - 1, **place)
@@ -87,11 +87,11 @@ def histogram(curve: Mapping[str, Any], name: str, other: str, *, sides: bool = 
         axes.bar(edges[:-1], counts, np.diff(edges) * 0.9, align="edge", color=colour, linewidth=0)
         if threshold is not None:
             axes.axvline(threshold, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid=f"threshold-{key}")
-        _style(axes)
+        style(axes)
         axes.set_xlim(0, 1)
         axes.set_ylim(0, max(counts.max() * 1.08, 1))
         axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-        axes.set_title(f"{_short(label, 32)}: {int(counts.sum())}", fontsize=_FONT, color=INK, loc="left", pad=4)
+        axes.set_title(f"{short(label, 32)}: {int(counts.sum())}", fontsize=_FONT, color=INK, loc="left", pad=4)
     upper.tick_params(labelbottom=False)
     words = "" if threshold is None else f" (threshold {threshold:.2f})"
     lower.set_xlabel(f"probability{words}", fontsize=_FONT, color=INK)
@@ -122,7 +122,7 @@ def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_
         if watched and best_epoch is not None and (epoch == best_epoch).any():
             best = values[epoch == best_epoch][0]
             axes.plot([best_epoch], [best], "o", color=INK, markersize=7, gid="best", label=f"chosen: {best_epoch}")
-    _style(axes)
+    style(axes)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
@@ -149,7 +149,7 @@ def evidence(null: Mapping[str, Any], found: Mapping[str, Any], thresholds: tupl
     lowest = 1.0
     for axes, name, drawn, colour, words in panels:
         edges, counts = (np.asarray(drawn.get(key, ()), dtype=float) for key in ("edges", "counts"))
-        _style(axes)
+        style(axes)
         if len(edges) == len(counts) + 1 and counts.sum():
             axes.bar(edges[:-1], counts, np.diff(edges) * 0.92, align="edge", color=colour, linewidth=0)
             axes.set_yscale("log")
@@ -175,11 +175,11 @@ def brightness(edges: Sequence[float], counts: Mapping[str, Sequence[int]]) -> F
     figure = Figure(figsize=(WIDE[0], 0.7 + 0.85 * rows), layout="constrained")
     edges_b = np.asarray(edges, dtype=float)
     for axes, (label, count) in zip(np.atleast_1d(figure.subplots(rows, 1, sharex=True)), counts.items(), strict=True):
-        _style(axes)
+        style(axes)
         axes.bar(edges_b[:-1], count, np.diff(edges_b) * 0.9, align="edge", color=GOOD, linewidth=0)
         axes.set_xlim(0, 1)
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
-        axes.set_title(f"{_short(label, 40)}: {int(np.sum(count)):,}", fontsize=_FONT, color=INK, loc="left", pad=3)
+        axes.set_title(f"{short(label, 40)}: {int(np.sum(count)):,}", fontsize=_FONT, color=INK, loc="left", pad=3)
         axes.tick_params(labelbottom=False)
     axes.tick_params(labelbottom=True)
     axes.set_xlabel("mean grey value: 0 black, 1 white", fontsize=_FONT, color=INK)
@@ -231,7 +231,8 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _style(axes: Axes) -> None:
+def style(axes: Axes) -> None:
+    """Lines and letters of every figure."""
     axes.set_facecolor("none")
     axes.figure.patch.set_visible(False)
     for side in ("top", "right"):
@@ -243,7 +244,7 @@ def _style(axes: Axes) -> None:
 
 
 def _square(axes: Axes, xlabel: str, ylabel: str) -> None:
-    _style(axes)
+    style(axes)
     ticks = [0, 0.25, 0.5, 0.75, 1]
     axes.set_xticks(ticks, ["0", "", "0.5", "", "1"])
     axes.set_yticks(ticks, ["0", "", "0.5", "", "1"])
@@ -280,5 +281,6 @@ def _number(value: Any) -> float:
     return number if np.isfinite(number) else float("nan")
 
 
-def _short(name: str, length: int = 18) -> str:
+def short(name: str, length: int = 18) -> str:
+    """A name that fits."""
     return name if len(name) <= length else name[: length - 1] + "…"

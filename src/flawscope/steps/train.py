@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,12 @@ from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import RecipeError, SplitError, choices
 from flawscope.models.build import NetworkPlan, build, check_forward
-from flawscope.records import PARTS, BoolArray, FloatArray, Samples, Split
+from flawscope.records import PARTS, BoolArray, FloatArray, Part, Samples, Split
 from flawscope.steps.split import Proven, proven_again, split_samples
 from flawscope.steps.workspace import Run, Say, notices, working_folder
 from flawscope.storage import write_json
-from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of
-from flawscope.training.loop import STATE, Live, begin, fit
+from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, some_pixels
+from flawscope.training.loop import STATE, Fit, Live, begin, fit
 from flawscope.training.losses import Loss, class_weights
 from flawscope.training.recipe import Recipe, load_recipe, save_recipe
 
@@ -97,8 +97,11 @@ def prepare_run(folder: Path, recipe: Recipe, proven: Proven, cache: Path, sampl
     return run
 
 
-def train_in(run: Run) -> None:
-    """Train the network of a prepared run folder, or go on where an interrupted training stands."""
+def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], None] | None = None) -> Fit:
+    """Train the network of a prepared run folder, or go on where an interrupted training stands.
+
+    Images of other `parts` than these are not opened. What goes on is told to `show`, or else to the terminal.
+    """
     recipe, samples = run.recipe, run.samples
     check_parts(run.split, samples)
     spec = recipe.train
@@ -107,12 +110,16 @@ def train_in(run: Run) -> None:
         Console().print(f"fetching the ImageNet weights of {recipe.model.name}, once", highlight=False)
     network = build(network_plan(recipe, samples))
     check_forward(network, recipe.image.shape)
-    pixels = cached_pixels(samples, recipe.image, run.cache)
-    rows = {part: rows_of(samples, run.split.ids(part)) for part in PARTS}
+    rows = {part: rows_of(samples, run.split.ids(part)) for part in parts}
+    pixels = (
+        cached_pixels(samples, recipe.image, run.cache)
+        if tuple(parts) == PARTS
+        else some_pixels(samples, sorted(row for part in parts for row in rows[part]), recipe.image, run.cache)
+    )
     learn = PartDataset(pixels, learnt_targets(samples, spec.soft_labels), rows["train"], spec.augment, spec.seed)
     watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed)
     weights_k = class_weights(samples.task, samples.target_nk[rows["train"]], spec.class_weights)
-    with live_line() as show:
+    with live_line() if show is None else nullcontext(show) as line:
         fitted = fit(
             network,
             Loss(samples.task, weights_k, spec.loss, gamma=spec.focal_gamma, smoothing=spec.label_smoothing),
@@ -121,10 +128,11 @@ def train_in(run: Run) -> None:
             train=loader(learn, spec.batch_size, spec.workers, balanced=spec.sampling == "balanced"),
             validation=loader(watch, 2 * spec.batch_size, spec.workers),
             folder=run.training,
-            show=show,
+            show=line,
         )
     write_json(run.trained, {"best_epoch": fitted.best_epoch, "epochs": len(fitted.history)})
     (run.training / STATE).unlink()
+    return fitted
 
 
 def learnt_targets(samples: Samples, column: str | None) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,26 @@ def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
     return whole
 
 
+class SomePixels:
+    """Pixels of some rows of a table, asked for by their place in the whole table; any other row is a KeyError."""
+
+    def __init__(self, pixels: Pixels, rows: Sequence[int]) -> None:
+        self.pixels = pixels
+        self.dtype = pixels.dtype
+        self.place = {row: place for place, row in enumerate(rows)}
+
+    def __getitem__(self, row: int) -> Pixels:
+        """Channels x height x width."""
+        image: Pixels = self.pixels[self.place[row]]
+        return image
+
+
+def some_pixels(samples: Samples, rows: Sequence[int], spec: Preprocess, folder: Path) -> SomePixels:
+    """As `cached_pixels`, but only these rows are opened. Draws stay those of the whole table."""
+    chosen = replace(samples, rows=tuple(samples.rows[row] for row in rows))
+    return SomePixels(cached_pixels(chosen, spec, folder), rows)
+
+
 def _whole(path: Path, shape: tuple[int, ...]) -> bool:
     """Whether a cache is there and not damaged."""
     try:
@@ -72,7 +93,12 @@ class PartDataset(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(
-        self, pixels: Pixels, target_nk: FloatArray, rows: Sequence[int], augment: Augment | None, seed: int
+        self,
+        pixels: Pixels | SomePixels,
+        target_nk: FloatArray,
+        rows: Sequence[int],
+        augment: Augment | None,
+        seed: int,
     ) -> None:
         self.pixels = pixels
         self.targets = torch.from_numpy(np.ascontiguousarray(target_nk)).float()
