@@ -168,7 +168,8 @@ def tune(
     say(f"\nbest: trial {best['number']}, val_{made.document['watch']} {best['value']:.4f} (chosen, so too good)")
     for key, value in best["settings"].items():
         share = importance.get("values", {}).get(key)
-        say(f"  {key}: {value}" + ("" if share is None else f"  (importance {100 * share:.0f} %)"))
+        words = f"{value:.4g}" if isinstance(value, float) else value
+        say(f"  {key}: {words}" + ("" if share is None else f"  (importance {100 * share:.0f} %)"))
     say(f"page  {made.page}\nnext, measured on the test split: flawscope run {_shell(made.best)}")
 
 

@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from flawscope.pages import figures
 from flawscope.pages import tune_figures as draw
-from flawscope.pages.figures import svg
 from flawscope.pages.templating import fill, write_page
 
 SECTIONS = (
@@ -58,10 +61,10 @@ def render(document: Mapping[str, Any]) -> str:
         ended=sum(document["counts"][state] for state in ("finished", "pruned", "failed")),
         sections=[(id, title) for id, title in SECTIONS if seen or id in ("trials", "provenance")],
         settings=_settings(document),
-        history=svg(draw.history(rows, best, measure, minimise=minimise), "history", "value of each trial"),
+        history=_svg(draw.history(rows, best, measure, minimise=minimise), "history", "value of each trial"),
         importance=_importance(document["importance"]),
         slices=[_slice(key, searched, seen, best, measure) for key, searched in space.items()],
-        curves=svg(draw.curves(seen, best, measure), "curves", "learning curves of all trials"),
+        curves=_svg(draw.curves(seen, best, measure), "curves", "learning curves of all trials"),
         space=[(key, _range(searched)) for key, searched in space.items()],
         keys=list(space),
         rows=[_told(row, list(space)) for row in ranked(rows, minimise=minimise)],
@@ -81,6 +84,10 @@ def ranked(rows: Sequence[Mapping[str, Any]], *, minimise: bool) -> list[Mapping
     return sorted(rows, key=place)
 
 
+def _svg(figure: Figure, prefix: str, alt: str) -> Markup:
+    return Markup(figures.svg(figure, prefix, alt))
+
+
 def _settings(document: Mapping[str, Any]) -> list[dict[str, str]]:
     """Each key that was searched: what was best, and what the recipe says."""
     if document["best"] is None:
@@ -95,14 +102,14 @@ def _importance(facts: Mapping[str, Any]) -> dict[str, Any]:
     if "values" not in facts:
         return {"reason": facts["reason"]}
     return {"trials": facts["trials"], "method": facts["method"],
-            "svg": svg(draw.importance(facts["values"]), "importance", "importance of each key")}  # fmt: skip
+            "svg": _svg(draw.importance(facts["values"]), "importance", "importance of each key")}  # fmt: skip
 
 
 def _slice(key: str, searched: Mapping[str, Any], rows: Any, best: int | None, measure: str) -> dict[str, str]:
     labels = [_label(choice) for choice in searched["choices"] or ()]
     figure = draw.slices(key, {**searched, "labels": labels}, rows, best, measure)
     name = "slice-" + "".join(letter if letter.isalnum() else "-" for letter in key)
-    return {"title": key, "svg": svg(figure, name, f"value against {key}")}
+    return {"title": key, "svg": _svg(figure, name, f"value against {key}")}
 
 
 def _told(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
@@ -122,13 +129,16 @@ def _told(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
 def _label(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        words = [f"{key}: {_label(inner)}" for key, inner in value.items() if key != "kind"]
+        return ", ".join([str(value["kind"]), *words] if "kind" in value else words)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _range(searched: Mapping[str, Any]) -> str:
     """Where a key was searched, in words."""
     if searched["choices"] is not None:
-        return ", ".join(_label(choice) for choice in searched["choices"])
+        return " | ".join(_label(choice) for choice in searched["choices"])
     words = f"{_label(searched['low'])} to {_label(searched['high'])}"
     if searched["step"] is not None:
         words += f" in steps of {_label(searched['step'])}"

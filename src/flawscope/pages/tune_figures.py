@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, SIZE, short, style
 
 Row = Mapping[str, Any]
 FONT = 10.0
-BROAD = (7.4, 3.2)
+BROAD = (5.8, 3.1)
 """Width and height in inches of what goes over the whole page."""
 
 
@@ -74,6 +74,9 @@ def slices(key: str, searched: Row, rows: Sequence[Row], best: int | None, measu
         _points(axes, known, best, lambda row: row["settings"][key])
         if searched["log"]:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(numticks=5))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.minorticks_off()
         else:
             axes.xaxis.set_major_locator(MaxNLocator(5))
         pad = 0.04
@@ -149,6 +152,9 @@ def _scale(axes: Axes, measure: str, rows: Sequence[Row]) -> None:
     values = [point[1] for row in rows for point in row["curve"]]
     if measure == "val_loss" and values and 0 < min(values) < max(values) / 30:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=5))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.minorticks_off()
     else:
         axes.margins(y=0.08)
         axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -159,7 +165,7 @@ def _scale(axes: Axes, measure: str, rows: Sequence[Row]) -> None:
 def _legend(figure: Figure, axes: Axes) -> None:
     if axes.get_legend_handles_labels()[1]:
         figure.legend(
-            loc="outside upper left", ncols=4, frameon=False, fontsize=FONT - 1, labelcolor=INK, handlelength=1.4,
+            loc="outside upper left", ncols=3, frameon=False, fontsize=FONT - 1, labelcolor=INK, handlelength=1.4,
             columnspacing=1.4,
         )  # fmt: skip
 
