@@ -68,7 +68,12 @@ def test_another_study_of_the_same_name_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["study.db", "nosuch://user:secret@host/x", "postgresql+nosuch://me:secret@host/x", "sqlite:////no/such/place/s.db"],
+    [
+        "study.db",
+        "nosuch://user:secret@host/x",
+        "postgresql+nosuch://me:secret@host/x",
+        "sqlite:////no/such/place/s.db",
+    ],
 )
 def test_databases_that_cannot_be_used_are_named_without_the_password(url: str) -> None:
     with pytest.raises(UserError, match="cannot be used") as caught:

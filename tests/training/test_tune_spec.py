@@ -108,7 +108,11 @@ def test_keys_of_the_loss_are_refused_only_where_the_loss_is_watched() -> None:
 
 def test_weights_that_are_searched_count_from_the_recipes_folder(tmp_path: Path) -> None:
     recipe = tmp_path / "r.yaml"
-    content = {"name": "a", "data": {"kind": "elpv"}, "tune": {"space": {"model.weights": {"choices": ["none", "w.x"]}}}}
+    content = {
+        "name": "a",
+        "data": {"kind": "elpv"},
+        "tune": {"space": {"model.weights": {"choices": ["none", "w.x"]}}},
+    }
     recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
     tune = load_recipe(recipe).tune
     assert tune
@@ -116,7 +120,7 @@ def test_weights_that_are_searched_count_from_the_recipes_folder(tmp_path: Path)
 
 
 def test_keys_that_are_wrong_together_are_told_without_a_traceback() -> None:
-    with pytest.raises(RecipeError, match="train.unfreeze: nothing is frozen"):
+    with pytest.raises(RecipeError, match=r"train\.unfreeze: nothing is frozen"):
         parse_recipe({"name": "a", "data": {"kind": "elpv"}, "train": {"unfreeze": {}}})
 
 
