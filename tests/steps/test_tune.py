@@ -278,26 +278,35 @@ def test_a_kill_loses_only_the_running_trial(recipe: Path, tmp_path: Path, made_
     assert not list(made.folder.glob(".trial-*"))
 
 
-def test_two_processes_work_on_one_study(recipe: Path, tmp_path: Path, made_up: list[Any]) -> None:
-    url = f"sqlite:///{tmp_path / 'shared.db'}"
-    flawscope.tune(recipe, tmp_path / "0", trials=1, storage=url)
-    code = f"WAIT = 0.5\n{FAKE}"
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(recipe), str(tmp_path / name), "5", url],
-            cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True,
-        )
-        for name in ("1", "2")
-    ]  # fmt: skip
-    for process in both:
-        assert process.wait(120) == 0, process.stderr.read() if process.stderr else ""
-    made = flawscope.tune(recipe, tmp_path / "0", trials=5, storage=url)
-    assert set(states(made.folder)) == {"finished"}
-    assert 5 <= len(states(made.folder)) <= 6  # both may begin a last one
-    assert len({str(each) for each in settings(made.folder)}) == len(states(made.folder))
+def test_two_processes_work_on_one_study(
+    recipe: Path, tmp_path: Path, made_up: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import optuna
 
-    workers = {trial.user_attrs["worker"] for trial in optuna.load_study(study_name="tiny", storage=url).trials[1:]}
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    flawscope.tune(recipe, tmp_path / "here", trials=1, storage=url)
+    words = [sys.executable, "-c", f"WAIT = 0.5\n{FAKE}", str(recipe), str(tmp_path / "there"), "6", url]
+    with (tmp_path / "log").open("wb") as log:
+        there = subprocess.Popen(words, stdout=log, stderr=log, cwd=tmp_path, env=environment())
+    waiting = time.monotonic()
+    while not list((tmp_path).glob("there/.trial-*")):
+        assert there.poll() is None and time.monotonic() - waiting < 120, (tmp_path / "log").read_text()
+        time.sleep(0.02)
+    calm = module.train_in
+
+    def slowly(run: Run, **others: Any) -> Fit:
+        time.sleep(0.5)
+        result: Fit = calm(run, **others)
+        return result
+
+    monkeypatch.setattr(module, "train_in", slowly)
+    flawscope.tune(recipe, tmp_path / "here", trials=6, storage=url)
+    assert there.wait(120) == 0, (tmp_path / "log").read_text()
+    made = flawscope.tune(recipe, tmp_path / "here", trials=6, storage=url)
+    assert set(states(made.folder)) == {"finished"}
+    assert 6 <= len(states(made.folder)) <= 7  # both may begin a last one
+    assert len({str(each) for each in settings(made.folder)}) == len(states(made.folder))
+    workers = {trial.user_attrs["worker"] for trial in optuna.load_study(study_name="tiny", storage=url).trials}
     assert len(workers) == 2
 
 
