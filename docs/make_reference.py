@@ -16,6 +16,7 @@ from flawscope.data.split import SplitSpec
 from flawscope.preprocess import Preprocess
 from flawscope.training.recipe import DecideSpec, ExportSpec, ModelSpec, Normalise, Recipe
 from flawscope.training.spec import Augment, Schedule, TrainSpec, Unfreeze
+from flawscope.training.tune_spec import Searched, TuneSpec
 
 TARGET = Path(__file__).with_name("recipe.md")
 INTRODUCTION = """\
@@ -55,6 +56,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("train.augment", Augment),
     ("decide", DecideSpec),
     ("export", ExportSpec),
+    ("tune", TuneSpec),
+    ("tune.space, for each key", Searched),
 )
 NAMES: dict[Any, str] = {
     str: "text",
@@ -63,6 +66,7 @@ NAMES: dict[Any, str] = {
     bool: "true or false",
     Path: "path",
     NoneType: "null",
+    Any: "value",
 }
 SIGNS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 
@@ -117,7 +121,7 @@ def kind(annotation: Any) -> str:
 
 def plural(word: str) -> str:
     """Several of them."""
-    return f"{word}s" if word.endswith("number") else word
+    return f"{word}s" if word.endswith(("number", "value")) else word
 
 
 def default(field: FieldInfo) -> str:

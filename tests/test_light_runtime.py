@@ -15,7 +15,7 @@ import pytest
 import flawscope
 from flawscope.preprocess import Preprocess
 
-TRAINING = {"torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors"}
+TRAINING = {"torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors", "optuna"}
 COURT = {"cv2", "faiss", "sklearn"}
 REPORT = {"yaml", "jinja2", "matplotlib"} | COURT
 NEED_TORCH = {
@@ -28,6 +28,7 @@ NEED_TORCH = {
     "flawscope.steps.export",
     "flawscope.steps.run",
     "flawscope.steps.train",
+    "flawscope.steps.tune",
     "flawscope.training.augment",
     "flawscope.training.checkpoint",
     "flawscope.training.features",
@@ -39,6 +40,8 @@ NEED_TORCH = {
     "flawscope.training.processes",
     "flawscope.training.sampling",
     "flawscope.training.state",
+    "flawscope.training.study",
+    "flawscope.training.trial_table",
 }
 BLOCK = """
 import json, sys

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from flawscope.steps.split import split
     from flawscope.steps.synth import synth
     from flawscope.steps.train import train
+    from flawscope.steps.tune import tune
 
 STEPS = (
     "audit", "compare", "decide", "evaluate", "export", "inspect", "new", "report", "run", "runs", "show", "split",
-    "synth", "train",
+    "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",
@@ -47,6 +48,7 @@ __all__ = [
     "split",
     "synth",
     "train",
+    "tune",
 ]
 
 

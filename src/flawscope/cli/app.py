@@ -21,8 +21,8 @@ from flawscope.machine import place
 STOPPED = 130
 BY_ALL = ("run", "train")
 """What torchrun may start as several processes; of these the first one speaks."""
-NEED_TORCH = ("run", "train", "export")
-TORCH = ("torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors")
+NEED_TORCH = ("run", "train", "export", "tune")
+TORCH = ("torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors", "optuna", "sqlalchemy")
 app = typer.Typer(
     name="flawscope",
     help="From labelled pictures of parts to an inspection decision that a quality engineer can sign for.",
@@ -158,6 +158,30 @@ def train(
     asked = {"split": split, "overrides": overrides or (), "overwrite": overwrite, "resume": resume}
     made = step("train", recipe, output, **asked, tensorboard=tensorboard, say=say)
     say(f"trained in {made.folder}\nnext: flawscope export {_shell(made.folder)}")
+
+
+@app.command()
+def tune(
+    recipe: Recipe,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="the folder; default: tunings/NAME")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="in all, with those of before; default: the recipe's")
+    ] = None,
+    storage: Annotated[str | None, typer.Option(metavar="URL", help="SQL database that many machines share")] = None,
+    overrides: Set = None,
+    overwrite: Overwrite = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the study in the folder")] = False,
+) -> None:
+    """Search the best settings; next comes `run` on the best recipe."""
+    asked = {"trials": trials, "storage": storage, "overrides": overrides or (), "overwrite": overwrite}
+    made = step("tune", recipe, output, **asked, resume=resume, say=say)
+    best, importance = made.document["best"], made.document["importance"]
+    say(f"\nbest: trial {best['number']}, val_{made.document['watch']} {best['value']:.4f} (chosen, so too good)")
+    for key, value in best["settings"].items():
+        share = importance.get("values", {}).get(key)
+        words = f"{value:.4g}" if isinstance(value, float) else value
+        say(f"  {key}: {words}" + ("" if share is None else f"  (importance {100 * share:.0f} %)"))
+    say(f"page  {made.page}\nnext, measured on the test split: flawscope run {_shell(made.best)}")
 
 
 @app.command()
@@ -321,6 +345,7 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as leaving:
         if leaving.code == STOPPED:  # typer turns Ctrl-C into this
-            goes_on = ", an unfinished `run` goes on with --resume" if sys.argv[1:2] == ["run"] else ""
+            command = (*sys.argv[1:2], "")[0]
+            goes_on = f", an unfinished `{command}` goes on with --resume" if command in ("run", "tune") else ""
             errors.print(f"stopped; no result is half-written{goes_on}", markup=False)
         raise

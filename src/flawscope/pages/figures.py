@@ -98,7 +98,7 @@ def histogram(curve: Mapping[str, Any], name: str, other: str, *, sides: bool = 
         axes.bar(edges[:-1], counts, np.diff(edges) * 0.9, align="edge", color=colour, linewidth=0)
         if threshold is not None:
             axes.axvline(threshold, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid=f"threshold-{key}")
-        _style(axes)
+        style(axes)
         axes.set_xlim(0, 1)
         axes.set_ylim(0, max(counts.max() * 1.08, 1))
         axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
@@ -133,7 +133,7 @@ def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_
         if watched and best_epoch is not None and (epoch == best_epoch).any():
             best = values[epoch == best_epoch][0]
             axes.plot([best_epoch], [best], "o", color=INK, markersize=7, gid="best", label=f"chosen: {best_epoch}")
-    _style(axes)
+    style(axes)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
@@ -183,7 +183,7 @@ def learning_overlaid(lines: Sequence[tuple[Stroke, Sequence[Mapping[str, Any]]]
             markersize=4,
             gid=f"line-{index}",
         )
-    _style(axes)
+    style(axes)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
@@ -209,7 +209,7 @@ def evidence(null: Mapping[str, Any], found: Mapping[str, Any], thresholds: tupl
     lowest = 1.0
     for axes, name, drawn, colour, words in panels:
         edges, counts = (np.asarray(drawn.get(key, ()), dtype=float) for key in ("edges", "counts"))
-        _style(axes)
+        style(axes)
         if len(edges) == len(counts) + 1 and counts.sum():
             axes.bar(edges[:-1], counts, np.diff(edges) * 0.92, align="edge", color=colour, linewidth=0)
             axes.set_yscale("log")
@@ -235,7 +235,7 @@ def brightness(edges: Sequence[float], counts: Mapping[str, Sequence[int]]) -> F
     figure = Figure(figsize=(WIDE[0], 0.7 + 0.85 * rows), layout="constrained")
     edges_b = np.asarray(edges, dtype=float)
     for axes, (label, count) in zip(np.atleast_1d(figure.subplots(rows, 1, sharex=True)), counts.items(), strict=True):
-        _style(axes)
+        style(axes)
         axes.bar(edges_b[:-1], count, np.diff(edges_b) * 0.9, align="edge", color=GOOD, linewidth=0)
         axes.set_xlim(0, 1)
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
@@ -300,7 +300,8 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _style(axes: Axes) -> None:
+def style(axes: Axes) -> None:
+    """Lines and letters of every figure."""
     axes.set_facecolor("none")
     axes.figure.patch.set_visible(False)
     for side in ("top", "right"):
@@ -312,7 +313,7 @@ def _style(axes: Axes) -> None:
 
 
 def _square(axes: Axes, xlabel: str, ylabel: str) -> None:
-    _style(axes)
+    style(axes)
     ticks = [0, 0.25, 0.5, 0.75, 1]
     axes.set_xticks(ticks, ["0", "", "0.5", "", "1"])
     axes.set_yticks(ticks, ["0", "", "0.5", "", "1"])

@@ -16,13 +16,13 @@ from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import RecipeError, SplitError, choices
 from flawscope.models.build import Network, NetworkPlan, build, check_forward
-from flawscope.records import PARTS, BoolArray, FloatArray, Samples, Split
+from flawscope.records import PARTS, BoolArray, FloatArray, Part, Samples, Split
 from flawscope.steps.split import Proven, proven_again, split_samples
 from flawscope.steps.workspace import Run, Say, notices, working_folder
 from flawscope.storage import write_json
 from flawscope.training.board import board, check_board
-from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, statistics
-from flawscope.training.loop import STATE, Live, begin, fit
+from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, some_pixels, statistics
+from flawscope.training.loop import STATE, Fit, Live, begin, fit
 from flawscope.training.losses import Loss, class_weights
 from flawscope.training.processes import by_all, check_seen, first_before_others, rank, tell
 from flawscope.training.recipe import Recipe, load_recipe, save_recipe
@@ -116,8 +116,11 @@ def prepare_run(folder: Path, recipe: Recipe, proven: Proven, cache: Path, sampl
     return run
 
 
-def train_in(run: Run) -> None:
-    """Train the network of a prepared run folder, or go on where an interrupted training stands."""
+def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], None] | None = None) -> Fit:
+    """Train the network of a prepared run folder, or go on where an interrupted training stands.
+
+    Images of other `parts` than these are not opened. What goes on is told to `show`, or else to the terminal.
+    """
     tell(str(run.folder.absolute()), str(run.cache.absolute()))
     with first_before_others():
         check_seen(run.folder / "split.json")
@@ -126,16 +129,21 @@ def train_in(run: Run) -> None:
         spec = recipe.train
         begin(spec)
         network = first_weights(recipe, samples)
-        pixels = cached_pixels(samples, recipe.image, run.cache)
-    rows = {part: rows_of(samples, run.split.ids(part)) for part in PARTS}
+        rows = {part: rows_of(samples, run.split.ids(part)) for part in parts}
+        pixels = (
+            cached_pixels(samples, recipe.image, run.cache)
+            if tuple(parts) == PARTS
+            else some_pixels(samples, sorted(row for part in parts for row in rows[part]), recipe.image, run.cache)
+        )
     if recipe.model.normalise and recipe.model.normalise.source == "training":
         network.normalise(*statistics(pixels, rows["train"]))
     learn = PartDataset(pixels, learnt_targets(samples, spec.soft_labels), rows["train"], spec.augment, spec.seed)
     watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed)
     weights_k = class_weights(samples.task, samples.target_nk[rows["train"]], spec.class_weights)
-    with live_line() as line, board(run.training) if run.tensorboard else nullcontext() as log:
+    lines = live_line() if show is None else nullcontext(show)
+    with lines as line, board(run.training) if run.tensorboard else nullcontext() as log:
 
-        def show(live: Live) -> None:
+        def shown(live: Live) -> None:
             line(live)
             if log is not None:
                 log(live)
@@ -148,12 +156,13 @@ def train_in(run: Run) -> None:
             train=loader(learn, spec.batch_size, spec.workers, balanced=spec.sampling == "balanced"),
             validation=loader(watch, 2 * spec.batch_size, spec.workers),
             folder=run.training,
-            show=show,
+            show=shown,
         )
     if rank():
-        return
+        return fitted
     write_json(run.trained, {"best_epoch": fitted.best_epoch, "epochs": len(fitted.history)})
     (run.training / STATE).unlink()
+    return fitted
 
 
 def first_weights(recipe: Recipe, samples: Samples) -> Network:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
     return whole
 
 
-def statistics(pixels: Pixels, rows: Sequence[int]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def statistics(pixels: Pixels | SomePixels, rows: Sequence[int]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel over some images, of pixels scaled to 0..1.
 
     A channel that never changes gets a deviation of one step, so that nothing is divided by 0.
@@ -67,15 +68,33 @@ def statistics(pixels: Pixels, rows: Sequence[int]) -> tuple[tuple[float, ...], 
     ((0.5,), (0.5,))
     """
     highest = float(np.iinfo(pixels.dtype).max)
-    count, total_c, square_c = 0, np.zeros(pixels.shape[1]), np.zeros(pixels.shape[1])
-    for start in range(0, len(rows), 64):
-        value_bchw = pixels[list(rows[start : start + 64])] / highest
-        total_c += value_bchw.sum(axis=(0, 2, 3))
-        square_c += (value_bchw**2).sum(axis=(0, 2, 3))
-        count += value_bchw[:, 0].size
-    mean_c = total_c / count
-    std_c = np.sqrt((square_c / count - mean_c**2).clip(min=highest**-2))
+    sums_2c = np.zeros((2, len(pixels[rows[0]])))
+    for row in rows:
+        value_chw = pixels[row] / highest
+        sums_2c += value_chw.mean(axis=(1, 2)), (value_chw**2).mean(axis=(1, 2))
+    mean_c, square_c = sums_2c / len(rows)
+    std_c = np.sqrt((square_c - mean_c**2).clip(min=highest**-2))
     return tuple(mean_c.tolist()), tuple(std_c.tolist())
+
+
+class SomePixels:
+    """Pixels of some rows of a table, asked for by their place in the whole table; any other row is a KeyError."""
+
+    def __init__(self, pixels: Pixels, rows: Sequence[int]) -> None:
+        self.pixels = pixels
+        self.dtype = pixels.dtype
+        self.place = {row: place for place, row in enumerate(rows)}
+
+    def __getitem__(self, row: int) -> Pixels:
+        """Channels x height x width."""
+        image: Pixels = self.pixels[self.place[row]]
+        return image
+
+
+def some_pixels(samples: Samples, rows: Sequence[int], spec: Preprocess, folder: Path) -> SomePixels:
+    """As `cached_pixels`, but only these rows are opened. Draws stay those of the whole table."""
+    chosen = replace(samples, rows=tuple(samples.rows[row] for row in rows))
+    return SomePixels(cached_pixels(chosen, spec, folder), rows)
 
 
 def _whole(path: Path, shape: tuple[int, ...]) -> bool:
@@ -93,7 +112,12 @@ class PartDataset(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(
-        self, pixels: Pixels, target_nk: FloatArray, rows: Sequence[int], augment: Augment | None, seed: int
+        self,
+        pixels: Pixels | SomePixels,
+        target_nk: FloatArray,
+        rows: Sequence[int],
+        augment: Augment | None,
+        seed: int,
     ) -> None:
         self.pixels = pixels
         self.targets = torch.from_numpy(np.ascontiguousarray(target_nk)).float()

@@ -21,6 +21,7 @@ from flawscope.preprocess import Preprocess
 from flawscope.records import fingerprint
 from flawscope.storage import write_text
 from flawscope.training.spec import Section, TrainSpec
+from flawscope.training.tune_spec import TuneSpec, label, problems_of_names, put
 
 PATHS = (("data", "root"), ("data", "table"), ("data", "images"), ("model", "weights"), ("split", "file"))
 
@@ -109,6 +110,7 @@ class Recipe(Section):
     train: TrainSpec = Field(default=TrainSpec(), description="how it learns")
     decide: DecideSpec = Field(default=DecideSpec(), description="how a score becomes a decision")
     export: ExportSpec = Field(default=ExportSpec(), description="what runs the network at the line")
+    tune: TuneSpec | None = Field(default=None, description="what `flawscope tune` searches; not part of the hash")
 
     @model_validator(mode="after")
     def _frozen_first(self) -> Recipe:
@@ -132,7 +134,7 @@ class Recipe(Section):
         Raises:
             SplitError: the group file cannot be read.
         """
-        content = self.model_dump(mode="json")
+        content = self.model_dump(mode="json", exclude={"tune"})
         for key in ("root", "table", "images"):
             content["data"].pop(key, None)
         content["model"]["weights"] = Path(self.model.weights).name
@@ -140,9 +142,21 @@ class Recipe(Section):
             content["split"]["file"] = load_groups(self.split.file).hash
         return fingerprint(content)
 
+    def changed(self, settings: Mapping[str, Any]) -> Recipe:
+        """This recipe with other values for some keys, and without its `tune` section.
+
+        Raises:
+            RecipeError: the values are refused, alone or together.
+
+        >>> recipe = parse_recipe({"name": "a", "data": {"kind": "elpv"}})
+        >>> recipe.changed({"train.rate": 0.5}).train.rate
+        0.5
+        """
+        return parse_recipe(put(self.model_dump(mode="json", exclude={"tune"}), settings))
+
     def dump(self, *, folders: bool = True) -> str:
         """The resolved recipe as YAML: every key with its value; without `folders` paths keep their last name only."""
-        content = self.model_dump(mode="json")
+        content = self.model_dump(mode="json", exclude={"tune"} if self.tune is None else None)
         if not folders:
             for section, key in PATHS:
                 if content[section].get(key):
@@ -194,16 +208,34 @@ def parse_recipe(content: Mapping[str, Any], where: str = "recipe") -> Recipe:
       train.epohcs: unknown key, did you mean 'epochs'? ...
     """
     try:
-        return Recipe.model_validate(content)
+        recipe = Recipe.model_validate(content)
+        problems = [] if recipe.tune is None else _problems_of_space(recipe, recipe.tune)
     except ValidationError as error:
         problems = [_words(content, problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
+    if problems:
         plural = "" if len(problems) == 1 else "s"
-        raise RecipeError(f"{where} has {len(problems)} problem{plural}:\n{listing(problems)}") from None
+        raise RecipeError(f"{where} has {len(problems)} problem{plural}:\n{listing(problems)}")
+    return recipe
 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:
     """Write the resolved recipe."""
     write_text(path, f"# The resolved recipe: every key with the value that was used.\n{recipe.dump()}")
+
+
+def _problems_of_space(recipe: Recipe, tune: TuneSpec) -> list[str]:
+    """What is wrong with the keys that are searched, or with a value of theirs put into this recipe."""
+    problems = problems_of_names(tune, Recipe, recipe.train.watch)
+    if problems:
+        return problems
+    for key, searched in tune.space.items():
+        for value in searched.samples:
+            try:
+                recipe.changed({key: value})
+            except RecipeError as error:
+                lines = str(error).splitlines()[1:]
+                problems += [f"tune.space.{key}: {label(value)} does not do: {line.strip()}" for line in lines]
+    return problems
 
 
 def _words(content: Mapping[str, Any], loc: tuple[int | str, ...], kind: str, message: str) -> str:
@@ -288,3 +320,15 @@ def _resolve(content: dict[str, Any], base: Path) -> None:
             model["weights"] = str(base / Path(weights).expanduser())
         elif weights is None and "weights" in model:
             model["weights"] = "none"
+    _resolve_choices(content, base)
+
+
+def _resolve_choices(content: dict[str, Any], base: Path) -> None:
+    """The same for weights that are searched."""
+    tune = content.get("tune")
+    space = tune.get("space") if isinstance(tune, dict) else None
+    searched = space.get("model.weights") if isinstance(space, dict) else None
+    if isinstance(searched, dict) and isinstance(searched.get("choices"), list):
+        for place, weights in enumerate(searched["choices"]):
+            if isinstance(weights, str) and weights not in ("none", "imagenet", ""):
+                searched["choices"][place] = str(base / Path(weights).expanduser())
