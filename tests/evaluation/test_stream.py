@@ -54,6 +54,8 @@ def test_what_is_not_defined() -> None:
     stream.update(np.array([[True, False]]), np.array([[True, False]]), np.array([[1.0, 0.0]]))
     assert np.isnan(stream.of_classes("AUROC")).all()
     assert stream.mean("recall") == 1.0, "of the one class that is there"
+    stream.update(np.array([[True, False]]), np.array([[True, True]]), np.array([[1.0, 0.0]]))
+    assert stream.mean("F1") == 1.0, "as in the report, where F1 needs positives"
 
 
 def test_a_batch_that_is_changed_afterwards_was_measured_as_it_was() -> None:

@@ -14,13 +14,14 @@ import pytest
 import torch
 
 from flawscope.errors import UserError
+from flawscope.evaluation.stream import Stream
 from flawscope.models.build import Network, NetworkPlan, build
 from flawscope.preprocess import Preprocess
 from flawscope.records import Samples, Task
 from flawscope.training import loop
 from flawscope.training.checkpoint import load_checkpoint, same_weights
 from flawscope.training.input import PartDataset, cached_pixels, loader
-from flawscope.training.loop import Fit, Live, fit, watched_measure
+from flawscope.training.loop import Fit, Live, decided, fit, watched_measure
 from flawscope.training.losses import Loss
 from flawscope.training.spec import Augment, TrainSpec, Unfreeze
 
@@ -244,15 +245,21 @@ def test_half_precision_learns_too(train: Train) -> None:
     assert next(network.parameters()).dtype == torch.float32
 
 
+def watched(task: Task, logits: list[list[float]], truth: list[list[int]], watch: Any) -> float:
+    stream, logit_nk = Stream(len(task.classes)), np.array(logits, np.float32)
+    stream.update(np.array(truth) == 1, decided(task, logit_nk), logit_nk)
+    return watched_measure(stream, watch)
+
+
 def test_watched_measures_by_hand() -> None:
     binary = Task("binary", ("bad",))
-    logit_nk, truth_nk = np.array([[2.0], [1.0], [-1.0], [-2.0]]), np.array([[1], [0], [1], [0]]) == 1
-    found = [watched_measure(binary, logit_nk, truth_nk, watch) for watch in ("auroc", "f1", "accuracy")]  # type: ignore[arg-type]
-    # of the positives the first stands at 1 of 1, the second at 2 of 3
-    assert watched_measure(binary, logit_nk, truth_nk, "average_precision") == pytest.approx((1 + 2 / 3) / 2)
+    logits, truth = [[2.0], [1.0], [-1.0], [-2.0]], [[1], [0], [1], [0]]
+    found = [watched(binary, logits, truth, watch) for watch in ("auroc", "f1", "accuracy")]
     assert found == [0.75, 0.5, 0.5]  # of 4 pairs 3 stand right; 1 hit, 1 false, 1 missed
+    # of the positives the first stands at 1 of 1, the second at 2 of 3
+    assert watched(binary, logits, truth, "average_precision") == pytest.approx((1 + 2 / 3) / 2)
     three = Task("multiclass", ("a", "b", "c"))
-    logit_nk, truth_nk = np.array([[-1.0, -2, -3], [-3, -2, -1]]), np.array([[1, 0, 0], [0, 1, 0]]) == 1
-    assert watched_measure(three, logit_nk, truth_nk, "accuracy") == 0.5
-    assert watched_measure(three, logit_nk, truth_nk, "f1") == 0.5  # a: 1, b: 0, c occurs nowhere
-    assert watched_measure(binary, logit_nk[:, :1], np.array([[True], [True]]), "auroc") == 0.0
+    logits, truth = [[-1.0, -2, -3], [-3, -2, -1]], [[1, 0, 0], [0, 1, 0]]
+    assert watched(three, logits, truth, "accuracy") == 0.5
+    assert watched(three, logits, truth, "f1") == 0.5  # a: 1, b: 0, c occurs nowhere
+    assert watched(binary, [[1.0], [2.0]], [[1], [1]], "auroc") == 0.0

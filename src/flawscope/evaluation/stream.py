@@ -95,8 +95,10 @@ class Stream:
         Raises:
             KeyError: no such measure.
         """
-        if measure in COUNTED:
-            return [COUNTED[measure](counts) for counts in self.counts]
+        if measure in COUNTED:  # F1 without positives says nothing, whatever was falsely called
+            defined = [measure != "F1" or counts.tp + counts.fn > 0 for counts in self.counts]
+            rate = COUNTED[measure]
+            return [rate(each) if some else float("nan") for each, some in zip(self.counts, defined, strict=True)]
         k = len(self._matrix_kk)
         truth_nk = np.concatenate([np.empty((0, k), np.bool_), *self._truths])
         score_nk = np.concatenate(self._scores) if self._scores else np.empty((0, k))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from timm.utils.model_ema import ModelEmaV3
@@ -21,8 +22,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
 from flawscope.errors import RecipeError, UserError
-from flawscope.evaluation.metrics import auroc, average_precision, confusion, f1
-from flawscope.records import FloatArray, Task
+from flawscope.evaluation.stream import Stream
+from flawscope.records import BoolArray, Task
 from flawscope.storage import new_file
 from flawscope.training.checkpoint import save_checkpoint
 from flawscope.training.features import on_features
@@ -315,38 +316,38 @@ def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch
     A measure that one class only leaves undefined counts as 0.
     """
     model.eval()
-    logits, targets, total = [], [], 0.0
+    stream, total = Stream(len(task.classes)), 0.0
     with torch.no_grad():
         for (image_bchw, share_bk), n in zip(batches, sizes(batches), strict=True):
             logit_bk, target_bk = whole_batch(model(image_bchw), n), whole_batch(share_bk, n)
             total += float(loss(logit_bk, target_bk)) * n
-            logits.append(logit_bk.float().cpu().numpy())
-            targets.append(target_bk.cpu().numpy())
-    logit_nk, target_nk = np.concatenate(logits).astype(np.float64), np.concatenate(targets)
-    if not np.isfinite(logit_nk).all():
-        raise UserError("the network no longer gives finite numbers on the validation split", "lower train.rate")
-    measured = {"val_loss": total / len(target_nk)}
+            score_bk = logit_bk.float().cpu().numpy()
+            if not np.isfinite(score_bk).all():
+                raise UserError(
+                    "the network no longer gives finite numbers on the validation split", "lower train.rate"
+                )
+            stream.update(target_bk.cpu().numpy() >= 0.5, decided(task, score_bk), score_bk)
+    measured = {"val_loss": total / stream.n}
     if watch != "loss":
-        measured[f"val_{watch}"] = watched_measure(task, logit_nk, target_nk >= 0.5, watch)
+        measured[f"val_{watch}"] = watched_measure(stream, watch)
     return measured
 
 
-def watched_measure(task: Task, logit_nk: FloatArray, truth_nk: np.ndarray[Any, Any], watch: Watch) -> float:
-    """Mean over the classes of AUROC, average precision or F1; or the share decided right.
+def decided(task: Task, logit_bk: npt.NDArray[np.float32]) -> BoolArray:
+    """What the network would say by itself: each class with a logit above 0, or the one with the largest."""
+    largest_b = logit_bk.argmax(axis=1)
+    flag_bk: BoolArray = (
+        np.eye(len(task.classes), dtype=np.bool_)[largest_b] if task.kind == "multiclass" else logit_bk > 0
+    )
+    return flag_bk
 
-    Decided by logit > 0, or by the largest one.
-    """
-    flag_nk = logit_nk > 0
-    if task.kind == "multiclass":
-        flag_nk = np.eye(logit_nk.shape[1], dtype=bool)[logit_nk.argmax(axis=1)]
+
+def watched_measure(stream: Stream, watch: Watch) -> float:
+    """Mean over the classes of AUROC, average precision or F1; or the share of images decided right."""
     if watch == "accuracy":
-        return float(np.mean(np.all(flag_nk == truth_nk, axis=1)))
-    values = []
-    for truth_n, flag_n, logit_n in zip(truth_nk.T, flag_nk.T, logit_nk.T, strict=True):
-        if 0 < truth_n.sum() < len(truth_n):
-            measure = {"auroc": auroc, "average_precision": average_precision}.get(watch)
-            values.append(measure(truth_n, logit_n) if measure else f1(confusion(truth_n, flag_n)))
-    return float(np.nan_to_num(np.mean(values))) if values else 0.0
+        return stream.right / stream.n
+    measure = {"auroc": "AUROC", "average_precision": "average precision", "f1": "F1"}[watch]
+    return float(np.nan_to_num(stream.mean(measure)))
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
