@@ -13,7 +13,7 @@ from flawscope.training.recipe import Recipe, load_recipe, parse_recipe
 from flawscope.training.tune_spec import integers, put
 
 ROOT = Path(__file__).parents[2]
-DEMO = "80d2cbb73dbd8d18c00e6574e304cf1ff7365650164f3419e419270a8f7142a4"
+DEMO = "577ce3ada6983a96d721c66927f0528923c88b8e7ecb8f7409134597ec9960a2"
 """The hash of recipes/demo.yaml before recipes had a `tune` section."""
 
 

@@ -8,8 +8,6 @@ from dataclasses import replace
 from itertools import combinations, product
 from typing import Any
 
-from flawscope.data.court.closer import HIGHEST
-from flawscope.data.court.threshold import DOUBTFUL, LOWEST
 from flawscope.data.groups import Grouping, identical_files
 from flawscope.data.linkage import link_samples, spread
 from flawscope.data.table import ALONE
@@ -91,6 +89,9 @@ def _by_label(rows: Sequence[Sample], label: Mapping[str, str]) -> dict[str, lis
 
 def court_facts(samples: Samples, twins: Twins) -> dict[str, Any]:
     """The court's verdict in numbers: pairs by kind, images concerned, pairs whose labels differ."""
+    from flawscope.data.court.closer import HIGHEST  # where a court has sat, its packages are there
+    from flawscope.data.court.threshold import DOUBTFUL, LOWEST
+
     counted = Counter(pair.kind for pair in twins.pairs)
     return {
         "method": twins.method,

@@ -123,7 +123,8 @@ def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], 
     """
     tell(str(run.folder.absolute()), str(run.cache.absolute()))
     with first_before_others():
-        check_seen(run.folder / "split.json")
+        if rank():
+            check_seen(run.folder / "split.json")
         recipe, samples = run.recipe, run.samples
         check_parts(run.split, samples)
         spec = recipe.train
