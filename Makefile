@@ -30,7 +30,7 @@ demo: $(VENV)/.train ## from real solar cells to a sealed bundle and its report,
 	@echo "your own images:            $(BIN)/flawscope new FOLDER"
 
 test: $(VENV)/.dev ## the tests, without the slow ones
-	@$(BIN)/python -m pytest -m 'not slow'
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n auto
 
 test-all: $(VENV)/.dev ## all tests
 	@$(BIN)/python -m pytest

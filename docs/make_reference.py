@@ -94,7 +94,7 @@ def row(name: str, field: FieldInfo) -> str:
         if (limit := getattr(rule, key, None)) is not None
     ]
     value = ", ".join([kind(field.annotation), *limits])
-    meaning = "which kind of data this is" if name == "kind" else field.description or ""
+    meaning = field.description or ("which kind of data this is" if name == "kind" else "")
     cells = (f"`{name}`", value, default(field), meaning)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

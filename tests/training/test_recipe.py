@@ -15,6 +15,7 @@ from flawscope.records import Sample, Samples, Task
 from flawscope.storage import write_text
 from flawscope.training.recipe import Recipe, load_recipe, parse_recipe, save_recipe
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 ELPV = {"name": "a", "data": {"kind": "elpv"}}
 FOLDERS = {"kind": "folders", "root": "pictures"}
 CSV = {"kind": "csv", "table": "t.csv", "label_columns": ["bad"]}
@@ -320,3 +321,12 @@ def test_of_a_group_file_the_content_counts_not_the_place(tmp_path: Path, monkey
     (tmp_path / "one" / "g.json").unlink()
     with pytest.raises(SplitError, match="the group file does not exist"):
         _ = load_recipe(tmp_path / "r.yaml").hash
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_every_recipe_that_is_handed_out_is_one(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem, "its run folder is named like the file"
+    assert recipe.split.file is None or Path(recipe.split.file).is_file()

@@ -78,7 +78,10 @@ class Schedule(Section):
         "multi_step: times `factor` after the epochs named; divide_by_3: as multi_step, with a third",
     )
     warm_up: float = Field(
-        default=0.0, ge=0, allow_inf_nan=False, description="so many epochs rise evenly from 0 to the rate"
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="so many epochs rise evenly from 0 to the rate (Goyal et al. 2017)",
     )
     every: int = Field(default=10, ge=1, description="step: epochs between two changes")
     factor: float = Field(
@@ -118,7 +121,7 @@ class TrainSpec(Section):
     optimiser: Literal["adamw", "adam", "nadam", "sgd"] = Field(
         default="adamw",
         description="AdamW (Loshchilov & Hutter 2019), Adam (Kingma & Ba 2015), NAdam (Dozat 2016), or stochastic "
-        "gradient descent with momentum",
+        "gradient descent with momentum (Sutskever et al. 2013)",
     )
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd")
     rate: float = Field(
@@ -130,13 +133,17 @@ class TrainSpec(Section):
     unfreeze: Unfreeze | None = Field(default=None, description="only with `model.freeze: true`; none: never")
     weight_decay: float = Field(default=0.01, ge=0, description="pull of the weights towards 0")
     clip: float = Field(
-        default=0.0, ge=0, allow_inf_nan=False, description="gradients longer than this are shortened to it; 0: never"
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="gradients longer than this are shortened to it (Pascanu et al. 2013); 0: never",
     )
     ema: float = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="decay of the running mean of the weights, which is validated and kept in their place; 0: none",
+        description="decay of the running mean of the weights (Polyak & Juditsky 1992), which is validated and kept in "
+        "their place; 0: none",
     )
     schedule: Schedule = Field(default=Schedule(), description="how the learning rate goes on")
     loss: Literal["auto", "cross_entropy", "bce", "focal"] = Field(
