@@ -70,9 +70,9 @@ def describe(manifest: Manifest, evidence: Mapping[str, Mapping[str, Any]] | Non
 
 
 def engine_words(sealed: Sealed) -> str:
-    """What computes the answers, and how often each image is looked at."""
+    """What computes the answers, and in how many views (turned, mirrored) each image is looked at."""
     views = sealed.graph(sealed.steps[0].graph).views
-    often = f", mean over {views} turned or mirrored views of each image ({views} times the computing)"
+    often = f", mean over {views} views ({views} times the computing)"
     return f"{sealed.engine.name}, {sealed.engine.precision}{often if views > 1 else ''}"
 
 
