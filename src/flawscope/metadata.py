@@ -146,6 +146,6 @@ def _code(value: str | float | None, column: Encoded) -> float:
     found = number(value) if isinstance(value, str) else value
     if found is None:
         raise MetadataError(f"{column.name}: {value!r} is no number", "a number such as 3.5 or 3,5")
-    if abs(found) > np.finfo(np.float32).max:
+    if abs(found) > float(np.finfo(np.float32).max):
         raise MetadataError(f"{column.name}: {found:g} is too large", "a number below 3e38")
     return found

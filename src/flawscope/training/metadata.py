@@ -80,7 +80,7 @@ def _of_categories(name: str, categories: list[str]) -> MetaColumn:
 
 def _of_numbers(name: str, value_n: np.ndarray[tuple[int], np.dtype[np.float64]]) -> MetaColumn:
     largest = float(np.abs(value_n).max())
-    if largest > np.finfo(np.float32).max:
+    if largest > float(np.finfo(np.float32).max):
         raise RecipeError(f"model.metadata: {name} is up to {largest:g}: too large", "change its unit")
     mean, std = float(value_n.mean()), float(value_n.std())
     if not std > RESOLUTION * largest:
