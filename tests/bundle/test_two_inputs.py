@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,7 @@ from flawscope.bundle.runtime import Runtime
 from flawscope.bundle.verify import describe, verify
 from flawscope.errors import BundleError, MetadataError
 from flawscope.inspection.folder import Pictures, inspect_folder
+from flawscope.inspection.tables import read_results
 from flawscope.preprocess import Preprocess
 from flawscope.records import Sample, Samples, Task
 
@@ -214,3 +218,31 @@ def test_show_says_the_second_input(bundle: Path) -> None:
         "Input table: metadata of each picture: type (one of mono, poly), age (a number, 10 on average while training, "
         "deviation 2). Given with --table; without a value a picture is not decided."
     ) in describe(archive.read_bundle(bundle).manifest)
+
+
+def test_the_line_inspects_with_a_table_and_without_torch(bundle: Path, grey: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    for name in ("a", "b", "c"):
+        (tmp_path / "new" / f"{name}.png").write_bytes(grey.read_bytes())
+    (tmp_path / "lots.tsv").write_text("picture\ttype\tage\na\tmono\t5\nb\tpoly\t7,5\nc\tpoly\t\n", encoding="utf-8")
+    code = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "timm", "onnx", "yaml", "sklearn", "cv2", "faiss", "matplotlib"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Block())
+import flawscope
+for folder in ("new", "new/b.png"):
+    print(flawscope.inspect(sys.argv[1], folder, f"r{len(folder)}.csv", table="lots.tsv", say=print))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    words = [sys.executable, "-c", code, str(bundle)]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = read_results(tmp_path / "r3.csv").rows
+    assert [(row.name, row.decision.label if row.decision else row.error) for row in rows] == [
+        ("a.png", "ok"), ("b.png", "bad"), ("c.png", "no value for 'age'")
+    ]  # fmt: skip
+    assert [row.decision.label for row in read_results(tmp_path / "r9.csv").rows if row.decision] == ["bad"]
+    assert "2 rows name none of the pictures" in done.stdout
