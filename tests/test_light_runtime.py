@@ -22,6 +22,7 @@ NEED_TORCH = {
     "flawscope.bundle.export",
     "flawscope.models.blocks",
     "flawscope.models.build",
+    "flawscope.models.joined",
     "flawscope.models.rows",
     "flawscope.models.table",
     "flawscope.models.views",

@@ -42,6 +42,10 @@ class ImageError(UserError):
     """One image cannot be decoded."""
 
 
+class MetadataError(UserError):
+    """What must be known of an image beside its pixels is missing, or cannot be used."""
+
+
 class SplitError(UserError):
     """The samples cannot be split as asked, or a group crosses the split."""
 

@@ -241,6 +241,7 @@ def test_custom_operators_and_damaged_graphs_are_refused(make_bundle: Make) -> N
 
 IMAGE = ImageInput(preprocess=Preprocess(size=(8, 8), channels=1))
 TABLE = TableInput(name="meta", columns=(Column(name="line"),))
+OTHER = TableInput(name="more", columns=(Column(name="line"),))
 
 
 @pytest.mark.parametrize(
@@ -248,7 +249,9 @@ TABLE = TableInput(name="meta", columns=(Column(name="line"),))
     [
         ({"engine": Engine(name="openvino", precision="bfloat16")}, "decided with openvino in bfloat16"),
         ({"steps": (Step(name="g", kind="gate"), Step(name="m", kind="mask"))}, r"g \(gate\) -> m \(mask\)"),
-        ({"graphs": (Graph(inputs=(IMAGE, TABLE)),)}, r"takes inputs \(image\), meta \(table\)"),
+        ({"graphs": (Graph(inputs=(TABLE,)),)}, r"takes meta \(table\); this version runs graphs of one image"),
+        ({"graphs": (Graph(inputs=(IMAGE, TABLE, OTHER)),)}, r"meta \(table\), more \(table\); this version"),
+        ({"graphs": (Graph(inputs=(IMAGE, TABLE)),)}, r"takes \['inputs'\], the manifest says 'inputs' and 'meta'"),
         ({"graphs": (Graph(inputs=(IMAGE,), outputs=(Output(name="f", kind="features"),)),)}, "0 outputs of kind"),
         ({"graphs": (Graph(inputs=(ImageInput(name="x", preprocess=IMAGE.preprocess),)),)}, "manifest says 'x'"),
         ({"graphs": (Graph(inputs=(ImageInput(preprocess=Preprocess()),)),)}, "manifest says tensor"),

@@ -294,7 +294,7 @@ def test_an_unreadable_picture_is_a_row_and_the_run_goes_on(
 ) -> None:
     answer = cli("inspect", finished.bundle, damaged)
     assert answer.code == 0
-    assert "2  could not be read" in answer.out
+    assert "2  could not be decided" in answer.out
     assert (tmp_path / "results.csv").read_text(encoding="utf-8").count("the file is empty") == 1
 
 

@@ -15,7 +15,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flawscope.bundle.manifest import DAMAGED, Manifest, from_json, seal_of, to_json
+from flawscope.bundle.manifest import DAMAGED, Column, Manifest, from_json, seal_of, to_json
 from flawscope.errors import BundleError
+from flawscope.metadata import TableRow
 from flawscope.preprocess import Pixels, Preprocess
 from flawscope.records import FloatArray
 from flawscope.storage import new_file
@@ -137,6 +138,25 @@ def golden_patterns(preprocess: Preprocess, n: int = 4, seed: int = 0) -> Pixels
     pattern_nchw = np.array(planes, dtype=np.float64).reshape(n, channels, height, width)
     scaled_nchw = np.rint(pattern_nchw * np.iinfo(preprocess.dtype).max)
     return scaled_nchw.astype(np.uint8) if preprocess.depth == 8 else scaled_nchw.astype(np.uint16)
+
+
+def golden_rows(columns: Sequence[Column], n: int = 4) -> TableRow:
+    """Generated metadata, n x m: each category in turn, numbers around those of the training part.
+
+    >>> golden_rows([Column(name="type", categories=("a", "b")), Column(name="age", mean=10, std=2)], n=3).tolist()
+    [[0.0, 10.0], [1.0, 12.0], [0.0, 8.0]]
+    """
+    steps = (0.0, 1.0, -1.0, 2.0)
+    rows = [
+        [
+            float((i + place) % len(column.categories))
+            if column.categories
+            else column.mean + steps[i % len(steps)] * column.std
+            for place, column in enumerate(columns)
+        ]
+        for i in range(n)
+    ]
+    return np.array(rows, dtype=np.float32).reshape(n, len(columns))
 
 
 def _pattern(i: int, channel: int, height: int, width: int, random: np.random.Generator) -> FloatArray:

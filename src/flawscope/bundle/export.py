@@ -16,8 +16,10 @@ from torch import nn
 
 from flawscope.bundle.runtime import Runtime
 from flawscope.errors import BundleError, reason
+from flawscope.metadata import MetaColumn, Values, encode_all
 from flawscope.preprocess import Preprocess, load
 
+INPUT, TABLE = "inputs", "table"
 TOLERANCE = 1e-3
 """Largest difference of a logit between torch and the exported graph, relative to the largest logit (at least 1)."""
 
@@ -39,10 +41,11 @@ class Parity:
             )
 
 
-def export_graph(network: nn.Module, preprocess: Preprocess, name: str = "the network") -> bytes:
+def export_graph(network: nn.Module, preprocess: Preprocess, name: str = "the network", *, columns: int = 0) -> bytes:
     """The network as an ONNX file: input `inputs` (n x c x h x w, uint8 or uint16), output `logits` (n x k, float32).
 
-    Weights lie inside the file; the batch size is free.
+    With so many metadata columns (m) there is a second input `table` (n x m, float32). Weights lie inside the file; the
+    batch size is free.
 
     Raises:
         BundleError: the network cannot be exported.
@@ -50,17 +53,20 @@ def export_graph(network: nn.Module, preprocess: Preprocess, name: str = "the ne
     network = network.cpu().eval()
     dtype = torch.uint8 if preprocess.depth == 8 else torch.uint16
     # Two images, so that the exporter does not take the batch size for the constant 1.
-    example = torch.zeros((2, *preprocess.shape), dtype=dtype)
+    examples = {"inputs_bchw": torch.zeros((2, *preprocess.shape), dtype=dtype)}
+    if columns:
+        examples["table_bm"] = torch.zeros((2, columns))
+    batch = torch.export.Dim("batch", min=1)
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 network,
-                (example,),
+                tuple(examples.values()),
                 dynamo=True,
-                input_names=["inputs"],
+                input_names=[INPUT, TABLE][: len(examples)],
                 output_names=["logits"],
-                dynamic_shapes={"inputs_bchw": {0: torch.export.Dim("batch", min=1)}},
+                dynamic_shapes={each: {0: batch} for each in examples},
                 verbose=False,
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError, ValueError) as error:
@@ -78,15 +84,28 @@ def export_graph(network: nn.Module, preprocess: Preprocess, name: str = "the ne
     return bytes(model.SerializeToString())
 
 
-def check_parity(network: nn.Module, runtime: Runtime, preprocess: Preprocess, paths: Sequence[str | Path]) -> Parity:
+def check_parity(
+    network: nn.Module,
+    runtime: Runtime,
+    preprocess: Preprocess,
+    paths: Sequence[str | Path],
+    *,
+    metadata: Sequence[Values] = (),
+    columns: Sequence[MetaColumn] = (),
+) -> Parity:
     """Run real image files through torch and through the runtime, each from the file on, and compare logits.
+
+    Metadata are coded for torch by the `columns` that the network was trained with, by the runtime with its own.
 
     Raises:
         BundleError: they differ by more than `TOLERANCE`.
     """
     pixels_nchw = np.stack([load(path, preprocess) for path in paths])
+    inputs = [torch.from_numpy(pixels_nchw)]
+    if columns:
+        inputs.append(torch.from_numpy(encode_all(metadata, columns)))
     with torch.no_grad():
-        torch_nk = network.cpu().eval()(torch.from_numpy(pixels_nchw)).numpy()
-    graph_nk = runtime.scores([str(path) for path in paths])
+        torch_nk = network.cpu().eval()(*inputs).numpy()
+    graph_nk = runtime.scores([str(path) for path in paths], metadata)
     difference = float(np.abs(torch_nk - graph_nk).max())
     return Parity(len(paths), difference, float(np.abs(torch_nk).max()))

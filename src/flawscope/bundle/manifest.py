@@ -77,18 +77,48 @@ class ImageInput(_Part):
 
 
 class Column(_Part):
-    """One metadata column: one of `categories`, or a number where there are none."""
+    """One metadata column: one of `categories`, or a number where there are none.
+
+    `mean` and `std` are those of the numbers of the training part. They are told and used for test patterns; the graph
+    holds its own and is given numbers as they are.
+    """
 
     name: str = Field(min_length=1)
     categories: tuple[str, ...] = ()
+    mean: float = 0.0
+    std: float = Field(default=1.0, gt=0)
+
+    @field_validator("categories")
+    @classmethod
+    def _different(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        _distinct("category", value)
+        return value
+
+    def words(self) -> str:
+        """What may stand in it.
+
+        >>> Column(name="type", categories=("mono", "poly")).words(), Column(name="age", mean=3, std=0.5).words()
+        ('type (one of mono, poly)', 'age (a number, 3 on average while training, deviation 0.5)')
+        """
+        if self.categories:
+            return f"{self.name} (one of {', '.join(self.categories)})"
+        return f"{self.name} (a number, {self.mean:.4g} on average while training, deviation {self.std:.4g})"
 
 
 class TableInput(_Part):
-    """Metadata of the sample: float32, N x columns. Part of the schema; today's runtime does not run it."""
+    """Metadata of the image: float32, N x columns, a category as its index, a number as it is.
+
+    See `flawscope.metadata.encode`.
+    """
 
     kind: Literal["table"] = "table"
-    name: Name
+    name: Name = "table"
     columns: tuple[Column, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _columns(self) -> TableInput:
+        _distinct("column", (each.name for each in self.columns))
+        return self
 
 
 class Output(_Part):

@@ -13,28 +13,30 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from flawscope.bundle import archive
-from flawscope.bundle.graphfile import refuse_external_data
-from flawscope.bundle.manifest import Golden, Graph, ImageInput, Manifest, Sealed
+from flawscope.bundle.engine import check_signature, session, supported
+from flawscope.bundle.manifest import Column, Golden, Manifest, Sealed
 from flawscope.bundle.postprocess import answers, calibrate, decide
-from flawscope.errors import BundleError, ImageError, reason
+from flawscope.errors import BundleError, ImageError, MetadataError, reason
 from flawscope.machine import cores
+from flawscope.metadata import TableRow, Values, encode
 from flawscope.preprocess import Preprocess, load
 from flawscope.records import FloatArray, Prediction, Task
 
 AHEAD = 8
 """Images in work or waiting to be fetched, for each thread: bounds the memory."""
-NEWER = "install a newer flawscope: pip install --upgrade flawscope"
 NOT_AS_SEALED = "do not use it here: seal it again on this kind of machine, or update onnxruntime"
 
 Source = str | Path | npt.NDArray[Any]
+Known = Values | str
+"""The metadata of one image, or in words why there are none."""
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
@@ -63,9 +65,10 @@ class Runtime:
         self.sealed = sealed
         self.threads = threads or cores()
         self._manifest = manifest
-        self._graph, self._input, self._logits = _supported(sealed)
-        self._session = _session(self._graph, graphs[self._graph.file])
-        _check_signature(self._session, self._graph, self._input)
+        taken = supported(sealed)
+        self._graph, self._input, self._table, self._logits = taken.graph, taken.image, taken.table, taken.logits
+        self._session = session(self._graph, graphs[self._graph.file])
+        check_signature(self._session, taken)
 
     @classmethod
     def open(cls, path: str | Path, threads: int | None = None) -> Runtime:
@@ -96,15 +99,29 @@ class Runtime:
         """How a picture becomes the integers that the graph takes."""
         return self._input.preprocess
 
-    def outputs(self, image_nchw: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
-        """All named outputs of the graph for prepared images (uint8 or uint16, n x c x h x w)."""
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The metadata that the graph takes of each image; none where it takes the picture alone."""
+        return self._table.columns if self._table else ()
+
+    def outputs(
+        self, image_nchw: npt.NDArray[Any], table_nm: TableRow | None = None
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """All named outputs of the graph for prepared images (uint8 or uint16, n x c x h x w).
+
+        `table_nm` holds their encoded metadata (float32, n x m) where the graph takes them.
+        """
         spec = self.preprocess
         if image_nchw.ndim != 4 or image_nchw.shape[1:] != spec.shape or image_nchw.dtype != spec.dtype:
             wanted = f"{np.dtype(spec.dtype)} of shape (n, {', '.join(map(str, spec.shape))})"
             raise ValueError(f"expected {wanted}, got {image_nchw.dtype} of shape {image_nchw.shape}")
         if not len(image_nchw):
             raise ValueError("no images")
-        rows = list(self._ahead(self._run, image_nchw))
+        table = np.empty((len(image_nchw), 0), dtype=np.float32) if table_nm is None else table_nm
+        m = len(self.columns)
+        if table.shape != (len(image_nchw), m) or table.dtype != np.float32 or not np.isfinite(table).all():
+            raise ValueError(f"expected finite float32 metadata of {m} columns, got {table.dtype} {table.shape}")
+        rows = list(self._ahead(lambda pair: self._run(*pair), zip(image_nchw, table, strict=True)))
         return {each.name: np.concatenate([row[each.name] for row in rows]) for each in self._graph.outputs}
 
     def logits(self, image_nchw: npt.NDArray[Any]) -> FloatArray:
@@ -115,38 +132,73 @@ class Runtime:
         """
         return self.scores(image_nchw)
 
-    def scores(self, source: Sequence[Source] | npt.NDArray[Any]) -> FloatArray:
+    def scores(
+        self, source: Sequence[Source] | npt.NDArray[Any], metadata: Sequence[Known] | None = None
+    ) -> FloatArray:
         """Raw logits, float64, n x k, of picture files or of prepared images (n x c x h x w, a memory map too).
+
+        Args:
+            source: files or images.
+            metadata: what is known of each of them; asked for where the graph takes a table, ignored elsewhere.
 
         Raises:
             ImageError: a file cannot be read (`predict` goes on instead).
+            MetadataError: an image lacks what the graph takes beside it (`predict` goes on instead).
             BundleError: the graph gives another shape, or NaN.
         """
+        given = self._with(source, metadata)
         if len(source) == 0:
             return np.empty((0, len(self.task.classes)))
-        return np.array(list(self._ahead(self._score, source)), dtype=np.float64)
+        return np.array(list(self._ahead(lambda pair: self._score(*pair), given)), dtype=np.float64)
 
-    def predict(self, paths: Iterable[str | Path]) -> Iterator[Prediction]:
+    def predict(self, paths: Iterable[str | Path], metadata: Iterable[Known] | None = None) -> Iterator[Prediction]:
         """Answer for each picture file, in the order given, while the next ones are worked on.
 
-        A file that cannot be read becomes a prediction with an `error`, and the run goes on. `seconds` is the time
-        that one core spent on the image. Names are the paths as given.
+        A file that cannot be read becomes a prediction with an `error`, and the run goes on; so does an image whose
+        metadata are missing, or none that the network has learnt. `seconds` is the time that one core spent on the
+        image. Names are the paths as given.
+
+        Args:
+            paths: the files.
+            metadata: what is known of each of them, or in words why nothing is; asked for where the graph takes a
+                table, ignored elsewhere.
 
         Raises:
+            MetadataError: none were given, and the graph takes them.
             BundleError: the bundle is a draft, or the graph gives another shape or NaN.
         """
         if self.sealed.is_draft:
             raise BundleError("this bundle is a draft: it gives scores, but no decisions yet", "run: flawscope decide")
-        return self._ahead(self._answer, paths)
+        return self._ahead(lambda pair: self._answer(*pair), self._with(paths, metadata))
+
+    def _with(self, source: Iterable[_In], metadata: Iterable[Known] | None) -> Iterator[tuple[_In, Known]]:
+        """Each image with what is known of it."""
+        if not self.columns:
+            return zip(source, repeat({}), strict=False)
+        if metadata is None:
+            raise MetadataError(
+                f"the bundle also takes metadata of each picture: {', '.join(each.words() for each in self.columns)}",
+                "give a table with these columns and the pictures' names: --table FILE",
+            )
+        return zip(source, metadata, strict=True)
+
+    def _encoded(self, known: Known) -> TableRow:
+        """The row of the table input; empty where the graph takes none."""
+        if isinstance(known, str):
+            raise MetadataError(known, "every picture needs its metadata")
+        return encode(known, self.columns)
 
     def make_golden(self, n: int = 4, seed: int = 0, tolerance: float = 1e-3) -> tuple[Golden, dict[str, bytes]]:
         """Generated test patterns and what the graph answers to them now, for `archive.write_bundle`."""
         pattern_nchw = archive.golden_patterns(self.preprocess, n, seed)
+        row_nm = archive.golden_rows(self.columns, n)
         stem = f"golden/{self._graph.name}"
-        inputs = {self._input.name: f"{stem}.{self._input.name}.npy"}
+        inputs = {each.name: f"{stem}.{each.name}.npy" for each in self._graph.inputs}
         outputs = {each.name: f"{stem}.{each.name}.expected.npy" for each in self._graph.outputs}
-        answer = self.outputs(pattern_nchw)
+        answer = self.outputs(pattern_nchw, row_nm)
         files = {inputs[self._input.name]: archive.to_npy(pattern_nchw)}
+        if self._table:
+            files[inputs[self._table.name]] = archive.to_npy(row_nm)
         files |= {file: archive.to_npy(answer[name]) for name, file in outputs.items()}
         golden = Golden(graph=self._graph.name, file_inputs=inputs, file_outputs=outputs, tolerance=tolerance)
         return golden, files
@@ -159,8 +211,9 @@ class Runtime:
         """
         golden = next(each for each in contents.manifest.golden if each.graph == self._graph.name)
         pattern_nchw = archive.from_npy(contents.golden, golden.file_inputs[self._input.name])
+        row_nm = archive.from_npy(contents.golden, golden.file_inputs[self._table.name]) if self._table else None
         try:
-            answer = self.outputs(pattern_nchw)
+            answer = self.outputs(pattern_nchw, row_nm)
         except ValueError as error:
             raise BundleError(f"the golden test patterns do not fit the graph: {error}", "export it again") from None
         worst = 0.0
@@ -181,20 +234,24 @@ class Runtime:
             worst = max(worst, difference)
         return worst
 
-    def _run(self, image_chw: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
+    def _run(self, image_chw: npt.NDArray[Any], row_m: TableRow) -> dict[str, npt.NDArray[np.float32]]:
         names = [each.name for each in self._graph.outputs]
+        feed = {self._input.name: image_chw[None]}
+        if self._table:
+            feed[self._table.name] = row_m[None]
         try:
-            values = self._session.run(names, {self._input.name: image_chw[None]})
+            values = self._session.run(names, feed)
         except Exception as error:  # onnxruntime's errors have no common class
             raise BundleError(f"graph {self._graph.name!r} fails: {reason(error)}", "export it again") from None
         return dict(zip(names, values, strict=True))
 
-    def _score(self, source: Source) -> FloatArray:
+    def _score(self, source: Source, known: Known) -> FloatArray:
+        row_m = self._encoded(known)  # before the picture is decoded, which takes longer
         image_chw = source if isinstance(source, np.ndarray) else load(source, self.preprocess)
         if image_chw.shape != self.preprocess.shape or image_chw.dtype != self.preprocess.dtype:
             wanted = f"{np.dtype(self.preprocess.dtype)} {self.preprocess.shape}"
             raise ValueError(f"expected images of {wanted}, got {image_chw.dtype} {image_chw.shape}")
-        logit_1k = np.asarray(self._run(image_chw)[self._logits])
+        logit_1k = np.asarray(self._run(image_chw, row_m)[self._logits])
         expected = (1, len(self.sealed.task.classes))
         if logit_1k.shape != expected:
             raise BundleError(
@@ -209,11 +266,11 @@ class Runtime:
             )
         return np.asarray(logit_1k[0], dtype=np.float64)
 
-    def _answer(self, path: str | Path) -> Prediction:
+    def _answer(self, path: str | Path, known: Known) -> Prediction:
         start = time.perf_counter()
         try:
-            logit_1k = self._score(path)[None]
-        except ImageError as error:
+            logit_1k = self._score(path, known)[None]
+        except (ImageError, MetadataError) as error:
             problem = error.problem.removeprefix(f"{path}: ")
             return Prediction(name=str(path), seconds=time.perf_counter() - start, error=problem)
         task, sealed = self.task, self.sealed
@@ -241,55 +298,3 @@ class Runtime:
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _supported(sealed: Sealed) -> tuple[Graph, ImageInput, str]:
-    """The one graph, its image input and the name of its logits; anything else is refused in words."""
-    if (sealed.engine.name, sealed.engine.precision) != ("onnxruntime", "float32"):
-        raise BundleError(f"the bundle was decided with {sealed.engine.name} in {sealed.engine.precision}", NEWER)
-    if [step.kind for step in sealed.steps] != ["classify"]:
-        steps = " -> ".join(f"{step.name} ({step.kind})" for step in sealed.steps)
-        raise BundleError(f"the bundle has the steps {steps}; this version runs one classify step", NEWER)
-    graph = sealed.graph(sealed.steps[0].graph)
-    if len(graph.inputs) != 1 or not isinstance(graph.inputs[0], ImageInput):
-        names = ", ".join(f"{each.name} ({each.kind})" for each in graph.inputs)
-        raise BundleError(f"graph {graph.name!r} takes {names}; this version runs graphs of one image", NEWER)
-    logits = [each.name for each in graph.outputs if each.kind == "logits"]
-    if len(logits) != 1:
-        raise BundleError(f"graph {graph.name!r} gives {len(logits)} outputs of kind logits, expected one", NEWER)
-    return graph, graph.inputs[0], logits[0]
-
-
-def _session(graph: Graph, content: bytes) -> Any:
-    """An engine for one graph on one core; no libraries of operators, no files."""
-    refuse_external_data(graph.name, content)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 4  # errors come back as exceptions
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no common class
-        raise BundleError(
-            f"onnxruntime {onnxruntime.__version__} cannot load graph {graph.name!r}: {reason(error)}",
-            "export the model again with standard ONNX operators, or update onnxruntime",
-        ) from None
-
-
-def _check_signature(session: Any, graph: Graph, image: ImageInput) -> None:
-    """The graph takes and gives what the manifest says."""
-    spec = image.preprocess
-    found = {each.name: (each.type, each.shape) for each in session.get_inputs()}
-    if list(found) != [image.name]:
-        raise BundleError(
-            f"graph {graph.name!r} takes {sorted(found)}, the manifest says {image.name!r}", "export again"
-        )
-    kind, shape = found[image.name]
-    fits = len(shape) == 4 and all(not isinstance(a, int) or a == b for a, b in zip(shape[1:], spec.shape, strict=True))
-    if kind != f"tensor({np.dtype(spec.dtype)})" or not fits:
-        wanted = f"tensor({np.dtype(spec.dtype)}) n x {' x '.join(map(str, spec.shape))}"
-        raise BundleError(f"input {image.name!r} is {kind} {shape}, the manifest says {wanted}", "export again")
-    missing = [each.name for each in graph.outputs if each.name not in {out.name for out in session.get_outputs()}]
-    if missing:
-        raise BundleError(f"graph {graph.name!r} does not give the outputs {missing}", "export again")

@@ -88,7 +88,8 @@ def _task(task: Task) -> str:
 def _input(graph: Graph, name: str) -> str:
     found = next(each for each in graph.inputs if each.name == name)
     if not isinstance(found, ImageInput):
-        return f"the columns {', '.join(column.name for column in found.columns)}."
+        columns = ", ".join(column.words() for column in found.columns)
+        return f"metadata of each picture: {columns}. Given with --table; without a value a picture is not decided."
     spec = found.preprocess
     colour = "grey" if spec.channels == 1 else "colour"
     crop = f", cut to (left, top, right, bottom) = {spec.crop}" if spec.crop else ""

@@ -268,14 +268,17 @@ def inspect(
     bundle: Bundle,
     folder: Annotated[Path, typer.Argument(help="a folder of pictures, or one picture")],
     output: Annotated[Path, typer.Option("-o", "--output", help="the table of decisions")] = Path("results.csv"),
+    table: Annotated[Path | None, typer.Option(help="metadata of each picture, where the bundle takes them")] = None,
+    image_column: Annotated[str | None, typer.Option(help="column of the table that names the pictures")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="pictures at a time; default: one for each core")] = None,
 ) -> None:
     """Decide about new pictures. Needs no torch."""
-    summary = step("inspect", bundle, folder, output, threads=threads)
+    asked = {"table": table, "image_column": image_column, "threads": threads}
+    summary = step("inspect", bundle, folder, output, **asked, say=say)
     for label, count in summary.counts.items():
         say(f"{count:6d}  {label}")
     if summary.errors:
-        say(f"{summary.errors:6d}  could not be read: see the column `error`")
+        say(f"{summary.errors:6d}  could not be decided: see the column `error`")
     say(f"{summary.images} images in {summary.seconds:.1f} s, {summary.images_per_second:.0f} images/s; wrote {output}")
 
 

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from flawscope.data.labels import Target, code_labels, missing, number
+from flawscope.data.labels import Target, code_labels
 from flawscope.data.spec import CsvSpec
 from flawscope.data.table import ALONE, Row, Table, check_parts_named, published_part, walk_images
 from flawscope.data.table_file import TextTable, read_table
 from flawscope.errors import DataError
+from flawscope.metadata import missing, number
 from flawscope.preprocess import IMAGE_SUFFIXES
 from flawscope.records import Skipped, Task
 

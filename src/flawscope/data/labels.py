@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
 from flawscope.data.spec import CsvSpec
-from flawscope.data.words import MISSING, NO, YES, good_class, to_be_found
+from flawscope.data.words import NO, YES, good_class, to_be_found
 from flawscope.errors import DataError, choices
+from flawscope.metadata import missing, number
 from flawscope.records import Task
 
 MOST_CLASSES = 50
@@ -26,24 +26,6 @@ def truth(text: str) -> float | None:
         return float(word in YES)
     value = number(word)
     return value if value is not None and 0 <= value <= 1 else None
-
-
-def number(text: str) -> float | None:
-    """A finite number, or nothing.
-
-    >>> number("3,5"), number("nan")
-    (3.5, None)
-    """
-    try:
-        value = float(text.strip().replace(",", ".", 1))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def missing(text: str) -> bool:
-    """Whether a cell says that nobody knows."""
-    return text.strip().casefold() in MISSING
 
 
 def is_truth_column(cells: Sequence[str]) -> bool:

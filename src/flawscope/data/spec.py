@@ -105,7 +105,10 @@ class CsvSpec(_Spec):
     part_column: str | None = Field(
         default=None, description="names train, validation, calibration or test: the split that the data came with"
     )
-    meta_columns: list[str] = Field(default_factory=list, description="columns that the report shows with a mistake")
+    meta_columns: list[str] = Field(
+        default_factory=list,
+        description="columns that are kept: shown beside a mistake, and what `model.metadata` can name",
+    )
     delimiter: str = Field(default="auto", description='"auto", "whitespace", or the character itself')
     task: Literal["auto", "binary", "multiclass", "multilabel"] = Field(
         default="auto", description="what is decided; auto: told from the labels"

@@ -21,7 +21,6 @@ BAD = frozenset((
 # fmt: on
 YES = frozenset(("1", "yes", "y", "true", "t", "ja", "j", "wahr"))
 NO = frozenset(("0", "no", "n", "false", "f", "nein", "falsch"))
-MISSING = frozenset(("", "nan", "na", "n/a", "null", "?"))
 
 
 DENIED = frozenset(("free", "frei", "kein", "keine", "nicht", "no", "non", "not", "ohne", "without"))

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flawscope.bundle.runtime import Runtime
+from flawscope.bundle.runtime import Known, Runtime
 from flawscope.errors import DataError
 from flawscope.preprocess import IMAGE_SUFFIXES
-from flawscope.records import Prediction
+from flawscope.records import Prediction, Samples
 
 Progress = Callable[[int, int], None]
 """Called with the number of pictures done and the number of all."""
@@ -18,11 +18,22 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Pictures:
-    """Picture files and the names that they have in the results; `ignored` counts files that are not pictures."""
+    """Picture files and the names that they have in the results; `ignored` counts files that are not pictures.
+
+    `metadata` holds what is known of each beside its pixels, or in words why nothing is; none where nobody has asked.
+    """
 
     paths: tuple[Path, ...]
     names: tuple[str, ...]
     ignored: int = 0
+    metadata: tuple[Known, ...] | None = None
+
+    @classmethod
+    def of(cls, samples: Samples) -> Pictures:
+        """Those of samples, by their ids, with their metadata."""
+        rows = samples.rows
+        paths, names = tuple(Path(row.path) for row in rows), tuple(row.id for row in rows)
+        return cls(paths, names, metadata=tuple(row.meta for row in rows))
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -70,10 +81,11 @@ def inspect_folder(
 
     Raises:
         DataError: see `find_pictures`.
+        MetadataError: the bundle takes metadata, and the pictures come without.
         BundleError: the bundle is a draft.
     """
     pictures = source if isinstance(source, Pictures) else find_pictures(source)
-    return _named(pictures, runtime.predict(pictures.paths), on_progress)
+    return _named(pictures, runtime.predict(pictures.paths, pictures.metadata), on_progress)
 
 
 def _named(pictures: Pictures, predictions: Iterator[Prediction], on_progress: Progress | None) -> Iterator[Prediction]:

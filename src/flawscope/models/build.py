@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from flawscope.errors import RecipeError, WeightsError, choices, reason
+from flawscope.metadata import MetaColumn
+from flawscope.models.joined import JoinedHead, join
 from flawscope.models.table import TABLE, Headed, TableNet
 
 OTHER_WAYS = (
@@ -30,7 +32,7 @@ class NetworkPlan:
 
     `size` is height and width of the pictures: networks that flatten a map are made for one size. `mean` and `std`
     hold one value a channel, for pixels scaled to 0..1. None: the backbone's own where it has pretrained weights, else
-    0.5.
+    0.5. With `columns` the network has a second input, the metadata of each image.
     """
 
     name: str
@@ -44,6 +46,7 @@ class NetworkPlan:
     freeze: bool = False
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    columns: tuple[MetaColumn, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -58,7 +61,8 @@ class NetworkPlan:
 class Network(nn.Module):
     """Integer images in, logits out; normalisation is inside, so that no runtime can forget it.
 
-    `inputs_bchw` holds uint8 or uint16 values; logits are b x outputs, float32.
+    `inputs_bchw` holds uint8 or uint16 values; logits are b x outputs, float32. A network whose plan names m columns
+    also takes `table_bm`, float32: see `flawscope.metadata.encode`. Its head is then taken out of the body.
     """
 
     mean_1c11: Tensor
@@ -70,14 +74,21 @@ class Network(nn.Module):
         self.plan = plan
         self.highest = float(2**plan.depth - 1)
         self.normalise(mean, std)
+        self.joined: JoinedHead | None = None
+        if plan.columns:
+            self.joined = join(body, self.head, plan.columns, plan.outputs, plan.name)
         self._start_undecided()
         if plan.freeze:
             self.learn_from(None)
 
-    def forward(self, inputs_bchw: Tensor) -> Tensor:
-        """Logits of integer images."""
+    def forward(self, inputs_bchw: Tensor, table_bm: Tensor | None = None) -> Tensor:
+        """Logits of integer images, and of their metadata where the network takes them."""
         x_bchw = (inputs_bchw.float() / self.highest - self.mean_1c11) / self.std_1c11
         out: Tensor = self.body(x_bchw)
+        if self.joined is not None:
+            if table_bm is None:
+                raise ValueError(f"{self.plan.name} also takes a table of {len(self.plan.columns)} columns")
+            out = self.joined(out, table_bm)
         return out
 
     def normalise(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
@@ -88,6 +99,8 @@ class Network(nn.Module):
     @property
     def head(self) -> nn.Module:
         """The layer or layers that make the logits."""
+        if self.joined is not None:
+            return self.joined
         find = getattr(self.body, "get_classifier", None)
         classifier = find() if callable(find) else None
         if not isinstance(classifier, nn.Module):
@@ -104,7 +117,10 @@ class Network(nn.Module):
     @property
     def layers(self) -> list[str]:
         """The names of the layers that have weights, from the input on: their places are the numbers of the layers."""
-        return [name for name, module in self.body.named_modules() if any(True for _ in module.parameters(False))]
+        named = [*self.body.named_modules()]
+        if self.joined is not None:
+            named += self.joined.named_modules(prefix="joined")
+        return [name for name, module in named if any(True for _ in module.parameters(False))]
 
     def learn_from(self, layer: str | int | None) -> None:
         """Freeze what lies below a layer: it is neither changed by the optimiser, nor do its statistics move.
@@ -192,16 +208,18 @@ def check_forward(network: Network, shape: tuple[int, int, int]) -> None:
         RecipeError: it cannot take images of that size, or does not give one logit a class.
     """
     wanted = (2, network.plan.outputs)
-    found = tuple(_given(network.eval(), torch.zeros((2, *shape), dtype=torch.uint8), network.plan.name).shape)
+    tables = [torch.zeros(2, len(network.plan.columns))] if network.plan.columns else []
+    images = torch.zeros((2, *shape), dtype=torch.uint8)
+    found = tuple(_given(network.eval(), images, network.plan.name, *tables).shape)
     if found != wanted:
         raise RecipeError(f"{network.plan.name} gives {found} for 2 images, expected {wanted}", "choose another model")
 
 
-def _given(network: nn.Module, images_bchw: Tensor, name: str) -> Tensor:
+def _given(network: nn.Module, images_bchw: Tensor, name: str, *tables: Tensor) -> Tensor:
     """What a network makes of images; that it cannot take them is the recipe's fault."""
     try:
         with torch.no_grad():
-            out: Tensor = network(images_bchw)
+            out: Tensor = network(images_bchw, *tables)
     except Exception as error:
         size = " x ".join(map(str, images_bchw.shape[1:]))
         raise RecipeError(

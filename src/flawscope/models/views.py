@@ -66,9 +66,11 @@ class Averaged(nn.Module):
         self.network = network
         self.views = VIEWS[over]
 
-    def forward(self, inputs_bchw: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """The mean over the views of each output."""
-        outputs = self.network(torch.cat([seen(inputs_bchw, view) for view in self.views]))
+    def forward(self, inputs_bchw: Tensor, table_bm: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
+        """The mean over the views of each output; metadata are the same in every view."""
+        views_bchw = torch.cat([seen(inputs_bchw, view) for view in self.views])
+        tables = () if table_bm is None else (table_bm.repeat(len(self.views), 1),)
+        outputs = self.network(views_bchw, *tables)
         if isinstance(outputs, Tensor):
             return self._mean(outputs)
         return tuple(self._mean(output) for output in outputs)

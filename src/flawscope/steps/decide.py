@@ -56,16 +56,18 @@ def decide(run: str | Path | Run) -> Manifest:
     )
     sealed_runtime = Runtime.open(run.bundle)
     for part, samples in (("validation", validation), ("calibration", calibration)):
-        pictures = Pictures(tuple(Path(row.path) for row in samples.rows), tuple(row.id for row in samples.rows))
-        write_results(run.scores(part), task, inspect_folder(sealed_runtime, pictures))
+        write_results(run.scores(part), task, inspect_folder(sealed_runtime, Pictures.of(samples)))
     return manifest
 
 
 def scores(runtime: Runtime, samples: Samples, words: str) -> FloatArray:
     """Raw logits of the runtime, n x k, with a progress bar."""
-    paths = [row.path for row in samples.rows]
-    pieces = [paths[start : start + 64] for start in range(0, len(paths), 64)]
-    return np.concatenate([runtime.scores(piece) for piece in watched(pieces, len(pieces), words)])
+    pieces = [samples.rows[start : start + 64] for start in range(0, len(samples), 64)]
+    found = [
+        runtime.scores([row.path for row in piece], [row.meta for row in piece])
+        for piece in watched(pieces, len(pieces), words)
+    ]
+    return np.concatenate(found)
 
 
 def provenance(run: Run) -> dict[str, object]:

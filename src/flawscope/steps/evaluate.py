@@ -19,11 +19,12 @@ from flawscope.data.groups import identical_groups
 from flawscope.data.look import look
 from flawscope.data.progress import watched
 from flawscope.data.read import read
-from flawscope.data.spec import FoldersSpec
+from flawscope.data.spec import CsvSpec, DataSpec, FoldersSpec
 from flawscope.errors import DataError, UserError, listing
 from flawscope.evaluation.measure import measure
 from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
+from flawscope.metadata import known
 from flawscope.records import NOT_CHECKED, Prediction, Samples, Task
 from flawscope.steps.provenance import code_version, command, machine, today, versions
 from flawscope.storage import write_json
@@ -70,7 +71,9 @@ def evaluate(bundle: str | Path, data: str | Path | None = None, output: str | P
             written(result, Path(output))
         return result
     runtime = Runtime.open(bundle)
-    samples = renamed(labelled(data, runtime.task), runtime.task)
+    columns = [column.name for column in runtime.columns]
+    samples = renamed(labelled(data, runtime.task, columns), runtime.task)
+    check_metadata(samples, runtime)
     evidence = read_bundle(bundle).evidence.get("provenance", {})
     fresh, left_out = unseen(samples, evidence.get("contents", {}))
     result = evaluate_samples(runtime, fresh, identical_groups(fresh), left_out)
@@ -102,11 +105,14 @@ def evaluate_run(run: Run) -> Evaluation:
 
 def evaluate_samples(runtime: Runtime, samples: Samples, groups: Any, left_out: Sequence[str] = ()) -> Evaluation:
     """Inspect samples and measure the decisions; `groups` gives the group of each sample id, for the intervals."""
-    pictures = Pictures(tuple(Path(row.path) for row in samples.rows), tuple(row.id for row in samples.rows))
+    pictures = Pictures.of(samples)
     predictions = list(watched(inspect_folder(runtime, pictures), len(pictures), "inspecting"))
-    unreadable = [f"{each.name}: {each.error}" for each in predictions if each.error]
-    if unreadable:
-        raise DataError(f"{len(unreadable)} images can no longer be read:\n{listing(unreadable)}", "restore them")
+    undecided = [f"{each.name}: {each.error}" for each in predictions if each.error]
+    if undecided:
+        raise DataError(
+            f"{len(undecided)} images cannot be decided:\n{listing(undecided)}",
+            "mend or restore them, or take them out of the data" if runtime.columns else "restore them",
+        )
     decision = runtime.sealed.decision
     assert decision is not None
     metrics = document(samples, predictions, groups, decision.thresholds)
@@ -146,22 +152,50 @@ def source(samples: Samples) -> dict[str, Any]:
     }
 
 
-def labelled(data: str | Path, task: Task) -> Samples:
+def check_metadata(samples: Samples, runtime: Runtime) -> None:
+    """See that labelled data bring the columns that a bundle takes beside the picture.
+
+    Raises:
+        DataError: one of them is known of no image.
+    """
+    for column in runtime.columns:
+        if all(known(row.meta, column.name) is None for row in samples.rows):
+            raise DataError(
+                f"the bundle also takes metadata, and the data bring no {column.words()}",
+                "name a table with this column beside image and label, or a recipe of such a table",
+            )
+
+
+def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> Samples:
     """Labelled samples from a recipe, class folders, a table, or the word elpv.
 
-    Folders named as the bundle's own answers are taken as such: some may be missing, as where all parts are good.
+    Of a table these columns are read as metadata, whether a recipe names them or not. Folders named as the bundle's own
+    answers are taken as such: some may be missing, as where all parts are good.
     """
     path = Path(data)
     if path.suffix.lower() in (".yaml", ".yml"):
         from flawscope.training.recipe import load_recipe
 
-        return read(load_recipe(path).data, Path.cwd(), complete=False)
+        return read(with_columns(load_recipe(path).data, columns), Path.cwd(), complete=False)
     folders = {each.name for each in path.iterdir() if each.is_dir()} if path.is_dir() else set()
     if folders & set(task.labels) and folders <= set(task.labels) and task.kind != "multilabel":
         positive = task.classes[0] if task.kind == "binary" else None
         spec = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
         return read(spec, Path.cwd(), complete=False)
-    return read(look(data).spec, Path.cwd(), complete=False)
+    return read(with_columns(look(data).spec, columns), Path.cwd(), complete=False)
+
+
+def with_columns(spec: DataSpec, columns: Sequence[str]) -> DataSpec:
+    """The same data, with these columns of a table as metadata; a column that was guessed to be a label is none."""
+    if not isinstance(spec, CsvSpec) or not columns:
+        return spec
+    labels = [name for name in spec.label_columns if name not in columns]
+    return spec.model_copy(
+        update={
+            "meta_columns": list(dict.fromkeys([*spec.meta_columns, *columns])),
+            "label_columns": labels or spec.label_columns,
+        }
+    )
 
 
 def renamed(samples: Samples, task: Task) -> Samples:
@@ -201,10 +235,10 @@ def unseen(samples: Samples, contents: dict[str, list[str]]) -> tuple[Samples, t
         DataError: none is left.
     """
     seen = {part: set(contents.get(part, ())) for part in SEEN}
-    fresh = [row.id for row in samples.rows if not any(row.sha256 in known for known in seen.values())]
+    fresh = [row.id for row in samples.rows if not any(row.sha256 in hashes for hashes in seen.values())]
     left_out = []
-    for part, known in seen.items():
-        count = sum(row.sha256 in known for row in samples.rows)
+    for part, hashes in seen.items():
+        count = sum(row.sha256 in hashes for row in samples.rows)
         if count:
             left_out.append(f"{count} images left out: the bundle's {part} part holds the same files")
     if not fresh:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from flawscope.bundle.archive import write_bundle
-from flawscope.bundle.export import Parity, check_parity, export_graph
-from flawscope.bundle.manifest import Engine, Graph, Hashes, ImageInput, Manifest, Sealed, TaskModel
+from flawscope.bundle.export import INPUT, TABLE, Parity, check_parity, export_graph
+from flawscope.bundle.manifest import (
+    Column,
+    Engine,
+    Graph,
+    Hashes,
+    ImageInput,
+    Manifest,
+    Sealed,
+    TableInput,
+    TaskModel,
+)
 from flawscope.bundle.runtime import Runtime
 from flawscope.models.views import VIEWS, averaged
 from flawscope.steps.provenance import code_version, today
@@ -30,9 +41,13 @@ def export(run: str | Path | Run) -> Parity:
     recipe = run.recipe
     network, _ = load_checkpoint(run.training / "best")
     seen = averaged(network, recipe.export.average_over)
-    content = export_graph(seen, recipe.image, network.plan.name)
+    columns = network.plan.columns
+    content = export_graph(seen, recipe.image, network.plan.name, columns=len(columns))
     views = len(VIEWS[recipe.export.average_over])
-    graph = Graph(name="main", inputs=(ImageInput(preprocess=recipe.image),), views=views)
+    inputs: tuple[ImageInput | TableInput, ...] = (ImageInput(name=INPUT, preprocess=recipe.image),)
+    if columns:
+        inputs += (TableInput(name=TABLE, columns=tuple(Column(**asdict(column)) for column in columns)),)
+    graph = Graph(name="main", inputs=inputs, views=views)
     sealed = Sealed(
         task=TaskModel.of(run.samples.task),
         graphs=(graph,),
@@ -40,8 +55,10 @@ def export(run: str | Path | Run) -> Parity:
         split_stamp=run.split.stamp,
     )
     runtime = Runtime(sealed, {graph.file: content})
-    paths = [row.path for row in run.part("validation").rows[:PARITY_IMAGES]]
-    parity = check_parity(seen, runtime, recipe.image, paths)
+    rows = run.part("validation").rows[:PARITY_IMAGES]
+    parity = check_parity(
+        seen, runtime, recipe.image, [row.path for row in rows], metadata=[row.meta for row in rows], columns=columns
+    )
     golden, patterns = runtime.make_golden()
     manifest = Manifest(
         name=recipe.name,

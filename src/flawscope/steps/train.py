@@ -15,6 +15,7 @@ from flawscope.data.read import read
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import RecipeError, SplitError, choices
+from flawscope.metadata import MetaColumn
 from flawscope.models.build import Network, NetworkPlan, build, check_forward
 from flawscope.records import PARTS, BoolArray, FloatArray, Part, Samples, Split
 from flawscope.steps.split import Proven, proven_again, split_samples
@@ -24,6 +25,7 @@ from flawscope.training.board import board, check_board
 from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, some_pixels, statistics
 from flawscope.training.loop import STATE, Fit, Live, begin, fit
 from flawscope.training.losses import Loss, class_weights
+from flawscope.training.metadata import fit_columns, hash_of, table_of
 from flawscope.training.processes import by_all, check_seen, first_before_others, rank, tell
 from flawscope.training.recipe import Recipe, load_recipe, save_recipe
 
@@ -106,7 +108,10 @@ def prepared(folder: Path, recipe: Recipe, proven: Proven, samples: Samples, cac
 def prepare_run(folder: Path, recipe: Recipe, proven: Proven, cache: Path, samples: Samples) -> Run:
     """A run folder with recipe, split and its proof in it, the split checked against the data."""
     save_recipe(recipe, folder / "recipe.yaml")
-    write_json(folder / "data.json", {"name": samples.name, "images": len(samples), "hash": samples.hash})
+    facts = {"name": samples.name, "images": len(samples), "hash": samples.hash}
+    if recipe.model.metadata:
+        facts["metadata"] = hash_of(recipe.model.metadata, samples)
+    write_json(folder / "data.json", facts)
     save_split(proven.split, folder / "split.json")
     if proven.proof is not None:
         write_json(folder / "proof.json", proven.proof)
@@ -129,7 +134,9 @@ def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], 
         check_parts(run.split, samples)
         spec = recipe.train
         begin(spec)
-        network = first_weights(recipe, samples)
+        columns = fit_columns(recipe.model.metadata, samples.select(run.split.ids("train")))
+        table_nm = table_of(samples, run.split, columns)
+        network = first_weights(recipe, samples, columns)
         rows = {part: rows_of(samples, run.split.ids(part)) for part in parts}
         pixels = (
             cached_pixels(samples, recipe.image, run.cache)
@@ -138,8 +145,9 @@ def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], 
         )
     if recipe.model.normalise and recipe.model.normalise.source == "training":
         network.normalise(*statistics(pixels, rows["train"]))
-    learn = PartDataset(pixels, learnt_targets(samples, spec.soft_labels), rows["train"], spec.augment, spec.seed)
-    watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed)
+    soft_nk = learnt_targets(samples, spec.soft_labels)
+    learn = PartDataset(pixels, soft_nk, rows["train"], spec.augment, spec.seed, table_nm=table_nm)
+    watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed, table_nm=table_nm)
     weights_k = class_weights(samples.task, samples.target_nk[rows["train"]], spec.class_weights)
     lines = live_line() if show is None else nullcontext(show)
     with lines as line, board(run.training) if run.tensorboard else nullcontext() as log:
@@ -166,11 +174,11 @@ def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], 
     return fitted
 
 
-def first_weights(recipe: Recipe, samples: Samples) -> Network:
+def first_weights(recipe: Recipe, samples: Samples, columns: tuple[MetaColumn, ...] = ()) -> Network:
     """The network before training; pretrained weights are loaded by the first process, which hands them on."""
     if recipe.model.weights == "imagenet" and rank() == 0:
         Console().print(f"fetching the ImageNet weights of {recipe.model.name}, once", highlight=False)
-    network = build(network_plan(recipe, samples), pretrained=rank() == 0)
+    network = build(network_plan(recipe, samples, columns), pretrained=rank() == 0)
     check_forward(network, recipe.image.shape)
     return network
 
@@ -196,7 +204,7 @@ def learnt_targets(samples: Samples, column: str | None) -> FloatArray:
     return np.array(values)[:, None]
 
 
-def network_plan(recipe: Recipe, samples: Samples) -> NetworkPlan:
+def network_plan(recipe: Recipe, samples: Samples, columns: tuple[MetaColumn, ...] = ()) -> NetworkPlan:
     """What the recipe asks to build for this task."""
     model = recipe.model
     return NetworkPlan(
@@ -211,6 +219,7 @@ def network_plan(recipe: Recipe, samples: Samples) -> NetworkPlan:
         freeze=model.freeze,
         mean=model.normalise.mean if model.normalise else None,
         std=model.normalise.std if model.normalise else None,
+        columns=columns,
     )
 
 

@@ -27,6 +27,7 @@ from flawscope.data.split_file import load_split
 from flawscope.errors import DataError, OutputError, UserError
 from flawscope.records import Samples, Split
 from flawscope.storage import writing
+from flawscope.training.metadata import hash_of
 from flawscope.training.recipe import Recipe, load_recipe
 
 Say = Callable[[str], None]
@@ -87,9 +88,11 @@ class Run:
         """Refuse samples that are not those that the run was made with.
 
         Raises:
-            DataError: images or labels have changed.
+            DataError: images, labels, or the metadata that are learnt from have changed.
         """
-        if read_json(self.folder / "data.json")["hash"] != samples.hash:
+        facts = read_json(self.folder / "data.json")
+        same_metadata = facts.get("metadata", "") == hash_of(self.recipe.model.metadata, samples)
+        if facts["hash"] != samples.hash or not same_metadata:
             raise DataError(
                 f"the data of {self.folder} have changed since it was made (now {len(samples)} images)",
                 "restore them, or run the recipe anew",

@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 
 from flawscope.errors import DataError
+from flawscope.metadata import MetaColumn
 from flawscope.models.build import Network, NetworkPlan, build
 from flawscope.storage import write_bytes, write_json
 
@@ -31,15 +32,20 @@ def load_checkpoint(path: Path) -> tuple[Network, dict[str, Any]]:
     """
     try:
         facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        given = facts.pop("plan")
-        plan = NetworkPlan(**{f.name: _tuple(given[f.name]) for f in fields(NetworkPlan)})
-        network = build(plan, pretrained=False)
+        network = build(_plan(facts.pop("plan")), pretrained=False)
         network.load_state_dict(safetensors.torch.load_file(path.with_suffix(".safetensors")))
     except FileNotFoundError:
         raise DataError(f"there is no checkpoint {path}.safetensors", "train first: `flawscope train RECIPE`") from None
     except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"the checkpoint {path} is damaged: {error}", "train again") from None
     return network.eval(), facts
+
+
+def _plan(given: dict[str, Any]) -> NetworkPlan:
+    """The plan from plain data; checkpoints from before there was metadata name no columns."""
+    values = {each.name: _tuple(given[each.name]) for each in fields(NetworkPlan) if each.name != "columns"}
+    columns = [{key: _tuple(value) for key, value in column.items()} for column in given.get("columns", ())]
+    return NetworkPlan(**values, columns=tuple(MetaColumn(**column) for column in columns))
 
 
 def _tuple(value: Any) -> Any:

@@ -23,11 +23,12 @@ MOST = 2**31
 BATCH = 64
 
 
-class FeatureDataset(Dataset[tuple[Tensor, Tensor]]):
-    """What the head is given for each row of a `PartDataset`, in its order, and the same targets."""
+class FeatureDataset(Dataset[tuple[Tensor, ...]]):
+    """What the head is given for each row of a `PartDataset`, in its order, and the same metadata and targets."""
 
     def __init__(self, features: Tensor, images: PartDataset) -> None:
         self.features = features
+        self.table = None if images.table is None else images.table[images.rows]
         self.targets = images.targets[images.rows]
         self.seed, self.epoch, self.shuffled = images.seed, images.epoch, images.shuffled
         self.truth_nk = images.truth_nk
@@ -35,8 +36,10 @@ class FeatureDataset(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.features)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Features and target."""
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        """Features, metadata where there are any, and target."""
+        if self.table is not None:
+            return self.features[index], self.table[index], self.targets[index]
         return self.features[index], self.targets[index]
 
 
@@ -75,7 +78,8 @@ def features(network: Network, dataset: PartDataset) -> Tensor | None:
             if start and start // BATCH % world() != rank():
                 continue  # another process's; the first batch is done by all, which shows them how large features are
             rows = range(start, min(start + BATCH, len(dataset)))
-            network(torch.stack([dataset[index][0] for index in rows]).to(place))
+            inputs = zip(*(dataset[index][:-1] for index in rows), strict=True)
+            network(*(torch.stack(each).to(place) for each in inputs))
             found = given.pop().cpu()
             if kept is None:
                 if found[0].nbytes * len(dataset) > MOST:
@@ -90,7 +94,7 @@ def features(network: Network, dataset: PartDataset) -> Tensor | None:
 
 @contextmanager
 def given_to(layer: nn.Module) -> Iterator[list[Tensor]]:
-    """A list to which each input of a layer is added."""
+    """A list to which the first input of a layer is added each time it runs."""
     given: list[Tensor] = []
     hook = layer.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
     try:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 from flawscope.data.progress import watched
+from flawscope.metadata import TableRow
 from flawscope.preprocess import Pixels, Preprocess, load
 from flawscope.records import FloatArray, Samples, fingerprint
 from flawscope.storage import new_file
@@ -105,8 +106,10 @@ def _whole(path: Path, shape: tuple[int, ...]) -> bool:
         return False
 
 
-class PartDataset(Dataset[tuple[Tensor, Tensor]]):
-    """Images (c x h x w integers) and targets (k) of some rows of the cached pixels.
+class PartDataset(Dataset[tuple[Tensor, ...]]):
+    """Images (c x h x w integers) and targets (k) of some rows of the cached pixels; between them, metadata (m).
+
+    Without `table_nm`, a row of metadata for each of the table of samples, there are images and targets only.
 
     Draws depend on seed, epoch and row alone, never on the order in which rows are asked for.
     """
@@ -118,8 +121,11 @@ class PartDataset(Dataset[tuple[Tensor, Tensor]]):
         rows: Sequence[int],
         augment: Augment | None,
         seed: int,
+        *,
+        table_nm: TableRow | None = None,
     ) -> None:
         self.pixels = pixels
+        self.table = None if table_nm is None else torch.from_numpy(table_nm)
         self.targets = torch.from_numpy(np.ascontiguousarray(target_nk)).float()
         self.rows = list(rows)
         self.change = augmentation(augment, 8 * pixels.dtype.itemsize) if augment else None
@@ -136,20 +142,22 @@ class PartDataset(Dataset[tuple[Tensor, Tensor]]):
         """Whether each row shows each class: targets from 0.5 on."""
         return self.targets[self.rows] >= 0.5
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Image and target."""
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        """Image, metadata where there are any, and target."""
         row = self.rows[index]
         image = torch.from_numpy(np.array(self.pixels[row]))
         if self.change is not None:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(draw_seed(self.seed, self.epoch, row))
                 image = self.change(image)
+        if self.table is not None:
+            return image, self.table[row], self.targets[row]
         return image, self.targets[row]
 
 
 def loader(
     dataset: PartDataset | FeatureDataset, batch_size: int, workers: int, *, balanced: bool = False
-) -> DataLoader[tuple[Tensor, Tensor]]:
+) -> DataLoader[tuple[Tensor, ...]]:
     """Batches, shuffled for training; every combination of labels as likely if asked; each process gets its share.
 
     A last batch of a single image is left out of training: batch norm cannot learn from it.

@@ -180,8 +180,8 @@ def train_epoch(
     # dropout: what it draws depends on nothing else, and differs between processes
     torch.manual_seed(draw_seed(spec.seed, epoch, EPOCH) + rank())
     total, seen = 0.0, 0
-    for step, ((image_bchw, target_bk), n) in enumerate(zip(batches, sizes(batches), strict=True), start=1):
-        batch_loss = weighed(loss(learner.model(image_bchw), target_bk), len(image_bchw), n)
+    for step, ((*inputs, target_bk), n) in enumerate(zip(batches, sizes(batches), strict=True), start=1):
+        batch_loss = weighed(loss(learner.model(*inputs), target_bk), len(target_bk), n)
         together = min(spec.accumulate, len(batches) - (step - 1) // spec.accumulate * spec.accumulate)
         learner.fabric.backward(batch_loss / together)
         if step % spec.accumulate == 0 or step == len(batches):
@@ -318,8 +318,8 @@ def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch
     model.eval()
     stream, total = Stream(len(task.classes)), 0.0
     with torch.no_grad():
-        for (image_bchw, share_bk), n in zip(batches, sizes(batches), strict=True):
-            logit_bk, target_bk = whole_batch(model(image_bchw), n), whole_batch(share_bk, n)
+        for (*inputs, share_bk), n in zip(batches, sizes(batches), strict=True):
+            logit_bk, target_bk = whole_batch(model(*inputs), n), whole_batch(share_bk, n)
             total += float(loss(logit_bk, target_bk)) * n
             score_bk = logit_bk.float().cpu().numpy()
             if not np.isfinite(score_bk).all():

@@ -20,6 +20,7 @@ from flawscope.errors import RecipeError, choices, listing
 from flawscope.preprocess import Preprocess
 from flawscope.records import fingerprint
 from flawscope.storage import write_text
+from flawscope.training.metadata import Asked
 from flawscope.training.spec import Section, TrainSpec
 from flawscope.training.tune_spec import TuneSpec, label, problems_of_names, put
 
@@ -75,6 +76,11 @@ class ModelSpec(Section):
     weights: str = Field(default="none", description="imagenet | path.safetensors | none")
     freeze: bool = Field(default=False, description="train the head only")
     normalise: Normalise | None = Field(default=None, description="none: the backbone's own, or 0.5 without weights")
+    metadata: dict[str, Asked] = Field(
+        default_factory=dict,
+        description="columns that the network is given beside the picture, each `auto`, `category` or `number`; auto: "
+        "numbers, if every value of the training part is one. The line must supply them: `inspect --table`",
+    )
 
 
 class DecideSpec(Section):
@@ -125,6 +131,14 @@ class Recipe(Section):
             raise ValueError(f"export.average_over: turns need square images, image.size is {size}; use mirrors")
         return self
 
+    @model_validator(mode="after")
+    def _no_answers_given_away(self) -> Recipe:
+        labels = {"elpv": ["labelled"], "csv": getattr(self.data, "label_columns", [])}.get(self.data.kind, [])
+        for name in self.model.metadata:
+            if name in labels or name == self.train.soft_labels:
+                raise ValueError(f"model.metadata: {name} is what is to be learnt: it would give the answer away")
+        return self
+
     @property
     def hash(self) -> str:
         """Hash of what is asked for, not of where it lies: paths are left out (data and weights have their own).
@@ -138,6 +152,8 @@ class Recipe(Section):
         for key in ("root", "table", "images"):
             content["data"].pop(key, None)
         content["model"]["weights"] = Path(self.model.weights).name
+        if not self.model.metadata:  # recipes of before there was this key keep their hash
+            del content["model"]["metadata"]
         if self.split.file is not None:
             content["split"]["file"] = load_groups(self.split.file).hash
         return fingerprint(content)

@@ -1,0 +1,100 @@
+"""What this version of the runtime can run of a bundle, and the onnxruntime session that runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from flawscope.bundle.graphfile import refuse_external_data
+from flawscope.bundle.manifest import Graph, ImageInput, Sealed, TableInput
+from flawscope.errors import BundleError, reason
+
+NEWER = "install a newer flawscope: pip install --upgrade flawscope"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The one graph of a bundle: its picture, its metadata where it takes them, and the name of its logits."""
+
+    graph: Graph
+    image: ImageInput
+    table: TableInput | None
+    logits: str
+
+
+def supported(sealed: Sealed) -> Signature:
+    """What a bundle takes and gives; anything that this version cannot run is refused in words.
+
+    Raises:
+        BundleError: another engine, other steps, inputs or outputs.
+    """
+    if (sealed.engine.name, sealed.engine.precision) != ("onnxruntime", "float32"):
+        raise BundleError(f"the bundle was decided with {sealed.engine.name} in {sealed.engine.precision}", NEWER)
+    if [step.kind for step in sealed.steps] != ["classify"]:
+        steps = " -> ".join(f"{step.name} ({step.kind})" for step in sealed.steps)
+        raise BundleError(f"the bundle has the steps {steps}; this version runs one classify step", NEWER)
+    graph = sealed.graph(sealed.steps[0].graph)
+    images = [each for each in graph.inputs if isinstance(each, ImageInput)]
+    tables = [each for each in graph.inputs if isinstance(each, TableInput)]
+    if len(images) != 1 or len(tables) > 1:
+        names = ", ".join(f"{each.name} ({each.kind})" for each in graph.inputs)
+        raise BundleError(
+            f"graph {graph.name!r} takes {names}; this version runs graphs of one image and at most one table", NEWER
+        )
+    logits = [each.name for each in graph.outputs if each.kind == "logits"]
+    if len(logits) != 1:
+        raise BundleError(f"graph {graph.name!r} gives {len(logits)} outputs of kind logits, expected one", NEWER)
+    return Signature(graph, images[0], tables[0] if tables else None, logits[0])
+
+
+def session(graph: Graph, content: bytes) -> Any:
+    """An engine for one graph on one core; no libraries of operators, no files.
+
+    Raises:
+        BundleError: the graph reaches outside itself, or onnxruntime cannot load it.
+    """
+    refuse_external_data(graph.name, content)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 4  # errors come back as exceptions
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no common class
+        raise BundleError(
+            f"onnxruntime {onnxruntime.__version__} cannot load graph {graph.name!r}: {reason(error)}",
+            "export the model again with standard ONNX operators, or update onnxruntime",
+        ) from None
+
+
+def check_signature(running: Any, signature: Signature) -> None:
+    """The graph takes and gives what the manifest says.
+
+    Raises:
+        BundleError: it does not.
+    """
+    graph, spec = signature.graph, signature.image.preprocess
+    found = {each.name: (each.type, each.shape) for each in running.get_inputs()}
+    wanted: dict[str, tuple[str, tuple[int, ...]]] = {
+        signature.image.name: (f"tensor({np.dtype(spec.dtype)})", spec.shape)
+    }
+    if signature.table is not None:
+        wanted[signature.table.name] = ("tensor(float)", (len(signature.table.columns),))
+    if set(found) != set(wanted):
+        names = " and ".join(map(repr, wanted))
+        raise BundleError(f"graph {graph.name!r} takes {sorted(found)}, the manifest says {names}", "export again")
+    for name, (kind, inner) in wanted.items():
+        given, shape = found[name]
+        fits = len(shape) == 1 + len(inner) and all(
+            not isinstance(a, int) or a == b for a, b in zip(shape[1:], inner, strict=True)
+        )
+        if given != kind or not fits:
+            says = f"{kind} n x {' x '.join(map(str, inner))}"
+            raise BundleError(f"input {name!r} is {given} {shape}, the manifest says {says}", "export again")
+    missing = [each.name for each in graph.outputs if each.name not in {out.name for out in running.get_outputs()}]
+    if missing:
+        raise BundleError(f"graph {graph.name!r} does not give the outputs {missing}", "export again")
