@@ -29,12 +29,14 @@ _SPACE = "\N{NO-BREAK SPACE}"
 
 
 def percent(part: float, whole: float = 1.0) -> str:
-    r"""A share in percent; small ones keep a digit, and what happens is never 0.
+    r"""A share in percent; small ones keep a digit, what happens is never 0, what is not all never 100.
 
-    >>> percent(1, 3), percent(1, 400), percent(1, 100000), percent(0, 9)
-    ('33\xa0%', '0.2\xa0%', '< 0.1\xa0%', '0\xa0%')
+    >>> percent(1, 3), percent(1, 400), percent(1, 100000), percent(0, 9), percent(1343, 1344)
+    ('33\xa0%', '0.2\xa0%', '< 0.1\xa0%', '0\xa0%', '> 99\xa0%')
     """
     share = 100 * part / whole if whole else 0.0
+    if 99.5 <= share < 100:
+        return f"> 99{_SPACE}%"
     if share == 0 or share >= 9.95:
         return f"{share:.0f}{_SPACE}%"
     return f"{share:.1f}{_SPACE}%" if share >= 0.1 else f"< 0.1{_SPACE}%"
