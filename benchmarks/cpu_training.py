@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from entries import append, spread
 from flawscope.models.build import NetworkPlan, build
 from flawscope.records import Task
 from flawscope.steps.provenance import code_version, command, machine, today, versions
@@ -72,9 +73,9 @@ def main() -> None:
         "steps": asked.steps,
         "images_per_second": {way: [round(speed, 2) for speed in each] for way, each in speeds.items()},
         "median_images_per_second": {way: round(statistics.median(each), 2) for way, each in speeds.items()},
-        "ratio": {name: summary(each) for name, each in ratios.items()},
+        "ratio": {name: spread(each) for name, each in ratios.items()},
     }
-    write_json(RESULTS, [*(read_json(RESULTS) if RESULTS.is_file() else []), result])
+    append(RESULTS, result)
     BEGUN.unlink(missing_ok=True)
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
@@ -120,15 +121,6 @@ def images_per_second(way: str, steps: int, batch: int) -> float:
         train_epoch(learner, loss, batches, 1, lambda step, mean: None)
         seconds = time.perf_counter() - start
     return n / seconds
-
-
-def summary(ratios: list[float]) -> dict[str, float]:
-    """Median and range."""
-    return {
-        "median": round(statistics.median(ratios), 2),
-        "lowest": round(min(ratios), 2),
-        "highest": round(max(ratios), 2),
-    }
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from entries import append, spread
 from flawscope.bundle.archive import write_bundle
 from flawscope.bundle.export import export_graph
 from flawscope.bundle.manifest import Calibrator, DecisionRule, Graph, Hashes, ImageInput, Manifest, Sealed, TaskModel
@@ -34,8 +34,6 @@ from flawscope.models.build import Network, NetworkPlan, build
 from flawscope.preprocess import Preprocess, open_image, prepare
 from flawscope.records import NOT_CHECKED, Task
 from flawscope.steps.provenance import code_version, command, machine, today, versions
-from flawscope.steps.workspace import read_json
-from flawscope.storage import write_json
 
 RESULTS = Path(__file__).resolve().parent / "results" / "inspect-speed.json"
 TASK = Task("binary", ("defective",), negative="functional")
@@ -84,14 +82,10 @@ def main() -> None:
         "images": len(paths),
         "rounds": asked.rounds,
         "images_per_second": {name: [round(speed, 1) for speed in each] for name, each in speeds.items()},
-        "ratio": {
-            "median": round(statistics.median(ratios), 2),
-            "lowest": round(min(ratios), 2),
-            "highest": round(max(ratios), 2),
-        },
+        "ratio": spread(ratios),
         "largest_difference_of_probability": difference,
     }
-    write_json(RESULTS, [*(read_json(RESULTS) if RESULTS.is_file() else []), result])
+    append(RESULTS, result)
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 

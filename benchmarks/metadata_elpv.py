@@ -19,15 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import flawscope
+from entries import DEFAULT_WEIGHTS, append, ends, of_weights
 from flawscope.steps.workspace import fold_runs, read_json
-from flawscope.storage import write_json
 
 HERE = Path(__file__).resolve().parent
 RECIPE = HERE.parent / "recipes" / "solar-binary.yaml"
 RESULTS = HERE / "results" / "metadata-elpv.json"
-SHARED = HERE.parents[1] / "shared" / "weights" / "mobilenetv2_100_imagenet.safetensors"
-# The file's own preprocessing and padding, as its notes say; timm's weights from the hub need none of this.
-TENSORFLOW = ("model.arguments={pad_type: same}", "model.normalise={mean: 0.5, std: 0.5}")
 # Fixed before the first run, and the same for both: nothing here was tuned for either.
 FROZEN = (
     "model.freeze=true",
@@ -44,12 +41,10 @@ ARMS = {"without": "model.metadata={}", "with": "model.metadata={type: category}
 def main() -> None:
     """Run both, compare them, and append what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default=str(SHARED) if SHARED.is_file() else "imagenet")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     parser.add_argument("--trial", action="store_true", help="few cells and epochs, two folds, nothing is appended")
     asked = parser.parse_args()
-    overrides = [f"model.weights={asked.weights}", *FROZEN]
-    if Path(asked.weights).is_file():
-        overrides += TENSORFLOW
+    overrides = [*of_weights(asked.weights), *FROZEN]
     if asked.trial:
         overrides += TRIAL
     suffix = "-trial" if asked.trial else ""
@@ -74,7 +69,7 @@ def main() -> None:
     result = measured(folders, compared.document, [f"model.weights={Path(asked.weights).name}", *overrides[1:]])
     print(json.dumps({key: result[key] for key in ("arms", "differences", "sentences")}, indent=1))
     if not asked.trial:
-        append(result)
+        append(RESULTS, result)
 
 
 def measured(folders: dict[str, Path], document: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
@@ -101,10 +96,7 @@ def measured(folders: dict[str, Path], document: dict[str, Any], overrides: list
                 "seals": [read_json(run.metrics)["bundle"]["seal"] for run in fold_runs(folders[arm])],
                 "n": found["n"],
                 "groups": found["groups"],
-                "headline": {
-                    entry["name"]: [round(entry["interval"][key], 4) for key in ("value", "low", "high")]
-                    for entry in found["headline"]
-                },
+                "headline": {entry["name"]: ends(entry["interval"]) for entry in found["headline"]},
             }
             for arm, found in metrics.items()
         },
@@ -116,15 +108,7 @@ def measured(folders: dict[str, Path], document: dict[str, Any], overrides: list
 
 def differences(document: dict[str, Any]) -> dict[str, list[float]]:
     """With minus without: value, low and high of each measure."""
-    ends = ("value", "low", "high")
-    return {row["measure"]: [round(row["difference"][end], 4) for end in ends] for row in document["differences"]}
-
-
-def append(result: dict[str, Any]) -> None:
-    """Add a result to the file, unless it stands there already."""
-    results = read_json(RESULTS) if RESULTS.is_file() else []
-    if result not in results:
-        write_json(RESULTS, [*results, result])
+    return {row["measure"]: ends(row["difference"]) for row in document["differences"]}
 
 
 if __name__ == "__main__":

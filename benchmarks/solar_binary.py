@@ -17,30 +17,25 @@ from pathlib import Path
 from typing import Any
 
 import flawscope
+from entries import DEFAULT_WEIGHTS, append, ends, of_weights
 from flawscope.steps.workspace import Run, fold_runs, read_json
-from flawscope.storage import write_json
 
 HERE = Path(__file__).resolve().parent
 RECIPE = HERE.parent / "recipes" / "solar-binary.yaml"
 RESULTS = HERE / "results" / "solar-binary.json"
-SHARED = HERE.parents[1] / "shared" / "weights" / "mobilenetv2_100_imagenet.safetensors"
-# The file's own preprocessing and padding, as its notes say; timm's weights from the hub need none of this.
-TENSORFLOW = ("model.arguments={pad_type: same}", "model.normalise={mean: 0.5, std: 0.5}")
 PROTOCOLS = {"grouped": 5, "random": 0}
 
 
 def main() -> None:
     """Run what was asked for and append it to the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default=str(SHARED) if SHARED.is_file() else "imagenet")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     parser.add_argument("--protocol", choices=[*PROTOCOLS, "all"], default="all")
     asked = parser.parse_args()
-    overrides = [f"model.weights={asked.weights}"]
-    if Path(asked.weights).is_file():
-        overrides += TENSORFLOW
+    overrides = of_weights(asked.weights)
     for protocol in PROTOCOLS if asked.protocol == "all" else [asked.protocol]:
         result = measured(protocol, overrides, Path(asked.weights).name)
-        append(result)
+        append(RESULTS, result)
         print(json.dumps(result["headline"], indent=1))
 
 
@@ -72,20 +67,10 @@ def measured(protocol: str, overrides: list[str], weights: str) -> dict[str, Any
         "seals": [read_json(run.metrics)["bundle"]["seal"] for run in runs],
         "n": metrics["n"],
         "groups": metrics["groups"],
-        "headline": {
-            entry["name"]: [round(entry["interval"][key], 4) for key in ("value", "low", "high")]
-            for entry in metrics["headline"]
-        },
+        "headline": {entry["name"]: ends(entry["interval"]) for entry in metrics["headline"]},
         "folds": metrics.get("folds", []),
         "notes": metrics["notes"],
     }
-
-
-def append(result: dict[str, Any]) -> None:
-    """Add a result to the file, unless it stands there already."""
-    results = read_json(RESULTS) if RESULTS.is_file() else []
-    if result not in results:
-        write_json(RESULTS, [*results, result])
 
 
 if __name__ == "__main__":

@@ -15,44 +15,38 @@ from pathlib import Path
 from typing import Any
 
 import flawscope
+from entries import DEFAULT_WEIGHTS, SHARED, append, of_weights
 from flawscope.data.elpv import elpv_folder
-from flawscope.steps.workspace import read_json
-from flawscope.storage import write_json
 
 HERE = Path(__file__).resolve().parent
 RECIPE = HERE.parent / "recipes" / "solar-multilabel-tune.yaml"
 RESULTS = HERE / "results" / "tune-solar-multilabel.json"
-SHARED = HERE.parents[1] / "shared"
-WEIGHTS = SHARED / "weights" / "mobilenetv2_100_imagenet.safetensors"
 TABLE = SHARED / "data" / "solar-multilabel" / "labels.csv"
-# The file's own preprocessing and padding, as its notes say; timm's weights from the hub need none of this.
-TENSORFLOW = ("model.arguments={pad_type: same}", "model.normalise={mean: 0.5, std: 0.5}")
 
 
 def main() -> None:
     """Search, and append what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=None)
-    parser.add_argument("--weights", default=str(WEIGHTS) if WEIGHTS.is_file() else "imagenet")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     parser.add_argument("--storage", default=None)
     parser.add_argument("--trial", action="store_true", help="one epoch, nothing is appended")
     asked = parser.parse_args()
-    overrides = [f"model.weights={asked.weights}", f"data.table={TABLE}", f"data.images={elpv_folder()}"]
-    if Path(asked.weights).is_file():
-        overrides += TENSORFLOW
+    weights = of_weights(asked.weights)
+    overrides = [*weights, f"data.table={TABLE}", f"data.images={elpv_folder()}"]
     if asked.trial:
         overrides += ["train.epochs=1", "name=solar-multilabel-tune-trial"]
     folder = Path("runs") / f"bench-tune-solar-multilabel{'-trial' if asked.trial else ''}"
     made = flawscope.tune(
         RECIPE, folder, trials=asked.trials, storage=asked.storage, overrides=overrides, resume=True, say=print
     )
-    result = measured(made.document, overrides, Path(asked.weights).name)
+    result = measured(made.document, [f"model.weights={Path(asked.weights).name}", *weights[1:]])
     print(json.dumps({key: result[key] for key in ("counts", "best", "importance")}, indent=1))
     if not asked.trial:
-        append(result)
+        append(RESULTS, result, by=("recipe_hash", "trials"))  # the date is that of the last look
 
 
-def measured(document: Mapping[str, Any], overrides: list[str], weights: str) -> dict[str, Any]:
+def measured(document: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]:
     """The study, and all that is needed to make it again."""
     facts = document["provenance"]
     return {
@@ -62,7 +56,7 @@ def measured(document: Mapping[str, Any], overrides: list[str], weights: str) ->
         "command": "python benchmarks/tune_solar_multilabel.py",
         "recipe": RECIPE.name,
         "recipe_hash": document["recipe"]["hash"],
-        "overrides": [f"model.weights={weights}", *overrides[3:]],
+        "overrides": overrides,
         **{name: facts[name] for name in ("code", "date", "machine", "versions")},
         "data": document["data"],
         "split": document["split"],
@@ -83,13 +77,6 @@ def measured(document: Mapping[str, Any], overrides: list[str], weights: str) ->
             "numbers of the validation part, the best of them chosen: too good; only a run measures on the test part"
         ],
     }
-
-
-def append(result: dict[str, Any]) -> None:
-    """Add a result to the file, unless a study with these trials stands there already."""
-    results = read_json(RESULTS) if RESULTS.is_file() else []
-    if all((old["recipe_hash"], old["trials"]) != (result["recipe_hash"], result["trials"]) for old in results):
-        write_json(RESULTS, [*results, result])
 
 
 if __name__ == "__main__":

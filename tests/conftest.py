@@ -267,7 +267,7 @@ def finish_run(
     from flawscope.steps.split import split_samples
     from flawscope.steps.train import prepare_run
     from flawscope.storage import write_json, write_text
-    from flawscope.training.loop import write_history
+    from flawscope.training.history import write_history
     from flawscope.training.recipe import load_recipe
 
     written = folder.with_name(f"{folder.name}.yaml")

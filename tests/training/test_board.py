@@ -14,7 +14,8 @@ import flawscope
 from flawscope.errors import UserError
 from flawscope.training import board as module
 from flawscope.training.board import board, check_board
-from flawscope.training.loop import Live, write_history
+from flawscope.training.history import write_history
+from flawscope.training.loop import Live
 
 Draw = Callable[..., Path]
 Write = Callable[[Path, str], Path]

@@ -175,12 +175,13 @@ def tune(
     """Search the best settings; next comes `run` on the best recipe."""
     asked = {"trials": trials, "storage": storage, "overrides": overrides or (), "overwrite": overwrite}
     made = step("tune", recipe, output, **asked, resume=resume, say=say)
+    from flawscope.training.tune_spec import number_or_label
+
     best, importance = made.document["best"], made.document["importance"]
     say(f"\nbest: trial {best['number']}, val_{made.document['watch']} {best['value']:.4f} (chosen, so too good)")
     for key, value in best["settings"].items():
         share = importance.get("values", {}).get(key)
-        words = f"{value:.4g}" if isinstance(value, float) else value
-        say(f"  {key}: {words}" + ("" if share is None else f"  (importance {100 * share:.0f} %)"))
+        say(f"  {key}: {number_or_label(value)}" + ("" if share is None else f"  (importance {100 * share:.0f} %)"))
     say(f"page  {made.page}\nnext, measured on the test split: flawscope run {_shell(made.best)}")
 
 

@@ -200,7 +200,11 @@ def threshold_sentences(pairs: int, facts: Mapping[str, Any], bounds: Mapping[st
     >>> threshold_sentences(40, {"threshold": 0.75, "note": "too few images"})
     ['Two pictures are taken for the same thing if their correlation reaches 0.75.', 'Too few images.']
     """
-    said, note, bounds = [], str(facts.get("note") or ""), bounds or {}
+    said, note, known = [], str(facts.get("note") or ""), bounds or {}
+
+    def at(bound: str, fact: str = "threshold") -> bool:
+        return bound in known and facts.get(fact) == known[bound]
+
     if words := threshold_words(facts):
         said.append(f"Two pictures are taken for the same thing if their correlation reaches {words}.")
     if note:  # the threshold was not read from these pictures, and so nothing is known of the rate
@@ -210,14 +214,14 @@ def threshold_sentences(pairs: int, facts: Mapping[str, Any], bounds: Mapping[st
             f"It rests on {number(facts['known_different'])} pairs of pictures that are known to be different: they "
             "show how alike pictures get by chance."
         )
-    if facts.get("threshold") is not None and facts["threshold"] == bounds.get("least"):
+    if at("least"):
         said.append(
-            f"For most pictures that alone would ask for less than {bounds['least']:g}; this is the least that the "
+            f"For most pictures that alone would ask for less than {known['least']:g}; this is the least that the "
             "court accepts, a bound set by hand."
         )
-    if facts.get("threshold") is not None and facts["threshold"] == bounds.get("doubtful"):
+    if at("doubtful"):
         said.append(
-            f"For most pictures chance explains more than small pictures can tell: from {bounds['doubtful']:g} on, a "
+            f"For most pictures chance explains more than small pictures can tell: from {known['doubtful']:g} on, a "
             "bound set by hand, a pair is looked at again."
         )
     if closely := facts.get("looked_at_closely"):
@@ -225,9 +229,9 @@ def threshold_sentences(pairs: int, facts: Mapping[str, Any], bounds: Mapping[st
             f"{number(closely)} pair{' was' if closely == 1 else 's were'} doubtful, because much looks alike here: "
             f"compared again, larger, their fine detail must reach {threshold_words(facts, 'closely_needed')}."
         )
-    if facts.get("closely_needed_high") is not None and facts["closely_needed_high"] == bounds.get("most_closely"):
+    if at("most_closely", "closely_needed_high"):
         said.append(
-            f"More than {bounds['most_closely']:g} is never asked, a bound set by hand: of some of these pictures "
+            f"More than {known['most_closely']:g} is never asked, a bound set by hand: of some of these pictures "
             "chance explains more, and pairs of them may be wrong."
         )
     if facts.get("false_pair_rate") is not None:

@@ -30,7 +30,6 @@ SECTIONS = (
 )
 SHOWN = 24
 """Pictures of each kind of disagreement; the rest is counted, and stands in compare.json."""
-WATCHED = {"auroc": "AUROC"}
 MANY = 4
 """Of more classes than these, each class is folded away."""
 
@@ -206,8 +205,7 @@ def _learning(document: Mapping[str, Any], strokes: Sequence[figures.Stroke]) ->
         held = [(stroke, rows, name) for stroke, run, name in runs for rows in run["histories"] if column in rows[0]]
         if held:
             part, _, measure = column.partition("_")
-            words_of = WATCHED.get(measure, measure.replace("_", " "))
-            title = f"{words_of} on {'training' if part == 'train' else 'validation'}"
+            title = f"{words.watched(measure)} on {'training' if part == 'train' else 'validation'}"
             drawn = figures.learning_overlaid([(stroke, rows) for stroke, rows, _ in held], column)
             alt = f"{title} over the epochs: {', '.join(dict.fromkeys(name for *_, name in held))}"
             svg = Markup(figures.svg(drawn, f"learning{index}", alt))

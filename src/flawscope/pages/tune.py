@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from flawscope.pages import figures
 from flawscope.pages import tune_figures as draw
 from flawscope.pages.templating import fill, write_page
+from flawscope.pages.words import watched
 
 SECTIONS = (
     ("best", "Best settings"),
@@ -25,13 +26,6 @@ SECTIONS = (
     ("trials", "All trials"),
     ("provenance", "Provenance"),
 )
-MEASURES = {
-    "auroc": "AUROC",
-    "average_precision": "average precision",
-    "f1": "F1",
-    "accuracy": "accuracy",
-    "loss": "loss",
-}
 STATES = ("finished", "pruned", "failed", "running", "waiting", "interrupted")
 
 
@@ -57,7 +51,7 @@ def render(document: Mapping[str, Any]) -> str:
     return fill(
         "tune.html",
         doc=document,
-        measure=MEASURES.get(document["watch"], document["watch"]),
+        measure=watched(document["watch"]),
         ended=sum(document["counts"][state] for state in ("finished", "pruned", "failed")),
         sections=[(id, title) for id, title in SECTIONS if seen or id in ("trials", "provenance")],
         settings=_settings(document),

@@ -46,6 +46,15 @@ def number(measure: str, value: float) -> str:
     return f"{100 * value:.1f}\N{NO-BREAK SPACE}%" if is_rate(measure) else f"{value:.3f}"
 
 
+def watched(measure: str) -> str:
+    """The words for a measure that is watched while training, as the recipe names it.
+
+    >>> watched("auroc"), watched("average_precision"), watched("loss")
+    ('AUROC', 'average precision', 'loss')
+    """
+    return {"auroc": "AUROC", "f1": "F1"}.get(measure, measure.replace("_", " "))
+
+
 def is_rate(measure: str) -> bool:
     """Whether a measure, or the mean of it over classes, reads best in percent."""
     return measure.removeprefix("mean ") in RATES

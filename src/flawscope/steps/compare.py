@@ -20,10 +20,10 @@ from flawscope.evaluation.paired import OVERALL, Answers, answers, differences, 
 from flawscope.pages.words import verdict
 from flawscope.records import NOT_CHECKED, PARTS, Samples
 from flawscope.steps.evaluate import SEEN, source
-from flawscope.steps.report import history_rows
 from flawscope.steps.tested import Key, Side, check_tasks, common, finished_places, joint_groups, short_names, side_of
 from flawscope.steps.workspace import Say, check_replaceable, read_json
 from flawscope.storage import check_writable, new_folder, write_json, write_text
+from flawscope.training.history import FILE, read_history
 from flawscope.training.recipe_changes import changes
 
 ENDS = ("value", "low", "high")
@@ -217,7 +217,7 @@ def _facts(side: Side, made: Answers) -> dict[str, Any]:
         "date": stated["provenance"]["date"],
         "tested": len(side.answers),
         "watched": f"val_{recipe.train.watch}",
-        "histories": [history_rows(path) for part in side.parts if (path := part.training / "history.csv").is_file()],
+        "histories": [read_history(path) for part in side.parts if (path := part.training / FILE).is_file()],
         "measured": made.document,
     }
 

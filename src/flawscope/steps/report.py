@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from flawscope.pages.report import (
 )
 from flawscope.records import NOT_CHECKED, PARTS, Prediction, Sample, Samples, Split, Task
 from flawscope.steps.workspace import Run, fold_runs, read_json
+from flawscope.training.history import FILE, read_history
 
 EXAMPLES = 6
 
@@ -48,7 +48,7 @@ def run_content(run: Run) -> ReportContent:
     contents = read_bundle(run.need(run.bundle, "decide"))
     sealed, manifest = contents.manifest.sealed, contents.manifest
     task = sealed.task.task()
-    history = history_rows(run.training / "history.csv")
+    history = read_history(run.training / FILE)
     return ReportContent(
         title=run.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -145,12 +145,6 @@ def _proof(runs: Sequence[Run]) -> dict[str, Any]:
 
 def _part(name: str, ids: Sequence[str], words: Mapping[str, str], split: Split, wanted: float | None) -> PartContent:
     return PartContent(name, Counter(words[each] for each in ids), len({split.group[each] for each in ids}), wanted)
-
-
-def history_rows(path: Path) -> list[dict[str, float]]:
-    """The rows of a history.csv, one an epoch."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
 
 
 def _provenance(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:

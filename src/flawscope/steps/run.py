@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flawscope.data.read import read
 from flawscope.inspection.tables import read_results
 from flawscope.records import Samples
 from flawscope.steps.decide import decide
@@ -16,7 +15,7 @@ from flawscope.steps.export import export
 from flawscope.steps.report import report
 from flawscope.steps.split import split_samples
 from flawscope.steps.train import help_with, prepared, train_in
-from flawscope.steps.workspace import Run, Say, fold_runs, notices, read_json, working_folder
+from flawscope.steps.workspace import Run, Say, fold_runs, read_json, samples_of, working_folder
 from flawscope.storage import write_json
 from flawscope.training.board import check_board
 from flawscope.training.processes import by_all, dismiss
@@ -61,17 +60,13 @@ def run(
         check_board()
 
     def lead() -> Path:
+        """What the first process does, or the only one."""
         asked = load_recipe(recipe, overrides)
-        target = (
-            Path(folder)
-            if folder
-            else Path("runs") / (f"{asked.name}-{folds}-folds" if folds is not None else asked.name)
-        )
+        name = asked.name if folds is None else f"{asked.name}-{folds}-folds"
+        target = Path(folder) if folder else Path("runs") / name
         with working_folder(target, overwrite=overwrite, resume=resume) as unfinished:
             say(f"reading {asked.data.kind} data")
-            samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
-            for words in notices(samples):
-                say(words)
+            samples = samples_of(asked, say)
             cache = target.parent / ".cache"
             splits = split_samples(asked, samples, folds, cache)
             for proven in splits:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flawscope.data.read import read
 from flawscope.data.split import check_split, make_folds, make_split
 from flawscope.data.split_file import save_split
 from flawscope.errors import OutputError, SplitError, UserError, listing
 from flawscope.records import Pair, Samples, Split, Twins
-from flawscope.steps.workspace import Say, notices
+from flawscope.steps.workspace import Say, samples_of
 from flawscope.storage import check_writable
 from flawscope.training.recipe import Recipe, load_recipe
 
@@ -55,9 +54,7 @@ def split(
     if output is not None and not folds and Path(output).suffix != ".json":
         raise OutputError(f"{output} is no name for a split", "name a .json file")
     asked = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
-    samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
-    for words in notices(samples):
-        say(words)
+    samples = samples_of(asked, say)
     splits = [proven.split for proven in split_samples(asked, samples, folds)]
     if output is not None:
         for made in splits:

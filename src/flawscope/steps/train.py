@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 from flawscope.data.labels import truth
-from flawscope.data.read import read
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import RecipeError, SplitError, choices
@@ -19,7 +18,7 @@ from flawscope.metadata import MetaColumn
 from flawscope.models.build import Network, NetworkPlan, build, check_forward
 from flawscope.records import PARTS, BoolArray, FloatArray, Part, Samples, Split
 from flawscope.steps.split import Proven, proven_again, split_samples
-from flawscope.steps.workspace import Run, Say, notices, working_folder
+from flawscope.steps.workspace import Run, Say, samples_of, working_folder
 from flawscope.storage import write_json
 from flawscope.training.board import board, check_board
 from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, some_pixels, statistics
@@ -63,13 +62,12 @@ def train(
         check_board()
 
     def lead() -> Path:
+        """What the first process does, or the only one."""
         asked = load_recipe(recipe, overrides)
         target = Path(folder) if folder else Path("runs") / asked.name
         cache = target.parent / ".cache"
         with working_folder(target, overwrite=overwrite, resume=resume) as partial:
-            samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
-            for words in notices(samples):
-                say(words)
+            samples = samples_of(asked, say)
             chosen = (
                 proven_again(load_split(split), asked, samples)
                 if split

@@ -26,7 +26,6 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-from flawscope.data.read import read
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import DataError, ImageError, OutputError, RecipeError, SplitError, UserError, listing, reason
@@ -35,13 +34,14 @@ from flawscope.records import Part, Samples, fingerprint
 from flawscope.steps import provenance
 from flawscope.steps.split import Proven, split_samples
 from flawscope.steps.train import check_parts, train_in
-from flawscope.steps.workspace import Run, Say, check_replaceable, notices, read_json
+from flawscope.steps.workspace import Run, Say, check_replaceable, read_json, samples_of
 from flawscope.storage import write_json, write_text, writing
 from flawscope.training import study as trials_of
 from flawscope.training.loop import Live
 from flawscope.training.recipe import PATHS, Recipe, load_recipe
 from flawscope.training.study import TrialRecord, best_of, count_ended, open_study, records, shown, told
-from flawscope.training.trial_table import number_or_label, row_of, sentence, value_at, write_table
+from flawscope.training.trial_table import row_of, sentence, value_at, write_table
+from flawscope.training.tune_spec import number_or_label
 
 SEEN: tuple[Part, ...] = ("train", "validation")
 """The parts that a trial opens. The others stay closed: calibration and test belong to `flawscope run`."""
@@ -130,24 +130,13 @@ def tune(
     target = Path(folder) if folder else Path("tunings") / asked.name
     _check_place(target, storage, overwrite=overwrite, resume=resume)
     say(f"reading {asked.data.kind} data")
-    samples = read(asked.data, Path.cwd(), crop=asked.image.crop)
-    for words in notices(samples):
-        say(words)
+    samples = samples_of(asked, say)
     proven = split_once(target, asked, samples, anew=overwrite)
     check_parts(proven.split, samples)
     for words in proven.split.notes:
         say(f"note: {words}")
-    with writing(target):
-        if overwrite:
-            shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True, exist_ok=True)
     url = storage or f"sqlite:///{target / 'study.db'}"
-    try:
-        study = open_study(url, asked, identity(asked, samples, proven))
-    except UserError:
-        with suppress(OSError):
-            target.rmdir()  # only where nothing has come of it
-        raise
+    study = _opened(target, url, asked, identity(asked, samples, proven), anew=overwrite)
     work = Work(target, asked, samples, proven, study, url, trials or asked.tune.trials)
     _keep_split(work)
     with told(url):
@@ -201,6 +190,20 @@ def _check_place(target: Path, storage: str | None, *, overwrite: bool, resume: 
                 f"{target} belongs to a study in {before}",
                 "choose another folder (-o)" if before == "study.db" else f"name its database: --storage {before}",
             )
+
+
+def _opened(target: Path, url: str, recipe: Recipe, same: Mapping[str, str], *, anew: bool) -> optuna.Study:
+    """The study, its folder made; a folder in which nothing has come of it vanishes again."""
+    with writing(target):
+        if anew:
+            shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True, exist_ok=True)
+    try:
+        return open_study(url, recipe, same)
+    except UserError:
+        with suppress(OSError):
+            target.rmdir()
+        raise
 
 
 def split_once(folder: Path, recipe: Recipe, samples: Samples, *, anew: bool) -> Proven:

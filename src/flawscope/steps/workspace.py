@@ -39,6 +39,18 @@ def notices(samples: Samples) -> list[str]:
     return [*skipped, *(f"warning: {words}" for words in contradictions(samples))]
 
 
+def samples_of(recipe: Recipe, say: Say) -> Samples:
+    """Read the data of a recipe, and tell what the user must know about them.
+
+    Raises:
+        DataError: see `read`.
+    """
+    samples = read(recipe.data, Path.cwd(), crop=recipe.image.crop)
+    for words in notices(samples):
+        say(words)
+    return samples
+
+
 @dataclass
 class Run:
     """One run folder, and what has been read from it. `cache` holds decoded images and may be shared by runs.

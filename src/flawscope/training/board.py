@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flawscope.errors import UserError
+from flawscope.training.history import FILE, read_history
 
 if TYPE_CHECKING:
     from flawscope.training.loop import Live
@@ -46,8 +46,8 @@ def board(training: Path) -> Iterator[Callable[[Live], None]]:
     check_board()
     from torch.utils.tensorboard import SummaryWriter
 
-    folder, history = training / FOLDER, training / "history.csv"
-    before = _rows(history) if history.is_file() and not folder.is_dir() else []
+    folder, history = training / FOLDER, training / FILE
+    before = read_history(history) if history.is_file() and not folder.is_dir() else []
     with SummaryWriter(str(folder)) as writer:
 
         def log(row: Mapping[str, float]) -> None:
@@ -69,8 +69,3 @@ def tag(column: str) -> str:
     """
     part, _, measure = column.partition("_")
     return f"{measure}/{PARTS[part]}" if part in PARTS and measure else column
-
-
-def _rows(history: Path) -> list[dict[str, Any]]:
-    with history.open(encoding="utf-8", newline="") as stream:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import ctypes
 import math
 import sys
@@ -24,9 +23,9 @@ from torch.utils.data import DataLoader
 from flawscope.errors import RecipeError, UserError
 from flawscope.evaluation.stream import Stream
 from flawscope.records import BoolArray, Task
-from flawscope.storage import new_file
 from flawscope.training.checkpoint import save_checkpoint
 from flawscope.training.features import on_features
+from flawscope.training.history import FILE, write_history
 from flawscope.training.joint_norm import join_batch_norms
 from flawscope.training.optimisation import make_optimiser, make_schedule, parameter_groups
 from flawscope.training.processes import (
@@ -155,7 +154,7 @@ def fit(
         row = {"epoch": epoch, "rate": rate, "train_loss": train_loss, **measured}
         result.history.append(row | {"seconds": time.perf_counter() - started})
         if rank() == 0:
-            write_history(folder / "history.csv", result.history)
+            write_history(folder / FILE, result.history)
         names = ("best", "last") if result.improved(epoch, measured, spec.watch) else ("last",)
         if rank() == 0:
             for name in names:
@@ -335,10 +334,9 @@ def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch
 
 def decided(task: Task, logit_bk: npt.NDArray[np.float32]) -> BoolArray:
     """What the network would say by itself: each class with a logit above 0, or the one with the largest."""
-    largest_b = logit_bk.argmax(axis=1)
-    flag_bk: BoolArray = (
-        np.eye(len(task.classes), dtype=np.bool_)[largest_b] if task.kind == "multiclass" else logit_bk > 0
-    )
+    flag_bk: BoolArray = logit_bk > 0
+    if task.kind == "multiclass":
+        flag_bk = np.eye(len(task.classes), dtype=np.bool_)[logit_bk.argmax(axis=1)]
     return flag_bk
 
 
@@ -348,14 +346,6 @@ def watched_measure(stream: Stream, watch: Watch) -> float:
         return stream.right / stream.n
     measure = {"auroc": "AUROC", "average_precision": "average precision", "f1": "F1"}[watch]
     return float(np.nan_to_num(stream.mean(measure)))
-
-
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """One row an epoch."""
-    with new_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, history[0])
-        table.writeheader()
-        table.writerows(history)
 
 
 def keep_memory() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from flawscope.storage import new_file
 from flawscope.training.recipe import Recipe
 from flawscope.training.study import TrialRecord
-from flawscope.training.tune_spec import label
+from flawscope.training.tune_spec import label, number_or_label
 
 
 def sentence(trial: TrialRecord, best: TrialRecord | None, watch: str) -> str:
@@ -24,15 +24,6 @@ def sentence(trial: TrialRecord, best: TrialRecord | None, watch: str) -> str:
     time_taken = f", {trial.seconds:.0f} s" if trial.seconds is not None else ""
     words = ", ".join(f"{key} {number_or_label(value)}" for key, value in trial.settings.items())
     return f"trial {trial.number}:{value}{ended.get(trial.state, '')}{time_taken}{so_far}; {words}"
-
-
-def number_or_label(value: Any) -> str:
-    """A value as people write it.
-
-    >>> number_or_label(0.00123456), number_or_label([1, 2]), number_or_label("sgd")
-    ('0.001235', '[1, 2]', 'sgd')
-    """
-    return f"{value:.4g}" if isinstance(value, float) else label(value)
 
 
 def row_of(trial: TrialRecord) -> dict[str, Any]:

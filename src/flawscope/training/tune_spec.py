@@ -129,6 +129,15 @@ def label(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+def number_or_label(value: Any) -> str:
+    """A value as people write it.
+
+    >>> number_or_label(0.00123456), number_or_label([1, 2]), number_or_label("sgd")
+    ('0.001235', '[1, 2]', 'sgd')
+    """
+    return f"{value:.4g}" if isinstance(value, float) else label(value)
+
+
 def problems_of_names(spec: TuneSpec, recipe: type[BaseModel], watch: str) -> list[str]:
     """What is wrong with the keys of the space, one line each.
 
