@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -79,10 +80,18 @@ def test_snippets_are_valid(name: str, tmp_path: Path) -> None:
             parse_recipe(least | yaml.safe_load(content), name)
         elif language == "python":
             compile(content, name, "exec")
-    overrides = re.findall(r"--set ([\w.]+=[^\s`]+)", text)
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(least), encoding="utf-8")
-    load_recipe(recipe, overrides)
+    load_recipe(
+        recipe, re.findall(r"--set ([\w.]+=[^\s`]+)", re.sub(r"^flawscope \w+ recipes/.*$", "", text, flags=re.M))
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_recipes_of_the_repository_take_the_settings_that_are_shown(name: str) -> None:
+    for _, _, *words in command_lines((ROOT / name).read_text(encoding="utf-8")):
+        if words and words[0].startswith("recipes/"):
+            load_recipe(ROOT / words[0], [after for word, after in pairwise(words) if word == "--set"])
 
 
 def test_recipe_reference_is_up_to_date() -> None:

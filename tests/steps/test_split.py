@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 import flawscope
+from flawscope.data.court.proof import Crossing
 from flawscope.data.court.verdict import METHOD
 from flawscope.data.read import read
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import OutputError, SplitError
-from flawscope.records import PARTS, Pair, Samples, Twins
+from flawscope.records import PARTS, Pair, Samples, Split, Twins
 from flawscope.steps.run import pool
 from flawscope.steps.split import proven_again, search
 from flawscope.steps.workspace import Run
@@ -96,6 +97,29 @@ def test_a_kept_split_is_purged_and_trained_on(
     assert split.ids("test") == [row.id for row in trained[0].samples.rows if row.id.startswith("test")]
     assert set(split.part) | set(split.left_out) == {row.id for row in trained[0].samples.rows}
     assert sum(len(trained[0].part(name)) for name in PARTS) == 40 - len(split.left_out) < 40
+
+
+def test_a_proof_that_finds_a_little_more_each_time_comes_to_an_end(
+    recipe: Path, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with castings, where hundreds of images are much alike."""
+    found: list[Pair] = []
+
+    class Hidden:
+        @classmethod
+        def of(cls, samples: Samples) -> Hidden:
+            return cls()
+
+        def crossing(self, split: Split) -> Crossing:
+            if len(found) == 7:
+                return Crossing((), (), 1, 1)
+            found.append(Pair(split.ids("train")[0], split.ids("test")[0], "shifted", 0.96))
+            return Crossing((found[-1],), (), 1, 1)
+
+    monkeypatch.setattr("flawscope.data.court.proof.Prover", Hidden)
+    made = flawscope.split(recipe, overrides=[*FIND, "split.published=keep"])[0]
+    assert len(found) == 7
+    assert [pair for pair in found if pair.a in made.part and pair.b in made.part] == []
 
 
 def test_a_court_that_the_split_does_not_heed_is_noticed(
