@@ -56,17 +56,16 @@ def _edges(picture: Grey, width: float = 2.0) -> Grey:
 
 def _pose(picture: Grey) -> Grey:
     """The 2 x 3 matrix from the drawing to the picture."""
-    seen, best = _smaller(_edges(picture), 4), (-1.0, np.eye(2, 3))
+    seen, most, rough = _smaller(_edges(picture), 4), -1.0, np.eye(2, 3, dtype=np.float32)
     left, top, right, bottom = (round(end / 4) for end in BODY)
     wanted = _smaller(_plain(), 4)[top:bottom, left:right]
     for turn in TURNS:
         matrix = cv2.getRotationMatrix2D((seen.shape[1] / 2, seen.shape[0] / 2), turn, 1)
         turned = cv2.warpAffine(seen, matrix, seen.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         _, alike, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(turned, wanted, cv2.TM_CCOEFF_NORMED))
-        if alike > best[0]:
-            matrix[:, 2] = matrix[:, 2] + matrix[:, :2] @ (x - left, y - top)
-            best = alike, matrix
-    rough = best[1].astype(np.float32)
+        if alike > most:
+            most, rough = alike, np.asarray(matrix, dtype=np.float32)
+            rough[:, 2] += rough[:, :2] @ (x - left, y - top)
     rough[:, 2] *= 2  # from a quarter of the size to half
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-5)
     half = [_smaller(edges, 2) for edges in (_plain(), _edges(picture))]
