@@ -134,6 +134,8 @@ def test_new_split_and_synth(cli: Cli, data: Path, tmp_path: Path) -> None:
     assert len([*(tmp_path / "coils").rglob("*.bmp")]) == 2
     refused(cli("synth", "coil", "coils", "--n", "2"), "exists already", "--overwrite")
     refused(cli("synth", "coli", "other"), "did you mean 'coil'")
+    assert cli("synth", "coil", "hard", "--n", "2", "--difficulty", "hard").code == 0
+    refused(cli("synth", "coil", "other", "--difficulty", "harder"), "no difficulty 'harder'", "did you mean 'hard'")
     refused(cli("synth", "coil", "other", "--n", "1"), "at least 2 images")
 
 

@@ -298,10 +298,11 @@ def synth(
     folder: Annotated[Path, typer.Argument(help="the folder to write")],
     n: Annotated[int, typer.Option("--n", help="number of images")] = 200,
     seed: Annotated[int, typer.Option(help="the same seed gives the same images")] = 0,
+    difficulty: Annotated[str, typer.Option(help="easy, or hard: small bends, parts that lie as they like")] = "easy",
     overwrite: Overwrite = False,
 ) -> None:
     """Make synthetic parts with known truth."""
-    say(f"wrote {step('synth', kind, folder, n, seed, overwrite=overwrite)}")
+    say(f"wrote {step('synth', kind, folder, n, seed, difficulty, overwrite=overwrite)}")
 
 
 def numbers(metrics: dict[str, Any]) -> None:

@@ -10,11 +10,21 @@ from flawscope.errors import OutputError, UserError, choices
 KINDS = {"coil": synth_coil}
 
 
-def synth(kind: str, folder: str | Path, n: int = 200, seed: int = 0, *, overwrite: bool = False) -> Path:
+def synth(
+    kind: str,
+    folder: str | Path,
+    n: int = 200,
+    seed: int = 0,
+    difficulty: str = "easy",
+    *,
+    overwrite: bool = False,
+) -> Path:
     """Write `n` synthetic images of a kind of part into class folders, with their truth as a table.
 
+    Easy ones are for a first try. Hard ones vary as on a real line, and their flaws are small.
+
     Raises:
-        UserError: an unknown kind, or fewer than 2 images.
+        UserError: an unknown kind or difficulty, or fewer than 2 images.
         OutputError: the folder exists and `overwrite` is off, or cannot be written.
     """
     if kind not in KINDS:
@@ -24,4 +34,4 @@ def synth(kind: str, folder: str | Path, n: int = 200, seed: int = 0, *, overwri
     target = Path(folder)
     if target.is_dir() and any(target.iterdir()) and not (target / "truth.csv").is_file():
         raise OutputError(f"{target} holds no synthetic images, it will not be replaced", "choose another name")
-    return KINDS[kind](Path(folder), n, seed, overwrite=overwrite)
+    return KINDS[kind](Path(folder), n, seed, difficulty=difficulty, overwrite=overwrite)
