@@ -40,11 +40,11 @@ def verdict(task: Task, thresholds: Sequence[float], prediction: Prediction) -> 
     >>> verdict(Task("binary", ("scrap",)), [0.4], found).headline
     'ok: good'
     """
-    decision, task_kind = prediction.decision, task.kind
+    decision = prediction.decision
     if decision is None:
         return Verdict("not decided", "not decided", prediction.error)
     called = [k for k, flag in enumerate(decision.flags) if flag]
-    if task_kind == "multiclass":
+    if task.kind == "multiclass":
         kind: Kind = "" if task.negative not in task.classes else "not good"
         kind = "good" if decision.label == task.negative else kind
         best = max(range(len(task.classes)), key=lambda k: prediction.probability[k])
@@ -52,7 +52,9 @@ def verdict(task: Task, thresholds: Sequence[float], prediction: Prediction) -> 
     else:
         kind = "not good" if called else "good"
         chosen = called or [max(range(len(thresholds)), key=lambda k: prediction.probability[k] / thresholds[k])]
-    return Verdict(decision.label, kind, odds(task, thresholds, prediction.probability, chosen))
+    said = odds(task, thresholds, prediction.probability, chosen)
+    weighed = task.kind == "multiclass" and len(chosen) > 1
+    return Verdict(decision.label, kind, f"{said}: the classes are weighed differently" if weighed else said)
 
 
 def odds(task: Task, thresholds: Sequence[float], probability: Sequence[float], chosen: Sequence[int]) -> str:
