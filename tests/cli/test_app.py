@@ -126,6 +126,7 @@ def test_new_split_and_synth(cli: Cli, data: Path, tmp_path: Path) -> None:
     assert answer.code == 0, answer
     assert "test 12; 24 groups; leak checked: leak court" in answer.out
     assert "no chain of pairs had to be cut" in answer.out
+    refused(cli("split", "mein rezept.yaml", "-o", "s.json"), "s.json exists already", "--overwrite")
     answer = cli("split", "mein rezept.yaml", "--folds", "2", "-o", "folds", "--set", "split.twins=identical")
     assert answer.out.count("LEAK NOT CHECKED") == 2
     assert names(tmp_path / "folds") == ["fold-0.json", "fold-1.json"]

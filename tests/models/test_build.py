@@ -130,6 +130,18 @@ def test_all_from_a_layer_on_learns(layer: str | int) -> None:
     assert {name for name, p in network.body.named_parameters() if p.requires_grad} == {"fc.weight", "fc.bias"}
 
 
+@pytest.mark.parametrize("layer", ["layer3", "backbone.layer3"])
+def test_stages_have_one_name_with_every_head(layer: str) -> None:
+    network = build(NetworkPlan(TINY, 1, 1, head="norm", freeze=True))
+    network.learn_from(layer)
+    learning = {name for name, parameter in network.body.named_parameters() if parameter.requires_grad}
+    assert {".".join(name.split(".")[:2]) for name in learning if name.startswith("backbone.")} == {
+        "backbone.layer3", "backbone.layer4"
+    }  # fmt: skip
+    with pytest.raises(RecipeError, match=r"no layer or stage 'layer5'(?s:.)*did you mean 'layer"):
+        network.learn_from("layer5")
+
+
 @pytest.mark.parametrize(
     ("layer", "problem"),
     [

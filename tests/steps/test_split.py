@@ -14,7 +14,7 @@ import flawscope
 from flawscope.data.court.verdict import METHOD
 from flawscope.data.read import read
 from flawscope.data.split_file import load_split, save_split
-from flawscope.errors import SplitError
+from flawscope.errors import OutputError, SplitError
 from flawscope.records import PARTS, Pair, Samples, Twins
 from flawscope.steps.run import pool
 from flawscope.steps.split import proven_again, search
@@ -58,6 +58,18 @@ def test_twins_are_found_once_and_kept_apart_from_no_part(recipe: Path, asked: l
         assert made.notes[-1] == "leak check: too few images"
         assert made.left_out
         assert load_split(tmp_path / "folds" / f"fold-{made.fold}.json") == made
+
+
+def test_a_split_that_is_there_is_replaced_only_if_asked(recipe: Path, tmp_path: Path) -> None:
+    path = tmp_path / "folds" / "fold-1.json"
+    path.parent.mkdir()
+    path.write_text("signed")
+    with pytest.raises(OutputError, match=r"(?s)fold-1.json exists already.*--overwrite"):
+        flawscope.split(recipe, path.parent, folds=2)
+    assert [each.name for each in path.parent.iterdir()] == ["fold-1.json"]
+    assert path.read_text() == "signed"
+    made = flawscope.split(recipe, path.parent, folds=2, overwrite=True)
+    assert load_split(path) == made[1]
 
 
 def test_identical_asks_no_court(recipe: Path, asked: list[Any]) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from flawscope.errors import RecipeError
 from flawscope.records import Sample, Samples, Task
-from flawscope.steps.train import learnt_targets
+from flawscope.steps.train import first_weights, learnt_targets
+from flawscope.training.recipe import parse_recipe
 
 
 def samples(values: list[Any], kind: Any = "binary", column: str = "chance") -> Samples:
@@ -37,3 +38,15 @@ def test_soft_labels_are_learnt_as_they_are_and_the_truth_stays() -> None:
 def test_soft_labels_that_cannot_be_learnt(some: Samples, problem: str) -> None:
     with pytest.raises(RecipeError, match=f"train.soft_labels: .*{problem}"):
         learnt_targets(some, "chance")
+
+
+def test_a_layer_that_is_not_there_is_said_before_anything_is_trained() -> None:
+    content = {
+        "name": "a",
+        "data": {"kind": "elpv"},
+        "image": {"size": 32, "channels": 1},
+        "model": {"name": "timm:test_resnet", "freeze": True},
+        "train": {"unfreeze": {"after": 2, "layer": "layer5"}},
+    }
+    with pytest.raises(RecipeError, match=r"train\.unfreeze\.layer(?s:.)*did you mean 'layer"):
+        first_weights(parse_recipe(content), samples([0.5]))

@@ -180,7 +180,8 @@ def test_drawing_leaves_the_callers_random_numbers_alone() -> None:
 
 def test_seeds_of_draws_are_different() -> None:
     seeds = {draw_seed(seed, epoch, row) for seed in range(5) for epoch in range(5) for row in range(-2, 20)}
-    assert len(seeds) == 5 * 5 * 22
+    seeds |= {draw_seed(0, 1, row, again) for row in range(20) for again in range(1, 4)}
+    assert len(seeds) == 5 * 5 * 22 + 60
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
@@ -212,6 +213,21 @@ def test_balanced_draws_show_every_combination_alike() -> None:
     assert share == pytest.approx([1 / 3, 1 / 3], abs=0.03)
     dataset.epoch = 1
     assert drawn[:100] == [tuple(r.tolist()) for _, b in loader(dataset, 10, 0, balanced=True) for r in b]
+
+
+def test_an_image_that_is_drawn_again_is_changed_anew() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 1, 12, 12)).astype(np.uint8)
+    dataset = PartDataset(pixels, np.eye(30)[:, :1], range(30), Augment(brightness=0.5, rotate=30), 0)
+    dataset.epoch = 1
+
+    def rare() -> list[bytes]:
+        batches = loader(dataset, 9, 0, balanced=True)
+        return [image.numpy().tobytes() for x, t in batches for image, target in zip(x, t, strict=True) if target == 1]
+
+    seen = rare()  # of the one image with the label, drawn as often as all the others together
+    assert len(set(seen)) == len(seen) > 2
+    assert seen == rare()
+    assert seen[0] in {dataset[0][0].numpy().tobytes()}  # the first draw is that of an epoch without balancing
 
 
 @pytest.mark.parametrize(("dtype", "most"), [(np.uint8, 255), (np.uint16, 65535)])

@@ -34,6 +34,20 @@ def test_one_cycle_rises_for_three_tenths_and_falls_to_nearly_nothing() -> None:
     assert (cycle.index(max(cycle)) / len(cycle), cycle[-1] < 0.01) == (pytest.approx(0.3, abs=0.03), True)
 
 
+@pytest.mark.parametrize(("name", "momentum", "most", "least"), [("sgd", 0.3, 0.3, 0.2), ("adamw", 0.3, 0.95, 0.85)])
+def test_one_cycle_moves_momentum_the_other_way(name: Any, momentum: float, most: float, least: float) -> None:
+    spec = TrainSpec(epochs=4, optimiser=name, momentum=momentum)
+    optimiser = make_optimiser([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": spec.rate}], spec)
+    schedule, found = make_schedule(optimiser, spec, 10), []
+    for _ in range(40):
+        group = optimiser.param_groups[0]
+        found.append(group["momentum"] if name == "sgd" else group["betas"][0])
+        optimiser.step()
+        schedule.step()
+    assert (found[0], min(found), max(found)) == pytest.approx((most, least, most), abs=1e-3)
+    assert found.index(min(found)) == pytest.approx(12, abs=1)
+
+
 @pytest.mark.parametrize(
     ("epochs", "asked", "expected"),
     [

@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy.exc import IntegrityError
 
 from flawscope.errors import UserError
 from flawscope.training import study as trials_of
@@ -42,6 +43,38 @@ def drawn(study: optuna.Study, asked: Recipe, n: int) -> list[dict[str, Any]]:
         found.append(settings_of(trial, asked))
         study.tell(trial, found[-1]["train.rate"])
     return found
+
+
+def test_processes_that_begin_together_share_a_new_database(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:2]; import test_study as t; from pathlib import Path;"
+        "print(len(t.opened(Path(sys.argv[2]), t.recipe()).trials))"
+    )
+    words = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)]
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    ends = [(*each.communicate(timeout=120), each.returncode) for each in both]
+    assert [(out.strip(), code) for out, _, code in ends] == [("0", 0)] * 4, ends
+
+
+def test_a_database_whose_tables_another_is_making_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = trials_of.RDBStorage, []
+
+    def late(*given: Any, **more: Any) -> Any:
+        asked.append(given)
+        if len(asked) < 3:
+            raise IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed: alembic_version.version_num"))
+        return real(*given, **more)
+
+    monkeypatch.setattr(trials_of, "RDBStorage", late)
+    monkeypatch.setattr(trials_of, "WAITS", (0.0, 0.0, 0.0))
+    assert opened(tmp_path, recipe()).trials == []
+    assert len(asked) == 3
+    asked.clear()
+    monkeypatch.setattr(trials_of, "WAITS", (0.0,))
+    with pytest.raises(UserError, match="cannot be used"):
+        opened(tmp_path, recipe())
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])

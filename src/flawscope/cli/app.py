@@ -132,10 +132,12 @@ def split(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="default: split.json, folds: splits/")] = None,
     folds: Annotated[int | None, typer.Option(min=2, help="so many folds instead of one split")] = None,
     overrides: Set = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Split the samples by groups and prove that no group crosses."""
     output = output or Path("splits" if folds else "split.json")
-    for made in step("split", recipe, output, folds=folds, overrides=overrides or (), say=say):
+    asked = {"folds": folds, "overrides": overrides or (), "overwrite": overwrite}
+    for made in step("split", recipe, output, **asked, say=say):
         counts = ", ".join(f"{part} {len(made.ids(part))}" for part in made.wanted)
         fold = "" if made.fold is None else f"fold {made.fold}: "
         say(f"{fold}{counts}; {len(set(made.group.values()))} groups; {made.stamp}; hash {made.hash[:12]}")

@@ -24,6 +24,8 @@ OTHER_WAYS = (
 HALF = 0.5
 LINEAR = "linear"
 """The head that a network comes with: pooling and one fully connected layer."""
+BELOW_HEAD = "backbone."
+"""Begins the names of a timm backbone's layers where another head stands on it (`Headed`)."""
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,20 @@ class Network(nn.Module):
             RecipeError: there is no such layer.
         """
         names = self.layers
-        start = len(names) if layer is None else self._place(layer, names)
+        start = len(names) if layer is None else self.place_of(layer)
         place = {name: index for index, name in enumerate(names)}
         for name, parameter in self.body.named_parameters():
             parameter.requires_grad_(place[name.rpartition(".")[0]] >= start)
         for parameter in self.head.parameters():
             parameter.requires_grad_(True)
 
-    def _place(self, layer: str | int, names: list[str]) -> int:
+    def place_of(self, layer: str | int) -> int:
+        """The number of a layer, or of the first one of a stage.
+
+        Raises:
+            RecipeError: there is none of this name or number.
+        """
+        names = self.layers
         if isinstance(layer, int):
             if not -len(names) <= layer < len(names):
                 raise RecipeError(
@@ -149,9 +157,11 @@ class Network(nn.Module):
                     f"0 ({names[0]}) to {len(names) - 1} ({names[-1]}), or a name",
                 )
             return layer % len(names)
-        inside = [index for index, name in enumerate(names) if f"{name}.".startswith(f"{layer}.")]
+        asked = (f"{layer}.", f"{BELOW_HEAD}{layer}.")  # one name with every head
+        inside = [index for index, name in enumerate(names) if f"{name}.".startswith(asked)]
         if not inside:
-            stages = dict.fromkeys(".".join(name.split(".")[:depth]) for name in names for depth in (1, 2))
+            plain = [name.removeprefix(BELOW_HEAD) for name in names]
+            stages = dict.fromkeys(".".join(name.split(".")[:depth]) for name in plain for depth in (1, 2))
             raise RecipeError(
                 f"train.unfreeze.layer: {self.plan.name} has no layer or stage {layer!r}", choices(layer, stages)
             )

@@ -33,6 +33,7 @@ def split(
     *,
     folds: int | None = None,
     overrides: Sequence[str] = (),
+    overwrite: bool = False,
     say: Say = lambda words: None,
 ) -> list[Split]:
     """Split the samples of a recipe by groups and prove that no group and no image of the same thing crosses.
@@ -42,6 +43,7 @@ def split(
         output: a JSON file for one split, a folder for folds; none writes nothing.
         folds: as many splits as this, each sample in the test part of exactly one.
         overrides: `key=value` on top of the recipe.
+        overwrite: replace split files that exist.
         say: is told in words what is to be known about the data.
 
     Returns: one split, or one for each fold.
@@ -53,12 +55,18 @@ def split(
         raise UserError("overrides need the recipe as a file", "pass a path, or change the recipe itself")
     if output is not None and not folds and Path(output).suffix != ".json":
         raise OutputError(f"{output} is no name for a split", "name a .json file")
+    files = (
+        [] if output is None else [Path(output) / f"fold-{k}.json" for k in range(folds)] if folds else [Path(output)]
+    )
+    for file in files:
+        if file.exists() and not overwrite:  # runs may have been made with it
+            raise OutputError(f"{file} exists already", "choose another name (-o), or replace it with --overwrite")
     asked = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
     samples = samples_of(asked, say)
     splits = [proven.split for proven in split_samples(asked, samples, folds)]
-    if output is not None:
-        for made in splits:
-            save_split(made, Path(output) / f"fold-{made.fold}.json" if folds else Path(output))
+    if files:
+        for file, made in zip(files, splits, strict=True):
+            save_split(made, file)
     return splits
 
 

@@ -178,6 +178,8 @@ def first_weights(recipe: Recipe, samples: Samples, columns: tuple[MetaColumn, .
         Console().print(f"fetching the ImageNet weights of {recipe.model.name}, once", highlight=False)
     network = build(network_plan(recipe, samples, columns), pretrained=rank() == 0)
     check_forward(network, recipe.image.shape)
+    if recipe.train.unfreeze is not None:  # said now, not when the backbone thaws
+        network.place_of(recipe.train.unfreeze.layer)
     return network
 
 

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from flawscope.data.progress import watched
 from flawscope.training.input import PartDataset, loader
 from flawscope.training.processes import add_up, rank, world
+from flawscope.training.sampling import drawn
 
 if TYPE_CHECKING:
     from flawscope.models.build import Network
@@ -38,6 +39,7 @@ class FeatureDataset(Dataset[tuple[Tensor, ...]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         """Features, metadata where there are any, and target."""
+        index = drawn(index, len(self))[0]
         if self.table is not None:
             return self.features[index], self.table[index], self.targets[index]
         return self.features[index], self.targets[index]

@@ -21,7 +21,7 @@ from flawscope.records import FloatArray, Samples, fingerprint
 from flawscope.storage import new_file
 from flawscope.training.augment import augmentation
 from flawscope.training.processes import Share
-from flawscope.training.sampling import EpochSampler, draw_seed
+from flawscope.training.sampling import EpochSampler, draw_seed, drawn
 
 if TYPE_CHECKING:
     from flawscope.training.features import FeatureDataset
@@ -111,7 +111,8 @@ class PartDataset(Dataset[tuple[Tensor, ...]]):
 
     Without `table_nm`, a row of metadata for each of the table of samples, there are images and targets only.
 
-    Draws depend on seed, epoch and row alone, never on the order in which rows are asked for.
+    Draws depend on seed, epoch, row, and how often it has been drawn before, never on the order in which rows are asked
+    for.
     """
 
     def __init__(
@@ -144,11 +145,12 @@ class PartDataset(Dataset[tuple[Tensor, ...]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         """Image, metadata where there are any, and target."""
-        row = self.rows[index]
+        place, again = drawn(index, len(self))
+        row = self.rows[place]
         image = torch.from_numpy(np.array(self.pixels[row]))
         if self.change is not None:
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(draw_seed(self.seed, self.epoch, row))
+                torch.manual_seed(draw_seed(self.seed, self.epoch, row, again))
                 image = self.change(image)
         if self.table is not None:
             return image, self.table[row], self.targets[row]

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
@@ -43,13 +44,14 @@ from flawscope.training.processes import (
     world,
 )
 from flawscope.training.sampling import draw_seed
+from flawscope.training.spec import Watch
 from flawscope.training.state import load_state, save_state
 
 if TYPE_CHECKING:
     from flawscope.models.build import Network
     from flawscope.training.input import PartDataset
     from flawscope.training.losses import Loss
-    from flawscope.training.spec import TrainSpec, Watch
+    from flawscope.training.spec import TrainSpec
 
 STATE = "state.safetensors"
 EPOCH = -2
@@ -149,9 +151,9 @@ def fit(
             if rank() == 0:
                 show(Live(epoch, spec.epochs, step, steps, mean, result.words(spec.watch), **ended))
 
-        train_loss = train_epoch(learner, loss, train, epoch, live)
-        measured = from_first(validate(learner.validated, loss, task, validation, spec.watch))
-        row = {"epoch": epoch, "rate": rate, "train_loss": train_loss, **measured}
+        learnt = train_epoch(learner, loss, train, epoch, live)
+        measured = from_first(validate(learner.validated, loss, task, validation))
+        row = {"epoch": epoch, "rate": rate, **learnt, **measured}
         result.history.append(row | {"seconds": time.perf_counter() - started})
         if rank() == 0:
             write_history(folder / FILE, result.history)
@@ -160,14 +162,14 @@ def fit(
             for name in names:
                 save_checkpoint(folder / name, learner.kept, epoch=epoch, measures=measured)
             save_state(state, learner, **asdict(result))
-        live(steps, train_loss, row=result.history[-1])
+        live(steps, learnt["train_loss"], row=result.history[-1])
     return result
 
 
 def train_epoch(
     learner: Learner, loss: Loss, batches: DataLoader[Any], epoch: int, live: Callable[[int, float], None]
-) -> float:
-    """All batches once; the mean loss of their images.
+) -> dict[str, float]:
+    """All batches once; mean loss and share of right answers of their images, changed at random as they are learnt.
 
     Raises:
         UserError: the loss is no longer a number.
@@ -178,9 +180,11 @@ def train_epoch(
     learner.network.train()
     # dropout: what it draws depends on nothing else, and differs between processes
     torch.manual_seed(draw_seed(spec.seed, epoch, EPOCH) + rank())
-    total, seen = 0.0, 0
+    total, seen, right = 0.0, 0, 0.0
     for step, ((*inputs, target_bk), n) in enumerate(zip(batches, sizes(batches), strict=True), start=1):
-        batch_loss = weighed(loss(learner.model(*inputs), target_bk), len(target_bk), n)
+        logit_bk = learner.model(*inputs)
+        right += float(weighed(right_share(logit_bk, target_bk, exclusive=loss.exclusive), len(target_bk), n)) * n
+        batch_loss = weighed(loss(logit_bk, target_bk), len(target_bk), n)
         together = min(spec.accumulate, len(batches) - (step - 1) // spec.accumulate * spec.accumulate)
         learner.fabric.backward(batch_loss / together)
         if step % spec.accumulate == 0 or step == len(batches):
@@ -190,7 +194,10 @@ def train_epoch(
             raise UserError(f"the loss is {value} in epoch {epoch}", "lower train.rate")
         total, seen = total + value * n, seen + n
         live(step, total / seen)
-    return total / seen
+    return {
+        "train_loss": total / seen,
+        "train_accuracy": over_all(torch.tensor(right, device=learner.fabric.device)) / seen,
+    }
 
 
 @dataclass
@@ -309,8 +316,8 @@ def precision(spec: TrainSpec) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
     return "bf16-mixed" if half else "32-true"
 
 
-def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch: Watch) -> dict[str, float]:
-    """Loss and watched measure of the torch model on the validation split: for choosing the epoch, never reported.
+def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any]) -> dict[str, float]:
+    """Loss and measures of the torch model on the validation split: for choosing the epoch, never reported.
 
     A measure that one class only leaves undefined counts as 0.
     """
@@ -326,10 +333,20 @@ def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any], watch
                     "the network no longer gives finite numbers on the validation split", "lower train.rate"
                 )
             stream.update(target_bk.cpu().numpy() >= 0.5, decided(task, score_bk), score_bk)
-    measured = {"val_loss": total / stream.n}
-    if watch != "loss":
-        measured[f"val_{watch}"] = watched_measure(stream, watch)
-    return measured
+    measures = {f"val_{watch}": watched_measure(stream, watch) for watch in get_args(Watch) if watch != "loss"}
+    return {"val_loss": total / stream.n, **measures}
+
+
+def right_share(logit_bk: Tensor, target_bk: Tensor, *, exclusive: bool) -> Tensor:
+    """The share of images of which every answer is right, by what the network would say by itself.
+
+    >>> right_share(torch.tensor([[2.0], [1.0]]), torch.tensor([[1.0], [0.0]]), exclusive=False)
+    tensor(0.5000)
+    """
+    logit_bk = logit_bk.detach()
+    if exclusive:
+        return (logit_bk.argmax(dim=1) == target_bk.argmax(dim=1)).float().mean()
+    return ((logit_bk > 0) == (target_bk >= 0.5)).all(dim=1).float().mean()
 
 
 def decided(task: Task, logit_bk: npt.NDArray[np.float32]) -> BoolArray:

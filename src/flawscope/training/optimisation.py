@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from flawscope.training.spec import Schedule, TrainSpec
 
 Groups = list[dict[str, Any]]
+ADAM_MOMENTUM, MOMENTUM_CYCLE = 0.95, 0.1
+"""Where one_cycle begins with the first beta of Adam, and by how much it lowers momentum (Smith & Topin 2019)."""
 
 
 def parameter_groups(network: Network, spec: TrainSpec) -> Groups:
@@ -47,7 +49,11 @@ def make_schedule(optimiser: torch.optim.Optimizer, spec: TrainSpec, steps: int)
     """The learning rate after each step of the optimiser; `steps` of them are an epoch."""
     if spec.schedule.kind == "one_cycle":
         highest = [group["lr"] for group in optimiser.param_groups]
-        return OneCycleLR(optimiser, max_lr=highest, total_steps=spec.epochs * steps + 1)
+        # Momentum goes the other way, from its value down and back (of Adam and its like the first beta).
+        most = spec.momentum if spec.optimiser == "sgd" else ADAM_MOMENTUM
+        least = max(0.0, most - MOMENTUM_CYCLE)
+        total = spec.epochs * steps + 1
+        return OneCycleLR(optimiser, max_lr=highest, total_steps=total, base_momentum=least, max_momentum=most)
     return LambdaLR(optimiser, partial(rate_factor, schedule=spec.schedule, epochs=spec.epochs, steps=steps))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,24 @@ if TYPE_CHECKING:
     from flawscope.training.input import PartDataset
 
 
-def draw_seed(seed: int, epoch: int, row: int) -> int:
+def draw_seed(seed: int, epoch: int, row: int, again: int = 0) -> int:
     """One 63-bit seed for one draw; -1 in place of a row is for the order, -2 for what the network draws.
+
+    `again` counts how often the row has been drawn in this epoch before.
 
     >>> draw_seed(0, 1, 2) == draw_seed(0, 1, 2) != draw_seed(0, 2, 1)
     True
     """
-    return int(np.random.SeedSequence([seed, epoch, row + 2]).generate_state(1, np.uint64)[0] >> 1)
+    which = [seed, epoch, row + 2, *([again] if again else [])]
+    return int(np.random.SeedSequence(which).generate_state(1, np.uint64)[0] >> 1)
 
 
 class EpochSampler(Sampler[int]):
-    """Each row once an epoch; or as many draws with replacement, every combination of labels as likely."""
+    """Each row once an epoch; or as many draws with replacement, every combination of labels as likely.
+
+    A row that is drawn once more is asked for by its place plus n, plus 2 n the next time, and so on: it is the same
+    row, but other random changes (see `drawn`).
+    """
 
     def __init__(self, dataset: PartDataset | FeatureDataset, *, balanced: bool = False) -> None:
         self.dataset = dataset
@@ -37,9 +45,22 @@ class EpochSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(draw_seed(self.dataset.seed, self.dataset.epoch, -1))
         if self.weight_n is not None:
-            yield from torch.multinomial(self.weight_n, len(self), replacement=True, generator=generator).tolist()
+            n, before = len(self), Counter[int]()
+            for place in torch.multinomial(self.weight_n, n, replacement=True, generator=generator).tolist():
+                yield place + n * before[place]
+                before[place] += 1
         else:
             yield from torch.randperm(len(self), generator=generator).tolist()
+
+
+def drawn(index: int, n: int) -> tuple[int, int]:
+    """Which of n rows the sampler asks for, and how often it has been drawn in this epoch before.
+
+    >>> drawn(3, 10), drawn(23, 10)
+    ((3, 0), (3, 2))
+    """
+    again, place = divmod(index, n)
+    return place, again
 
 
 def balancing(truth_nk: Tensor) -> Tensor:

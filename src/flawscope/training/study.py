@@ -9,10 +9,12 @@ import math
 import os
 import re
 import socket
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +27,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from flawscope.errors import UserError, reason
 from flawscope.training.recipe import Recipe
@@ -37,6 +39,8 @@ FEWEST = 10
 """Finished trials below which nothing is said about the effect of a key."""
 HEARTBEAT, GRACE = 30, 120
 """Seconds between two signs of life of a running trial, and after which it is taken for dead."""
+WAITS = (0.2, 1.0, 3.0)
+"""Seconds until a database is asked again whose tables another process is about to make."""
 WORKER, REASON, SECONDS, CHOSEN, AGAIN = "worker", "reason", "seconds", "best_epoch", "again"
 IDENTITY = "flawscope"
 _STATES: dict[TrialState, State] = {
@@ -125,16 +129,8 @@ def open_study(url: str, recipe: Recipe, identity: Mapping[str, str]) -> Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # our own lines say it
     with told(url), warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
-        storage = RDBStorage(
-            url,
-            engine_kwargs=patient,
-            heartbeat_interval=HEARTBEAT,
-            grace_period=GRACE,
-            heartbeat_stale_trial_callback=try_again,
-        )
         study = optuna.create_study(
-            storage=storage,
+            storage=_storage(url),
             study_name=recipe.name,
             direction="minimize" if recipe.train.watch == "loss" else "maximize",
             load_if_exists=True,
@@ -144,13 +140,35 @@ def open_study(url: str, recipe: Recipe, identity: Mapping[str, str]) -> Study:
         found = study.user_attrs.get(IDENTITY)
         if found is None:
             study.set_user_attr(IDENTITY, dict(identity))
-    if found is not None and found != dict(identity):
+            found = study.user_attrs[IDENTITY]  # of two that begin together, what the later one has written
+    if found != dict(identity):
         other = [name for name in identity if found.get(name) != identity[name]]
         raise UserError(
             f"the study {recipe.name!r} in {shown(url)} was begun with another {' and another '.join(other)}",
             "bring back what it was begun with, or begin a study of another name (--set name=...)",
         )
     return study
+
+
+def _storage(url: str) -> RDBStorage:
+    """The database; of processes that begin in a new one together the first makes its tables, and the others wait."""
+    patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+    opened = partial(
+        RDBStorage,
+        url,
+        engine_kwargs=patient,
+        heartbeat_interval=HEARTBEAT,
+        grace_period=GRACE,
+        heartbeat_stale_trial_callback=try_again,
+    )
+    for seconds in WAITS:
+        try:
+            return opened()
+        except DBAPIError as error:
+            if not isinstance(error, IntegrityError) and "already exists" not in str(error):
+                raise
+        time.sleep(seconds)
+    return opened()
 
 
 class NumberedSampler(BaseSampler):

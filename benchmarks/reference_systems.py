@@ -1,0 +1,169 @@
+"""The recipes of the reference systems, measured on real data through the bundles that they seal.
+
+    python benchmarks/reference_systems.py RECIPE... [--protocol folds | seeds | random] [--weights FILE | imagenet]
+
+- folds: the five folds of the benchmark groups, pooled: each image is decided by a bundle that has not seen its group.
+- seeds: fold 0 three times, with other first weights and other draws: how far chance alone moves the numbers.
+- random: one random split that nobody searched, 20 % of it for the test: how the originals measured.
+
+A run that was stopped goes on after its last finished epoch; one that is finished is not run again. Everything is
+appended to benchmarks/results/reference-systems.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import flawscope
+from entries import DEFAULT_WEIGHTS, SHARED, append, ends, of_weights
+from flawscope.data.elpv import elpv_folder
+from flawscope.steps.workspace import Run, fold_runs, read_json
+from flawscope.training.history import FILE, read_history
+from flawscope.training.recipe import Recipe, load_recipe
+
+HERE = Path(__file__).resolve().parent
+RECIPES = HERE.parent / "recipes"
+RESULTS = HERE / "results" / "reference-systems.json"
+RUNS = Path("runs") / "bench"
+BACKBONE = "timm:mobilenetv2_100"
+"""The one whose weights may lie on this machine as a file."""
+
+FOLDS, SEEDS = 5, (0, 1, 2)
+PROTOCOLS = {
+    "folds": f"{FOLDS} folds of the benchmark groups, pooled",
+    "seeds": "fold 0 of the benchmark groups",
+    "random": "one random split that nobody searched (leaky), a fifth for the test",
+}
+RANDOM = ("split.groups=none", "split.twins=identical", "split.file=null", "split.test=0.2")
+
+
+def main() -> None:
+    """Run what was asked for and append it to the results."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="names of files in recipes/, such as solar-binary")
+    parser.add_argument("--protocol", choices=list(PROTOCOLS), default="folds")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
+    parser.add_argument("--trial", action="store_true", help="one epoch, two folds or one seed; nothing is appended")
+    asked = parser.parse_args()
+    for name in asked.recipes:
+        for seed in SEEDS[: 1 if asked.trial else None] if asked.protocol == "seeds" else (None,):
+            result = measured(name, asked.protocol, asked.weights, seed, trial=asked.trial)
+            print(json.dumps({key: result[key] for key in ("recipe", "protocol", "headline")}, indent=1))
+            if not asked.trial:
+                append(RESULTS, result)
+
+
+def measured(name: str, protocol: str, weights: str, seed: int | None, *, trial: bool = False) -> dict[str, Any]:
+    """One recipe under one protocol: the numbers, and all that is needed to make them again."""
+    path = RECIPES / f"{name}.yaml"
+    changes = [*changes_for(load_recipe(path), weights), *(RANDOM if protocol == "random" else ())]
+    changes += [] if seed is None else [f"train.seed={seed}"]
+    changes += ["train.epochs=1"] if trial else []
+    folds = (2 if trial else FOLDS) if protocol == "folds" else None
+    place = RUNS / "-".join([name, protocol, *([] if seed is None else [str(seed)]), *(["trial"] if trial else [])])
+    if not place.exists():
+        flawscope.run(path, place, folds=folds, overrides=[*data_of(name), *changes], resume=True, say=print)
+    metrics = read_json(place / "metrics.json")
+    facts = metrics["provenance"]
+    runs = fold_runs(place) or [Run.at(place)]
+    return {
+        "benchmark": "reference-systems",
+        "recipe": path.name,
+        "protocol": protocol,
+        "what": PROTOCOLS[protocol],
+        "seed": seed,
+        "command": f"python benchmarks/reference_systems.py {name} --protocol {protocol}",
+        "overrides": [change.replace(weights, Path(weights).name) for change in changes],
+        **{key: facts[key] for key in ("code", "date", "machine", "versions", "data")},
+        **facts_of(runs),
+        "split": metrics["split"],
+        "n": metrics["n"],
+        "groups": metrics["groups"],
+        "headline": {entry["name"]: ends(entry["interval"]) for entry in metrics["headline"]},
+        "classes": {key: classes_of(entry) for key, entry in metrics["classes"].items()},
+        "folds": metrics.get("folds", []),
+        "notes": metrics["notes"],
+    }
+
+
+def facts_of(runs: Sequence[Run]) -> dict[str, Any]:
+    """What was trained, and how long that took: the seconds of each epoch are those of a machine that may be shared."""
+    recipe = runs[0].recipe
+    histories = [read_history(run.training / FILE) for run in runs]
+    return {
+        "recipe_hash": recipe.hash,
+        "network": recipe.model.name,
+        "size": list(recipe.image.size),
+        "trained_on": [len(run.split.ids("train")) for run in runs],
+        "epochs": [len(rows) for rows in histories],
+        "minutes_of_training": [round(sum(row["seconds"] for row in rows) / 60, 1) for rows in histories],
+        "seals": [read_json(run.metrics)["bundle"]["seal"] for run in runs],
+    }
+
+
+def classes_of(entry: dict[str, Any]) -> dict[str, list[float]]:
+    """The measures of one class that are defined."""
+    return {name: ends(interval) for name, interval in entry["measures"].items() if interval and "value" in interval}
+
+
+def changes_for(recipe: Recipe, weights: str) -> list[str]:
+    """What a file of weights asks of a recipe that begins from ImageNet.
+
+    The file is of MobileNetV2. Recipes with another backbone get this one, and the result says so.
+    """
+    if recipe.model.weights != "imagenet":
+        return []
+    found = of_weights(weights)
+    if Path(weights).is_file() and recipe.model.name != BACKBONE:
+        found.append(f"model.name={BACKBONE}")
+    if recipe.model.normalise is not None:  # the recipe's own choice stays
+        found = [change for change in found if not change.startswith("model.normalise")]
+    return found
+
+
+def elpv() -> list[str]:
+    """ELPV is found in its package."""
+    return []
+
+
+def two_labels() -> list[str]:
+    """Crack and inactive region: the table, and the cells of ELPV."""
+    return [f"data.table={SHARED / 'data' / 'solar-multilabel' / 'labels.csv'}", f"data.images={elpv_folder()}"]
+
+
+def castings() -> list[str]:
+    """Both parts of the published split: they are pooled."""
+    return [f"data.root={SHARED / 'data' / 'casting'}"]
+
+
+def coils() -> list[str]:
+    """626 synthetic coils, as many as the original had, drawn once."""
+    folder = RUNS / "coils"
+    if not folder.exists():
+        flawscope.synth("coil", folder, 626, seed=2026)
+    return [f"data.root={folder.resolve()}"]
+
+
+DATA: dict[str, Callable[[], list[str]]] = {
+    "solar-binary": elpv,
+    "solar-multilabel": two_labels,
+    "solar-challenge": two_labels,
+    "casting": castings,
+    "coil": coils,
+}
+
+
+def data_of(name: str) -> list[str]:
+    """Where the data of a recipe lie on this machine."""
+    for start, find in DATA.items():
+        if name.startswith(start):
+            return find()
+    raise SystemExit(f"{name}: no data are known for it, only for {', '.join(DATA)}")
+
+
+if __name__ == "__main__":
+    main()
