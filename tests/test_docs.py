@@ -134,4 +134,5 @@ def test_tutorial_runs(tmp_path: Path) -> None:
     rows = (tmp_path / "results.csv").read_text(encoding="utf-8").splitlines()
     assert rows[0] == "name,0_nio_probability,decision,seconds,error"
     assert len(rows) == 21
+    assert len(list((tmp_path / "labelled").rglob("*.bmp.png"))) == 20
     assert (tmp_path / "delivery-metrics" / "metrics.json").is_file()

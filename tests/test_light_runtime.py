@@ -127,7 +127,7 @@ def test_commands_of_the_line_run_and_decide_the_same_without_torch(
     commands = [
         ["show", hand_made],
         ["show", finished.bundle],
-        ["inspect", hand_made, tmp_path / "new", "-o", tmp_path / "hand.csv"],
+        ["inspect", hand_made, tmp_path / "new", "-o", tmp_path / "hand.csv", "--pictures", tmp_path / "labelled"],
         ["inspect", finished.bundle, tmp_path / "new", "-o", light],
         ["evaluate", finished.bundle, finished.data, "-o", measured],
         ["train", finished.recipe],
@@ -143,6 +143,7 @@ def test_commands_of_the_line_run_and_decide_the_same_without_torch(
     assert len(decisions(full)) == 7
     assert decisions(light) == decisions(full)
     assert len((tmp_path / "hand.csv").read_text(encoding="utf-8").splitlines()) == 8
+    assert len(list((tmp_path / "labelled").rglob("*.png"))) == 6 and (tmp_path / "labelled" / "index.html").is_file()
     here = flawscope.evaluate(finished.bundle, finished.data).metrics
     there = json.loads((measured / "metrics.json").read_text(encoding="utf-8"))
     assert there["classes"] == here["classes"]

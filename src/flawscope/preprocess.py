@@ -162,3 +162,28 @@ def stretched(image: Image.Image, low: float, high: float) -> Image.Image:
     bottom, top = np.percentile(values, (low, high))
     values = np.clip((values - bottom) / max(float(top - bottom), 1e-9) * 255, 0, 255)
     return Image.fromarray(values.astype(np.uint8))
+
+
+def viewable(image: Image.Image, most: int) -> Image.Image:
+    """What a person can look at: 8-bit grey or colour, at most `most` pixels a side; the original stays as it is.
+
+    Values of more than 8 bits are stretched from their 0.5 to their 99.5 percentile: shown is what can be seen, not
+    what the network got. Transparent places become white.
+
+    >>> viewable(Image.new("RGBA", (800, 400)), 200).size
+    (200, 100)
+    """
+    scale = min(1.0, most / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    if image.mode in WIDE:
+        wide = Image.fromarray(np.asarray(image).astype(np.float32))
+        return stretched(wide.resize(size, Image.Resampling.LANCZOS) if size != image.size else wide, 0.5, 99.5)
+    grey, clear = image.mode in ("1", "L"), image.has_transparency_data
+    image = image.convert("RGBA" if clear else "L" if grey else "RGB")
+    # Made small before anything else is done with it: a large picture is not there a third time.
+    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0) if size != image.size else image
+    if not clear:
+        return small
+    white = Image.new("RGB", size, "white")
+    white.paste(small, mask=small.getchannel("A"))
+    return white

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,36 @@ def check_writable(path: str | Path) -> None:
         there = next(place for place in target.parents if place.exists())
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", suffix=".part", dir=there):
             pass
+
+
+def check_replaceable(
+    folder: Path,
+    overwrite: bool,
+    remedy: str = "choose another name (-o), or replace it with --overwrite",
+    *,
+    kind: str,
+    ours: Callable[[Path], bool],
+) -> None:
+    """Only a folder of this kind or an empty one may be replaced, and only if the user says so.
+
+    Args:
+        folder: what is to be written.
+        overwrite: whether the user has allowed it to be replaced.
+        remedy: what to do where it exists and may not be.
+        kind: what it must be, in words.
+        ours: says of a folder whether it is that.
+
+    Raises:
+        OutputError: something else is there, or `overwrite` is off.
+    """
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise OutputError(f"{folder} exists already", remedy)
+    if folder.resolve() == Path.cwd():
+        raise OutputError("the present folder cannot be replaced", "name another one")
+    if not folder.is_dir() or not (ours(folder) or not any(folder.iterdir())):
+        raise OutputError(f"{folder} is not {kind}, it will not be replaced", "choose another name")
 
 
 @contextmanager

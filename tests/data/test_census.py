@@ -55,6 +55,20 @@ def test_mean_grey_value_of_each_picture_by_label(tmp_path: Path) -> None:
     assert (counts["ok"][0], sum(counts["ok"]), counts["nok"][-1], sum(counts["nok"])) == (2, 2, 1, 1)
 
 
+def test_range_of_each_label_and_depth(tmp_path: Path) -> None:
+    half = plain(100)
+    half.paste(200, (0, 0, 10, 5))
+    deep = Image.fromarray(np.full((10, 10), 4000, np.uint16))
+    _, document = taken(
+        samples(tmp_path, {"nok.png": half, "nok_deep.png": deep, "a.png": plain(0), "b.png": plain(3)})
+    )
+    assert document["by_label"] == [
+        {"label": "ok", "bits": 8, "images": 2, "lowest": 0, "highest": 3, "mean": 1.5},
+        {"label": "nok", "bits": 8, "images": 1, "lowest": 100, "highest": 200, "mean": 150.0},
+        {"label": "nok", "bits": 16, "images": 1, "lowest": 4000, "highest": 4000, "mean": 4000.0},
+    ]
+
+
 def test_pictures_without_content_are_named(tmp_path: Path) -> None:
     ramp = Image.fromarray(np.tile(np.linspace(0, 255, 60).astype(np.uint8), (60, 1)))
     _, document = taken(

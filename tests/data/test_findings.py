@@ -140,3 +140,12 @@ def test_members_of_each_class_count_an_image_with_two_labels_twice() -> None:
 def test_examples_are_spread_over_the_table() -> None:
     made = table(*(sample(f"{i:02d}") for i in range(30)), sample("bad", True))
     assert findings.examples(made) == {"ok": ["00", "05", "10", "15", "20", "25"], "nok": ["bad"]}
+
+
+def test_a_sample_of_the_samples_keeps_the_rare_ones() -> None:
+    made = table(*(sample(f"{i:03d}", bad=i % 30 == 0) for i in range(90)), sample("last", bad=True))
+    few = findings.spread_sample(made, 12)
+    assert [row.id for row in few.rows if row.target[0]] == ["000", "030", "060", "last"]
+    good = [int(row.id) for row in few.rows if not row.target[0]]
+    assert len(good) == 8 and max(good) > 70 and min(good) < 10  # spread over the table
+    assert findings.spread_sample(made, 91) is made

@@ -80,8 +80,7 @@ def invent(task: Task, n: int, groups: int, *, pictures: bool = True, **changes:
                 true=task.describe(target_nk[index]),
                 decided=task.describe(flag_nk[index]),
                 kind=kind,
-                probability=float(probability_nk[index, column]),
-                probability_of=task.classes[column],
+                odds=f"probability of {task.classes[column]} {100 * probability_nk[index, column]:.1f} %",
             )
             ranked.append((-abs(probability_nk[index, column] - target_nk[index, column]), index, picture))
     counts = document["combinations"]

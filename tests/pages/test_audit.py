@@ -51,6 +51,10 @@ DOCUMENT: dict[str, Any] = {
         "grey_stored_as_colour": 7,
         "intensity": {"8": {"min": 3.0, "1 %": 11.0, "median": 129.0, "99 %": 241.0, "max": 254.0}},
         "odd": {"nearly black": ["dark.png"], "nearly white": [], "flat": []},
+        "by_label": [
+            {"label": "ok", "bits": 8, "images": 28, "lowest": 3, "highest": 251, "mean": 31.6},
+            {"label": "scrap", "bits": 16, "images": 12, "lowest": 90, "highest": 60123, "mean": 1234.5},
+        ],
         "mean_intensity": {"edges": EDGES, "counts": {"ok": [0, 28, *[0] * 8], "scrap": [12, *[0] * 9]}},
         "unreadable": [{"where": "gone.png", "reason": "the file does not exist"}],
     },

@@ -154,6 +154,32 @@ def test_pictures_are_small_and_described(binary: ReportContent, page: Page) -> 
     assert all(int(image["width"] or 0) <= 200 and int(image["height"] or 0) <= 200 for image in page.images)
 
 
+def test_what_is_known_of_a_picture_stands_below_it(binary: ReportContent) -> None:
+    image = Image.new("L", (4, 4))
+    wrong = Picture(image, "a.png", "ok", "bad", "overkill", odds="probability of bad 52.0 %", meta="type mono, age 7")
+    example = Picture(image, "b.png", "ok", meta="type poly")
+    text = Page(render(replace(binary, mistakes=[wrong], examples={"ok": [example]}))).text
+    assert "is ok , called bad probability of bad 52.0 % type mono, age 7 a.png" in text
+    assert "Examples: ok type poly b.png" in text
+
+
+def test_grey_values_and_sizes_are_shown_where_somebody_has_looked(binary: ReportContent, page: Page) -> None:
+    census = {
+        "sizes": [[300, 300, 8], [64, 48, 1]], "modes": {"L": 9}, "bits": {"8": 6, "16": 3}, "formats": {"PNG": 9},
+        "colour": 0, "grey_stored_as_colour": 0,
+        "intensity": {"8": {"min": 1, "1 %": 2, "median": 101, "99 %": 240, "max": 250},
+                      "16": {"min": 90, "1 %": 95, "median": 4000, "99 %": 60000, "max": 60123}},
+        "odd": {"nearly black": [], "nearly white": [], "flat": []},
+        "by_label": [{"label": "fine", "bits": 8, "images": 6, "lowest": 1, "highest": 250, "mean": 101.26},
+                     {"label": "<bad>", "bits": 16, "images": 3, "lowest": 90, "highest": 60123, "mean": 4000.0}],
+        "mean_intensity": {"edges": [0, 0.5, 1], "counts": {"fine": [4, 2], "<bad>": [3, 0]}},
+    }  # fmt: skip
+    text = Page(render(replace(binary, pictures=census, looked_at="9 of the 12 images were looked at."))).text
+    assert "9 of the 12 images were looked at." in text and "300 x 300 8 64 x 48 1" in text
+    assert "fine 8 1 250 101 <bad> 16 90 60,123 4,000" in text and "in their own range" in text
+    assert "What the pictures are" not in page.text
+
+
 def test_sixty_pictures_stay_under_three_megabytes(binary: ReportContent) -> None:
     noise = Image.effect_noise((400, 400), 90).convert("RGB")
     many = [Picture(noise, f"{index}.png", "a", "b", "escape") for index in range(60)]

@@ -10,9 +10,7 @@ on its neighbours, on the order, or on the number of threads: the numbers are th
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,20 +23,17 @@ from flawscope.bundle.engine import check_signature, session, supported
 from flawscope.bundle.manifest import Column, Golden, Manifest, Sealed
 from flawscope.bundle.postprocess import answers, calibrate, decide
 from flawscope.errors import BundleError, ImageError, MetadataError, reason
-from flawscope.machine import cores
+from flawscope.machine import cores, on_threads
 from flawscope.metadata import TableRow, Values, encode
 from flawscope.preprocess import Preprocess, load
 from flawscope.records import FloatArray, Prediction, Task
 
-AHEAD = 8
-"""Images in work or waiting to be fetched, for each thread: bounds the memory."""
 NOT_AS_SEALED = "do not use it here: seal it again on this kind of machine, or update onnxruntime"
 
 Source = str | Path | npt.NDArray[Any]
 Known = Values | str
 """The metadata of one image, or in words why there are none."""
 _In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 class Runtime:
@@ -121,7 +116,7 @@ class Runtime:
         m = len(self.columns)
         if table.shape != (len(image_nchw), m) or table.dtype != np.float32 or not np.isfinite(table).all():
             raise ValueError(f"expected finite float32 metadata of {m} columns, got {table.dtype} {table.shape}")
-        rows = list(self._ahead(lambda pair: self._run(*pair), zip(image_nchw, table, strict=True)))
+        rows = list(on_threads(lambda pair: self._run(*pair), zip(image_nchw, table, strict=True), self.threads))
         return {each.name: np.concatenate([row[each.name] for row in rows]) for each in self._graph.outputs}
 
     def logits(self, image_nchw: npt.NDArray[Any]) -> FloatArray:
@@ -149,7 +144,7 @@ class Runtime:
         given = self._with(source, metadata)
         if len(source) == 0:
             return np.empty((0, len(self.task.classes)))
-        return np.array(list(self._ahead(lambda pair: self._score(*pair), given)), dtype=np.float64)
+        return np.array(list(on_threads(lambda pair: self._score(*pair), given, self.threads)), dtype=np.float64)
 
     def predict(self, paths: Iterable[str | Path], metadata: Iterable[Known] | None = None) -> Iterator[Prediction]:
         """Answer for each picture file, in the order given, while the next ones are worked on.
@@ -169,7 +164,7 @@ class Runtime:
         """
         if self.sealed.is_draft:
             raise BundleError("this bundle is a draft: it gives scores, but no decisions yet", "run: flawscope decide")
-        return self._ahead(lambda pair: self._answer(*pair), self._with(paths, metadata))
+        return on_threads(lambda pair: self._answer(*pair), self._with(paths, metadata), self.threads)
 
     def _with(self, source: Iterable[_In], metadata: Iterable[Known] | None) -> Iterator[tuple[_In, Known]]:
         """Each image with what is known of it."""
@@ -284,17 +279,3 @@ class Runtime:
             decision=decision,
             seconds=time.perf_counter() - start,
         )
-
-    def _ahead(self, work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-        """`map` over threads, in order, with a bounded number of items in work; stops cleanly when it is left."""
-        waiting: deque[Future[_Out]] = deque()
-        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="flawscope")
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                while waiting and (len(waiting) >= AHEAD * self.threads or waiting[0].done()):
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)

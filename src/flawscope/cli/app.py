@@ -273,16 +273,22 @@ def inspect(
     output: Annotated[Path, typer.Option("-o", "--output", help="the table of decisions")] = Path("results.csv"),
     table: Annotated[Path | None, typer.Option(help="metadata of each picture, where the bundle takes them")] = None,
     image_column: Annotated[str | None, typer.Option(help="column of the table that names the pictures")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="write each picture with its label into this folder, too")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace the folder of labelled pictures")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="pictures at a time; default: one for each core")] = None,
 ) -> None:
     """Decide about new pictures. Needs no torch."""
-    asked = {"table": table, "image_column": image_column, "threads": threads}
-    summary = step("inspect", bundle, folder, output, **asked, say=say)
+    asked = {"table": table, "image_column": image_column, "pictures": pictures, "overwrite": overwrite}
+    summary = step("inspect", bundle, folder, output, **asked, threads=threads, say=say)
     for label, count in summary.counts.items():
         say(f"{count:6d}  {label}")
     if summary.errors:
         say(f"{summary.errors:6d}  could not be decided: see the column `error`")
     say(f"{summary.images} images in {summary.seconds:.1f} s, {summary.images_per_second:.0f} images/s; wrote {output}")
+    if pictures:
+        say(f"pictures  {pictures}")
 
 
 @app.command()

@@ -33,7 +33,7 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """One picture: `bits` of a value, `low` and `high` (1 and 99 percentile) and `mean` of its grey values."""
+    """One picture: `bits` of a value; mean, ends, and `low` and `high` (1 and 99 percentile) of its grey values."""
 
     width: int
     height: int
@@ -44,6 +44,8 @@ class PictureFacts:
     low: float
     high: float
     mean: float
+    lowest: int
+    highest: int
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,27 @@ class Census:
             "grey_stored_as_colour": sum(not each.colour and each.mode not in GREY_MODES for each in every),
             "intensity": {str(bits): _quantiles(count_v) for bits, count_v in sorted(self.count_v.items())},
             "odd": odd,
+            "by_label": self._ranges(label),
             "mean_intensity": self._means(label),
             "unreadable": [{"where": id, "reason": reason} for id, reason in self.unreadable.items()],
         }
+
+    def _ranges(self, label: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Lowest, highest and mean grey value of each label, pictures of 8 and of 16 bits each in their own range."""
+        members: dict[tuple[str, int], list[PictureFacts]] = {}
+        for id, facts in self.facts.items():
+            members.setdefault((label[id], facts.bits), []).append(facts)
+        return [
+            {
+                "label": words,
+                "bits": bits,
+                "images": len(every),
+                "lowest": min(each.lowest for each in every),
+                "highest": max(each.highest for each in every),
+                "mean": float(np.mean([each.mean for each in every])),
+            }
+            for (words, bits), every in sorted(members.items(), key=lambda item: -len(item[1]))
+        ]
 
     def _means(self, label: Mapping[str, str]) -> dict[str, Any]:
         """Histograms of the mean of each picture, as a share of the range, by label."""
@@ -145,7 +165,8 @@ def _look_at(row: Sample) -> tuple[PictureFacts, Counts] | str:
     counted = np.bincount(grey_hw.ravel(), minlength=2**bits).astype(np.int64)
     low, high = (_at(counted, share) for share in (0.01, 0.99))
     mean = float(grey_hw.mean(dtype=np.float64))
-    return PictureFacts(width, height, mode, kind, bits, colour, low, high, mean), counted
+    lowest, highest = (int(end) for end in np.flatnonzero(counted)[[0, -1]])
+    return PictureFacts(width, height, mode, kind, bits, colour, low, high, mean, lowest, highest), counted
 
 
 def _grey(image: Image.Image, step: int) -> tuple[npt.NDArray[np.uint8] | npt.NDArray[np.uint16], bool]:

@@ -154,7 +154,7 @@ def published_facts(samples: Samples, pairs: Sequence[Pair]) -> dict[str, Any] |
     }
 
 
-def examples(samples: Samples) -> dict[str, list[str]]:
+def examples(samples: Samples, most: int = EXAMPLES) -> dict[str, list[str]]:
     """Some sample ids of each label combination, spread evenly over the table; the largest combination first."""
     members: defaultdict[str, list[str]] = defaultdict(list)
     for id, words in samples.combination_of.items():
@@ -162,6 +162,19 @@ def examples(samples: Samples) -> dict[str, list[str]]:
     chosen = {}
     for words in sorted(members, key=lambda words: -len(members[words])):
         ids = members[words]
-        n = min(EXAMPLES, len(ids))
+        n = min(most, len(ids))
         chosen[words] = [ids[i * len(ids) // n] for i in range(n)]
     return chosen
+
+
+def spread_sample(samples: Samples, most: int) -> Samples:
+    """All samples, or about `most` of them: as many of each label combination where there are enough, spread evenly."""
+    if len(samples) <= most:
+        return samples
+    combinations = examples(samples, most)
+    rest, chosen = most, []
+    for left, ids in zip(range(len(combinations), 0, -1), reversed(combinations.values()), strict=True):
+        taken = min(len(ids), max(1, rest // left))  # what the rare ones leave is for the common ones
+        chosen += [ids[i * len(ids) // taken] for i in range(taken)]
+        rest = max(0, rest - taken)
+    return samples.select(chosen)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.pages import audit_view as view
-from flawscope.pages import pair_lists
+from flawscope.pages import pair_lists, picture_facts
 from flawscope.pages.pairs import Source, Thumbnails
 from flawscope.pages.templating import fill, write_page
 
@@ -79,8 +79,8 @@ def render(content: AuditContent) -> str:
         probe=probe,
         review=review,
         galleries=galleries,
-        tables=view.tables(document["pictures"]),
-        intensity=view.intensity(document["pictures"]),
+        tables=picture_facts.tables(document["pictures"]),
+        intensity=picture_facts.intensity(document["pictures"]),
         examples=view.examples(document, images),
         left_out=[*document["skipped"], *document["pictures"]["unreadable"]],
         listed=view.LISTED,

@@ -19,12 +19,11 @@ from flawscope.pages.pairs import (
     threshold_words,
     tile,
 )
+from flawscope.pages.picture_facts import number
 from flawscope.pages.view import figure_of
 from flawscope.pages.words import RATES
 
-ROWS = 10
 LISTED = 200
-PANELS = 8
 _SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -40,17 +39,6 @@ def percent(part: float, whole: float = 1.0) -> str:
     if share == 0 or share >= 9.95:
         return f"{share:.0f}{_SPACE}%"
     return f"{share:.1f}{_SPACE}%" if share >= 0.1 else f"< 0.1{_SPACE}%"
-
-
-def number(value: float) -> str:
-    """A count or a rate in few digits.
-
-    >>> number(12345), number(0.81), number(0.000123), number(0)
-    ('12,345', '0.81', '0.00012', '0')
-    """
-    if value == int(value):
-        return f"{int(value):,}"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if abs(value) >= 1e-4 else f"{value:.1e}"
 
 
 def cards(document: Mapping[str, Any]) -> list[View]:
@@ -126,51 +114,6 @@ def _ends(interval: Mapping[str, Any] | None) -> str:
     if interval is None:
         return "not measured"
     return f"{100 * interval['low']:.0f} to {100 * interval['high']:.0f}{_SPACE}%"
-
-
-def tables(pictures: Mapping[str, Any]) -> list[View]:
-    """Sizes, bits, modes and file formats, each with its count, at most `ROWS` of them and the others."""
-    sizes = [(f"{w} x {h}", n) for w, h, n in pictures["sizes"]]
-    named = (
-        ("Width x height", sizes),
-        ("File format", list(pictures["formats"].items())),
-        ("Bits of a value", list(pictures["bits"].items())),
-        ("Mode", [(MODES.get(mode, mode), n) for mode, n in pictures["modes"].items()]),
-    )
-    found = []
-    for title, rows in named:
-        shown = rows[:ROWS] if len(rows) > ROWS + 1 else rows
-        others = rows[len(shown) :]
-        if others:
-            shown = [*shown, (f"{len(others):,} others", sum(n for _, n in others))]
-        found.append({"title": title, "rows": shown})
-    return found
-
-
-MODES = {
-    "L": "grey",
-    "RGB": "colour",
-    "I;16": "grey, 16 bits",
-    "RGBA": "colour, transparent",
-    "P": "palette",
-    "1": "b/w",
-}
-
-
-def intensity(pictures: Mapping[str, Any]) -> View:
-    """Grey values over all pixels, pictures without content, and the brightness of each label as a figure."""
-    means = pictures["mean_intensity"]
-    chosen = dict(list(means["counts"].items())[:PANELS])
-    alt = f"Histograms of the mean grey value of each picture, by label: {', '.join(chosen)}"
-    drawn = Markup(figures.svg(figures.brightness(means["edges"], chosen), "brightness", alt)) if chosen else ""
-    columns = ("min", "1 %", "median", "99 %", "max")
-    rows = [
-        {"bits": bits, "values": [number(values[key]) for key in columns]}
-        for bits, values in pictures["intensity"].items()
-    ]
-    odd = [{"kind": kind, "n": len(ids), "ids": ids[:ROWS]} for kind, ids in pictures["odd"].items() if ids]
-    more = max(0, len(means["counts"]) - PANELS)
-    return {"columns": columns, "rows": rows, "odd": odd, "svg": drawn, "more": more}
 
 
 def court(document: Mapping[str, Any]) -> View:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from flawscope.pages import view, words
+from flawscope.pages import picture_facts, view, words
 from flawscope.pages.pairs import ProofContent, proof_view
 from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED, Skipped, Task
@@ -35,10 +35,10 @@ SECTIONS = (
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture to show. `probability` is what the bundle gave the class `probability_of`.
+    """One picture to show.
 
-    An example has a true label only; a mistake has a kind (see `mistake_kind`), and `why` may say in one short
-    sentence why it stands so far up.
+    An example has a true label only; a mistake has a kind (see `mistake_kind`). What may stand below it: `odds`, how
+    probable the bundle held its answer; `why` it stands here; `meta`, what is known of it beside its pixels.
     """
 
     image: Image.Image | str | Path
@@ -46,9 +46,9 @@ class Picture:
     true: str
     decided: str = ""
     kind: MistakeKind | None = None
-    probability: float | None = None
-    probability_of: str = ""
+    odds: str = ""
     why: str = ""
+    meta: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ class ReportContent:
     shows the first `shown` of each kind and counts the rest), `provenance` are pairs of name and value.
     `items` is what one image shows, in the plural: "cells", "castings". `history` are the rows of history.csv;
     `watched` names the column that chose the best epoch. `bundle` is None for a cross-validation, which has `folds`.
+    `pictures` is the census of the pictures (see `flawscope.data.census`), `looked_at` says of which; both are empty
+    where nobody has looked.
     `proof` is None where nobody has searched the split for images of the same thing; `unproven` says why.
     """
 
@@ -131,6 +133,8 @@ class ReportContent:
     mistakes: Sequence[Picture] = ()
     shown: int = 24
     examples: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
+    pictures: Mapping[str, Any] = field(default_factory=dict)
+    looked_at: str = ""
     folds: Sequence[FoldContent] = ()
     proof: ProofContent | None = None
     unproven: str = "There is no proof: images of the same thing were not searched for in this run."
@@ -200,6 +204,8 @@ def render(content: ReportContent) -> str:
         shown=sum(len(entry["pictures"]) for entry in mistakes),
         balance=view.balance(content),
         examples={name: view.pictures(chosen) for name, chosen in content.examples.items() if chosen},
+        tables=picture_facts.tables(content.pictures) if content.pictures else [],
+        grey=picture_facts.intensity(content.pictures) if content.pictures else None,
         proof=proof_view(content.proof) if content.proof else None,
     )
 

@@ -37,8 +37,8 @@ from flawscope.preprocess import Preprocess, load
 from flawscope.records import BoolArray, FloatArray, Sample, Samples, Split, Twins
 from flawscope.steps.evaluate import source
 from flawscope.steps.split import search
-from flawscope.steps.workspace import Say, check_replaceable
-from flawscope.storage import check_writable, new_folder, write_text
+from flawscope.steps.workspace import Say
+from flawscope.storage import check_replaceable, check_writable, new_folder, write_text
 
 FOLDS = 5
 FILE_PASSED_OVER = (

@@ -21,8 +21,8 @@ from flawscope.pages.words import verdict
 from flawscope.records import NOT_CHECKED, PARTS, Samples
 from flawscope.steps.evaluate import SEEN, source
 from flawscope.steps.tested import Key, Side, check_tasks, common, finished_places, joint_groups, short_names, side_of
-from flawscope.steps.workspace import Say, check_replaceable, read_json
-from flawscope.storage import check_writable, new_folder, write_json, write_text
+from flawscope.steps.workspace import Say, read_json
+from flawscope.storage import check_replaceable, check_writable, new_folder, write_json, write_text
 from flawscope.training.history import FILE, read_history
 from flawscope.training.recipe_changes import changes
 

@@ -7,10 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.verify import decision_sentences, engine_words
+from flawscope.data import findings
+from flawscope.data.census import take_census
 from flawscope.data.groups import contradictions
+from flawscope.evaluation.metrics import truth
 from flawscope.inspection.tables import read_results
+from flawscope.inspection.verdict import odds
 from flawscope.pages.pairs import ProofContent, summed
 from flawscope.pages.report import (
     BundleContent,
@@ -26,7 +32,11 @@ from flawscope.records import NOT_CHECKED, PARTS, Prediction, Sample, Samples, S
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
 
-EXAMPLES = 6
+COMBINATIONS = 24
+"""Label combinations with examples on the page, the largest first."""
+LOOKED_AT = 200
+"""So many pictures are decoded to say what they are: `flawscope audit` looks at all of them."""
+META = 4
 
 
 def report(run: str | Path | Run) -> Path:
@@ -71,7 +81,7 @@ def run_content(run: Run) -> ReportContent:
             ("licences", "; ".join(manifest.licences)),
         ],
         mistakes=_mistakes(task, [run]),
-        examples=_examples(run.part("train")),
+        **_pictures(run.part("train"), "training images"),
         **_proof([run]),
         recipe_text=run.recipe.dump(folders=False),
         skipped=run.samples.skipped,
@@ -94,7 +104,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
         measured_on=f"the test parts of {len(folds)} folds",
         provenance=_provenance(metrics),
         mistakes=_mistakes(task, folds),
-        examples=_examples(samples),
+        **_pictures(samples, "images"),
         folds=[_fold(run) for run in folds],
         **_proof(folds),
         recipe_text=first.recipe.dump(folders=False),
@@ -176,40 +186,49 @@ def _mistake(
     kind = mistake_kind(task, sample.target, decision.flags)
     if kind is None:
         return None
-    truth = [value >= 0.5 for value in sample.target]
-    rows = list(enumerate(zip(truth, decision.flags, prediction.probability, thresholds, strict=True)))
+    present = truth(task.kind, np.array([sample.target]))[0].tolist()
+    rows = list(enumerate(zip(present, decision.flags, prediction.probability, thresholds, strict=True)))
+    wrong = [k for k, (true, flag, _, _) in rows if true != flag]
     if task.kind == "multiclass":
-        worst = next(k for k, (_, flag, _, _) in rows if flag)
-        sure = prediction.probability[worst]
+        wrong.sort(key=lambda k: not decision.flags[k])  # first what it was called, then what it is
+        sure = prediction.probability[wrong[0]]
     else:
-        sure, worst = max(
-            ((p - t) / max(1 - t, 1e-9) if flag else (t - p) / t, k) for k, (true, flag, p, t) in rows if true != flag
-        )
+        sure = max((p - t) / max(1 - t, 1e-9) if flag else (t - p) / t for k, (_, flag, p, t) in rows if k in wrong)
     return sure, Picture(
         image=sample.path,
         name=sample.id,
-        true=task.describe(sample.target),
+        true=task.describe(present),
         decided=decision.label,
         kind=kind,
-        probability=prediction.probability[worst],
-        probability_of=task.classes[worst],
-        why=", ".join(f"{key} {_plain(value)}" for key, value in sample.meta.items()),
+        odds=odds(task, thresholds, prediction.probability, wrong),
+        meta=_meta(sample),
     )
 
 
-def _plain(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.3g}"
+def _meta(sample: Sample) -> str:
+    """What is known of an image beside its pixels, the first `META` columns of it."""
+    known = [f"{key} {value if isinstance(value, str) else _short(value)}" for key, value in sample.meta.items()]
+    return ", ".join(known[:META]) + (", ..." if len(known) > META else "")
 
 
-def _examples(samples: Samples) -> dict[str, list[Picture]]:
-    """Some images of each label combination, spread evenly over the table."""
-    rows: dict[str, list[Sample]] = {}
-    for row, words in zip(samples.rows, samples.combinations(), strict=True):
-        rows.setdefault(words, []).append(row)
-    chosen = {}
-    for words, members in sorted(rows.items(), key=lambda item: -len(item[1])):
-        picked = [members[i * len(members) // EXAMPLES] for i in range(min(EXAMPLES, len(members)))]
-        if len(members) < EXAMPLES:
-            picked = members
-        chosen[words] = [Picture(image=row.path, name=row.id, true=words) for row in picked]
-    return chosen
+def _short(value: float) -> str:
+    return format(value, ".3g" if abs(value) < 1000 else ".7g")
+
+
+def _pictures(samples: Samples, called: str) -> dict[str, Any]:
+    """Examples of each label combination, and what the pictures are, from so many of them that it takes a moment."""
+    row = {row.id: row for row in samples.rows}
+    chosen = dict(list(findings.examples(samples).items())[:COMBINATIONS])
+    examples = {
+        words: [Picture(image=row[id].path, name=id, true=words, meta=_meta(row[id])) for id in ids]
+        for words, ids in chosen.items()
+    }
+    looked = findings.spread_sample(samples, LOOKED_AT)
+    some = len(looked) < len(samples)
+    said = f"{len(looked):,} of the {len(samples):,} {called}" if some else f"All {len(samples):,} {called}"
+    how = ", as many of each label where there are enough, spread over the table." if some else "."
+    return {
+        "examples": examples,
+        "pictures": take_census(looked).as_dict(samples.combination_of),
+        "looked_at": f"{said} were looked at{how}",
+    }

@@ -34,8 +34,8 @@ from flawscope.records import Part, Samples, fingerprint
 from flawscope.steps import provenance
 from flawscope.steps.split import Proven, split_samples
 from flawscope.steps.train import check_parts, train_in
-from flawscope.steps.workspace import Run, Say, check_replaceable, read_json, samples_of
-from flawscope.storage import write_json, write_text, writing
+from flawscope.steps.workspace import Run, Say, read_json, samples_of
+from flawscope.storage import check_replaceable, write_json, write_text, writing
 from flawscope.training import study as trials_of
 from flawscope.training.loop import Live
 from flawscope.training.recipe import PATHS, Recipe, load_recipe

@@ -24,9 +24,9 @@ from typing import Any
 from flawscope.data.groups import contradictions
 from flawscope.data.read import read
 from flawscope.data.split_file import load_split
-from flawscope.errors import DataError, OutputError, UserError
+from flawscope.errors import DataError, UserError
 from flawscope.records import Samples, Split
-from flawscope.storage import writing
+from flawscope.storage import check_replaceable, writing
 from flawscope.training.metadata import hash_of
 from flawscope.training.recipe import Recipe, load_recipe
 
@@ -176,29 +176,6 @@ def is_run(folder: Path) -> bool:
     return all((folder / name).is_file() for name in ("recipe.yaml", "split.json")) or bool(fold_runs(folder))
 
 
-def check_replaceable(
-    folder: Path,
-    overwrite: bool,
-    remedy: str = "choose another name (-o), or replace it with --overwrite",
-    *,
-    kind: str = "a run folder",
-    ours: Callable[[Path], bool] = is_run,
-) -> None:
-    """Only a folder of this kind or an empty one may be replaced, and only if the user says so.
-
-    Raises:
-        OutputError: something else is there, or `overwrite` is off.
-    """
-    if not folder.exists():
-        return
-    if not overwrite:
-        raise OutputError(f"{folder} exists already", remedy)
-    if folder.resolve() == Path.cwd():
-        raise OutputError("the present folder cannot be replaced", "name another one (-o)")
-    if not folder.is_dir() or not (ours(folder) or not any(folder.iterdir())):
-        raise OutputError(f"{folder} is not {kind}, it will not be replaced", "choose another name (-o)")
-
-
 def fold_runs(folder: Path) -> list[Run]:
     """The runs of a cross-validation's folder, in order; none if it is not one."""
     places = [place for place in folder.glob("fold-*") if (place / "recipe.yaml").is_file()]
@@ -213,14 +190,13 @@ def working_folder(target: Path, *, overwrite: bool, resume: bool) -> Iterator[P
     Raises:
         OutputError: the target exists and may not be replaced, or the place cannot be written to.
     """
-    check_replaceable(target, overwrite)
+    check_replaceable(target, overwrite, kind="a run folder", ours=is_run)
     partial = target.absolute().with_name(f"{target.absolute().name}.partial")
     with writing(target):
         if partial.exists() and not resume:
             worthless = not any(partial.glob("**/training/best.safetensors"))
-            check_replaceable(
-                partial, overwrite or worthless, "go on in it with --resume, or begin anew with --overwrite"
-            )
+            remedy = "go on in it with --resume, or begin anew with --overwrite"
+            check_replaceable(partial, overwrite or worthless, remedy, kind="a run folder", ours=is_run)
             shutil.rmtree(partial)
         partial.mkdir(parents=True, exist_ok=True)
         try:

@@ -1,0 +1,95 @@
+"""What the bundle says of one picture, in the words that stand on it, on its sheet and beside a mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from flawscope.records import Prediction, Task
+
+Kind = Literal["not decided", "not good", "good", ""]
+KINDS: tuple[Kind, ...] = ("not decided", "not good", "", "good")
+"""The most pressing first; no word at all where a task of several classes has no good one."""
+_SPACE = "\N{NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The label of a picture, whether that is good, and how probable it is, or why there is no decision."""
+
+    label: str
+    kind: Kind
+    facts: str
+
+    @property
+    def headline(self) -> str:
+        """The label, and the word for it where the label is not that word.
+
+        >>> Verdict("scrap", "not good", "").headline, Verdict("good", "good", "").headline
+        ('scrap: not good', 'good')
+        """
+        return self.label if self.kind in ("", self.label.casefold()) else f"{self.label}: {self.kind}"
+
+
+def verdict(task: Task, thresholds: Sequence[float], prediction: Prediction) -> Verdict:
+    """The words for one prediction; `thresholds` are those of the bundle, one a class.
+
+    >>> from flawscope.records import Decision
+    >>> found = Prediction("a.png", (), (0.125,), Decision((False,), "ok"))
+    >>> verdict(Task("binary", ("scrap",)), [0.4], found).headline
+    'ok: good'
+    """
+    decision = prediction.decision
+    if decision is None:
+        return Verdict("not decided", "not decided", prediction.error)
+    called = [k for k, flag in enumerate(decision.flags) if flag]
+    if task.kind == "multiclass":
+        kind: Kind = "" if task.negative not in task.classes else "not good"
+        kind = "good" if decision.label == task.negative else kind
+        best = max(range(len(task.classes)), key=lambda k: prediction.probability[k])
+        chosen = list(dict.fromkeys([*called, best]))  # an unlikely answer is not understood without the likelier one
+    else:
+        kind = "not good" if called else "good"
+        chosen = called or [max(range(len(thresholds)), key=lambda k: prediction.probability[k] / thresholds[k])]
+    said = odds(task, thresholds, prediction.probability, chosen)
+    weighed = task.kind == "multiclass" and len(chosen) > 1
+    return Verdict(decision.label, kind, f"{said}: the classes are weighed differently" if weighed else said)
+
+
+def odds(task: Task, thresholds: Sequence[float], probability: Sequence[float], chosen: Sequence[int]) -> str:
+    r"""How probable the chosen classes are, each with the probability from which it is called so.
+
+    In a binary task the good answer is named as well: it is the rest. In a multi-class task the classes are weighed
+    against each other, so there is no such bound.
+
+    >>> odds(Task("binary", ("scrap",)), [0.4], [0.125], [0]).replace("\xa0", " ")
+    'probability of scrap 12.5 % (called so from 40.0 %), of ok 87.5 %'
+    >>> odds(Task("multiclass", ("ok", "dent")), [0.5, 0.5], [0.1, 0.9], [1, 0]).replace("\xa0", " ")
+    'probability of dent 90.0 %, of ok 10.0 %'
+    """
+    said = []
+    for k in chosen:
+        p, least = probability[k], thresholds[k]
+        words = f"of {task.classes[k]} "
+        if task.kind == "multiclass":
+            said.append(words + percent(p))
+            continue
+        digits = next((d for d in range(1, 7) if p == least or percent(p, d) != percent(least, d)), 7)
+        said.append(f"{words}{percent(p, digits)} (called so from {percent(least, digits)})")
+        if task.kind == "binary":
+            said.append(f"of {task.negative} {percent(1 - p, digits)}")
+    return f"probability {', '.join(said)}"
+
+
+def percent(probability: float, digits: int = 1) -> str:
+    r"""A probability in percent. None is promised: what is nearly certain is so only nearly.
+
+    >>> percent(0.973), percent(1.0), percent(1e-9)
+    ('97.3\xa0%', '> 99.9\xa0%', '< 0.1\xa0%')
+    """
+    smallest = 10.0**-digits
+    value = round(100 * probability, digits)
+    if value >= 100:
+        return f"> {100 - smallest:.{digits}f}{_SPACE}%"
+    return f"{value:.{digits}f}{_SPACE}%" if value > 0 else f"< {smallest:.{digits}f}{_SPACE}%"
