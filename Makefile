@@ -44,7 +44,11 @@ quality: $(VENV)/.dev ## format, lint, types, import rules
 bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/results
 	@$(BIN)/python benchmarks/inspect_speed.py
 	@$(BIN)/python benchmarks/cpu_training.py
-	@$(BIN)/python benchmarks/solar_binary.py
+	@$(BIN)/python benchmarks/metadata_elpv.py
+	@$(BIN)/python benchmarks/tune_solar_multilabel.py
+	@$(BIN)/python benchmarks/copies_leak.py
+	@$(BIN)/python benchmarks/reference_systems.py solar-binary solar-multilabel casting coil
+	@$(BIN)/python benchmarks/reference_systems.py solar-challenge-alexnet solar-challenge-resnet18
 	@$(BIN)/python benchmarks/label_noise.py
 	@$(BIN)/python benchmarks/coil_exam.py
 	@$(BIN)/python benchmarks/court/run_exam.py

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import coil_exam
 import flawscope
 from entries import DEFAULT_WEIGHTS, SHARED, append, ends, of_weights
 from flawscope.data.elpv import elpv_folder
@@ -141,11 +142,8 @@ def castings() -> list[str]:
 
 
 def coils() -> list[str]:
-    """626 synthetic coils, as many as the original had, drawn once."""
-    folder = RUNS / "coils"
-    if not folder.exists():
-        flawscope.synth("coil", folder, 626, seed=2026)
-    return [f"data.root={folder.resolve()}"]
+    """The 626 hard synthetic coils of the exam (`coil_exam.py`), its measuring half."""
+    return [f"data.root={coil_exam.pictures('hard', coil_exam.SEEDS['measuring'])[0].parents[1].resolve()}"]
 
 
 DATA: dict[str, Callable[[], list[str]]] = {
