@@ -14,6 +14,7 @@ from PIL import Image
 from flawscope.errors import OutputError
 from flawscope.pages import words
 from flawscope.pages.report import Picture, ReportContent, SplitContent, mistake_kind, render, write_report
+from flawscope.pages.view import learning_figures
 from flawscope.records import Task
 
 Maker = Callable[..., ReportContent]
@@ -256,3 +257,16 @@ def test_jpegs_in_the_page_decode(page: Page) -> None:
 
     image = Image.open(io.BytesIO(base64.b64decode((page.images[0]["src"] or "").split(",")[1])))
     assert image.format == "JPEG" and max(image.size) == 200
+
+
+def test_learning_shows_loss_the_watched_measure_and_accuracy(binary: ReportContent) -> None:
+    def titles(watched: str, *measures: str) -> list[str]:
+        history = [{"epoch": e, "train_loss": 1 / e, "val_loss": 1 / e, **dict.fromkeys(measures, 0.5)} for e in (1, 2)]
+        shown = learning_figures(replace(binary, history=history, watched=watched))
+        assert all(("training" in each["svg"]) == (each["title"] != "AUROC") for each in shown)
+        return [each["title"] for each in shown]
+
+    every = ("train_accuracy", "val_accuracy", "val_auroc")
+    assert titles("val_auroc", *every) == ["Loss", "AUROC", "Accuracy"]
+    assert titles("val_accuracy", *every) == ["Loss", "Accuracy"]
+    assert titles("val_loss") == ["Loss"]  # a history of before all measures were kept

@@ -8,7 +8,7 @@ import pytest
 
 from flawscope.errors import RecipeError
 from flawscope.records import Sample, Samples, Task
-from flawscope.steps.train import first_weights, learnt_targets
+from flawscope.steps.train import first_weights, learnt_targets, parameters
 from flawscope.training.recipe import parse_recipe
 
 
@@ -50,3 +50,17 @@ def test_a_layer_that_is_not_there_is_said_before_anything_is_trained() -> None:
     }
     with pytest.raises(RecipeError, match=r"train\.unfreeze\.layer(?s:.)*did you mean 'layer"):
         first_weights(parse_recipe(content), samples([0.5]))
+
+
+def test_parameters_are_counted_and_those_that_learn() -> None:
+    content: dict[str, Any] = {
+        "name": "a", "data": {"kind": "elpv"}, "image": {"size": 32, "channels": 1}, "model": {"name": "table:resnet18"}
+    }  # fmt: skip
+    asked = parse_recipe(content)
+    assert parameters(first_weights(asked, samples([0.5])), asked.train) == "4,900,033, all of them learnt"
+    frozen = asked.changed({"model.name": "timm:test_resnet", "model.freeze": True})
+    network = first_weights(frozen, samples([0.5]))
+    head = sum(parameter.numel() for parameter in network.head.parameters())
+    assert parameters(network, frozen.train).endswith(f", {head:,} of them learnt")
+    thawed = frozen.changed({"train.unfreeze": {"after": 1, "layer": 0}})
+    assert parameters(network, thawed.train).endswith("all of them learnt")

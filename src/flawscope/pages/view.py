@@ -181,16 +181,22 @@ def learning_figures(content: ReportContent) -> list[View]:
         ("Loss", [column for column in ("train_loss", "val_loss") if column in columns])
     ]
     if watched in columns and watched != "val_loss":
-        title = watched.removeprefix("val_")
-        pair = [column for column in (f"train_{title}", watched) if column in columns]
-        plots.append((f"{title[:1].upper()}{title[1:]} on validation", pair))
+        plots.append((words.watched(watched.removeprefix("val_")), _pair(watched, columns)))
+    if watched != "val_accuracy" and "val_accuracy" in columns:
+        plots.append(("accuracy", _pair("val_accuracy", columns)))
     shown = []
     for index, (title, chosen) in enumerate(plots):
         if chosen:
             drawn = figures.learning(content.history, chosen, content.best_epoch)
             svg = Markup(figures.svg(drawn, f"learning{index}", f"{title} over {len(content.history)} epochs"))
-            shown.append({"title": title, "svg": svg, "undefined": ""})
+            shown.append({"title": title[:1].upper() + title[1:], "svg": svg, "undefined": ""})
     return shown
+
+
+def _pair(column: str, columns: Sequence[str]) -> list[str]:
+    """A column of the validation, and before it the same measure in training, if it is there."""
+    training = column.replace("val_", "train_")
+    return [name for name in (training, column) if name in columns]
 
 
 def gallery(mistakes: Sequence[Picture], shown: int) -> list[View]:

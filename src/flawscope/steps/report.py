@@ -78,6 +78,7 @@ def run_content(run: Run) -> ReportContent:
         provenance=[
             *_provenance(metrics),
             *((f"hash of the {name}", value) for name, value in manifest.hashes.model_dump(exclude={"code"}).items()),
+            *_network(run),
             ("licences", "; ".join(manifest.licences)),
         ],
         mistakes=_mistakes(task, [run]),
@@ -155,6 +156,12 @@ def _proof(runs: Sequence[Run]) -> dict[str, Any]:
 
 def _part(name: str, ids: Sequence[str], words: Mapping[str, str], split: Split, wanted: float | None) -> PartContent:
     return PartContent(name, Counter(words[each] for each in ids), len({split.group[each] for each in ids}), wanted)
+
+
+def _network(run: Run) -> list[tuple[str, str]]:
+    """Name and size of the network; runs of before it was counted have no size."""
+    counted = read_json(run.trained).get("parameters") if run.trained.is_file() else None
+    return [("network", run.recipe.model.name + (f"; parameters: {counted}" if counted else ""))]
 
 
 def _provenance(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:

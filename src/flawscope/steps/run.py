@@ -96,6 +96,8 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
         trained()
     best = read_json(work.trained)
     say(f"trained, best epoch {best['best_epoch']} of {best['epochs']}")
+    if "parameters" in best:
+        say(f"parameters: {best['parameters']}")
     if not work.draft.is_file():
         parity = export(work)
         say(f"exported, differs from torch by {parity.largest_difference:.1g} on {parity.images} real images")

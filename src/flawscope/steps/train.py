@@ -25,8 +25,10 @@ from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of
 from flawscope.training.loop import STATE, Fit, Live, begin, fit
 from flawscope.training.losses import Loss, class_weights
 from flawscope.training.metadata import fit_columns, hash_of, table_of
+from flawscope.training.optimisation import parameter_groups
 from flawscope.training.processes import by_all, check_seen, first_before_others, rank, tell
 from flawscope.training.recipe import Recipe, load_recipe, save_recipe
+from flawscope.training.spec import TrainSpec
 
 
 def train(
@@ -167,7 +169,8 @@ def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], 
         )
     if rank():
         return fitted
-    write_json(run.trained, {"best_epoch": fitted.best_epoch, "epochs": len(fitted.history)})
+    facts = {"best_epoch": fitted.best_epoch, "epochs": len(fitted.history), "parameters": parameters(network, spec)}
+    write_json(run.trained, facts)
     (run.training / STATE).unlink()
     return fitted
 
@@ -181,6 +184,13 @@ def first_weights(recipe: Recipe, samples: Samples, columns: tuple[MetaColumn, .
     if recipe.train.unfreeze is not None:  # said now, not when the backbone thaws
         network.place_of(recipe.train.unfreeze.layer)
     return network
+
+
+def parameters(network: Network, spec: TrainSpec) -> str:
+    """How many parameters a network has, and how many of them learn, in words."""
+    every = sum(parameter.numel() for parameter in network.parameters())
+    learnt = sum(each.numel() for group in parameter_groups(network, spec) for each in group["params"])
+    return f"{every:,}, {'all of them learnt' if learnt == every else f'{learnt:,} of them learnt'}"
 
 
 def learnt_targets(samples: Samples, column: str | None) -> FloatArray:
