@@ -170,7 +170,7 @@ def test_commands_without_the_packages_of_the_court(
         ["inspect", bundle, finished.data, "-o", tmp_path / "results.csv"],
         ["evaluate", finished.bundle, finished.data, "-o", tmp_path / "measured"],
         ["split", finished.recipe, "-o", tmp_path / "split.json", "--set", "split.twins=identical"],
-        ["split", finished.recipe, "-o", tmp_path / "split.json", "--set", "split.twins=find"],
+        ["split", finished.recipe, "-o", tmp_path / "other.json", "--set", "split.twins=find"],
         ["audit", finished.data, "-o", tmp_path / "audit"],
     ]
     words = [[str(word) for word in line] for line in commands]
