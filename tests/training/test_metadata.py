@@ -101,7 +101,9 @@ def test_the_key_in_the_recipe() -> None:
     assert parse_recipe(elpv | {"model": {"metadata": {}}}).hash == plain.hash
     asked = parse_recipe(elpv | {"model": {"metadata": {"type": "category"}}})
     assert asked.hash != plain.hash
-    with pytest.raises(RecipeError, match=r"model.metadata.type: Input should be 'auto', 'category' or 'number'"):
+    with pytest.raises(
+        RecipeError, match=r"model.metadata.type: 'kategory' is none of its values, did you mean 'category'\?"
+    ):
         parse_recipe(elpv | {"model": {"metadata": {"type": "kategory"}}})
     with pytest.raises(RecipeError, match="labelled is what is to be learnt: it would give the answer away"):
         parse_recipe(elpv | {"model": {"metadata": {"labelled": "number"}}})
