@@ -50,6 +50,14 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/court/real_twins.py
 	@$(BIN)/python benchmarks/court/scale.py
 	@$(BIN)/python benchmarks/court/reference_sets.py audits
+	@$(BIN)/python benchmarks/court/near_pairs.py
+	@$(BIN)/python benchmarks/metadata_elpv.py
+	@$(BIN)/python benchmarks/copies_leak.py
+	@$(BIN)/python benchmarks/tune_solar_multilabel.py
+	@$(BIN)/python benchmarks/reference_systems.py $(MEASURED)
+
+# Every recipe but the one that is too small to measure with, and the one that is a search.
+MEASURED = $(filter-out demo solar-multilabel-tune,$(basename $(notdir $(wildcard recipes/*.yaml))))
 
 clean: ## remove what the build has made, not the runs
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache src/*.egg-info
