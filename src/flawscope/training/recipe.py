@@ -18,6 +18,7 @@ from flawscope.data.group_file import load_groups
 from flawscope.data.spec import DataSpec
 from flawscope.data.split import SplitSpec
 from flawscope.errors import RecipeError, listing
+from flawscope.metadata import composed
 from flawscope.preprocess import Preprocess
 from flawscope.records import fingerprint
 from flawscope.storage import write_text
@@ -89,6 +90,11 @@ class ModelSpec(Section):
         "numbers, if every value of the training part is one; joined to the features before the last layer (Pacheco & "
         "Krohling 2020). The line must supply them: `inspect --table`",
     )
+
+    @field_validator("metadata")
+    @classmethod
+    def _composed(cls, value: dict[str, Asked]) -> dict[str, Asked]:
+        return {composed(name): kind for name, kind in value.items()}
 
     @field_validator("arguments")
     @classmethod

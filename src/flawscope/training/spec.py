@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from flawscope.metadata import composed
+
 Watch = Literal["loss", "auroc", "average_precision", "f1", "accuracy"]
 
 
@@ -201,6 +203,11 @@ class TrainSpec(Section):
         "auto: bfloat16 on a GPU that has it",
     )
     workers: int = Field(default=0, ge=0, description="processes that prepare batches; 0: none beside the main one")
+
+    @field_validator("soft_labels")
+    @classmethod
+    def _composed(cls, value: str | None) -> str | None:
+        return value if value is None else composed(value)
 
     def thawed(self, epoch: int) -> bool:
         """Whether a frozen backbone learns in this epoch, counting from 1.
