@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -15,6 +13,7 @@ from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec, GroupSpec
 from flawscope.data.split import SplitSpec
 from flawscope.preprocess import Preprocess
 from flawscope.training.recipe import DecideSpec, ExportSpec, ModelSpec, Normalise, Recipe
+from flawscope.training.recipe_words import kind
 from flawscope.training.spec import Augment, Schedule, TrainSpec, Unfreeze
 from flawscope.training.tune_spec import Searched, TuneSpec
 
@@ -29,6 +28,8 @@ A recipe is one YAML file that describes one inspection task. `flawscope new` wr
 - A key that is left out takes its default. The resolved recipe, every key with its value, is kept in `recipe.yaml` of
   the run folder and stands in the report.
 - `--set train.epochs=3` changes a key for one run. The value is read as YAML: `--set image.size=[96,160]`.
+- A name with a year is the paper that an option comes from. Reference systems A to E are published inspection systems
+  that recipes of flawscope repeat: A and B solar cells, C a solar cell contest, D steel strips, E coils.
 - Paths in a recipe count from the recipe's folder, paths in `--set` from the folder that the command runs in.
 
 The shortest recipe has a name and data:
@@ -59,15 +60,6 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("tune", TuneSpec),
     ("tune.space, for each key", Searched),
 )
-NAMES: dict[Any, str] = {
-    str: "text",
-    int: "whole number",
-    float: "number",
-    bool: "true or false",
-    Path: "path",
-    NoneType: "null",
-    Any: "value",
-}
 SIGNS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 
 
@@ -97,31 +89,6 @@ def row(name: str, field: FieldInfo) -> str:
     meaning = field.description or ("which kind of data this is" if name == "kind" else "")
     cells = (f"`{name}`", value, default(field), meaning)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def kind(annotation: Any) -> str:
-    """A type in words."""
-    origin, inner = get_origin(annotation), get_args(annotation)
-    if annotation in NAMES:
-        words = NAMES[annotation]
-    elif origin is Literal:
-        words = ", ".join(f"`{choice}`" for choice in inner)
-    elif origin is dict:
-        words = "keys and values"
-    elif origin is list or (origin is tuple and Ellipsis in inner):
-        words = f"list of {plural(kind(inner[0]))}"
-    elif origin is tuple:
-        words = f"list of {len(inner)} {plural(kind(inner[0]))}"
-    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        words = "section"
-    else:  # a union
-        words = " or ".join(dict.fromkeys(kind(each) for each in inner))
-    return words
-
-
-def plural(word: str) -> str:
-    """Several of them."""
-    return f"{word}s" if word.endswith(("number", "value")) else word
 
 
 def default(field: FieldInfo) -> str:

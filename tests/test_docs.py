@@ -104,6 +104,16 @@ def test_recipe_reference_is_up_to_date() -> None:
     assert not without, "keys without a meaning: add Field(description=...)"
 
 
+def test_make_bench_makes_every_number_again() -> None:
+    bench = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nbench:")[2].partition("\n\n")[0]
+    rows = re.findall(
+        r"^\| `(.+?)` \|.*\| `([\w-]+\.json)` \|$", (ROOT / "benchmarks/README.md").read_text("utf-8"), re.M
+    )
+    made = {result: script for script, result in rows}
+    for result in (ROOT / "benchmarks" / "results").glob("*.json"):
+        assert f"benchmarks/{made[result.name]}" in bench, result.name
+
+
 def test_tutorial_runs(tmp_path: Path) -> None:
     """Its sh blocks in order, each said text among the output of the block before it, then its python blocks."""
     path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))

@@ -7,6 +7,7 @@ inside the network, so that no runtime can forget them. Letters: n images, m col
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -67,16 +68,27 @@ class MetaColumn:
 
 
 def number(text: str) -> float | None:
-    """A finite number, or nothing. A decimal comma is understood.
+    """A finite number, or nothing. A comma is a decimal comma, whatever stands behind it.
 
-    >>> number("3,5"), number("nan")
-    (3.5, None)
+    >>> number("3,5"), number("nan"), number("1,234"), number("1_000")
+    (3.5, None, 1.234, None)
     """
+    if "_" in text:  # Python's own way to part thousands, which no table means
+        return None
     try:
         value = float(text.strip().replace(",", ".", 1))
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def composed(text: str) -> str:
+    """Text with each letter and its marks as one character (Unicode NFC): both ways to write it look alike.
+
+    >>> len("o\u0308"), composed("o\u0308") == "\u00f6"
+    (2, True)
+    """
+    return unicodedata.normalize("NFC", text)
 
 
 def missing(text: str) -> bool:
@@ -95,6 +107,8 @@ def known(values: Values, name: str) -> str | float | None:
     ('mono', None)
     """
     value: Any = values.get(name)  # numbers of numpy among them
+    if value is None:
+        value = next((each for key, each in values.items() if composed(key) == composed(name)), None)
     if isinstance(value, Real):
         return float(value) if math.isfinite(value) else None
     return None if value is None or missing(str(value)) else str(value).strip()
@@ -108,7 +122,7 @@ def category(value: str | float) -> str:
     """
     found = number(value) if isinstance(value, str) else float(value)
     if found is None:
-        return str(value).strip()
+        return composed(str(value).strip())
     return str(int(found)) if found == int(found) else repr(found)
 
 

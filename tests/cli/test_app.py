@@ -191,7 +191,9 @@ def test_audit_stopped_by_ctrl_c_promises_nothing(
     assert (answer.code, answer.err) == (130, "stopped; no result is half-written\n")
     assert names(tmp_path) == ["data"]
     write_recipe(tmp_path / "r.yaml", FOLDERS)
-    assert "an unfinished `run` goes on with --resume" in cli("run", "r.yaml", "--set", "split.twins=find").err
+    for command in ("run", "train"):
+        answer = cli(command, "r.yaml", "--set", "split.twins=find")
+        assert f"an unfinished `{command}` goes on with --resume" in answer.err
 
 
 # --- recipes ----------------------------------------------------------------------------------------------------

@@ -78,6 +78,20 @@ def test_shapes_gradients_and_checkpoint(name: str, kind: str, tmp_path: Path) -
         assert torch.equal(again(inputs_bchw), network.eval()(inputs_bchw))
 
 
+PUBLISHED = {"timm:resnet34": 21_797_672, "timm:densenet121": 7_978_856}
+"""Parameters at 3 channels and 1000 classes, as torchvision's documentation of models has them."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_as_many_parameters_as_published(name: str) -> None:
+    def count(classes: int) -> int:
+        return sum(parameter.numel() for parameter in build(NetworkPlan(name, classes, 3)).parameters())
+
+    assert count(1000) == PUBLISHED[name]
+    features = {"timm:resnet34": 512, "timm:densenet121": 1024}[name]
+    assert count(2) == PUBLISHED[name] - 998 * (features + 1)
+
+
 def pictures(folder: Path) -> list[Path]:
     """Real files: 8 and 16 bits, grey, colour and palette, of several shapes."""
     rng = np.random.default_rng(0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from typing import Any
 
 import numpy as np
 import pytest
 
 from flawscope.errors import MetadataError
-from flawscope.metadata import MetaColumn, category, encode, encode_all
+from flawscope.metadata import MetaColumn, category, composed, encode, encode_all
 
 TYPE = MetaColumn("type", ("mono", "poly", "thin"))
 AGE = MetaColumn("age", mean=10.0, std=4.0)
@@ -30,6 +31,16 @@ def test_categories_that_are_numbers_count_by_their_value() -> None:
     assert category("A7") == "A7"
 
 
+def test_both_ways_to_write_an_umlaut_are_one_name_and_one_category() -> None:
+    apart = {way: unicodedata.normalize(way, "Größe") for way in ("NFC", "NFD")}
+    assert apart["NFC"] != apart["NFD"]
+    for ours, theirs in (("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")):
+        column = MetaColumn(apart[ours], tuple(sorted((composed(apart[ours]), "x"))))
+        assert encode({apart[theirs]: apart[theirs]}, [column]).tolist() == [0.0]
+    assert category("1_000") == "1_000"
+    assert encode({"age": "1,234"}, [AGE]).tolist() == [pytest.approx(1.234)]
+
+
 @pytest.mark.parametrize("value", [None, "", "  ", "NaN", "n/a", "?", math.nan, math.inf, np.float64("nan")])
 @pytest.mark.parametrize("column", [TYPE, AGE], ids=["category", "number"])
 def test_what_says_nothing_is_missing(value: Any, column: MetaColumn) -> None:
@@ -47,6 +58,8 @@ def test_what_says_nothing_is_missing(value: Any, column: MetaColumn) -> None:
         (TYPE, "Mono", "type: 'Mono' is none of"),
         (AGE, "old", "age: 'old' is no number"),
         (AGE, "inf", "age: 'inf' is no number"),
+        (AGE, "1_000", "age: '1_000' is no number"),
+        (AGE, "1,234.5", "age: '1,234.5' is no number"),
         (AGE, 1e39, "age: 1e\\+39 is too large"),
         (MetaColumn("c", tuple(f"{i:02d}x" for i in range(30))), "z", "and 20 more"),
     ],

@@ -1,3 +1,4 @@
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,12 @@ def test_umlauts_in_every_usual_encoding(tmp_path: Path, encoding: str) -> None:
     assert table.rows == (("Tür.png", "Maß"),)
 
 
+def test_the_two_ways_to_write_an_umlaut_are_one_name(tmp_path: Path) -> None:
+    for written, asked in (("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")):
+        table = read_table(write(tmp_path, unicodedata.normalize(written, "Datei;Größe\na.png;weiß ö\n")))
+        assert table.column(unicodedata.normalize(asked, "Größe")) == [unicodedata.normalize("NFC", "weiß ö")]
+
+
 def test_ragged_rows_are_told_and_empty_cells_at_the_end_forgiven(tmp_path: Path) -> None:
     table = read_table(write(tmp_path, "file,label\na.png,ok\nb.png\nc.png,ok,more\nd.png,nok,,\n"))
     assert table.column("file") == ["a.png", "d.png"]
@@ -76,7 +83,8 @@ def test_cells_come_back(tmp_path_factory: pytest.TempPathFactory, rows: list[li
     [
         (b"", "is empty"),
         (b"\n\n", "is empty"),
-        (b"PK\x03\x04\x00", "not a text table"),
+        (b"PK\x03\x04\x00", "not a text table(?s:(?!UTF-16).)*$"),
+        ("file;label\na.png;1\n".encode("utf-16-le"), "UTF-16 without its byte order mark(?s:.)*save the sheet as CSV"),
         (b"justoneword\nanother\n", "no delimiter found"),
     ],
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import flawscope
 from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec
 from flawscope.training.recipe import load_recipe
+from flawscope.training.spec import Watch
 
 Draw = Callable[..., Path]
 OFFERED = re.compile(r"^( *)# ((?:groups|  pattern|  block|group_column): ?\S*)$", re.MULTILINE)
@@ -26,6 +28,15 @@ def accepted(recipe: Path) -> Path:
     assert offers
     recipe.write_text(text, encoding="utf-8")
     return recipe
+
+
+def test_every_measure_that_can_be_watched_is_named(tmp_path: Path, draw: Draw) -> None:
+    for seed in range(12):
+        draw(tmp_path / "data" / ("nok" if seed % 3 == 0 else "ok") / f"{seed}.png", seed)
+    (line,) = [
+        line for line in made(tmp_path / "data").read_text("utf-8").splitlines() if "chooses the best epoch:" in line
+    ]
+    assert sorted(line.partition(": ")[2].rstrip(".").split(", ")) == sorted(get_args(Watch))
 
 
 def test_folders_are_offered_groups_and_the_published_split(tmp_path: Path, draw: Draw) -> None:

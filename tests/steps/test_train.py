@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flawscope.errors import RecipeError
+import flawscope
+from flawscope.errors import DataError, RecipeError
 from flawscope.records import Sample, Samples, Task
 from flawscope.steps.train import first_weights, learnt_targets, parameters
 from flawscope.training.recipe import parse_recipe
@@ -29,6 +31,11 @@ def test_soft_labels_are_learnt_as_they_are_and_the_truth_stays() -> None:
     ("some", "problem"),
     [
         (samples([0.5], column="chanse"), "0 has no 'chance'(?s:.)*did you mean 'chanse'"),
+        (samples([0.5], column="chanse"), r"data\.meta_columns: \[chance\]"),
+        (
+            Samples("none", Task("binary", ("bad",)), (Sample("0", "0.png", (1.0,), "0", "0"),)),
+            "0 has no 'chance'(?s:.)*these data bring no metadata. Of a table the recipe must name the column",
+        ),
         (samples([0.5, 1.5]), r"chance of 1 is 1\.5, expected 0 to 1"),
         (samples([float("nan")]), "chance of 0 is nan"),
         (samples(["often"]), "chance of 0 is 'often'"),
@@ -36,8 +43,19 @@ def test_soft_labels_are_learnt_as_they_are_and_the_truth_stays() -> None:
     ],
 )
 def test_soft_labels_that_cannot_be_learnt(some: Samples, problem: str) -> None:
-    with pytest.raises(RecipeError, match=f"train.soft_labels: .*{problem}"):
+    with pytest.raises(RecipeError, match=f"train.soft_labels: (?s:.)*{problem}") as caught:
         learnt_targets(some, "chance")
+    assert "Valid: \n" not in f"{caught.value}\n"
+
+
+@pytest.mark.parametrize("step", [flawscope.run, flawscope.train])
+def test_keys_without_effect_are_said_aloud(step: Any, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("name: a\ndata: {kind: folders, root: none}\ntrain: {momentum: 0.5}\n", encoding="utf-8")
+    said: list[str] = []
+    with pytest.raises(DataError):  # there are no pictures
+        step(recipe, tmp_path / "run", say=said.append)
+    assert said[0] == "note: of no effect: train.momentum: only sgd has it, not adamw"
 
 
 def test_a_layer_that_is_not_there_is_said_before_anything_is_trained() -> None:

@@ -127,6 +127,9 @@ def test_only_training_and_validation_images_are_opened_and_the_best_recipe_trai
         "best.yaml", "index.html", "split.json", "study.db", "trials.csv", "tune.json",
     ]  # fmt: skip
     best = made.document["best"]
+    # its run stands beside that of the recipe
+    assert (load_recipe(recipe).name, load_recipe(made.best).name) == ("tiny", "tiny-best")
+    assert yaml.safe_load(made.document["best_recipe"])["name"] == "tiny-best"
     rows = table(made.folder / "trials.csv")
     assert [row["number"] for row in rows] == ["0", "1", "2"]
     assert max(float(row["value"]) for row in rows if row["state"] == "finished") == best["value"]

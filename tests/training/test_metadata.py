@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from flawscope.training.input import PartDataset, loader
 from flawscope.training.loop import fit
 from flawscope.training.losses import Loss
 from flawscope.training.metadata import fit_columns, hash_of, table_of
-from flawscope.training.recipe import parse_recipe
+from flawscope.training.recipe import Recipe, parse_recipe
 from flawscope.training.spec import Augment, TrainSpec, Unfreeze
 
 TASK = Task("binary", ("bad",))
@@ -95,13 +96,41 @@ def test_the_hash_sees_the_columns_that_are_learnt_and_no_others() -> None:
     assert one.hash == three.hash, "which is why it is needed"
 
 
+def test_names_of_columns_in_the_recipe_are_one_however_an_umlaut_is_written() -> None:
+    names = {way: unicodedata.normalize(way, "Größe") for way in ("NFC", "NFD")}
+
+    def made(way: Literal["NFC", "NFD"]) -> Recipe:
+        name = names[way]
+        table = {
+            "kind": "csv",
+            "table": "t",
+            "label_columns": ["bad"],
+            "meta_columns": [name],
+            "groups": {"column": name},
+        }
+        asked = {"model": {"metadata": {name: "auto"}}}
+        return parse_recipe({"name": "a", "data": table, **asked})
+
+    assert made("NFC") == made("NFD")
+    with pytest.raises(RecipeError, match="it would give the answer away"):
+        parse_recipe(
+            {
+                "name": "a",
+                "data": {"kind": "csv", "table": "t", "label_columns": [names["NFD"]]},
+                "model": {"metadata": {names["NFC"]: "auto"}},
+            }
+        )
+
+
 def test_the_key_in_the_recipe() -> None:
     elpv: dict[str, Any] = {"name": "a", "data": {"kind": "elpv"}}
     plain = parse_recipe(elpv)
     assert parse_recipe(elpv | {"model": {"metadata": {}}}).hash == plain.hash
     asked = parse_recipe(elpv | {"model": {"metadata": {"type": "category"}}})
     assert asked.hash != plain.hash
-    with pytest.raises(RecipeError, match=r"model.metadata.type: Input should be 'auto', 'category' or 'number'"):
+    with pytest.raises(
+        RecipeError, match=r"model.metadata.type: 'kategory' is none of its values, did you mean 'category'\?"
+    ):
         parse_recipe(elpv | {"model": {"metadata": {"type": "kategory"}}})
     with pytest.raises(RecipeError, match="labelled is what is to be learnt: it would give the answer away"):
         parse_recipe(elpv | {"model": {"metadata": {"labelled": "number"}}})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from flawscope.errors import RecipeError, SplitError
 from flawscope.records import Sample, Samples, Task
 from flawscope.storage import write_text
 from flawscope.training.recipe import Recipe, load_recipe, parse_recipe, save_recipe
+from flawscope.training.spec import without_effect
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 ELPV = {"name": "a", "data": {"kind": "elpv"}}
@@ -70,8 +73,29 @@ def test_unknown_keys_name_the_nearest(sections: dict[str, Any], words: str) -> 
         ({"data": "pictures"}, "data: "),
         ({"train": {"epochs": "many"}}, "train.epochs: "),
         ({"train": {"epochs": 0}}, "train.epochs: "),
-        ({"train": {"watch": "roc"}}, "train.watch: "),
-        ({"train": 3}, "train: "),
+        ({"train": {"watch": "roc"}}, "train.watch: 'roc' is none of its values, did you mean 'auroc'? Valid: loss, "),
+        ({"train": {"optimiser": "nadm"}}, "train.optimiser: 'nadm' is none of its values, did you mean 'nadam'?"),
+        ({"train": {"schedule": "cosin"}}, "train.schedule.kind: 'cosin' is none of its values, did you mean 'cosine'"),
+        ({"image": {"channels": 2}}, "image.channels: 2 is none of its values, Valid: 1, 3"),
+        ({"train": 3}, "train: expected a section, got 3"),
+        ({"train": {"schedule": 3}}, "train.schedule: expected a section, got 3"),
+        (
+            {"train": {"class_weights": "some"}},
+            "train.class_weights: expected `none`, `balanced` or list of numbers, got 'some'",
+        ),
+        (
+            {"train": {"class_weights": ["a"]}},
+            "train.class_weights: expected `none`, `balanced` or list of numbers, go",
+        ),
+        (
+            {"train": {"schedule": {"kind": "multi_step", "after": {"a": 0.1}}}},
+            "train.schedule.after: expected whole numbers with a number each or list of whole numbers, got 'a'",
+        ),
+        ({"train": {"augment": {"zoom": 3}}}, "train.augment.zoom: expected a list of 2 numbers, got 3"),
+        ({"train": {"augment": {"zoom": [1]}}}, "train.augment.zoom: expected a list of 2 numbers, got [1]"),
+        ({"image": {"crop": [1, 2, 3, 4, 5]}}, "image.crop: expected a list of 4 whole numbers or null, got [1, 2, 3"),
+        ({"train": {"unfreeze": {"layer": True}}}, "train.unfreeze.layer: expected the name or the number of a layer"),
+        ({"train": {"unfreeze": {"layer": ""}}}, "train.unfreeze.layer: expected the name or the number of a layer"),
         ({"image": {"size": 4}}, "image.size: height and width must lie between 8 and 8192 pixels, got (4, 4)"),
         ({"image": {"crop": [5, 5, 5, 9]}}, "image.crop: crop is (left, top, right, bottom) with left < right"),
         ({"model": {"normalise": {"std": 0}}}, "model.normalise.std: standard deviations are positive"),
@@ -107,6 +131,90 @@ def test_missing_keys_wrong_kinds_and_values_out_of_range(sections: dict[str, An
     message = refused(**sections)
     assert f"\n  {words}" in message, message
     assert "pydantic" not in message
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize(
+    "key",
+    ["train.rate", "train.weight_decay", "train.clip", "train.focal_gamma", "train.class_weights.0",
+     "train.schedule.after.3", "train.schedule.factor", "train.schedule.warm_up", "train.augment.rotate",
+     "train.augment.zoom.1", "model.normalise.mean", "model.normalise.std", "model.normalise.std.0",
+     "model.arguments.drop_rate", "model.arguments.drop.0.a"],
+)  # fmt: skip
+def test_numbers_that_are_none_are_refused_before_anything_begins(key: str, value: float) -> None:
+    base: dict[str, Any] = {
+        "model": {"arguments": {"drop": [{"a": 1}]}, "normalise": {"std": [0.5]}},
+        "train": {
+            "class_weights": [1.0],
+            "augment": {"zoom": [1.0, 2.0]},
+            "schedule": {"kind": "multi_step", "after": {3: 0.1}},
+        },
+    }
+    parse_recipe(ELPV | base)
+    *above, last = [int(part) if part.isdigit() else part for part in key.split(".")]
+    place: Any = base
+    for part in above:
+        place = place[part]
+    place[last] = value
+    told = re.split(r"\.(?:\d|drop)", key)[0]
+    assert f"\n  {told}: expected a finite number, got {value}" in refused(**base)
+
+
+def test_what_would_come_only_after_the_last_epoch_is_a_mistake() -> None:
+    frozen = {"model": {"freeze": True}}
+    words = "\n  train.unfreeze.after: the backbone would never learn: 3 epochs of 3 train the head alone"
+    assert words in refused(**frozen, train={"epochs": 3, "unfreeze": {"after": 3}})
+    assert parse_recipe(ELPV | frozen | {"train": {"epochs": 3, "unfreeze": {"after": 2}}}).train.thawed(3)
+    warm = {"kind": "cosine", "warm_up": 100}
+    assert "\n  train.schedule.warm_up: the rate would never be reached: 100 epochs of 1 warm up" in refused(
+        train={"epochs": 1, "schedule": warm}
+    )
+    parse_recipe(ELPV | {"train": {"epochs": 101, "schedule": warm}})
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        ({"momentum": 0.5}, "train.momentum: only sgd has it, not adamw"),
+        ({"focal_gamma": 1, "loss": "bce"}, "train.focal_gamma: loss bce has none"),
+        ({"schedule": {"kind": "cosine", "every": 3}}, "train.schedule.every: cosine has none"),
+        ({"schedule": {"kind": "cosine", "factor": 0.5}}, "train.schedule.factor: cosine does not use it"),
+        (
+            {"schedule": {"kind": "multi_step", "after": {3: 0.1}, "factor": 0.5}},
+            "train.schedule.factor: `after` with factors of its own does not use it",
+        ),
+        (
+            {"schedule": {"kind": "multi_step", "after": [99]}, "epochs": 3},
+            "train.schedule.after: training ends after epoch 3",
+        ),
+        ({"schedule": "step", "epochs": 10}, "train.schedule.every: training ends after epoch 10"),
+    ],
+)
+def test_what_changes_nothing_is_told_and_allowed(train: dict[str, Any], words: str, tmp_path: Path) -> None:
+    recipe = parse_recipe(ELPV | {"train": train})
+    assert without_effect(recipe.train) == [words]
+    save_recipe(recipe, tmp_path / "r.yaml")
+    assert load_recipe(tmp_path / "r.yaml") == recipe  # what is resolved says every key, used or not
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {},
+        {"optimiser": "sgd", "momentum": 0.5},
+        {"loss": "focal", "focal_gamma": 1},
+        {"schedule": {"kind": "step", "every": 3, "factor": 0.5}},
+        {"schedule": {"kind": "multi_step", "after": [3], "factor": 0.5}},
+    ],
+)
+def test_what_is_used_is_not_told_of(train: dict[str, Any]) -> None:
+    assert without_effect(parse_recipe(ELPV | {"train": train}).train) == []
+
+
+def test_numbers_of_the_channels() -> None:
+    for channels, each in ((1, ""), (3, ", or one for each of 3 channels")):
+        words = refused(model={"normalise": {"mean": [0.1, 0.2]}}, image={"channels": channels})
+        assert f"\n  model.normalise.mean: expected one number{each}, got 2" in words
 
 
 def test_all_problems_at_once() -> None:
@@ -179,6 +287,15 @@ def test_overrides(write: Any) -> None:
     assert load_recipe(path, ["train.epochs=3", "train.epochs=4"]).train.epochs == 4
     assert load_recipe(path, ["train.class_weights=[2.5]"]).train.class_weights == [2.5]
     assert load_recipe(path, ["data.pattern='a=b*.png'"]).data.pattern == "a=b*.png"  # type: ignore[union-attr]
+
+
+def test_overrides_of_keys_with_points(write: Any) -> None:
+    space = ["tune.space.train.rate={low: 0.1, high: 0.2}", "tune.space.train.schedule.kind.choices=[cosine, step]"]
+    tune = load_recipe(write(BASE), [*space, "tune.space.train.rate.high=0.5", "tune.trials=3"]).tune
+    assert tune
+    assert list(tune.space) == ["train.rate", "train.schedule.kind"]
+    assert (tune.space["train.rate"].high, tune.trials) == (0.5, 3)
+    assert tune.space["train.schedule.kind"].choices == ["cosine", "step"]
 
 
 def test_an_empty_section_means_the_defaults(write: Any) -> None:

@@ -359,6 +359,8 @@ def main() -> None:
     except SystemExit as leaving:
         if leaving.code == STOPPED:  # typer turns Ctrl-C into this
             command = (*sys.argv[1:2], "")[0]
-            goes_on = f", an unfinished `{command}` goes on with --resume" if command in ("run", "tune") else ""
+            goes_on = (
+                f", an unfinished `{command}` goes on with --resume" if command in ("run", "train", "tune") else ""
+            )
             errors.print(f"stopped; no result is half-written{goes_on}", markup=False)
         raise

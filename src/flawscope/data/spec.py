@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from flawscope.metadata import composed
+
 OnBad = Literal["error", "skip"]
 
 
@@ -34,6 +36,11 @@ class GroupSpec(BaseModel):
         default="order",
         description="order of the table or of the files; or the last number in the file name, counted from 1",
     )
+
+    @field_validator("column")
+    @classmethod
+    def _composed(cls, value: str | None) -> str | None:
+        return value if value is None else composed(value)
 
     @field_validator("pattern")
     @classmethod
@@ -116,6 +123,15 @@ class CsvSpec(_Spec):
     positive: str | None = Field(default=None, description="binary: the value that is to be found")
     negative: str = Field(default="ok", min_length=1, description="the name of the good answer where no value names it")
     classes: list[str] | None = Field(default=None, description="the values that are allowed, in this order")
+
+    @field_validator(
+        "image_column", "label_columns", "group_column", "part_column", "meta_columns", "positive", "classes"
+    )
+    @classmethod
+    def _composed(cls, value: str | list[str] | None) -> str | list[str] | None:
+        if isinstance(value, list):
+            return [composed(each) for each in value]
+        return value if value is None else composed(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> CsvSpec:

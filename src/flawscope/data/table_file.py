@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flawscope.errors import DataError, choices
+from flawscope.metadata import composed
 from flawscope.preprocess import IMAGE_SUFFIXES
 from flawscope.records import Skipped
 
@@ -35,6 +36,7 @@ class TextTable:
         Raises:
             DataError: no column of this name, or several.
         """
+        name = composed(name)
         if self.columns.count(name) != 1:
             what = "no column" if name not in self.columns else "several columns"
             raise DataError(f"{self.path}: {what} {name!r} ({key})", choices(name, self.columns))
@@ -52,7 +54,7 @@ def read_table(path: Path, delimiter: str = "auto") -> TextTable:
     Raises:
         DataError: missing, empty, no text, or no delimiter that splits its lines alike.
     """
-    text = _decode(path).removeprefix("\ufeff")
+    text = composed(_decode(path).removeprefix("\ufeff"))
     first, _, rest = text.partition("\n")
     skipped = 0
     if first.strip().lower().startswith("sep=") and len(first.strip()) == 5:  # Excel's own hint
@@ -93,7 +95,9 @@ def _decode(path: Path) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace")
     if content.startswith(b"PK") or b"\0" in content[:4096]:
-        raise DataError(f"{path}: not a text table", "save the sheet as CSV (UTF-8) and give that file")
+        utf16 = not content.startswith(b"PK") and len(content) % 2 == 0
+        what = "not a text table, or UTF-16 without its byte order mark" if utf16 else "not a text table"
+        raise DataError(f"{path}: {what}", "save the sheet as CSV (UTF-8) and give that file")
     for encoding in ("utf-8", "cp1252"):
         try:
             return content.decode(encoding)

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -14,6 +14,7 @@ from flawscope.data.look import Finding, look
 from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, FoldersSpec
 from flawscope.errors import OutputError, WeightsError
 from flawscope.storage import write_text
+from flawscope.training.spec import Watch
 
 TEMPLATE = """\
 # {title}
@@ -58,7 +59,7 @@ train:
   batch_size: 32
   # The learning rate at its peak. If the loss jumps about, divide it by 3.
   rate: {rate}
-  # The measure on the validation split that chooses the best epoch: loss, auroc, f1 or accuracy.
+  # The measure on the validation split that chooses the best epoch: {watches}.
   watch: {watch}
   # Stop after so many epochs without a better one; 0 never stops early.
   patience: 0
@@ -176,6 +177,7 @@ def _recipe(finding: Finding, name: str, path: Path, weights: str) -> str:
         epochs=epochs,
         rate="0.0003" if pretrained else "0.001",
         watch="auroc",
+        watches=", ".join(get_args(Watch)),
     )
 
 

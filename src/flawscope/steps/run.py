@@ -15,7 +15,7 @@ from flawscope.steps.export import export
 from flawscope.steps.report import report
 from flawscope.steps.split import split_samples
 from flawscope.steps.train import help_with, prepared, train_in
-from flawscope.steps.workspace import Run, Say, fold_runs, read_json, samples_of, working_folder
+from flawscope.steps.workspace import Run, Say, fold_runs, read_json, samples_of, tell_idle, working_folder
 from flawscope.storage import write_json
 from flawscope.training.board import check_board
 from flawscope.training.processes import by_all, dismiss
@@ -65,6 +65,7 @@ def run(
         name = asked.name if folds is None else f"{asked.name}-{folds}-folds"
         target = Path(folder) if folder else Path("runs") / name
         with working_folder(target, overwrite=overwrite, resume=resume) as unfinished:
+            tell_idle(asked, say)
             say(f"reading {asked.data.kind} data")
             samples = samples_of(asked, say)
             cache = target.parent / ".cache"

@@ -18,7 +18,7 @@ from flawscope.metadata import MetaColumn
 from flawscope.models.build import Network, NetworkPlan, build, check_forward
 from flawscope.records import PARTS, BoolArray, FloatArray, Part, Samples, Split
 from flawscope.steps.split import Proven, proven_again, split_samples
-from flawscope.steps.workspace import Run, Say, samples_of, working_folder
+from flawscope.steps.workspace import Run, Say, samples_of, tell_idle, working_folder
 from flawscope.storage import write_json
 from flawscope.training.board import board, check_board
 from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, some_pixels, statistics
@@ -55,7 +55,7 @@ def train(
         overwrite: replace a run folder that exists.
         resume: go on in FOLDER.partial, after the last epoch that was finished there.
         tensorboard: also write event files for TensorBoard; it changes no number.
-        say: is told in words what is to be known about the data.
+        say: is told in words what is to be known about the recipe and the data.
 
     Raises:
         UserError: the recipe, the data, the split or the weights cannot be used, or the folder exists.
@@ -69,6 +69,7 @@ def train(
         target = Path(folder) if folder else Path("runs") / asked.name
         cache = target.parent / ".cache"
         with working_folder(target, overwrite=overwrite, resume=resume) as partial:
+            tell_idle(asked, say)
             samples = samples_of(asked, say)
             chosen = (
                 proven_again(load_split(split), asked, samples)
@@ -206,7 +207,12 @@ def learnt_targets(samples: Samples, column: str | None) -> FloatArray:
     values = []
     for row in samples.rows:
         if column not in row.meta:
-            raise RecipeError(f"train.soft_labels: {row.id} has no {column!r}", choices(column, row.meta))
+            names = dict.fromkeys(name for each in samples.rows for name in each.meta)
+            raise RecipeError(
+                f"train.soft_labels: {row.id} has no {column!r}",
+                f"{choices(column, names) if names else 'these data bring no metadata'}. Of a table the recipe must "
+                f"name the column: data.meta_columns: [{column}]",
+            )
         value = truth(str(row.meta[column]))
         if value is None:
             raise RecipeError(f"train.soft_labels: {column} of {row.id} is {row.meta[column]!r}, expected 0 to 1")

@@ -273,10 +273,10 @@ def one_trial(work: Work, show: Show, trial: optuna.Trial) -> float:
                 raise optuna.TrialPruned
 
     try:
-        changed = work.recipe.changed(settings)
+        tried = work.recipe.changed(settings)
         with TemporaryDirectory(prefix=f".trial-{trial.number}-", dir=work.folder) as scratch:
             run = Run(Path(scratch), work.cache)
-            run.recipe, run.samples, run.split = changed, work.samples, work.proven.split
+            run.recipe, run.samples, run.split = tried, work.samples, work.proven.split
             fitted = train_in(run, parts=SEEN, show=after_step)
         trial.set_user_attr(trials_of.CHOSEN, fitted.best_epoch)
         return fitted.best_value
@@ -333,7 +333,7 @@ def document(work: Work, trials: Sequence[TrialRecord]) -> dict[str, Any]:
         "counts": {state: sum(row["state"] == state for row in rows) for state in (*trials_of.ENDED, "interrupted")},
         "trials": rows,
         "best": row_of(best) if best else None,
-        "best_recipe": recipe.changed(best.settings).dump(folders=False) if best else "",
+        "best_recipe": changed(recipe, best).dump(folders=False) if best else "",
         "importance": trials_of.importance(work.study, recipe),
         "provenance": {
             "command": provenance.command().replace(work.url, shown(work.url)),
@@ -345,11 +345,16 @@ def document(work: Work, trials: Sequence[TrialRecord]) -> dict[str, Any]:
     }
 
 
+def changed(recipe: Recipe, best: TrialRecord) -> Recipe:
+    """The recipe with the best settings, under a name of its own: so its run stands beside that of the recipe."""
+    return recipe.changed({**best.settings, "name": f"{recipe.name}-best"})
+
+
 def best_recipe(work: Work, best: TrialRecord, ended: int) -> str:
     """The recipe of the best trial as YAML, with a word on where it comes from. Paths below the present folder are
     written relative to the file, as recipes have them."""
     assert best.best is not None
-    content = yaml.safe_load(work.recipe.changed(best.settings).dump())
+    content = yaml.safe_load(changed(work.recipe, best).dump())
     for section, key in PATHS:
         given = content[section].get(key)
         if given and Path(given).is_absolute() and Path(given).is_relative_to(Path.cwd()):

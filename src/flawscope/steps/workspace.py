@@ -29,6 +29,7 @@ from flawscope.records import Samples, Split
 from flawscope.storage import check_replaceable, writing
 from flawscope.training.metadata import hash_of
 from flawscope.training.recipe import Recipe, load_recipe
+from flawscope.training.spec import without_effect
 
 Say = Callable[[str], None]
 
@@ -37,6 +38,12 @@ def notices(samples: Samples) -> list[str]:
     """What the user must be told about data that have been read: what was left out, what contradicts itself."""
     skipped = [f"skipped {each.where}: {each.reason}" for each in samples.skipped]
     return [*skipped, *(f"warning: {words}" for words in contradictions(samples))]
+
+
+def tell_idle(recipe: Recipe, say: Say) -> None:
+    """Tell which keys of the training have been set and change nothing."""
+    for words in without_effect(recipe.train):
+        say(f"note: of no effect: {words}")
 
 
 def samples_of(recipe: Recipe, say: Say) -> Samples:

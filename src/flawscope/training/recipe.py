@@ -6,23 +6,26 @@ recipe's own folder, paths in `--set` to the folder that the command runs in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from flawscope.data.group_file import load_groups
 from flawscope.data.spec import DataSpec
 from flawscope.data.split import SplitSpec
-from flawscope.errors import RecipeError, choices, listing
+from flawscope.errors import RecipeError, listing
+from flawscope.metadata import composed
 from flawscope.preprocess import Preprocess
 from flawscope.records import fingerprint
 from flawscope.storage import write_text
 from flawscope.training.metadata import Asked
-from flawscope.training.spec import Section, TrainSpec
-from flawscope.training.tune_spec import TuneSpec, label, problems_of_names, put
+from flawscope.training.recipe_words import in_words
+from flawscope.training.spec import Section, TrainSpec, never_comes
+from flawscope.training.tune_spec import Searched, TuneSpec, label, problems_of_names, put
 
 PATHS = (("data", "root"), ("data", "table"), ("data", "images"), ("model", "weights"), ("split", "file"))
 
@@ -40,7 +43,7 @@ class _Strict(yaml.SafeLoader):
 
 
 class Normalise(Section):
-    """Mean and standard deviation, one number or one a channel, of pixels scaled to 0..1."""
+    """Mean and standard deviation, one number or one a channel, of pixels scaled to 0..1 (LeCun et al. 1998)."""
 
     source: Literal["given", "training"] = Field(
         default="given", description="given: the two below; training: those of the training split, a channel"
@@ -72,15 +75,34 @@ class ModelSpec(Section):
 
     name: str = Field(default="table:resnet18", description="`timm:<name>` or `table:<name>`")
     arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of a timm model")
-    head: str = Field(default="linear", description="what stands on a timm backbone: linear | norm | gate")
+    head: str = Field(
+        default="linear",
+        description="what stands on a timm backbone: linear (its own: mean over the map, Lin et al. 2014, and one full "
+        "layer) | norm (batch norms around that mean, dropout: reference system A) | gate (means of 4 x 4 and a hidden "
+        "layer of 256: reference system D)",
+    )
     weights: str = Field(default="none", description="imagenet | path.safetensors | none")
     freeze: bool = Field(default=False, description="train the head only")
-    normalise: Normalise | None = Field(default=None, description="none: the backbone's own, or 0.5 without weights")
+    normalise: Normalise | None = Field(default=None, description="null: the backbone's own, or 0.5 without weights")
     metadata: dict[str, Asked] = Field(
         default_factory=dict,
         description="columns that the network is given beside the picture, each `auto`, `category` or `number`; auto: "
-        "numbers, if every value of the training part is one. The line must supply them: `inspect --table`",
+        "numbers, if every value of the training part is one; joined to the features before the last layer (Pacheco & "
+        "Krohling 2020). The line must supply them: `inspect --table`",
     )
+
+    @field_validator("metadata")
+    @classmethod
+    def _composed(cls, value: dict[str, Asked]) -> dict[str, Asked]:
+        return {composed(name): kind for name, kind in value.items()}
+
+    @field_validator("arguments")
+    @classmethod
+    def _finite(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for number in _floats(value):
+            if not math.isfinite(number):
+                raise ValueError(f"expected a finite number, got {number}")
+        return value
 
 
 class DecideSpec(Section):
@@ -99,7 +121,8 @@ class ExportSpec(Section):
     average_over: Literal["none", "mirrors", "turns"] = Field(
         default="none",
         description="the logits are the mean over: mirrors, the image, mirrored both ways, and by 180 degrees (costs 4 "
-        "times the computing); turns, all eight (8 times; square images only)",
+        "times the computing; Krizhevsky et al. 2012, section 4.1); turns, all eight (8 times; square images only; "
+        "Wang et al. 2019)",
     )
 
 
@@ -225,9 +248,9 @@ def parse_recipe(content: Mapping[str, Any], where: str = "recipe") -> Recipe:
     """
     try:
         recipe = Recipe.model_validate(content)
-        problems = [] if recipe.tune is None else _problems_of_space(recipe, recipe.tune)
+        problems = _problems_together(recipe)
     except ValidationError as error:
-        problems = [_words(content, problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
+        problems = in_words(error, content, Recipe)
     if problems:
         plural = "" if len(problems) == 1 else "s"
         raise RecipeError(f"{where} has {len(problems)} problem{plural}:\n{listing(problems)}")
@@ -237,6 +260,18 @@ def parse_recipe(content: Mapping[str, Any], where: str = "recipe") -> Recipe:
 def save_recipe(recipe: Recipe, path: Path) -> None:
     """Write the resolved recipe."""
     write_text(path, f"# The resolved recipe: every key with the value that was used.\n{recipe.dump()}")
+
+
+def _problems_together(recipe: Recipe) -> list[str]:
+    """What is wrong with sections that are right each by itself."""
+    found = never_comes(recipe.train)
+    if recipe.model.normalise is not None:
+        for key in ("mean", "std"):
+            n, channels = len(getattr(recipe.model.normalise, key)), recipe.image.channels
+            if n not in (1, channels):
+                each = "" if channels == 1 else f", or one for each of {channels} channels"
+                found.append(f"model.normalise.{key}: expected one number{each}, got {n}")
+    return found if found or recipe.tune is None else _problems_of_space(recipe, recipe.tune)
 
 
 def _problems_of_space(recipe: Recipe, tune: TuneSpec) -> list[str]:
@@ -254,53 +289,6 @@ def _problems_of_space(recipe: Recipe, tune: TuneSpec) -> list[str]:
     return problems
 
 
-def _words(content: Mapping[str, Any], loc: tuple[int | str, ...], kind: str, message: str) -> str:
-    if not loc:  # what is said of several sections together names its keys itself
-        return message.removeprefix("Value error, ")
-    section: Any = Recipe
-    shown: list[str] = []
-    for part in loc[:-1]:
-        following = _inner(section, part)
-        if following is not None:
-            section = following
-        if not (section is following and part in _kinds(Recipe)):
-            shown.append(str(part))
-    path = ".".join([*shown, *([] if loc[-1] in _kinds(Recipe) else [str(loc[-1])])])
-    if kind == "extra_forbidden" and isinstance(section, type) and issubclass(section, BaseModel):
-        return f"{path}: unknown key, {choices(str(loc[-1]), section.model_fields)}"
-    if kind == "missing":
-        return f"{path}: this key is missing"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        given = content.get("data")
-        named = given.get("kind", "") if isinstance(given, Mapping) else ""
-        return f"data.kind: {named!r} is no kind of data, {choices(str(named), _kinds(Recipe))}"
-    return f"{path}: {message.removeprefix('Value error, ')}"
-
-
-def _kinds(recipe: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """The kinds of data by name."""
-    return {member.model_fields["kind"].default: member for member in _members(recipe.model_fields["data"].annotation)}
-
-
-def _members(annotation: Any) -> Iterable[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) is not None:
-        for inner in get_args(annotation):
-            yield from _members(inner)
-
-
-def _inner(section: Any, part: int | str) -> type[BaseModel] | None:
-    """The section that a key leads to, or the member of the union that a kind names."""
-    kinds = _kinds(Recipe)
-    if part in kinds:
-        return kinds[str(part)]
-    if isinstance(section, type) and issubclass(section, BaseModel) and part in section.model_fields:
-        found = list(_members(section.model_fields[str(part)].annotation))
-        return found[0] if len(found) == 1 else None
-    return None
-
-
 def _set(content: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
@@ -309,7 +297,7 @@ def _set(content: dict[str, Any], override: str) -> None:
         parsed = yaml.safe_load(value)
     except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(f"--set {override!r}: the value is not valid YAML: {error}") from None
-    *sections, last = key.strip().split(".")
+    *sections, last = _parts(key.strip())
     place = content
     for section in sections:
         inner = place.setdefault(section, {})
@@ -319,6 +307,28 @@ def _set(content: dict[str, Any], override: str) -> None:
             raise RecipeError(f"--set {override!r}: {section} is a value, not a section")
         place = inner
     place[last] = parsed
+
+
+def _floats(value: Any) -> Iterator[float]:
+    """All fractions in plain data."""
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _floats(inner)
+
+
+def _parts(key: str) -> list[str]:
+    """The keys that lead to a value. Below `tune.space` stand keys that have points themselves.
+
+    >>> _parts("train.schedule.kind"), _parts("tune.space.train.rate"), _parts("tune.space.train.rate.low")
+    (['train', 'schedule', 'kind'], ['tune', 'space', 'train.rate'], ['tune', 'space', 'train.rate', 'low'])
+    """
+    parts = key.split(".")
+    if parts[:2] != ["tune", "space"] or len(parts) < 4:
+        return parts
+    inside = parts[-1:] if len(parts) > 4 and parts[-1] in Searched.model_fields else []
+    return ["tune", "space", ".".join(parts[2 : len(parts) - len(inside)]), *inside]
 
 
 def _resolve(content: dict[str, Any], base: Path) -> None:

@@ -6,19 +6,24 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from flawscope.metadata import composed
+
 Watch = Literal["loss", "auroc", "average_precision", "f1", "accuracy"]
 
 
 class Section(BaseModel):
-    """A section of a recipe: unknown keys are refused."""
+    """A section of a recipe: unknown keys are refused, and numbers that are none (infinite, NaN)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Augment(Section):
     """Random changes of the training images, drawn anew each epoch. What comes in at a border repeats it.
 
     In this order: policy, flips, quarter turns; then one turn, shear, zoom and shift together; then brightness.
+    Sources: turns, shear, zoom and shift as one affine change, Simard et al. 2003; mirrored images and pieces of them,
+    Krizhevsky et al. 2012; quarter turns, Dieleman et al. 2015; sizes, Simonyan & Zisserman 2015; brightness, Howard
+    2013.
     """
 
     policy: Literal["none", "trivial", "rand"] = Field(
@@ -52,13 +57,13 @@ class Augment(Section):
     @field_validator("zoom")
     @classmethod
     def _positive(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < value[0] <= value[1] < float("inf"):
+        if not 0 < value[0] <= value[1]:
             raise ValueError(f"expected two positive factors, the smaller first, got {list(value)}")
         return value
 
 
 class Unfreeze(Section):
-    """From when on a frozen backbone learns too, and from where on."""
+    """From when on a frozen backbone learns too, and from where on (Yosinski et al. 2014, Howard & Ruder 2018)."""
 
     after: int = Field(default=0, ge=0, description="so many epochs train the head alone")
     layer: str | int = Field(
@@ -67,6 +72,13 @@ class Unfreeze(Section):
         "of a layer that has weights, counting from 0 at the input or from -1 at the output",
     )
 
+    @field_validator("layer", mode="before")
+    @classmethod
+    def _name_or_number(cls, value: Any) -> Any:
+        if isinstance(value, bool) or value == "":
+            raise ValueError(f"expected the name or the number of a layer, got {value!r}")
+        return value
+
 
 class Schedule(Section):
     """How the learning rate goes on. A word alone names the kind: `schedule: cosine`."""
@@ -74,19 +86,17 @@ class Schedule(Section):
     kind: Literal["one_cycle", "constant", "cosine", "step", "multi_step", "divide_by_3"] = Field(
         default="one_cycle",
         description="one_cycle: up for 30 % of the steps, then down to nearly 0 (Smith & Topin 2019); cosine: down to "
-        "0 along half a cosine (Loshchilov & Hutter 2017); step: times `factor` after every so many epochs; "
-        "multi_step: times `factor` after the epochs named; divide_by_3: as multi_step, with a third",
+        "0 along half a cosine (Loshchilov & Hutter 2017); step: times `factor` after every so many epochs (Goyal et "
+        "al. 2017 have 0.1 and 30); multi_step: times `factor` after the epochs named (He et al. 2016); divide_by_3: "
+        "as multi_step, with a third (reference system A)",
     )
     warm_up: float = Field(
         default=0.0,
         ge=0,
-        allow_inf_nan=False,
         description="so many epochs rise evenly from 0 to the rate (Goyal et al. 2017)",
     )
     every: int = Field(default=10, ge=1, description="step: epochs between two changes")
-    factor: float = Field(
-        default=0.1, gt=0, allow_inf_nan=False, description="step, multi_step: what the rate is multiplied by"
-    )
+    factor: float = Field(default=0.1, gt=0, description="step, multi_step: what the rate is multiplied by")
     after: dict[int, float] | list[int] = Field(
         default_factory=list,
         description="multi_step, divide_by_3: after which epochs, counting from 1; or each with its own factor "
@@ -117,25 +127,31 @@ class TrainSpec(Section):
 
     epochs: int = Field(default=12, ge=1, description="passes over the training images")
     batch_size: int = Field(default=32, ge=2, description="images that the network sees at once, in all processes")
-    accumulate: int = Field(default=1, ge=1, description="batches that make one step of the optimiser")
+    accumulate: int = Field(
+        default=1, ge=1, description="batches whose gradients make one step of the optimiser (Ott et al. 2018)"
+    )
     optimiser: Literal["adamw", "adam", "nadam", "sgd"] = Field(
         default="adamw",
         description="AdamW (Loshchilov & Hutter 2019), Adam (Kingma & Ba 2015), NAdam (Dozat 2016), or stochastic "
         "gradient descent with momentum (Sutskever et al. 2013)",
     )
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd")
-    rate: float = Field(
-        default=1e-3, gt=0, allow_inf_nan=False, description="learning rate; the peak of the one-cycle schedule"
-    )
+    rate: float = Field(default=1e-3, gt=0, description="learning rate; the peak of the one-cycle schedule")
     backbone_rate: float = Field(
-        default=1.0, gt=0, allow_inf_nan=False, description="learning rate of all but the head, as a multiple of `rate`"
+        default=1.0,
+        gt=0,
+        description="learning rate of all but the head, as a multiple of `rate` (Howard & Ruder 2018)",
     )
-    unfreeze: Unfreeze | None = Field(default=None, description="only with `model.freeze: true`; none: never")
-    weight_decay: float = Field(default=0.01, ge=0, description="pull of the weights towards 0")
+    unfreeze: Unfreeze | None = Field(default=None, description="only with `model.freeze: true`; null: never")
+    weight_decay: float = Field(
+        default=0.01,
+        ge=0,
+        description="pull of the weights towards 0 (Krogh & Hertz 1992; of adamw apart from the gradient, Loshchilov & "
+        "Hutter 2019)",
+    )
     clip: float = Field(
         default=0.0,
         ge=0,
-        allow_inf_nan=False,
         description="gradients longer than this are shortened to it (Pascanu et al. 2013); 0: never",
     )
     ema: float = Field(
@@ -143,7 +159,7 @@ class TrainSpec(Section):
         ge=0,
         lt=1,
         description="decay of the running mean of the weights (Polyak & Juditsky 1992), which is validated and kept in "
-        "their place; 0: none",
+        "their place; 0: none. It remembers about 1 / (1 - ema) steps: choose so that this is about an epoch",
     )
     schedule: Schedule = Field(default=Schedule(), description="how the learning rate goes on")
     loss: Literal["auto", "cross_entropy", "bce", "focal"] = Field(
@@ -151,7 +167,7 @@ class TrainSpec(Section):
         description="auto: cross-entropy where classes exclude each other, else binary cross-entropy; focal: the same, "
         "less of what is easy (Lin et al. 2017)",
     )
-    focal_gamma: float = Field(default=2.0, ge=0, allow_inf_nan=False, description="of focal: 0 takes nothing away")
+    focal_gamma: float = Field(default=2.0, ge=0, description="of focal: 0 takes nothing away")
     label_smoothing: float = Field(
         default=0.0,
         ge=0,
@@ -159,26 +175,39 @@ class TrainSpec(Section):
         description="share of a label that is spread evenly over all answers (Szegedy et al. 2016)",
     )
     soft_labels: str | None = Field(
-        default=None, description="binary: metadata column with numbers from 0 to 1 to learn in place of the label"
+        default=None,
+        description="binary: metadata column with numbers from 0 to 1 to learn in place of the label (Peterson et al. "
+        "2019)",
     )
     class_weights: Literal["none", "balanced"] | list[float] = Field(
-        default="balanced", description="weight in the loss; balanced: each class counts alike; or one number a class"
+        default="balanced",
+        description="weight in the loss; balanced: each class counts alike (King & Zeng 2001); or one number a class",
     )
     sampling: Literal["all", "balanced"] = Field(
         default="all",
-        description="all: each image once an epoch; balanced: as many draws, each combination of labels as likely",
+        description="all: each image once an epoch; balanced: as many draws, each combination of labels as likely "
+        "(Shen et al. 2016; reference systems C and E)",
     )
     watch: Watch = Field(default="loss", description="measure on the validation split that chooses the best epoch")
-    patience: int = Field(default=0, ge=0, description="stop after so many epochs without a better one; 0: never")
+    patience: int = Field(
+        default=0, ge=0, description="stop after so many epochs without a better one (Prechelt 1998); 0: never"
+    )
     augment: Augment = Field(default=Augment(), description="random changes of the training images")
     seed: int = Field(
         default=0, ge=0, lt=2**63, description="fixes first weights, order of the images and random changes"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU if there is one")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="of most computations while training; auto: bfloat16 on a GPU that has it"
+        default="auto",
+        description="of most computations while training (Micikevicius et al. 2018; bfloat16: Kalamkar et al. 2019); "
+        "auto: bfloat16 on a GPU that has it",
     )
     workers: int = Field(default=0, ge=0, description="processes that prepare batches; 0: none beside the main one")
+
+    @field_validator("soft_labels")
+    @classmethod
+    def _composed(cls, value: str | None) -> str | None:
+        return value if value is None else composed(value)
 
     def thawed(self, epoch: int) -> bool:
         """Whether a frozen backbone learns in this epoch, counting from 1.
@@ -188,3 +217,42 @@ class TrainSpec(Section):
         (False, True, False)
         """
         return self.unfreeze is not None and epoch > self.unfreeze.after
+
+
+def never_comes(spec: TrainSpec) -> list[str]:
+    """What is plainly a mistake: what is to happen only after the last epoch, one line each.
+
+    >>> never_comes(TrainSpec(epochs=3, unfreeze=Unfreeze(after=3)))
+    ['train.unfreeze.after: the backbone would never learn: 3 epochs of 3 train the head alone']
+    """
+    found = []
+    if spec.unfreeze is not None and (after := spec.unfreeze.after) >= spec.epochs:
+        words = f"the backbone would never learn: {after} epochs of {spec.epochs} train the head alone"
+        found.append(f"train.unfreeze.after: {words}")
+    if (rising := spec.schedule.warm_up) >= spec.epochs:
+        words = f"the rate would never be reached: {rising:g} epochs of {spec.epochs} warm up"
+        found.append(f"train.schedule.warm_up: {words}")
+    return found
+
+
+def without_effect(spec: TrainSpec) -> list[str]:
+    """Keys with another value than their default that change nothing beside the others, one line each.
+
+    They are no mistake: where a recipe is tried for an epoch, or a key is searched beside another, they come about.
+
+    >>> without_effect(TrainSpec(optimiser="adam", momentum=0.8))
+    ['train.momentum: only sgd has it, not adam']
+    """
+    default, plan, optimiser = TrainSpec(), spec.schedule, spec.optimiser
+    factors = "`after` with factors of its own" if isinstance(plan.after, dict) else plan.kind
+    ends = f"training ends after epoch {spec.epochs}"
+    told = (
+        (spec.momentum != default.momentum and optimiser != "sgd", f"momentum: only sgd has it, not {optimiser}"),
+        (spec.focal_gamma != default.focal_gamma and spec.loss != "focal", f"focal_gamma: loss {spec.loss} has none"),
+        (plan.every != default.schedule.every and plan.kind != "step", f"schedule.every: {plan.kind} has none"),
+        (plan.factor != default.schedule.factor and factors not in ("step", "multi_step"),
+         f"schedule.factor: {factors} does not use it"),
+        (bool(plan.after) and min(plan.after) >= spec.epochs, f"schedule.after: {ends}"),
+        (plan.kind == "step" and plan.every >= spec.epochs, f"schedule.every: {ends}"),
+    )  # fmt: skip
+    return [f"train.{words}" for true, words in told if true]

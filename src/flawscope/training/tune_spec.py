@@ -60,7 +60,7 @@ class Searched(Section):
             return self
         if self.low is None or self.high is None:
             raise ValueError("expected low and high, or choices")
-        if not self.low < self.high < float("inf"):
+        if not self.low < self.high:
             raise ValueError(f"low must be below high, got {self.low:g} and {self.high:g}")
         if self.log and self.low <= 0:
             raise ValueError(f"log needs a positive low, got {self.low:g}")
@@ -113,7 +113,7 @@ class TuneSpec(Section):
     pruner: Literal["median", "none"] = Field(
         default="median",
         description="median: a trial stops after an epoch where its best value is worse than the median of the "
-        "finished ones in that epoch",
+        "finished ones in that epoch (Golovin et al. 2017)",
     )
     warm_up: int = Field(default=1, ge=0, description="no trial is pruned in its first so many epochs")
     first: int = Field(default=5, ge=1, description="so many trials must have finished before one is pruned")
