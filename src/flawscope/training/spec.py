@@ -135,7 +135,12 @@ class TrainSpec(Section):
         description="AdamW (Loshchilov & Hutter 2019), Adam (Kingma & Ba 2015), NAdam (Dozat 2016), or stochastic "
         "gradient descent with momentum (Sutskever et al. 2013)",
     )
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd")
+    momentum: float = Field(
+        default=0.9,
+        ge=0,
+        lt=1,
+        description="of sgd; one_cycle lowers it by 0.1 and brings it back (of Adam and its like the first beta)",
+    )
     rate: float = Field(default=1e-3, gt=0, description="learning rate; the peak of the one-cycle schedule")
     backbone_rate: float = Field(
         default=1.0,
