@@ -104,3 +104,11 @@ def test_a_folder_that_cannot_be_written_to_is_said(document: dict[str, Any], tm
     (tmp_path / "file").write_text("mine")
     with pytest.raises(Exception, match="cannot write"):
         write_comparison(tmp_path / "file", images(document))
+
+
+def test_tables_say_that_they_go_on_at_the_right_and_keep_their_lines(page: str) -> None:
+    """As far as text can tell: the shadow, and borders that belong to cells (a browser shows the rest)."""
+    rules = dict(re.findall(r"^(\.scroll[^{]*?) \{([^}]*)\}", page, re.MULTILINE))
+    assert "var(--shade)" in rules[".scroll"]
+    assert "border-collapse: separate" in rules[".scroll > table:not(.matrix)"]
+    assert page.count("--shade:") == 2, "in light and in dark"

@@ -90,8 +90,12 @@ def test_importance_is_drawn_or_it_is_said_why_not() -> None:
     page = render(document(*SOME, importance={"method": "fANOVA", "trials": 12, "values": values}))
     assert 'aria-label="importance of each key"' in page
     assert "75 %" in page
+    assert "about 75 %" in page
     assert "rests on 12 finished trials" in page
-    assert "take it as a hint" in page
+    assert "the shares are rough" in page
+    page = render(document(*SOME, importance={"method": "fANOVA", "trials": 50, "values": values}))
+    assert ">75 %" in page
+    assert "rough" not in page
 
 
 def test_each_key_has_a_slice_and_each_trial_with_a_value_is_a_point_in_it() -> None:
@@ -118,6 +122,28 @@ def test_words_of_the_user_are_no_markup_and_nothing_is_loaded() -> None:
     assert not re.search(r'(src|href)="https?:', page)
     assert "cosine, warm_up: 1" in page
     assert page == render(document(*SOME))
+
+
+def test_a_slice_marks_what_can_be_drawn_and_shows_choices_in_full() -> None:
+    page = render(document(*SOME))
+    sizes = page[page.index('aria-label="value against image.size"') :]
+    sizes = sizes[: sizes.index("</svg>")]
+    below = sizes[: sizes.index("image.size</text>")]
+    assert re.findall(r">(\d+)</text>", below) == ["64", "96", "128"]
+    schedules = page[page.index('aria-label="value against train.schedule"') :]
+    schedules = schedules[: schedules.index("</svg>")]
+    assert ">cosine<" in schedules
+    assert ">warm_up: 1<" in schedules
+
+
+def test_keys_break_at_their_points_and_one_is_no_plural() -> None:
+    page = render(document(*SOME))
+    assert '<th scope="row">train.<wbr>rate</th>' in page
+    assert "not in the first epoch, not before 5 trials have finished" in page
+    tune = document()["tune"]
+    page = render(document(*SOME, tune=tune | {"warm_up": 2, "first": 1}))
+    assert "not in the first 2 epochs, not before a trial has finished" in page
+    assert "not in the first" not in render(document(*SOME, tune=tune | {"warm_up": 0}))
 
 
 @pytest.mark.parametrize("trials", [(), (trial(0, "failed", reason="no such weights"),), (trial(0, "pruned", 0.5),)])

@@ -60,7 +60,12 @@ def test_how_far_a_run_has_come(top: Path, tmp_path: Path, gone: list[str], word
     for name in gone:
         (run / name).unlink()
     row = by_name(tmp_path / "runs")["one.partial"]
-    assert (row.state, row.problem, row.interval, row.seal) == (words, "", None, "")
+    assert (row.state, row.problem, row.interval, row.seal) == (
+        f"{words}; unfinished: go on with --resume",
+        "",
+        None,
+        "",
+    )
 
 
 def test_folds_that_lack(top: Path, tmp_path: Path) -> None:

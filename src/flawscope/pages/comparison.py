@@ -59,7 +59,7 @@ def render(content: CompareContent) -> str:
         "comparison.html",
         doc=document,
         sections=SECTIONS,
-        title=" and ".join(document["names"]) if len(document["names"]) < 4 else f"{len(document['names'])} runs",
+        title=_title(document["names"]),
         legend=[
             {"name": name, "svg": _swatch(stroke)} for name, stroke in zip(document["names"], strokes, strict=True)
         ],
@@ -71,6 +71,15 @@ def render(content: CompareContent) -> str:
         galleries=list(_galleries(content)),
         folded=len(document["task"]["classes"]) > MANY,
     )
+
+
+def _title(names: Sequence[str]) -> str:
+    """Which runs are compared.
+
+    >>> _title(["a", "b"]), _title(["a", "b", "c"]), _title(["a", "b", "c", "d"])
+    ('a and b', 'a, b and c', '4 runs')
+    """
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) < 4 else f"{len(names)} runs"
 
 
 def _swatch(stroke: figures.Stroke) -> Markup:

@@ -26,6 +26,8 @@ SECTIONS = (
     ("trials", "All trials"),
     ("provenance", "Provenance"),
 )
+FEW = 50
+"""With fewer finished trials the importance of keys is rough."""
 STATES = ("finished", "pruned", "failed", "running", "waiting", "interrupted")
 
 
@@ -95,8 +97,9 @@ def _settings(document: Mapping[str, Any]) -> list[dict[str, str]]:
 def _importance(facts: Mapping[str, Any]) -> dict[str, Any]:
     if "values" not in facts:
         return {"reason": facts["reason"]}
-    return {"trials": facts["trials"], "method": facts["method"],
-            "svg": _svg(draw.importance(facts["values"]), "importance", "importance of each key")}  # fmt: skip
+    rough = facts["trials"] < FEW
+    drawn = _svg(draw.importance(facts["values"], rough=rough), "importance", "importance of each key")
+    return {"trials": facts["trials"], "method": facts["method"], "rough": rough, "svg": drawn}
 
 
 def _slice(key: str, searched: Mapping[str, Any], rows: Any, best: int | None, measure: str) -> dict[str, str]:

@@ -48,18 +48,26 @@ def history(rows: Sequence[Row], best: int | None, measure: str, *, minimise: bo
     return figure
 
 
-def importance(values: Mapping[str, float]) -> Figure:
-    """The share of the spread that each key explains, the largest on top."""
+def importance(values: Mapping[str, float], *, rough: bool) -> Figure:
+    """The share of the spread that each key explains, the largest on top; `rough` shares in steps of five per cent."""
     figure = Figure(figsize=(BROAD[0], 0.8 + 0.38 * len(values)), layout="constrained")
     axes = figure.subplots()
     names = list(values)[::-1]
     shares = [values[name] for name in names]
     axes.barh([short(name, 30) for name in names], shares, color=GOOD, height=0.62, gid="importance")
     for place, share in enumerate(shares):
-        axes.text(share + 0.01, place, f"{100 * share:.0f} %", va="center", fontsize=FONT - 1, color=INK)
+        words = f"about {5 * round(20 * share)} %" if rough else f"{100 * share:.0f} %"
+        axes.text(
+            share + 0.01,
+            place,
+            words if share > 0.025 or not rough else "little",
+            va="center",
+            fontsize=FONT - 1,
+            color=INK,
+        )
     style(axes)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, max([*shares, 0.1]) * 1.12)
+    axes.set_xlim(0, max([*shares, 0.1]) * (1.2 if rough else 1.12))
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     return figure
@@ -77,8 +85,11 @@ def slices(key: str, searched: Row, rows: Sequence[Row], best: int | None, measu
             axes.xaxis.set_major_locator(LogLocator(numticks=5))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.minorticks_off()
+        elif searched["step"] is not None:
+            axes.set_xticks(_steps(searched["low"], searched["high"], searched["step"]))
         else:
-            axes.xaxis.set_major_locator(MaxNLocator(5))
+            whole = all(isinstance(searched[end], int) for end in ("low", "high"))
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=whole))
         pad = 0.04
         low, high = float(searched["low"]), float(searched["high"])
         if searched["log"]:
@@ -93,7 +104,7 @@ def slices(key: str, searched: Row, rows: Sequence[Row], best: int | None, measu
         spread = {number: _beside(at, len(each)) for each in order.values() for at, number in enumerate(each)}
         _points(axes, known, best, lambda row: places[row["number"]] + spread[row["number"]])
         length = max(6, 30 // len(names))
-        axes.set_xticks(range(len(names)), [short(name, length) for name in names])
+        axes.set_xticks(range(len(names)), [_in_lines(name, length) for name in names])
         axes.set_xlim(-0.6, len(names) - 0.4)
     _scale(axes, measure, rows)
     axes.set_xlabel(short(key, 34), fontsize=FONT, color=INK)
@@ -168,6 +179,27 @@ def _legend(figure: Figure, axes: Axes) -> None:
             loc="outside upper left", ncols=3, frameon=False, fontsize=FONT - 1, labelcolor=INK, handlelength=1.4,
             columnspacing=1.4,
         )  # fmt: skip
+
+
+def _steps(low: float, high: float, step: float) -> list[float]:
+    """Values that can be drawn, at most six of them, as far apart as they come.
+
+    >>> _steps(8, 32, 8), _steps(16, 128, 16)
+    ([8, 16, 24, 32], [16, 48, 80, 112])
+    """
+    values = [low + step * at for at in range(int((high - low) / step + 1e-9) + 1)]
+    return values[:: -(-len(values) // 6)]
+
+
+def _in_lines(name: str, length: int) -> str:
+    """A choice as a label of so many letters a line; one that is longer gets a line for each of its parts.
+
+    >>> _in_lines("cosine, warm_up: 1", 10), _in_lines("[0.8, 1.2]", 10)
+    ('cosine\\nwarm_up: 1', '[0.8, 1.2]')
+    """
+    parts = name.split(", ") if len(name) > length else [name]
+    lines = [short(part, length) for part in parts[:3]]
+    return "\n".join([*lines, *(["…"] if len(parts) > 3 else [])])
 
 
 def _beside(at: int, of: int) -> float:

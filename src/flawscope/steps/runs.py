@@ -26,6 +26,7 @@ DEEPEST = 4
 """Folders are searched so many levels down: a data folder below is no place for runs."""
 FINISHED = "finished"
 DAMAGED = "damaged"
+GOES_ON = "; unfinished: go on with --resume"
 TRACES = ("recipe.yaml", "split.json", "data.json", "metrics.json", "training/history.csv", "training/done.json")
 
 
@@ -178,6 +179,7 @@ def _read(place: Path, name: str, date: str) -> RunRow:
         facts = read_json(first / "data.json")
         data = f"{facts['name']}, {facts['images']:,} images"
     if words != FINISHED:
+        words += GOES_ON if place.name.endswith(".partial") else ""
         return RunRow(name, words, date, data, network, stamp)
     metrics = read_json(place / "metrics.json")
     return RunRow(

@@ -36,10 +36,23 @@ def row_of(trial: TrialRecord) -> dict[str, Any]:
 
 
 def value_at(recipe: Recipe, key: str) -> Any:
-    """What the recipe itself says for a key; none below a section that is not there."""
+    """What the recipe itself says for a key; none below a section that is not there.
+
+    Of a section its kind, and what is not as it is by itself.
+
+    >>> from flawscope.training.recipe import parse_recipe
+    >>> schedule = {"every": 3, "kind": "step"}
+    >>> recipe = parse_recipe({"name": "a", "data": {"kind": "elpv"}, "train": {"schedule": schedule}})
+    >>> value_at(recipe, "train.schedule"), value_at(recipe, "train.schedule.factor")
+    ({'kind': 'step', 'every': 3}, 0.1)
+    """
     value: Any = recipe.model_dump(mode="json")
+    less: Any = recipe.model_dump(mode="json", exclude_defaults=True)
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
+        less = less.get(part) if isinstance(less, dict) else None
+    if isinstance(value, dict) and "kind" in value:
+        return {"kind": value["kind"], **(less or {})}
     return value
 
 
