@@ -88,7 +88,9 @@ def section(original: Original, entries: Sequence[Entry]) -> str:
     lines = [f"## {original.title}", "", f"**The original reports** {original.reported}. {original.compare}", ""]
     missing = [name for name in original.recipes if not any(Path(each["recipe"]).stem == name for each in rows)]
     if rows:
-        measures = [name for name in MEASURES if any(name in each["headline"] for each in rows)]
+        shown = [values(each) for each in rows]
+        measures = list(dict.fromkeys(name for name in (*MEASURES, *(key for each in shown for key in each))))
+        measures = [name for name in measures if any(name in each for each in shown)]
         lines += table(["recipe", "protocol", "images, groups", *measures], (numbers(each, measures) for each in rows))
         lines += ["", "<details><summary>Where these numbers come from</summary>", ""]
         head = ["recipe", "command", "changed", "commit", "split", "training", "machine"]
@@ -106,8 +108,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 def numbers(entry: Entry, measures: Sequence[str]) -> list[str]:
     """One row of the first table."""
     seed = "" if entry["seed"] is None else f", seed {entry['seed']}"
-    found = [interval(entry["headline"].get(name)) for name in measures]
+    found = [interval(values(entry).get(name)) for name in measures]
     return [Path(entry["recipe"]).stem, f"{entry['protocol']}{seed}", f"{entry['n']:,}, {entry['groups']:,}", *found]
+
+
+def values(entry: Entry) -> dict[str, Sequence[float]]:
+    """The headline, and of several classes the F1 of each."""
+    several = entry["classes"] if len(entry["classes"]) > 1 else {}
+    return {**entry["headline"], **{f"F1 of {name}": of["F1"] for name, of in several.items() if "F1" in of}}
 
 
 def interval(ends: Sequence[float] | None) -> str:

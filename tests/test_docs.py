@@ -10,6 +10,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -94,11 +95,24 @@ def test_recipes_of_the_repository_take_the_settings_that_are_shown(name: str) -
             load_recipe(ROOT / words[0], [after for word, after in pairwise(words) if word == "--set"])
 
 
-def test_recipe_reference_is_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
+def loaded(name: str) -> Any:
+    """A script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_page_of_results_is_up_to_date() -> None:
+    module = loaded("make_results")
+    assert module.TARGET.read_text(encoding="utf-8") == module.results(), "run: python docs/make_results.py"
+    named = {recipe for original in module.ORIGINALS for recipe in original.recipes}
+    assert named == {path.stem for path in (ROOT / "recipes").glob("*.yaml")} - {"demo", "solar-multilabel-tune"}
+
+
+def test_recipe_reference_is_up_to_date() -> None:
+    module = loaded("make_reference")
     assert module.TARGET.read_text(encoding="utf-8") == module.reference(), "run: python docs/make_reference.py"
     without = [line for line in module.reference().splitlines() if line.startswith("| `") and line.endswith("|  |")]
     assert not without, "keys without a meaning: add Field(description=...)"
