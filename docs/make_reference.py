@@ -25,8 +25,8 @@ INTRODUCTION = """\
 A recipe is one YAML file that describes one inspection task. `flawscope new` writes one for your images.
 
 - Every key is checked. An unknown one is refused, and the nearest valid name is given.
-- What would come only after the last epoch (`unfreeze`, `warm_up`) is refused. Keys that change nothing beside the others,
-  such as `momentum` without `sgd`, are told when training begins.
+- What would come only after the last epoch (`unfreeze`, `warm_up`) is refused. Keys that change nothing beside the
+  others, such as `momentum` without `sgd`, are told when training begins.
 - A key that is left out takes its default. The resolved recipe, every key with its value, is kept in `recipe.yaml` of
   the run folder and stands in the report.
 - `--set train.epochs=3` changes a key for one run. The value is read as YAML: `--set image.size=[96,160]`.
