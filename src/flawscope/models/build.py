@@ -234,7 +234,7 @@ def _given(network: nn.Module, images_bchw: Tensor, name: str, *tables: Tensor) 
         size = " x ".join(map(str, images_bchw.shape[1:]))
         raise RecipeError(
             f"{name} cannot take images of {size}: {reason(error)}",
-            "change image.size or image.channels, or choose another model.name",
+            "change image.size, image.channels or model.arguments, or choose another model.name",
         ) from error
     return out
 
