@@ -3,7 +3,7 @@
     python benchmarks/reference_systems.py RECIPE... [--protocol folds | seeds | random] [--weights FILE | imagenet]
 
 - folds: the five folds of the benchmark groups, pooled: each image is decided by a bundle that has not seen its group.
-- seeds: fold 0 three times, with other first weights and other draws: how far chance alone moves the numbers.
+- seeds: the recipe's own fold three times, with other first weights and draws: how far chance alone moves the numbers.
 - random: one random split that nobody searched, 20 % of it for the test: how the originals measured.
 
 A run that was stopped goes on after its last finished epoch; one that is finished is not run again. Everything is
@@ -36,7 +36,7 @@ BACKBONE = "timm:mobilenetv2_100"
 FOLDS, SEEDS = 5, (0, 1, 2)
 PROTOCOLS = {
     "folds": f"{FOLDS} folds of the benchmark groups, pooled",
-    "seeds": "fold 0 of the benchmark groups",
+    "seeds": "the recipe's own fold of the benchmark groups",
     "random": "one random split that nobody searched (leaky), a fifth for the test",
 }
 RANDOM = ("split.groups=none", "split.twins=identical", "split.file=null", "split.test=0.2")
@@ -97,6 +97,7 @@ def facts_of(runs: Sequence[Run]) -> dict[str, Any]:
     histories = [read_history(run.training / FILE) for run in runs]
     return {
         "recipe_hash": recipe.hash,
+        "fold": [run.split.fold for run in runs],
         "network": recipe.model.name,
         "size": list(recipe.image.size),
         "trained_on": [len(run.split.ids("train")) for run in runs],

@@ -66,7 +66,7 @@ thresholds and its choice of an epoch have not seen. In parentheses stand 95 % i
 
 - `folds`: the five folds of the benchmark groups (`benchmarks/groups`), proven free of leaks. Pooled numbers describe
   the recipe, never a delivered bundle.
-- `seeds`: fold 0 alone, with other first weights and draws.
+- `seeds`: one fold alone, with other first weights and draws.
 - `random`: one random split, which nobody searched: how the originals measured. It leaks.
 
 Where a recipe begins from ImageNet, MobileNetV2 and the weights file that the line names were used: other backbones'
