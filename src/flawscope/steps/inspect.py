@@ -92,11 +92,24 @@ def inspect(
         if pictures is None:
             return write_results(output, runtime.task, inspect_folder(runtime, found, show))
         with new_folder(pictures, overwrite=overwrite) as unfinished:
-            drawn = labelled.label_pictures(unfinished, runtime, found, inspect_folder(runtime, found), show)
-            tiles = Tiles()
-            summary = write_results(output, runtime.task, tiles.noted(drawn))
-            sheet.write_sheet(unfinished / SHEET, tiles.content(runtime, Path(bundle).name, summary))
-        return summary
+            return draw_too(unfinished, runtime, found, output, bundle=Path(bundle).name, show=show)
+
+
+def draw_too(
+    folder: Path,
+    runtime: Runtime,
+    pictures: Pictures,
+    output: str | Path,
+    *,
+    bundle: str,
+    show: Callable[[int, int], None],
+) -> Summary:
+    """Write the results, and the labelled pictures with their page into a folder."""
+    drawn = labelled.label_pictures(folder, runtime, pictures, inspect_folder(runtime, pictures), show)
+    tiles = Tiles()
+    summary = write_results(output, runtime.task, tiles.noted(drawn))
+    sheet.write_sheet(folder / SHEET, tiles.content(runtime, bundle, summary))
+    return summary
 
 
 def check_place(place: Path, folder: Path, output: Path, overwrite: bool) -> None:
