@@ -24,7 +24,7 @@ from typing import Any
 from PIL import Image
 
 import flawscope
-from entries import DEFAULT_WEIGHTS, append, ends, of_weights
+from entries import DEFAULT_WEIGHTS, append, ends, of_weights, two_labels
 from flawscope.data.group_file import load_groups
 from flawscope.data.progress import watched
 from flawscope.data.read import read
@@ -34,7 +34,7 @@ from flawscope.steps.workspace import fold_runs, read_json
 from flawscope.storage import new_folder
 from flawscope.training.history import FILE, read_history
 from flawscope.training.recipe import load_recipe
-from reference_systems import BACKBONE, HERE, RECIPES, two_labels
+from reference_systems import BACKBONE, HERE, RECIPES
 
 RECIPE = RECIPES / "solar-multilabel-faithful.yaml"
 RESULTS = HERE / "results" / "copies-leak.json"

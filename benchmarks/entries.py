@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flawscope.data.elpv import elpv_folder
 from flawscope.steps.workspace import read_json
 from flawscope.storage import write_json
 
@@ -20,6 +21,11 @@ TENSORFLOW = ("model.arguments={pad_type: same}", "model.normalise={mean: 0.5, s
 def of_weights(weights: str) -> list[str]:
     """The overrides that pretrained weights of MobileNetV2 ask for: a file, or the word imagenet."""
     return [f"model.weights={weights}", *(TENSORFLOW if Path(weights).is_file() else ())]
+
+
+def two_labels() -> list[str]:
+    """The overrides that name crack and inactive region: the table, and the cells of ELPV."""
+    return [f"data.table={SHARED / 'data' / 'solar-multilabel' / 'labels.csv'}", f"data.images={elpv_folder()}"]
 
 
 def append(path: Path, entry: Mapping[str, Any], by: Sequence[str] = ()) -> None:

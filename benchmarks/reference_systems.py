@@ -20,8 +20,7 @@ from typing import Any
 
 import coil_exam
 import flawscope
-from entries import DEFAULT_WEIGHTS, SHARED, append, ends, of_weights
-from flawscope.data.elpv import elpv_folder
+from entries import DEFAULT_WEIGHTS, SHARED, append, ends, of_weights, two_labels
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
 from flawscope.training.recipe import Recipe, load_recipe
@@ -130,11 +129,6 @@ def changes_for(recipe: Recipe, weights: str) -> list[str]:
 def elpv() -> list[str]:
     """ELPV is found in its package."""
     return []
-
-
-def two_labels() -> list[str]:
-    """Crack and inactive region: the table, and the cells of ELPV."""
-    return [f"data.table={SHARED / 'data' / 'solar-multilabel' / 'labels.csv'}", f"data.images={elpv_folder()}"]
 
 
 def castings() -> list[str]:

@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import flawscope
-from entries import DEFAULT_WEIGHTS, SHARED, append, of_weights
-from flawscope.data.elpv import elpv_folder
+from entries import DEFAULT_WEIGHTS, append, of_weights, two_labels
 
 HERE = Path(__file__).resolve().parent
 RECIPE = HERE.parent / "recipes" / "solar-multilabel-tune.yaml"
 RESULTS = HERE / "results" / "tune-solar-multilabel.json"
-TABLE = SHARED / "data" / "solar-multilabel" / "labels.csv"
 
 
 def main() -> None:
@@ -33,7 +31,7 @@ def main() -> None:
     parser.add_argument("--trial", action="store_true", help="one epoch, nothing is appended")
     asked = parser.parse_args()
     weights = of_weights(asked.weights)
-    overrides = [*weights, f"data.table={TABLE}", f"data.images={elpv_folder()}"]
+    overrides = [*weights, *two_labels()]
     if asked.trial:
         overrides += ["train.epochs=1", "name=solar-multilabel-tune-trial"]
     folder = Path("runs") / f"bench-tune-solar-multilabel{'-trial' if asked.trial else ''}"

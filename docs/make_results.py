@@ -89,8 +89,8 @@ def section(original: Original, entries: Sequence[Entry]) -> str:
     missing = [name for name in original.recipes if not any(Path(each["recipe"]).stem == name for each in rows)]
     if rows:
         shown = [values(each) for each in rows]
-        measures = list(dict.fromkeys(name for name in (*MEASURES, *(key for each in shown for key in each))))
-        measures = [name for name in measures if any(name in each for each in shown)]
+        found = dict.fromkeys(key for each in shown for key in each)
+        measures = [name for name in dict.fromkeys((*MEASURES, *found)) if name in found]
         lines += table(["recipe", "protocol", "images, groups", *measures], (numbers(each, measures) for each in rows))
         lines += ["", "<details><summary>Where these numbers come from</summary>", ""]
         head = ["recipe", "command", "changed", "commit", "split", "training", "machine"]

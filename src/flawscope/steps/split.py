@@ -59,9 +59,9 @@ def split(
         raise UserError("overrides need the recipe as a file", "pass a path, or change the recipe itself")
     if output is not None and not folds and Path(output).suffix != ".json":
         raise OutputError(f"{output} is no name for a split", "name a .json file")
-    files = (
-        [] if output is None else [Path(output) / f"fold-{k}.json" for k in range(folds)] if folds else [Path(output)]
-    )
+    files: list[Path] = []
+    if output is not None:
+        files = [Path(output) / f"fold-{k}.json" for k in range(folds)] if folds else [Path(output)]
     for file in files:
         if file.exists() and not overwrite:  # runs may have been made with it
             raise OutputError(f"{file} exists already", "choose another name (-o), or replace it with --overwrite")
