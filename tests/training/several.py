@@ -20,7 +20,7 @@ from flawscope.training import processes
 from flawscope.training.input import PartDataset, loader
 from flawscope.training.loop import Fit, Live, fit
 from flawscope.training.losses import Loss
-from flawscope.training.sampling import EpochSampler
+from flawscope.training.sampling import EpochSampler, likelihoods
 from flawscope.training.spec import Augment, TrainSpec, Unfreeze
 
 TASK = Task("multiclass", ("a", "b", "c"))
@@ -61,8 +61,9 @@ def trained(
     torch.manual_seed(processes.rank())  # the first weights are the first process's
     plan = NetworkPlan(model, 3, 1, size=(32, 32), arguments=arguments or {}, freeze="unfreeze" in asked)
     network = build(plan)
-    learn = PartDataset(PIXELS, TARGETS, range(rows), spec.augment, spec.seed)
-    train = loader(learn, spec.batch_size, 0, balanced=spec.sampling == "balanced")
+    likely_n = likelihoods(spec.sampling, TARGETS[:rows] >= 0.5, "g" * rows)
+    learn = PartDataset(PIXELS, TARGETS, range(rows), spec.augment, spec.seed, likelihood_n=likely_n)
+    train = loader(learn, spec.batch_size, 0)
     if keep_last:
         train = DataLoader(learn, batch_sampler=processes.Share(EpochSampler(learn), spec.batch_size, drop_last=False))
 

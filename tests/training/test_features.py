@@ -16,7 +16,8 @@ from flawscope.training.features import FeatureDataset, on_features, steady
 from flawscope.training.input import PartDataset, loader
 from flawscope.training.loop import Fit, fit
 from flawscope.training.losses import Loss
-from flawscope.training.spec import Augment, TrainSpec, Unfreeze
+from flawscope.training.sampling import likelihoods
+from flawscope.training.spec import Augment, Sampling, TrainSpec, Unfreeze
 
 NOTHING = Augment(flip_horizontal=False, flip_vertical=False, brightness=0)
 TASK = Task("binary", ("bright",))
@@ -25,8 +26,9 @@ BRIGHT = (np.arange(24) % 2).astype(np.float64)[:, None]
 PIXELS = (RNG.integers(0, 100, (24, 1, 16, 16)) + 120 * BRIGHT[:, :, None, None]).astype(np.uint8)
 
 
-def part(rows: range, augment: Augment | None) -> PartDataset:
-    return PartDataset(PIXELS, BRIGHT, rows, augment, 0)
+def part(rows: range, augment: Augment | None, sampling: Sampling = "all") -> PartDataset:
+    likely_n = likelihoods(sampling, BRIGHT[rows] >= 0.5, [str(row % 3) for row in rows])
+    return PartDataset(PIXELS, BRIGHT, rows, augment, 0, likelihood_n=likely_n)
 
 
 def trained(folder: Path, head: str = "linear", augment: Augment = NOTHING, **asked: Any) -> tuple[Fit, Network]:
@@ -35,7 +37,7 @@ def trained(folder: Path, head: str = "linear", augment: Augment = NOTHING, **as
     network = build(NetworkPlan("timm:test_resnet", 1, 1, size=(16, 16), head=head, freeze=True))
     found = fit(
         network, Loss(TASK, np.ones(1)), TASK, spec, folder=folder,
-        train=loader(part(range(16), augment), 8, 0, balanced=spec.sampling == "balanced"),
+        train=loader(part(range(16), augment, spec.sampling), 8, 0),
         validation=loader(part(range(16, 24), None), 8, 0),
     )  # fmt: skip
     return found, network
@@ -49,6 +51,7 @@ def trained(folder: Path, head: str = "linear", augment: Augment = NOTHING, **as
         {"head": "norm", "optimiser": "sgd"},
         {"ema": 0.5},
         {"sampling": "balanced"},
+        {"sampling": "groups"},
         {"unfreeze": Unfreeze(after=2, layer="layer4")},
     ],
     ids=str,

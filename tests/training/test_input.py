@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -21,7 +22,7 @@ from flawscope.preprocess import Preprocess, load
 from flawscope.records import Samples
 from flawscope.training.augment import augmentation
 from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, statistics
-from flawscope.training.sampling import balancing, draw_seed
+from flawscope.training.sampling import draw_seed, likelihoods
 from flawscope.training.spec import Augment
 
 MakeSamples = Callable[..., Samples]
@@ -203,25 +204,43 @@ def test_batches_of_training_and_validation() -> None:
 
 def test_balanced_draws_show_every_combination_alike() -> None:
     target_nk = np.array([[1.0, 0.0]] * 2 + [[1.0, 0.7]] * 8 + [[0.0, 0.2]] * 90)
-    dataset = PartDataset(images(100), target_nk, range(100), NOTHING, 0)
-    assert balancing(dataset.truth_nk)[[0, 2, 10]].tolist() == pytest.approx([1 / 6, 1 / 24, 1 / 270])
+    likely_n = likelihoods("balanced", target_nk >= 0.5, "g" * 100)
+    assert likely_n is not None and likely_n[[0, 2, 10]].tolist() == pytest.approx([1 / 6, 1 / 24, 1 / 270])
+    dataset = PartDataset(images(100), target_nk, range(100), NOTHING, 0, likelihood_n=likely_n)
     drawn: list[tuple[float, ...]] = []
     for dataset.epoch in range(1, 31):
-        drawn += [tuple(row.tolist()) for _, target_bk in loader(dataset, 10, 0, balanced=True) for row in target_bk]
+        drawn += [tuple(row.tolist()) for _, target_bk in loader(dataset, 10, 0) for row in target_bk]
     assert len(drawn) == 3000
     share = [sum(row[0] == 1 and row[1] == second for row in drawn) / 3000 for second in (0.0, np.float32(0.7))]
     assert share == pytest.approx([1 / 3, 1 / 3], abs=0.03)
     dataset.epoch = 1
-    assert drawn[:100] == [tuple(r.tolist()) for _, b in loader(dataset, 10, 0, balanced=True) for r in b]
+    assert drawn[:100] == [tuple(r.tolist()) for _, b in loader(dataset, 10, 0) for r in b]
+
+
+def test_draws_of_groups_show_each_group_of_a_combination_alike() -> None:
+    target_nk = np.array([[1.0]] * 20 + [[0.0]] * 80)
+    group_n = ["a"] * 19 + ["b"] + ["a"] * 40 + ["c"] * 38 + ["d"] * 2
+    likely_n = likelihoods("groups", target_nk >= 0.5, group_n)
+    assert likely_n is not None and float(likely_n.sum()) == pytest.approx(1)
+    dataset = PartDataset(images(100), target_nk, range(100), NOTHING, 0, likelihood_n=likely_n)
+    drawn: Counter[str] = Counter()
+    for dataset.epoch in range(1, 31):
+        places = [place % 100 for batch in loader(dataset, 10, 0).batch_sampler for place in batch]  # type: ignore[union-attr]
+        drawn.update(f"{group_n[place]}{int(target_nk[place, 0])}" for place in places)
+    # A fifth of the draws are of the label, as of the images; each group in it as likely, however large it is.
+    share = {"a1": 0.1, "b1": 0.1, "a0": 0.8 / 3, "c0": 0.8 / 3, "d0": 0.8 / 3}
+    assert {name: count / 3000 for name, count in drawn.items()} == pytest.approx(share, abs=0.03)
 
 
 def test_an_image_that_is_drawn_again_is_changed_anew() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (30, 1, 12, 12)).astype(np.uint8)
-    dataset = PartDataset(pixels, np.eye(30)[:, :1], range(30), Augment(brightness=0.5, rotate=30), 0)
+    target_nk = np.eye(30)[:, :1]
+    likely_n = likelihoods("balanced", target_nk >= 0.5, "g" * 30)
+    dataset = PartDataset(pixels, target_nk, range(30), Augment(brightness=0.5, rotate=30), 0, likelihood_n=likely_n)
     dataset.epoch = 1
 
     def rare() -> list[bytes]:
-        batches = loader(dataset, 9, 0, balanced=True)
+        batches = loader(dataset, 9, 0)
         return [image.numpy().tobytes() for x, t in batches for image, target in zip(x, t, strict=True) if target == 1]
 
     seen = rare()  # of the one image with the label, drawn as often as all the others together

@@ -28,6 +28,7 @@ from flawscope.training.metadata import fit_columns, hash_of, table_of
 from flawscope.training.optimisation import parameter_groups
 from flawscope.training.processes import by_all, check_seen, first_before_others, rank, tell
 from flawscope.training.recipe import Recipe, load_recipe, save_recipe
+from flawscope.training.sampling import likelihoods
 from flawscope.training.spec import TrainSpec
 
 
@@ -147,7 +148,11 @@ def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], 
     if recipe.model.normalise and recipe.model.normalise.source == "training":
         network.normalise(*statistics(pixels, rows["train"]))
     soft_nk = learnt_targets(samples, spec.soft_labels)
-    learn = PartDataset(pixels, soft_nk, rows["train"], spec.augment, spec.seed, table_nm=table_nm)
+    group_n = [run.split.group[samples.rows[row].id] for row in rows["train"]]
+    learn = PartDataset(
+        pixels, soft_nk, rows["train"], spec.augment, spec.seed, table_nm=table_nm,
+        likelihood_n=likelihoods(spec.sampling, samples.target_nk[rows["train"]] >= 0.5, group_n),
+    )  # fmt: skip
     watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed, table_nm=table_nm)
     weights_k = class_weights(samples.task, samples.target_nk[rows["train"]], spec.class_weights)
     lines = live_line() if show is None else nullcontext(show)
@@ -163,7 +168,7 @@ def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], 
             Loss(samples.task, weights_k, spec.loss, gamma=spec.focal_gamma, smoothing=spec.label_smoothing),
             samples.task,
             spec,
-            train=loader(learn, spec.batch_size, spec.workers, balanced=spec.sampling == "balanced"),
+            train=loader(learn, spec.batch_size, spec.workers),
             validation=loader(watch, 2 * spec.batch_size, spec.workers),
             folder=run.training,
             show=shown,

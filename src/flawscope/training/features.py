@@ -32,7 +32,7 @@ class FeatureDataset(Dataset[tuple[Tensor, ...]]):
         self.table = None if images.table is None else images.table[images.rows]
         self.targets = images.targets[images.rows]
         self.seed, self.epoch, self.shuffled = images.seed, images.epoch, images.shuffled
-        self.truth_nk = images.truth_nk
+        self.likelihood = images.likelihood
 
     def __len__(self) -> int:
         return len(self.features)
@@ -45,7 +45,7 @@ class FeatureDataset(Dataset[tuple[Tensor, ...]]):
         return self.features[index], self.targets[index]
 
 
-def on_features(network: Network, images: DataLoader[Any], *, balanced: bool = False) -> DataLoader[Any] | None:
+def on_features(network: Network, images: DataLoader[Any]) -> DataLoader[Any] | None:
     """The same batches with features in place of images; none where they would change or take too much memory."""
     dataset: PartDataset = images.dataset  # type: ignore[assignment]
     if not steady(network) or not dataset.steady:
@@ -54,7 +54,7 @@ def on_features(network: Network, images: DataLoader[Any], *, balanced: bool = F
     if found is None:
         return None
     size: int = images.batch_sampler.batch_size  # type: ignore[union-attr]
-    return loader(FeatureDataset(found, dataset), size, 0, balanced=balanced)
+    return loader(FeatureDataset(found, dataset), size, 0)
 
 
 def steady(network: Network) -> bool:

@@ -110,6 +110,7 @@ class PartDataset(Dataset[tuple[Tensor, ...]]):
     """Images (c x h x w integers) and targets (k) of some rows of the cached pixels; between them, metadata (m).
 
     Without `table_nm`, a row of metadata for each of the table of samples, there are images and targets only.
+    `likelihood_n` is how likely each of `rows` is to be drawn (see `sampling.likelihoods`); none: each once an epoch.
 
     Draws depend on seed, epoch, row, and how often it has been drawn before, never on the order in which rows are asked
     for.
@@ -124,6 +125,7 @@ class PartDataset(Dataset[tuple[Tensor, ...]]):
         seed: int,
         *,
         table_nm: TableRow | None = None,
+        likelihood_n: Tensor | None = None,
     ) -> None:
         self.pixels = pixels
         self.table = None if table_nm is None else torch.from_numpy(table_nm)
@@ -132,16 +134,12 @@ class PartDataset(Dataset[tuple[Tensor, ...]]):
         self.change = augmentation(augment, 8 * pixels.dtype.itemsize) if augment else None
         self.shuffled = augment is not None
         self.steady = augment is None or augment.nothing
+        self.likelihood = likelihood_n
         self.seed = seed
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    @property
-    def truth_nk(self) -> Tensor:
-        """Whether each row shows each class: targets from 0.5 on."""
-        return self.targets[self.rows] >= 0.5
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         """Image, metadata where there are any, and target."""
@@ -157,15 +155,13 @@ class PartDataset(Dataset[tuple[Tensor, ...]]):
         return image, self.targets[row]
 
 
-def loader(
-    dataset: PartDataset | FeatureDataset, batch_size: int, workers: int, *, balanced: bool = False
-) -> DataLoader[tuple[Tensor, ...]]:
-    """Batches, shuffled for training; every combination of labels as likely if asked; each process gets its share.
+def loader(dataset: PartDataset | FeatureDataset, batch_size: int, workers: int) -> DataLoader[tuple[Tensor, ...]]:
+    """Batches, for training in another order each epoch; each process gets its share.
 
     A last batch of a single image is left out of training: batch norm cannot learn from it.
     """
     alone = dataset.shuffled and len(dataset) > batch_size and len(dataset) % batch_size == 1
-    order = EpochSampler(dataset, balanced=balanced) if dataset.shuffled else SequentialSampler(dataset)
+    order = EpochSampler(dataset) if dataset.shuffled else SequentialSampler(dataset)
     return DataLoader(
         dataset,
         batch_sampler=Share(order, batch_size, drop_last=alone),

@@ -243,7 +243,7 @@ class Learner:
         """The same batches with what the head is given, on this device; none where that changes with the epoch."""
         found = []
         for each in loaders:
-            made = on_features(self.network, each, balanced=self.spec.sampling == "balanced")
+            made = on_features(self.network, each)
             if made is None:
                 return []
             found.append(made)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
+
+from flawscope.records import BoolArray
+from flawscope.training.spec import Sampling
 
 if TYPE_CHECKING:
     from flawscope.training.features import FeatureDataset
@@ -29,24 +32,24 @@ def draw_seed(seed: int, epoch: int, row: int, again: int = 0) -> int:
 
 
 class EpochSampler(Sampler[int]):
-    """Each row once an epoch; or as many draws with replacement, every combination of labels as likely.
+    """Each row once an epoch; or, where the rows have likelihoods, as many draws with replacement.
 
     A row that is drawn once more is asked for by its place plus n, plus 2 n the next time, and so on: it is the same
     row, but other random changes (see `drawn`).
     """
 
-    def __init__(self, dataset: PartDataset | FeatureDataset, *, balanced: bool = False) -> None:
+    def __init__(self, dataset: PartDataset | FeatureDataset) -> None:
         self.dataset = dataset
-        self.weight_n = balancing(dataset.truth_nk) if balanced else None
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(draw_seed(self.dataset.seed, self.dataset.epoch, -1))
-        if self.weight_n is not None:
+        if self.dataset.likelihood is not None:
             n, before = len(self), Counter[int]()
-            for place in torch.multinomial(self.weight_n, n, replacement=True, generator=generator).tolist():
+            drawn_n = torch.multinomial(self.dataset.likelihood, n, replacement=True, generator=generator)
+            for place in drawn_n.tolist():
                 yield place + n * before[place]
                 before[place] += 1
         else:
@@ -63,11 +66,25 @@ def drawn(index: int, n: int) -> tuple[int, int]:
     return place, again
 
 
-def balancing(truth_nk: Tensor) -> Tensor:
-    """The probability of each row to be drawn: of each combination of labels the same in all.
+def likelihoods(sampling: Sampling, truth_nk: BoolArray, group_n: Sequence[str]) -> Tensor | None:
+    """The probability of each row to be drawn; none where each is shown once an epoch.
 
-    >>> balancing(torch.tensor([[1.0], [0.0], [0.0]])).tolist()
-    [0.5, 0.25, 0.25]
+    `balanced`: each combination of labels has the same share of the draws. `groups`: each group of images of the same
+    thing has the same share of the draws of its combination of labels, which keeps its share of all: a thing that is
+    in the data a hundred times is not learnt a hundred times as much as one that is there once.
+
+    >>> truth_nk = np.array([[True], [False], [False], [False]])
+    >>> likelihoods("balanced", truth_nk, "abbc").tolist()[0]
+    0.5
+    >>> likelihoods("groups", truth_nk, "abbc").tolist()
+    [0.25, 0.1875, 0.1875, 0.375]
     """
-    _, which_n, count_c = torch.unique(truth_nk, dim=0, return_inverse=True, return_counts=True)
-    return torch.reciprocal(len(count_c) * count_c[which_n].double())
+    if sampling == "all":
+        return None
+    _, which_n, count_c = np.unique(truth_nk, axis=0, return_inverse=True, return_counts=True)
+    if sampling == "balanced":
+        return torch.from_numpy(1 / (len(count_c) * count_c[which_n]))
+    cell_n = list(zip(which_n.tolist(), group_n, strict=True))
+    size, groups = Counter(cell_n), Counter(which for which, _ in set(cell_n))
+    share_n = [count_c[which] / len(cell_n) / (groups[which] * size[which, group]) for which, group in cell_n]
+    return torch.tensor(share_n, dtype=torch.float64)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from flawscope.metadata import composed
 
 Watch = Literal["loss", "auroc", "average_precision", "f1", "accuracy"]
+Sampling = Literal["all", "balanced", "groups"]
 
 
 class Section(BaseModel):
@@ -188,10 +189,11 @@ class TrainSpec(Section):
         default="balanced",
         description="weight in the loss; balanced: each class counts alike (King & Zeng 2001); or one number a class",
     )
-    sampling: Literal["all", "balanced"] = Field(
+    sampling: Sampling = Field(
         default="all",
         description="all: each image once an epoch; balanced: as many draws, each combination of labels as likely "
-        "(Shen et al. 2016; reference systems C and E)",
+        "(Shen et al. 2016; reference systems C and E); groups: as many draws, each group of images of the same thing "
+        "as likely within its combination of labels",
     )
     watch: Watch = Field(default="loss", description="measure on the validation split that chooses the best epoch")
     patience: int = Field(
