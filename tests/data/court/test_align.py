@@ -18,7 +18,8 @@ from flawscope.data.court.align import (
     correlation,
     detail,
 )
-from flawscope.data.court.pictures import SIDE, STAYS, Float, Grey
+from flawscope.data.court.pictures import SIDE, STAYS, Float, Grey, turned
+from flawscope.data.court.search import seen
 
 Texture = Callable[..., Grey]
 NOTHING = Common(np.zeros(SIDE * SIDE, np.float32), np.zeros((0, SIDE * SIDE), np.float32))
@@ -86,6 +87,21 @@ def test_what_all_share_is_no_likeness(texture: Texture) -> None:
     assert aligned(set_nhw[0], set_nhw[1], common).measure < 0.35
     brighter = np.clip(set_nhw[0] * 0.8 + 12, 0, 249).astype(np.uint8)
     assert aligned(set_nhw[0], brighter, common).measure > 0.95
+
+
+@pytest.mark.parametrize(("turn", "right"), [(0, 5), (3, 0), (2, 3), (5, -4)])
+def test_what_all_share_is_no_likeness_of_one_that_lies_shifted_or_turned(
+    texture: Texture, turn: int, right: int
+) -> None:
+    set_nhw = with_lines(texture, 40)
+    common = common_pattern(set_nhw)
+    place: Float = np.array([[1, 0, 0], [0, 1, right]], np.float32)
+    a = seen(turned(set_nhw[0], turn), place)  # its lines lie where those of no other lie
+    b = turned(set_nhw[1], turn)
+    shared = correlation(*(common.without(detail(x.astype(np.float32))) for x in (a, seen(b, place))))
+    assert shared > 0.45, "what is taken out where it usually lies stays"
+    assert aligned(a, b, common, place, turn).measure < 0.35
+    assert aligned(a, turned(set_nhw[0], turn), common, place, turn).measure > 0.8
 
 
 def test_the_same_picture_is_1_and_another_is_not(texture: Texture) -> None:

@@ -5,7 +5,8 @@
 2. Detail: each pixel less the mean about it, divided by the deviation about it: brightness, contrast and soft shadows
    fall out.
 3. Common pattern: the mean detail of the set and its leading principal components are taken out of both, so that two
-   solar cells are not alike for having the same busbars.
+   solar cells are not alike for having the same busbars; and the mean once more where the second picture, as it lies
+   on the first, has it.
 4. The correlation of what is left, over the pixels that both show; those saturated in one of the two do not count.
 
 Letters: h and w rows and columns, p pixels (h * w), k components.
@@ -19,7 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from flawscope.data.court.pictures import ENOUGH, SATURATED, SIDE, STAYS, Float, Grey
+from flawscope.data.court.pictures import ENOUGH, SATURATED, SIDE, STAYS, Float, Grey, turned
 
 ITERATIONS = 20
 REACH = 4.0
@@ -68,6 +69,11 @@ class Common:
         own_p = detail_p - shown * self.mean_p
         return np.asarray(own_p - (self.components_kp @ own_p) @ self.components_kp, dtype=np.float32)
 
+    def moved(self, turn: int, place: Float) -> Float:
+        """The mean (p) where it lies in a picture that was turned, then moved as `place` says."""
+        mean_hw = turned(self.mean_p.reshape(SIDE, SIDE).astype(np.float32), turn)
+        return laid_on(mean_hw, place)[0].reshape(-1)
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -112,14 +118,17 @@ def common_pattern(grey_nhw: Grey, seed: int = 0) -> Common:
     return Common(fitted.mean_.astype(np.float32), fitted.components_.astype(np.float32))
 
 
-def aligned(a_hw: Grey, b_hw: Grey, common: Common, start: Float = STAYS) -> Alignment:
-    """Lay b on a, from where `start` puts it, and measure; the better of before and after is what counts."""
+def aligned(a_hw: Grey, b_hw: Grey, common: Common, start: Float = STAYS, turn: int = 0) -> Alignment:
+    """Lay b on a, from where `start` puts it, and measure; the better of before and after is what counts.
+
+    `turn` says how b was turned.
+    """
     a, b = a_hw.astype(np.float32), b_hw.astype(np.float32)
-    first = _measured(a, b, common, start)
+    first = _measured(a, b, common, start, turn)
     if first.measure >= CLEAR:
         return first
     place = refined(a, b, start, ITERATIONS, 1e-3)
-    return first if place is None else max(first, _measured(a, b, common, place), key=lambda found: found.measure)
+    return first if place is None else max(first, _measured(a, b, common, place, turn), key=lambda found: found.measure)
 
 
 def refined(a: Float, b: Float, start: Float, iterations: int, least: float) -> Float | None:
@@ -136,7 +145,7 @@ def refined(a: Float, b: Float, start: Float, iterations: int, least: float) -> 
     return np.asarray(found, np.float32)
 
 
-def _measured(a: Float, b: Float, common: Common, place: Float) -> Alignment:
+def _measured(a: Float, b: Float, common: Common, place: Float, turn: int) -> Alignment:
     laid, usable, inside = usable_on(a, b, place)
     shown = float(usable.mean())
     if inside.mean() < LEAST_OVERLAP or shown < LEAST_SHOWN:
@@ -146,6 +155,10 @@ def _measured(a: Float, b: Float, common: Common, place: Float) -> Alignment:
     if min(detail_a[usable].std(), detail_b[usable].std()) < LEAST_DETAIL:
         return Alignment(place, 0.0, shown)
     own_a, own_b = common.without(detail_a)[mask_p], common.without(detail_b)[mask_p]
+    # The mean was taken out where it usually lies: where it lies elsewhere it is still there, and its negative here.
+    mean_p = common.mean_p[mask_p]
+    moved_p = unexplained(common.moved(turn, place)[mask_p], mean_p)
+    own_a, own_b = (unexplained(unexplained(own_p, mean_p), moved_p) for own_p in (own_a, own_b))
     return Alignment(place, correlation(own_a, own_b), shown)
 
 
@@ -164,6 +177,17 @@ def usable_on(a: Float, b: Float, place: Float) -> tuple[Float, Mask, Mask]:
     """
     laid, inside = laid_on(b, place)
     return laid, inside & ((a < SATURATED) == (laid < SATURATED)), inside
+
+
+def unexplained(values_p: Float, pattern_p: Float) -> Float:
+    """What of some values a pattern does not explain; both less their mean.
+
+    >>> unexplained(np.float32([1, 5, 3]), np.float32([1, 2, 3])).tolist()
+    [-1.0, 2.0, -1.0]
+    """
+    values_p, pattern_p = values_p - values_p.mean(), pattern_p - pattern_p.mean()
+    power = float(pattern_p @ pattern_p)
+    return values_p - (float(values_p @ pattern_p) / power) * pattern_p if power > 1e-6 else values_p
 
 
 def correlation(a_p: npt.NDArray[np.floating], b_p: npt.NDArray[np.floating]) -> float:

@@ -70,7 +70,7 @@ def measured(
 
     def measure(suspect: Suspect) -> Alignment:
         b = turned(grey_nhw[suspect.b], suspect.view.turn)
-        return aligned(grey_nhw[suspect.a], b, common, suspect.view.map)
+        return aligned(grey_nhw[suspect.a], b, common, suspect.view.map, suspect.view.turn)
 
     return on_all_cores(measure, suspects, text, most=cores())
 

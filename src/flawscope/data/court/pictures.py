@@ -5,13 +5,14 @@ Letters: n images, h and w rows and columns (both `SIDE`), t the eight turns.
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d
 
 from flawscope.data.progress import on_all_cores
 from flawscope.preprocess import WIDE, open_image, stretched
@@ -34,6 +35,9 @@ ENOUGH = 3
 
 SMALL = 32
 SOFT = 1.0
+SOFTEN: Float = gaussian_filter1d(np.eye(SMALL, dtype=np.float32), SOFT, axis=0)
+"""Rows times this are softened rows: one product for all pictures, many times faster than a filter for each."""
+
 STAYS: Float = np.eye(2, 3, dtype=np.float32)
 """The affine map that moves nothing."""
 
@@ -52,13 +56,14 @@ def small_pictures(samples: Samples) -> Grey:
 
 
 def small_picture(path: str | Path, side: int = SIDE) -> Grey:
-    """One picture. More than 8 bits are stretched from the 0.1 to the 99.9 percentile: their range is not known."""
+    """One picture: each pixel the mean over its area, so that the small picture of a turned file is the turned one.
+
+    More than 8 bits are stretched from the 0.1 to the 99.9 percentile: their range is not known.
+    """
     image = open_image(path)
-    if image.mode in WIDE:
-        image = stretched(image, 0.1, 99.9)
-    elif image.width * image.height > 64 * side * side and image.mode in ("L", "RGB"):
-        image = image.reduce(max(1, min(image.size) // (4 * side)))
-    return np.asarray(image.convert("L").resize((side, side), Image.Resampling.BOX))
+    grey_hw = np.asarray((stretched(image, 0.1, 99.9) if image.mode in WIDE else image).convert("L"))
+    smaller = min(grey_hw.shape) >= side  # over areas only where there are fewer pixels afterwards
+    return np.asarray(cv2.resize(grey_hw, (side, side), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
 
 
 def turned(grey: npt.NDArray[Any], turn: int) -> npt.NDArray[Any]:
@@ -74,8 +79,12 @@ def turned(grey: npt.NDArray[Any], turn: int) -> npt.NDArray[Any]:
 def even(grey_nhw: Grey) -> Float:
     """At SMALL x SMALL, softened so that half a pixel counts little, mean 0 and deviation 1, as n x p."""
     step = SIDE // SMALL
-    small = grey_nhw.reshape(-1, SMALL, step, SMALL, step).mean(axis=(2, 4), dtype=np.float32)
-    soft = gaussian_filter(small, (0, SOFT, SOFT))
+    small = np.zeros((len(grey_nhw), SMALL, SMALL), np.float32)
+    for row, column in product(range(step), repeat=2):  # ten times faster than a mean over two axes
+        small += grey_nhw[:, row::step, column::step]
+    small /= step * step
+    soft = (small.reshape(-1, SMALL) @ SOFTEN).reshape(small.shape).swapaxes(1, 2)
+    soft = (np.ascontiguousarray(soft).reshape(-1, SMALL) @ SOFTEN).reshape(small.shape).swapaxes(1, 2)
     flat = soft.reshape(len(soft), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
     return np.asarray(flat / np.maximum(flat.std(axis=1, keepdims=True), 2.0), dtype=np.float32)
