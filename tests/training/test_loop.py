@@ -129,6 +129,19 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(
         assert all(torch.equal(stored[key], tensor) for key, tensor in seen[epoch - 1].items())
 
 
+def test_the_last_epoch_is_kept_where_that_is_asked(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, "auroc", [0.5, 0.9, 0.7, 0.6, 0.8])
+    said: list[str] = []
+    result, _ = train(
+        watch="auroc", keep="last", epochs=5, schedule="constant", show=lambda live: said.append(live.watched)
+    )
+    assert (result.best_epoch, result.best_value) == (5, 0.8)
+    assert load_checkpoint(tmp_path / "run" / "best")[1]["epoch"] == 5
+    assert said[-1] == "val_auroc 0.8000"
+
+
 def test_a_loss_that_is_no_number(train: Train, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the loss is (nan|inf) in epoch 1\n.*lower train.rate"):
         train(rate=1e30)

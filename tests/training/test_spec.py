@@ -65,6 +65,7 @@ def test_what_would_come_only_after_the_last_epoch_is_a_mistake() -> None:
 @pytest.mark.parametrize(
     ("train", "words"),
     [
+        ({"patience": 3, "keep": "last"}, "train.patience: keep: last waits for no better epoch"),
         ({"momentum": 0.5}, "train.momentum: only sgd has it, not adamw"),
         ({"focal_gamma": 1, "loss": "bce"}, "train.focal_gamma: loss bce has none"),
         ({"schedule": {"kind": "cosine", "every": 3}}, "train.schedule.every: cosine has none"),

@@ -96,7 +96,7 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
     if trained is not None:
         trained()
     best = read_json(work.trained)
-    say(f"trained, best epoch {best['best_epoch']} of {best['epochs']}")
+    say(f"trained, epoch {best['best_epoch']} of {best['epochs']} is kept")
     if "parameters" in best:
         say(f"parameters: {best['parameters']}")
     if not work.draft.is_file():

@@ -75,7 +75,7 @@ class Live:
 
 @dataclass
 class Fit:
-    """What came of a training: the history, one row an epoch, and the best epoch (counting from 1)."""
+    """What came of a training: the history, one row an epoch, and the epoch that is kept (counting from 1)."""
 
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
@@ -88,22 +88,23 @@ class Fit:
         rank = facts.pop("best_rank")
         return cls(**facts, best_rank=(rank[0], rank[1]))
 
-    def improved(self, epoch: int, measured: dict[str, float], watch: str) -> bool:
-        """Whether this epoch is the best so far; if so it is remembered."""
-        loss, value = measured["val_loss"], measured[f"val_{watch}"]
+    def improved(self, epoch: int, measured: dict[str, float], spec: TrainSpec) -> bool:
+        """Whether this epoch is to be kept: the best so far, or any where the last is kept; it is remembered then."""
+        loss, value = measured["val_loss"], measured[f"val_{spec.watch}"]
         if not math.isfinite(loss):
             raise UserError(f"the validation loss is {loss} in epoch {epoch}", "lower train.rate")
-        rank = (loss if watch == "loss" else -value, loss)
-        if rank >= self.best_rank:
+        rank = (loss if spec.watch == "loss" else -value, loss)
+        if rank >= self.best_rank and spec.keep == "best":
             return False
         self.best_epoch, self.best_value, self.best_rank = epoch, value, rank
         return True
 
-    def words(self, watch: str) -> str:
-        """The watched measure, and the best so far."""
+    def words(self, spec: TrainSpec) -> str:
+        """The watched measure, and the best so far unless the last is kept."""
         if not self.history:
             return ""
-        return f"val_{watch} {self.history[-1][f'val_{watch}']:.4f}, best {self.best_value:.4f} ({self.best_epoch})"
+        now = f"val_{spec.watch} {self.history[-1][f'val_{spec.watch}']:.4f}"
+        return now if spec.keep == "last" else f"{now}, best {self.best_value:.4f} ({self.best_epoch})"
 
 
 def fit(
@@ -119,8 +120,9 @@ def fit(
 ) -> Fit:
     """Train; keep the best and the last checkpoint and `history.csv` in `folder`; go on where `state` there stands.
 
-    The best epoch is the one with the best watched measure on the validation split; a tie goes to the
-    lower loss, then to the earlier epoch. Of several processes all train, and the first one writes and shows.
+    The best epoch is the one with the best watched measure on the validation split; a tie goes to the lower loss, then
+    to the earlier epoch. Where the last is to be kept, that counts as the best. Of several processes all train, and the
+    first one writes and shows.
 
     Raises:
         UserError: the loss is no longer a number.
@@ -149,7 +151,7 @@ def fit(
 
         def live(step: int, mean: float, epoch: int = epoch, **ended: Mapping[str, float]) -> None:
             if rank() == 0:
-                show(Live(epoch, spec.epochs, step, steps, mean, result.words(spec.watch), **ended))
+                show(Live(epoch, spec.epochs, step, steps, mean, result.words(spec), **ended))
 
         learnt = train_epoch(learner, loss, train, epoch, live)
         measured = from_first(validate(learner.validated, loss, task, validation))
@@ -157,7 +159,7 @@ def fit(
         result.history.append(row | {"seconds": time.perf_counter() - started})
         if rank() == 0:
             write_history(folder / FILE, result.history)
-        names = ("best", "last") if result.improved(epoch, measured, spec.watch) else ("last",)
+        names = ("best", "last") if result.improved(epoch, measured, spec) else ("last",)
         if rank() == 0:
             for name in names:
                 save_checkpoint(folder / name, learner.kept, epoch=epoch, measures=measured)

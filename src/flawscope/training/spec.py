@@ -196,6 +196,11 @@ class TrainSpec(Section):
         "as likely within its combination of labels",
     )
     watch: Watch = Field(default="loss", description="measure on the validation split that chooses the best epoch")
+    keep: Literal["best", "last"] = Field(
+        default="best",
+        description="the epoch that is exported; last: where validation shows too few of a class to choose, and the "
+        "schedule ends at a low rate",
+    )
     patience: int = Field(
         default=0, ge=0, description="stop after so many epochs without a better one (Prechelt 1998); 0: never"
     )
@@ -255,6 +260,7 @@ def without_effect(spec: TrainSpec) -> list[str]:
     ends = f"training ends after epoch {spec.epochs}"
     told = (
         (spec.momentum != default.momentum and optimiser != "sgd", f"momentum: only sgd has it, not {optimiser}"),
+        (spec.patience > 0 and spec.keep == "last", "patience: keep: last waits for no better epoch"),
         (spec.focal_gamma != default.focal_gamma and spec.loss != "focal", f"focal_gamma: loss {spec.loss} has none"),
         (plan.every != default.schedule.every and plan.kind != "step", f"schedule.every: {plan.kind} has none"),
         (plan.factor != default.schedule.factor and factors not in ("step", "multi_step"),
