@@ -105,8 +105,8 @@ def leak(entries: Sequence[Entry]) -> list[str]:
         "",
         "The original turned and mirrored its cells first and split the pictures afterwards. Here its pictures are "
         f"made again of the cells at hand, and one network is trained twice with the same budget: {last['what']}. "
-        "`leaky`: pictures dealt at random, as there; `clean`: all pictures of a module on one side. The difference is what the "
-        "original's protocol adds.",
+        "`leaky`: pictures dealt at random, as there; `clean`: all pictures of a module on one side. The difference is "
+        "what the original's protocol adds.",
         "",
         *table(head, rows),
         "",

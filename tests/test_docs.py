@@ -117,7 +117,8 @@ def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured() -
     assert line in module.soon([entry])
     arm = {
         "n": 9564, "groups": 27, "mean_f1_on_validation_by_epoch": [0.5, 0.625],
-        "headline": {"mean F1": [0.7, 0.6, 0.8]}, "split": {"stamp": "LEAK NOT CHECKED"}, "code": "0.1.0 (commit abc123)",
+        "headline": {"mean F1": [0.7, 0.6, 0.8]}, "split": {"stamp": "LEAK NOT CHECKED"},
+        "code": "0.1.0 (commit abc123)",
     }  # fmt: skip
     told = {"what": "5 folds", "command": "python y.py", "machine": "one", "arms": {"leaky": arm, "clean": arm}}
     row = "| 9,564, 27 | 0.500, 0.625 | 0.700 (0.600 to 0.800) | - | - | LEAK NOT CHECKED |"
