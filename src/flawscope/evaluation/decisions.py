@@ -82,11 +82,21 @@ def _best_threshold(probability_n: FloatArray, truth_n: BoolArray, rule: str) ->
     # A score of exactly 1 is always called and one of exactly 0 never: no threshold in (0, 1] can do otherwise.
     possible_c = upper_c > lower_c
     gain_c, upper_c, lower_c = gain_c[possible_c], upper_c[possible_c], lower_c[possible_c]
-    best_c = gain_c == gain_c.max()
+    return widest_middle(gain_c == gain_c.max(), upper_c, lower_c)
+
+
+def widest_middle(best_c: BoolArray, upper_c: FloatArray, lower_c: FloatArray) -> float:
+    """The middle of the widest run of cuts that are equally good, each with lower < threshold <= upper, in any order.
+
+    >>> widest_middle(np.array([True, False, True]), np.array([1.0, 0.9, 0.4]), np.array([0.9, 0.4, 0.0]))
+    0.2
+    """
+    if len(upper_c) > 1 and upper_c[0] < upper_c[-1]:
+        best_c, upper_c, lower_c = best_c[::-1], upper_c[::-1], lower_c[::-1]
     first = np.flatnonzero(best_c & ~np.append(False, best_c[:-1]))
     last = np.flatnonzero(best_c & ~np.append(best_c[1:], False))
     top, bottom = upper_c[first], lower_c[last]
-    # Equally wide plateaus: the lowest threshold, which lets fewer defects escape.
+    # Equally wide runs: the lowest threshold, which lets fewer defects escape.
     widest = len(top) - 1 - int(np.argmax((top - bottom)[::-1]))
     middle = float((top[widest] + bottom[widest]) / 2)
     return middle if middle > bottom[widest] else float(top[widest])
