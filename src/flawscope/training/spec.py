@@ -280,5 +280,6 @@ class CalibrateSpec(Section):
         default="standard",
         description="standard: Platt scaling for each class, multi-class one temperature | auto: cross-validation over "
         "the groups of the validation split chooses among the next four | temperature (Guo et al. 2017) | platt (Platt "
-        "1999) | isotonic (Zadrozny & Elkan 2002; makes ties) | venn_abers (Vovk et al. 2015) | none: scores as they are",
+        "1999) | isotonic (Zadrozny & Elkan 2002; makes ties) | venn_abers (Vovk et al. 2015) | none: scores stay as "
+        "they are",
     )
