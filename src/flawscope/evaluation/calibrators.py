@@ -141,7 +141,7 @@ def venn_abers(logit_n: FloatArray, truth_n: BoolArray) -> Knots:
     kept = np.unique(np.linspace(0, len(x_m) - 1, MAX_PLACES).round().astype(int))
     place_p = np.concatenate(([x_m[0] - _gap(x_m)], x_m[kept], [x_m[-1] + _gap(x_m)]))
     p_p = np.array([_single(x_m, sum_m, count_m, place) for place in place_p])
-    if p_p[-1] - p_p[0] < 1e-9:
+    if p_p[-2] - p_p[1] < 1e-9:
         raise NotFitted("the score does not rise with the class on these samples")
     return _table(place_p[1:-1], p_p[1:-1], p_p[0], p_p[-1])
 
