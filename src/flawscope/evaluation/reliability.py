@@ -45,7 +45,7 @@ def reliability(
       would be on average on these images if all probabilities were right; `p`: the chance to see one as large then.
     - `Brier parts`: reliability - resolution + uncertainty (Murphy, 1973) over the bins; `within bins` is the rest.
 
-    Nothing is given without samples.
+    Without samples nothing is given. Where all images show the class, or none, intervals are stretched over Wilson's.
 
     >>> said = reliability(np.array([False, True, True]), np.array([0.1, 0.6, 0.8]), np.arange(3))
     >>> round(said["measures"]["Brier score"]["value"], 3), len(said["bins"])
@@ -65,6 +65,8 @@ def reliability(
     error, facts = calibration_error(truth_n, probability_n, group_n, seed=seed, draws=draws, level=level)
     loss = float(surprise_n.mean())
     share = bootstrap_interval(-math.expm1(-loss), -np.expm1(-surprise_d), group_n, level, units)
+    if truth_n.all() or not truth_n.any():
+        brier, share, error = (_stretched(interval, units) for interval in (brier, share, error))
     measures = {"expected calibration error": error, "Brier score": brier, "log loss": _unbounded(loss, share)}
     return {
         "measures": {name: interval.as_dict() for name, interval in measures.items()},
@@ -206,6 +208,13 @@ def _times(groups: int, seed: int, draws: int) -> list[IndexArray]:
     random = np.random.default_rng(seed)
     sizes = [min(CHUNK, draws - start) for start in range(0, draws, CHUNK)]
     return [random.multinomial(groups, np.full(groups, 1 / groups), size=size) for size in sizes]
+
+
+def _stretched(interval: Interval, units: int) -> Interval:
+    """Images of one kind only vary too little: what the other kind would add is not among them."""
+    low, high = wilson(interval.value, units, interval.level)
+    note = "; ".join(filter(None, (interval.note, "images of one kind only: each group counts as one sample")))
+    return replace(interval, low=min(low, interval.low), high=max(high, interval.high), note=note)
 
 
 def _unbounded(loss: float, share: Interval) -> Interval:
