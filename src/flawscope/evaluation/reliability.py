@@ -6,6 +6,7 @@ Shapes: n samples, b bins, g groups, d bootstrap draws, c columns of sums.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -138,13 +139,12 @@ def calibration_error(
     excess_b, count_b = excess_gb.sum(axis=0), count_gb.sum(axis=0)
     plain = float(np.abs(excess_b).sum() / n)
     signs = np.random.default_rng([seed, 1])
-    turned = [2 * signs.integers(2, size=(len(times), groups)) - 1 for times in _times(1, seed, draws)]
+    turned = (2 * signs.integers(2, size=(size, groups)) - 1 for size in _sizes(draws))
     null_d = np.concatenate([np.abs(sign_dg @ excess_gb).sum(axis=1) / n for sign_dg in turned])
     p = (1 + int(np.sum(null_d >= plain - 1e-12))) / (1 + draws)
-    drawn_db, counted_db = (
-        np.concatenate([times_dg @ sums_gb for times_dg in _times(groups, seed, draws)])
-        for sums_gb in (excess_gb, count_gb)
-    )
+    sums_gc = np.hstack([excess_gb, count_gb])
+    drawn_dc = np.concatenate([times_dg @ sums_gc for times_dg in _times(groups, seed, draws)])
+    drawn_db, counted_db = drawn_dc[:, :bins], drawn_dc[:, bins:]
     kept, error_d = _shrunk_draws(excess_b / count_b, count_b / n, drawn_db, counted_db)
     value = min(max(plain + kept * plain - float(error_d.mean()), 0.0), 1.0)
     units = min(groups, *(len(np.unique(group_n[kind_n])) for kind_n in (truth_n, ~truth_n) if kind_n.any()))
@@ -203,11 +203,20 @@ def _sums(group_n: IndexArray, value_nc: FloatArray) -> FloatArray:
     return np.stack([np.bincount(code_n, weights=value_n) for value_n in value_nc.T], axis=1).astype(np.float64)
 
 
-def _times(groups: int, seed: int, draws: int) -> list[IndexArray]:
+def _times(groups: int, seed: int, draws: int) -> Iterator[IndexArray]:
     """How often each group is drawn, in pieces of `CHUNK` draws; the same seed gives the same draws."""
     random = np.random.default_rng(seed)
-    sizes = [min(CHUNK, draws - start) for start in range(0, draws, CHUNK)]
-    return [random.multinomial(groups, np.full(groups, 1 / groups), size=size) for size in sizes]
+    for size in _sizes(draws):
+        yield _counted(random.integers(groups, size=(size, groups)), groups)
+
+
+def _sizes(draws: int) -> list[int]:
+    return [min(CHUNK, draws - start) for start in range(0, draws, CHUNK)]
+
+
+def _counted(drawn_dg: IndexArray, groups: int) -> IndexArray:
+    row_d1 = groups * np.arange(len(drawn_dg))[:, None]
+    return np.bincount((drawn_dg + row_d1).ravel(), minlength=drawn_dg.size).reshape(drawn_dg.shape).astype(np.int64)
 
 
 def _stretched(interval: Interval, units: int) -> Interval:
