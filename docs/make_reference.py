@@ -14,7 +14,7 @@ from flawscope.data.split import SplitSpec
 from flawscope.preprocess import Preprocess
 from flawscope.training.recipe import DecideSpec, ExportSpec, ModelSpec, Normalise, Recipe
 from flawscope.training.recipe_words import kind
-from flawscope.training.spec import Augment, Schedule, TrainSpec, Unfreeze
+from flawscope.training.spec import Augment, CalibrateSpec, Schedule, TrainSpec, Unfreeze
 from flawscope.training.tune_spec import Searched, TuneSpec
 
 TARGET = Path(__file__).with_name("recipe.md")
@@ -57,6 +57,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("train.schedule", Schedule),
     ("train.unfreeze", Unfreeze),
     ("train.augment", Augment),
+    ("calibrate", CalibrateSpec),
     ("decide", DecideSpec),
     ("export", ExportSpec),
     ("tune", TuneSpec),

@@ -29,7 +29,7 @@ from flawscope.bundle.manifest import (
 )
 from flawscope.errors import BundleError
 from flawscope.preprocess import Preprocess
-from flawscope.records import Task
+from flawscope.records import Task, fingerprint
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 NUMBER = st.floats(-1e6, 1e6)
@@ -137,6 +137,15 @@ def test_whatever_changes_an_answer_changes_the_seal(changes: dict[str, Any]) ->
     assert seal_of(plain(**changes)) != seal_of(plain())
 
 
+def test_a_bundle_of_before_calibrators_went_against_the_rest_opens_with_its_old_seal() -> None:
+    raw = json.loads(to_json(manifest(plain())))
+    assert raw["sealed"]["calibrator"].pop("against_rest") is False
+    raw["seal"] = fingerprint(raw["sealed"])
+    opened = from_json(json.dumps(raw))
+    assert opened.sealed == plain()
+    assert opened.seal == raw["seal"] != seal_of(plain())
+
+
 def test_changed_after_sealing_is_refused() -> None:
     raw = json.loads(to_json(manifest(plain())))
     raw["sealed"]["decision"]["thresholds"] = [0.4]
@@ -191,6 +200,10 @@ def test_every_key_that_does_not_fit_is_named() -> None:
         (lambda: Calibrator(method="x", fitted_on="test", knots=(((0, 0), (1, 1)),)), "test split"),
         (lambda: DecisionRule(rule="x", fitted_on="test", thresholds=(0.5,)), "test split"),
         (lambda: DecisionRule(rule="x", thresholds=(0.0,)), "greater than 0"),
+        (
+            lambda: plain(calibrator=Calibrator(method="x", knots=(((0, 0), (1, 1)),), against_rest=True)),
+            "against the rest belongs to a multiclass task, this one is binary",
+        ),
         (lambda: plain(calibrator=Calibrator.identity(2)), "2 tables for 1 classes"),
         (lambda: plain(decision=DecisionRule(rule="x", thresholds=(0.1, 0.2))), "2 thresholds for 1 classes"),
         (lambda: plain(steps=(Step(graph="other"),)), "asks for graph 'other'"),

@@ -1,10 +1,14 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_softmax
+from scipy.special import expit, log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
-from flawscope.evaluation.calibration import IDENTITY, fit
+from flawscope.errors import RecipeError
+from flawscope.evaluation.calibration import FOLDS, IDENTITY, _folds, _held_out_loss, fit
+from flawscope.evaluation.calibrators import FITTERS, NAMES
+from flawscope.probability import calibrate, odds_against_rest
 
 
 def line(knots):
@@ -131,3 +135,138 @@ def test_logits_must_be_finite_and_fit_the_targets():
         fit("binary", np.array([[np.nan], [1.0]]), np.array([[0.0], [1.0]]))
     with pytest.raises(ValueError, match="n x k"):
         fit("binary", np.zeros((2, 1)), np.zeros((3, 1)))
+
+
+# --- other methods, and the choice among them --------------------------------------------------------------------
+
+
+def curved(n, seed=0):
+    """A class whose probability follows the logit in no straight line: labels are wrong in 8 % of all cases."""
+    rng = np.random.default_rng(seed)
+    logit_n = rng.normal(0, 2, n)
+    return logit_n[:, None], (rng.random(n) < 0.08 + 0.84 * expit(3 * logit_n))[:, None].astype(float)
+
+
+@pytest.mark.parametrize("method", list(FITTERS))
+def test_a_method_that_is_named_is_fitted(method):
+    logit_nk, target_nk = make_binary()
+    calibration = fit("binary", logit_nk, target_nk, method=method)
+    assert calibration.knots == (FITTERS[method](logit_nk[:, 0], target_nk[:, 0] >= 0.5),)
+    assert (calibration.method, calibration.note, calibration.against_rest) == (NAMES[method], "", False)
+
+
+def test_none_leaves_logits_alone_and_says_so():
+    calibration = fit("multiclass", *make_multiclass(2.0, n=30), method="none")
+    assert (calibration.method, calibration.knots) == ("none", (IDENTITY,) * 4)
+    assert calibration.note == "scores are not calibrated"
+
+
+def test_an_unknown_method_names_the_nearest():
+    with pytest.raises(RecipeError, match="did you mean 'isotonic'"):
+        fit("binary", *make_binary(), method="isotonik")
+
+
+def test_groups_must_fit_the_samples():
+    with pytest.raises(ValueError, match="one group for each of 400"):
+        fit("binary", *make_binary(), method="auto", groups=["a"])
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic", "venn_abers"])
+def test_exclusive_classes_are_fitted_against_the_rest(method):
+    logit_nk, target_nk = make_multiclass(3.0, n=2000)
+    calibration = fit("multiclass", logit_nk, target_nk, method=method)
+    assert calibration.against_rest
+    assert calibration.method == f"{NAMES[method]}, each class against the rest"
+    odds_nk = odds_against_rest(logit_nk)
+    assert calibration.knots == tuple(FITTERS[method](odds_nk[:, c], target_nk[:, c] >= 0.5) for c in range(4))
+    fresh_nk, fresh_target_nk = make_multiclass(3.0, n=2000, seed=9)
+    loss = log_loss(fresh_target_nk, calibrate("multiclass", calibration.knots, fresh_nk, against_rest=True))
+    one = fit("multiclass", logit_nk, target_nk)
+    assert loss < log_loss(fresh_target_nk, calibrate("multiclass", one.knots, fresh_nk)) + 0.03
+    assert loss < log_loss(fresh_target_nk, softmax(fresh_nk, axis=1)) - 0.1
+
+
+def test_a_class_of_several_that_cannot_be_fitted_stays_as_the_softmax_has_it():
+    logit_nk, target_nk = make_multiclass(1.0, n=200, k=3)
+    logit_nk, target_nk = np.c_[logit_nk, logit_nk.min(axis=1) - 3], np.c_[target_nk, np.zeros(200)]
+    calibration = fit("multiclass", logit_nk, target_nk, "abcd", method="platt")
+    assert calibration.knots[3] == IDENTITY
+    assert calibration.note.startswith("d: logits are used as they are: 0 samples")
+    probability_nk = calibrate("multiclass", calibration.knots, logit_nk, calibration.against_rest)
+    np.testing.assert_allclose(probability_nk.sum(axis=1), 1)
+
+
+def test_auto_takes_platt_where_a_line_is_right_and_more_where_it_is_not():
+    straight = fit("binary", *make_binary(n=600), method="auto")
+    assert straight.method == "Platt scaling"
+    assert straight.knots == fit("binary", *make_binary(n=600)).knots
+    bent = fit("binary", *curved(1500), method="auto")
+    assert bent.method == "Venn-Abers"
+    assert "Venn-Abers chosen over 1500 groups, log loss Platt scaling 0." in bent.note
+    assert bent.note.endswith(": the least")
+
+
+def test_auto_chooses_for_each_label_by_itself():
+    (line_nk, line_target), (bent_nk, bent_target) = make_binary(n=1500), curved(1500)
+    data = np.hstack([line_nk, bent_nk]), np.hstack([line_target, bent_target])
+    both = fit("multilabel", *data, ["crack", "hole"], method="auto")
+    assert both.method == "crack: Platt scaling; hole: Venn-Abers"
+    assert both.knots[1] == fit("binary", bent_nk, bent_target, method="auto").knots[0]
+
+
+def test_auto_of_exclusive_classes_takes_one_temperature_where_that_is_right():
+    data = make_multiclass(3.0, n=600)
+    calibration = fit("multiclass", *data, method="auto")
+    assert (calibration.method, calibration.knots) == ("temperature scaling", fit("multiclass", *data).knots)
+    assert "plainer" in calibration.note or calibration.note.endswith("the least")
+
+
+def test_auto_of_exclusive_classes_leaves_one_temperature_where_classes_are_shifted():
+    logit_nk, target_nk = make_multiclass(1.0, n=1500)
+    calibration = fit("multiclass", logit_nk + np.array([2.0, 0, -2, 0]), target_nk, method="auto")
+    assert calibration.against_rest
+    assert "against the rest" in calibration.method
+
+
+@pytest.mark.parametrize("kind", ["few groups", "no positive", "all positive", "three samples", "equal logits"])
+def test_auto_with_too_little_is_the_plainest(kind):
+    logit_nk, target_nk = make_binary(n=200)
+    groups = [str(index) for index in range(200)]
+    if kind == "few groups":
+        groups = [str(index % 9) for index in range(200)]
+    elif kind == "three samples":
+        logit_nk, target_nk, groups = np.array([[-1.0], [0], [2]]), np.array([[0.0], [0], [1]]), list("abc")
+    elif kind == "equal logits":
+        logit_nk = np.ones_like(logit_nk)
+    else:
+        target_nk = np.full_like(target_nk, float(kind == "all positive"))
+    calibration = fit("binary", logit_nk, target_nk, ["crack"], method="auto", groups=groups)
+    assert calibration.knots == fit("binary", logit_nk, target_nk).knots
+    assert calibration.note.startswith("crack: ")
+    if kind == "few groups":
+        assert (
+            calibration.note == "crack: Platt scaling without comparison: 9 groups of a kind, 10 are needed to compare"
+        )
+
+
+def test_groups_stay_whole_and_every_fold_gets_its_share():
+    rng = np.random.default_rng(0)
+    code_n = rng.integers(0, 60, 400)
+    truth_nk = np.eye(3, dtype=bool)[np.where(code_n < 6, 2, rng.integers(0, 2, 400))]
+    fold_n = _folds(truth_nk, code_n)
+    assert all(len(set(fold_n[code_n == code])) == 1 for code in set(code_n))
+    assert all(len(set(fold_n[truth_n])) == FOLDS for truth_n in truth_nk.T)
+    assert np.bincount(fold_n).max() < 1.5 * np.bincount(fold_n).min()
+
+
+def test_the_held_out_loss_by_hand():
+    logit_nk, target_nk = curved(300)
+    code_n = np.arange(300)
+    truth_nk, fold_n = target_nk >= 0.5, _folds(target_nk >= 0.5, code_n)
+    loss_g = _held_out_loss("binary", logit_nk, truth_nk, "isotonic", fold_n=fold_n, code_n=code_n)
+    expected = 0.0
+    for fold in range(FOLDS):
+        out_n = fold_n == fold
+        knots = FITTERS["isotonic"](logit_nk[~out_n, 0], truth_nk[~out_n, 0])
+        expected += log_loss(truth_nk[out_n, 0], calibrate("binary", [knots], logit_nk[out_n])[:, 0], normalize=False)
+    assert loss_g.sum() == pytest.approx(expected)

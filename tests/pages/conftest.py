@@ -102,6 +102,7 @@ def invent(task: Task, n: int, groups: int, *, pictures: bool = True, **changes:
         bundle=BundleContent(
             "solar-binary.flawscope", "a3f9c1d2e4b5" * 5 + "abcd", "onnxruntime float32", 9_123_456,
             (f"An image is called {task.classes[0]} if its probability is at least 0.41.",),
+            "Calibration: Platt scaling, fitted on the validation split.",
         ),
         items="cells",
         history=[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from flawscope.data.group_file import save_groups
 from flawscope.errors import RecipeError, SplitError
+from flawscope.evaluation.calibration import Method
 from flawscope.records import Sample, Samples, Task
 from flawscope.storage import write_text
 from flawscope.training.recipe import Recipe, load_recipe, parse_recipe, save_recipe
@@ -50,6 +51,7 @@ def refused(**sections: Any) -> str:
         ({"data": CSV | {"root": "x"}}, "data.root: unknown key"),
         ({"image": {"sise": 32}}, "image.sise: unknown key, did you mean 'size'?"),
         ({"split": {"tset": 0.1}}, "split.tset: unknown key, did you mean 'test'?"),
+        ({"calibrate": {"methd": "auto"}}, "calibrate.methd: unknown key, did you mean 'method'?"),
         ({"decide": {"rul": "fixed"}}, "decide.rul: unknown key, did you mean 'rule'?"),
         ({"export": {"engin": "x"}}, "export.engin: unknown key, did you mean 'engine'?"),
     ],
@@ -74,6 +76,7 @@ def test_unknown_keys_name_the_nearest(sections: dict[str, Any], words: str) -> 
         ({"train": {"optimiser": "nadm"}}, "train.optimiser: 'nadm' is none of its values, did you mean 'nadam'?"),
         ({"train": {"schedule": "cosin"}}, "train.schedule.kind: 'cosin' is none of its values, did you mean 'cosine'"),
         ({"image": {"channels": 2}}, "image.channels: 2 is none of its values, Valid: 1, 3"),
+        ({"calibrate": {"method": "plat"}}, "calibrate.method: 'plat' is none of its values, did you mean 'platt'?"),
         ({"train": 3}, "train: expected a section, got 3"),
         ({"train": {"schedule": 3}}, "train.schedule: expected a section, got 3"),
         (
@@ -294,6 +297,7 @@ recipes = dicts(
         "split": dicts({"test": unit, "largest_group": st.floats(0.01, 1), "seed": st.integers()}),
         "model": dicts({"name": text, "arguments": st.dictionaries(text, plain)}),
         "train": dicts({"rate": st.floats(1e-9, 10), "class_weights": weights}),
+        "calibrate": dicts({"method": st.sampled_from(get_args(Method))}),
         "decide": dicts({"rule": st.sampled_from(["best_f1", "best_accuracy", "fixed"])}),
     },
 )

@@ -92,8 +92,8 @@ def test_spaces_that_cannot_be_searched(space: dict[str, Any], problem: str) -> 
 
 @pytest.mark.parametrize(
     "key",
-    ["name", "data.root", "split.seed", "split.validation", "decide.rule", "export.engine", "tune.seed", "image.crop",
-     "train.watch", "train.seed", "train.device", "train.workers"],
+    ["name", "data.root", "split.seed", "split.validation", "calibrate.method", "decide.rule", "export.engine",
+     "tune.seed", "image.crop", "train.watch", "train.seed", "train.device", "train.workers"],
 )  # fmt: skip
 def test_what_would_make_trials_incomparable_is_refused_with_the_reason(key: str) -> None:
     with pytest.raises(RecipeError, match=f"tune.space.{key}: cannot be searched: [a-z ]+"):

@@ -157,11 +157,15 @@ class Step(_Part):
 
 
 class Calibrator(_Part):
-    """From raw to calibrated logits: one table of (x, y) knots a class, linear between and beyond them."""
+    """From raw to calibrated logits: one table of (x, y) knots a class, linear between and beyond them.
+
+    `against_rest` (multi-class only): the tables take log-odds against all other classes, see `flawscope.probability`.
+    """
 
     method: str
     fitted_on: FittedOn = ""
     knots: tuple[Knots, ...]
+    against_rest: bool = False
     note: str = ""
 
     @field_validator("knots")
@@ -235,6 +239,10 @@ class Sealed(_Part):
         k = len(self.task.classes)
         if self.calibrator and len(self.calibrator.knots) != k:
             raise ValueError(f"the calibrator has {len(self.calibrator.knots)} tables for {k} classes")
+        if self.calibrator and self.calibrator.against_rest and self.task.kind != "multiclass":
+            raise ValueError(
+                f"a calibrator against the rest belongs to a multiclass task, this one is {self.task.kind}"
+            )
         if self.decision and len(self.decision.thresholds) != k:
             raise ValueError(f"the decision has {len(self.decision.thresholds)} thresholds for {k} classes")
         return self

@@ -11,27 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from flawscope.records import BoolArray, Decision, FloatArray, Task, TaskKind
+from flawscope.probability import calibrate
+from flawscope.records import BoolArray, Decision, Task, TaskKind
 
-Knots = Sequence[tuple[float, float]]
-
-
-def calibrate(kind: TaskKind, knots: Sequence[Knots], logit_nk: npt.ArrayLike) -> FloatArray:
-    """Probabilities from raw logits: the calibrator's table, then sigmoid (multi-class: softmax over the classes).
-
-    `knots` holds one table of (x, y) a class, x rising, linear between the knots and beyond both ends. Temperature
-    scaling (Guo et al. 2017) is ((0, 0), (1, 1/T)), Platt scaling (1999) is ((0, b), (1, a + b)).
-
-    Returns float64, n x k, in [0, 1].
-
-    >>> calibrate("binary", [((0, 0), (1, 1))], [[0.0], [1000.0], [-1000.0]]).tolist()
-    [[0.5], [1.0], [0.0]]
-    """
-    raw_nk = np.asarray(logit_nk, dtype=np.float64)
-    if raw_nk.ndim != 2 or raw_nk.shape[1] != len(knots):
-        raise ValueError(f"expected logits of shape (n, {len(knots)}), got {raw_nk.shape}")
-    calibrated_nk = np.stack([_piecewise(table, raw_nk[:, k]) for k, table in enumerate(knots)], axis=1)
-    return _softmax(calibrated_nk) if kind == "multiclass" else _sigmoid(calibrated_nk)
+__all__ = ["answers", "calibrate", "decide"]
 
 
 def decide(kind: TaskKind, thresholds: Sequence[float], probability_nk: npt.ArrayLike) -> BoolArray:
@@ -63,21 +46,3 @@ def answers(task: Task, flag_nk: npt.ArrayLike) -> list[Decision]:
     """
     rows = np.asarray(flag_nk, dtype=bool).tolist()
     return [Decision(tuple(row), task.describe(row)) for row in rows]
-
-
-def _piecewise(table: Knots, value_n: FloatArray) -> FloatArray:
-    """Linear between the knots; the first and the last piece go on beyond the ends (np.interp would cut them off)."""
-    x, y = np.asarray(table, dtype=np.float64).T
-    piece_n = np.clip(np.searchsorted(x, value_n, side="right") - 1, 0, len(x) - 2)
-    slope = np.diff(y) / np.diff(x)
-    return np.asarray(y[piece_n] + (value_n - x[piece_n]) * slope[piece_n])
-
-
-def _sigmoid(value: FloatArray) -> FloatArray:
-    small = np.exp(-np.abs(value))  # never overflows
-    return np.asarray(np.where(value >= 0, 1.0, small) / (1.0 + small))
-
-
-def _softmax(value_nk: FloatArray) -> FloatArray:
-    power_nk = np.exp(value_nk - value_nk.max(axis=1, keepdims=True))
-    return np.asarray(power_nk / power_nk.sum(axis=1, keepdims=True))

@@ -21,11 +21,12 @@ import numpy.typing as npt
 from flawscope.bundle import archive
 from flawscope.bundle.engine import check_signature, session, supported
 from flawscope.bundle.manifest import Column, Golden, Manifest, Sealed
-from flawscope.bundle.postprocess import answers, calibrate, decide
+from flawscope.bundle.postprocess import answers, decide
 from flawscope.errors import BundleError, ImageError, MetadataError, reason
 from flawscope.machine import cores, on_threads
 from flawscope.metadata import TableRow, Values, encode
 from flawscope.preprocess import Preprocess, load
+from flawscope.probability import calibrate
 from flawscope.records import FloatArray, Prediction, Task
 
 NOT_AS_SEALED = "do not use it here: seal it again on this kind of machine, or update onnxruntime"
@@ -270,7 +271,8 @@ class Runtime:
             return Prediction(name=str(path), seconds=time.perf_counter() - start, error=problem)
         task, sealed = self.task, self.sealed
         assert sealed.calibrator and sealed.decision  # predict() refuses drafts
-        probability_1k = calibrate(task.kind, sealed.calibrator.knots, logit_1k)
+        table = sealed.calibrator
+        probability_1k = calibrate(task.kind, table.knots, logit_1k, table.against_rest)
         decision = answers(task, decide(task.kind, sealed.decision.thresholds, probability_1k))[0]
         return Prediction(
             name=str(path),

@@ -52,7 +52,7 @@ def describe(manifest: Manifest, evidence: Mapping[str, Mapping[str, Any]] | Non
         f"{manifest.name}, made {manifest.created}.",
         _task(task),
         *(f"Input {each.name}: {_input(graph, each.name)}" for each in graph.inputs),
-        _calibrator(sealed.calibrator),
+        calibrator_sentence(sealed.calibrator),
         *decision_sentences(task, sealed.decision),
         f"Split: {sealed.split_stamp}."
         + (" Its numbers may be too good." if sealed.split_stamp == NOT_CHECKED else ""),
@@ -97,7 +97,8 @@ def _input(graph: Graph, name: str) -> str:
     return f"a picture{crop}, resized ({spec.resize}) to {size}, {spec.depth}-bit {colour}."
 
 
-def _calibrator(calibrator: Calibrator | None) -> str:
+def calibrator_sentence(calibrator: Calibrator | None) -> str:
+    """How raw scores become probabilities, and on which part of the split that was fitted."""
     if calibrator is None:
         return "Not calibrated yet: this is a draft."
     fitted = f", fitted on the {calibrator.fitted_on} split" if calibrator.fitted_on else ""

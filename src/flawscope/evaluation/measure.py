@@ -25,6 +25,7 @@ from flawscope.evaluation.intervals import (
     bootstrap_interval,
     proportion,
 )
+from flawscope.evaluation.reliability import reliability
 from flawscope.records import BoolArray, FloatArray, Interval, Task
 
 SCHEMA = 1
@@ -134,11 +135,13 @@ def _document(data: _Measured, thresholds: Sequence[float] | None, seed: int) ->
                 "measures": {key: interval.as_dict() for key, interval in intervals_k[c].items()},
                 "undefined": reasons_k[c],
                 **_curves(data.truth_nk[:, c], data.probability_nk[:, c]),
+                "calibration": _reliability(data, data.truth_nk[:, c], data.probability_nk[:, c], seed),
                 "histogram": _histogram(data.truth_nk[:, c], data.probability_nk[:, c]),
             }
             for c, name in enumerate(task.classes)
         },
         "means": {name: interval.as_dict() for name, interval in means.items()} if len(task.classes) > 1 else {},
+        "confidence": _confidence(data, seed),
         "confusion": _confusion(data),
         "notes": _notes(task, groups, reasons_k),
     }
@@ -253,6 +256,19 @@ def _curves(truth_n: BoolArray, score_n: FloatArray) -> dict[str, dict[str, list
         "roc": {"false_positive_rate": false_rate_t[kept].tolist(), "true_positive_rate": true_rate_t[kept].tolist()},
         "precision_recall": {"recall": recall_t[kept].tolist(), "precision": precision_t[kept].tolist()},
     }
+
+
+def _reliability(data: _Measured, truth_n: BoolArray, probability_n: FloatArray, seed: int) -> dict[str, Any]:
+    return reliability(truth_n, probability_n, data.group_n, seed=seed, draws=DRAWS, level=data.level)
+
+
+def _confidence(data: _Measured, seed: int) -> dict[str, Any]:
+    """Multi-class: whether the most probable class is right as often as its probability says (Guo et al. 2017)."""
+    if data.task.kind != "multiclass" or not len(data.group_n):
+        return {}
+    top_n = data.probability_nk.argmax(axis=1)
+    right_n = data.truth_nk[np.arange(len(top_n)), top_n]
+    return _reliability(data, right_n, data.probability_nk.max(axis=1), seed)
 
 
 def _histogram(truth_n: BoolArray, score_n: FloatArray) -> dict[str, list[Any]]:

@@ -55,7 +55,7 @@ def roc(curve: Mapping[str, Any], name: str) -> Figure:
     axes.plot(points["false_positive_rate"], points["true_positive_rate"], color=FIND, linewidth=2, gid="curve")
     mark = operating_point(curve["confusion"])
     _mark(axes, mark["overkill"], mark["recall"])
-    _square(axes, f"falsely called {short(name)} (overkill)", f"{short(name)} found (recall)")
+    square(axes, f"falsely called {short(name)} (overkill)", f"{short(name)} found (recall)")
     axes.text(0.66, 0.6, "chance", color=MUTED, fontsize=_FONT - 1, ha="left", va="top")
     return figure
 
@@ -69,7 +69,7 @@ def precision_recall(curve: Mapping[str, Any], name: str) -> Figure:
     axes.plot(points["recall"], points["precision"], color=FIND, linewidth=2, gid="curve")
     mark = operating_point(curve["confusion"])
     _mark(axes, mark["recall"], mark["precision"])
-    _square(axes, f"{short(name)} found (recall)", "precision")
+    square(axes, f"{short(name)} found (recall)", "precision")
     above = share < 0.8
     place = {"y": share + (0.02 if above else -0.02), "va": "bottom" if above else "top"}
     axes.text(0.03, s="chance", color=MUTED, fontsize=_FONT - 1, **place)
@@ -161,7 +161,7 @@ def overlaid(
     axes.plot(*chance, color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
     for index, ((colour, dashes), x, y) in enumerate(lines):
         axes.plot(x, y, color=colour, linestyle=dashes, linewidth=2, gid=f"curve-{index}")
-    _square(axes, *labels)
+    square(axes, *labels)
     return figure
 
 
@@ -312,7 +312,8 @@ def style(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _square(axes: Axes, xlabel: str, ylabel: str) -> None:
+def square(axes: Axes, xlabel: str, ylabel: str) -> None:
+    """Both axes from 0 to 1, with a grid."""
     style(axes)
     ticks = [0, 0.25, 0.5, 0.75, 1]
     axes.set_xticks(ticks, ["0", "", "0.5", "", "1"])

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from flawscope.pages import picture_facts, view, words
+from flawscope.pages import picture_facts, reliability, view, words
 from flawscope.pages.pairs import ProofContent, proof_view
 from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED, Skipped, Task
@@ -25,6 +25,7 @@ SECTIONS = (
     ("minute", "In one minute"),
     ("decisions", "Decisions"),
     ("curves", "Curves"),
+    ("probabilities", "Probabilities"),
     ("mistakes", "Mistakes"),
     ("data", "Data"),
     ("split", "Split"),
@@ -85,13 +86,17 @@ class SplitContent:
 
 @dataclass(frozen=True)
 class BundleContent:
-    """The sealed file that gave the decisions; `decision` holds the rule in words, one sentence a class."""
+    """The sealed file that gave the decisions; `decision` holds the rule in words, one sentence a class.
+
+    `calibration` says in words how its scores became probabilities.
+    """
 
     name: str
     seal: str
     engine: str
     size_bytes: int
     decision: tuple[str, ...] = ()
+    calibration: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,7 @@ def render(content: ReportContent) -> str:
         fold_measures=[name for name in known if any(name in fold.values for fold in content.folds)],
         number=words.number,
         classes=view.classes(metrics),
+        reliable=reliability.view(metrics, content.items),
         overview=view.OVERVIEW,
         overview_mean=view.overview_mean(metrics),
         confusion=view.matrix(confusion["labels"], confusion["matrix"]) if confusion else None,

@@ -34,6 +34,9 @@ EXPLAINED = {
     "F1": "harmonic mean of recall and precision",
     "AUROC": "chance that the score ranks a random pair rightly",
     "average precision": "precision averaged over all thresholds",
+    "expected calibration error": "by how much a probability is off on average, without the part of chance",
+    "Brier score": "squared distance of probability and truth (0 or 1), on average; 0 is best",
+    "log loss": "minus the logarithm of the probability of the truth, on average; 0 is best",
 }
 
 

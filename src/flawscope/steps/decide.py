@@ -11,13 +11,13 @@ import numpy as np
 
 from flawscope.bundle.archive import read_bundle, write_bundle
 from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest, Sealed
-from flawscope.bundle.postprocess import calibrate
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.progress import watched
 from flawscope.evaluation.calibration import fit
 from flawscope.evaluation.decisions import fit_thresholds
 from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
+from flawscope.probability import calibrate
 from flawscope.records import PARTS, FloatArray, Samples
 from flawscope.steps.provenance import command, machine, versions
 from flawscope.steps.workspace import Run
@@ -36,13 +36,22 @@ def decide(run: str | Path | Run) -> Manifest:
     runtime = Runtime(draft.sealed, contents.graphs)
     task = runtime.task
     validation, calibration = run.part("validation"), run.part("calibration")
-    fitted = fit(task.kind, scores(runtime, validation, "scoring validation"), validation.target_nk, task.classes)
-    probability_nk = calibrate(task.kind, fitted.knots, scores(runtime, calibration, "scoring calibration"))
+    fitted = fit(
+        task.kind,
+        scores(runtime, validation, "scoring validation"),
+        validation.target_nk,
+        task.classes,
+        method=run.recipe.calibrate.method,
+        groups=[run.split.group[row.id] for row in validation.rows],
+    )
+    logit_nk = scores(runtime, calibration, "scoring calibration")
+    probability_nk = calibrate(task.kind, fitted.knots, logit_nk, fitted.against_rest)
     chosen = fit_thresholds(task, probability_nk, calibration.target_nk, run.recipe.decide.rule)
     calibrator = Calibrator(
         method=fitted.method,
-        fitted_on="" if fitted.method == "identity" else "validation",
+        fitted_on="" if fitted.method in ("identity", "none") else "validation",
         knots=fitted.knots,
+        against_rest=fitted.against_rest,
         note=fitted.note,
     )
     decision = DecisionRule(rule=chosen.rule, fitted_on="calibration", thresholds=chosen.values, notes=chosen.notes)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flawscope.bundle.archive import read_bundle
-from flawscope.bundle.verify import decision_sentences, engine_words
+from flawscope.bundle.verify import calibrator_sentence, decision_sentences, engine_words
 from flawscope.data import findings
 from flawscope.data.census import take_census
 from flawscope.data.groups import contradictions
@@ -70,6 +70,7 @@ def run_content(run: Run) -> ReportContent:
             engine=engine_words(sealed),
             size_bytes=run.bundle.stat().st_size,
             decision=tuple(decision_sentences(task, sealed.decision)),
+            calibration=calibrator_sentence(sealed.calibrator),
         ),
         subtitle=run.samples.source,
         history=history,

@@ -24,7 +24,7 @@ from flawscope.records import fingerprint
 from flawscope.storage import write_text
 from flawscope.training.metadata import Asked
 from flawscope.training.recipe_words import in_words
-from flawscope.training.spec import Section, TrainSpec, never_comes
+from flawscope.training.spec import CalibrateSpec, Section, TrainSpec, never_comes
 from flawscope.training.tune_spec import Searched, TuneSpec, label, problems_of_names, put
 
 PATHS = (("data", "root"), ("data", "table"), ("data", "images"), ("model", "weights"), ("split", "file"))
@@ -137,7 +137,8 @@ class Recipe(Section):
     split: SplitSpec = Field(default=SplitSpec(), description="which share of the images is for what")
     model: ModelSpec = Field(default=ModelSpec(), description="which network, and its first weights")
     train: TrainSpec = Field(default=TrainSpec(), description="how it learns")
-    decide: DecideSpec = Field(default=DecideSpec(), description="how a score becomes a decision")
+    calibrate: CalibrateSpec = Field(default=CalibrateSpec(), description="how a score becomes a probability")
+    decide: DecideSpec = Field(default=DecideSpec(), description="how a probability becomes a decision")
     export: ExportSpec = Field(default=ExportSpec(), description="what runs the network at the line")
     tune: TuneSpec | None = Field(default=None, description="what `flawscope tune` searches; not part of the hash")
 
@@ -177,6 +178,8 @@ class Recipe(Section):
         content["model"]["weights"] = Path(self.model.weights).name
         if not self.model.metadata:  # recipes of before there was this key keep their hash
             del content["model"]["metadata"]
+        if self.calibrate == CalibrateSpec():
+            del content["calibrate"]
         if self.split.file is not None:
             content["split"]["file"] = load_groups(self.split.file).hash
         return fingerprint(content)

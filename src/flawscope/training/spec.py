@@ -269,3 +269,17 @@ def without_effect(spec: TrainSpec) -> list[str]:
         (plan.kind == "step" and plan.every >= spec.epochs, f"schedule.every: {ends}"),
     )  # fmt: skip
     return [f"train.{words}" for true, words in told if true]
+
+
+class CalibrateSpec(Section):
+    """How scores become probabilities, on the validation split. What the methods are, and when which:
+    [the statistics](statistics.md#what-does-08-mean).
+    """
+
+    method: Literal["standard", "auto", "temperature", "platt", "isotonic", "venn_abers", "none"] = Field(
+        default="standard",
+        description="standard: Platt scaling for each class, multi-class one temperature | auto: cross-validation over "
+        "the groups of the validation split chooses among the next four | temperature (Guo et al. 2017) | platt (Platt "
+        "1999) | isotonic (Zadrozny & Elkan 2002; makes ties) | venn_abers (Vovk et al. 2015) | none: scores stay as "
+        "they are",
+    )

@@ -22,6 +22,7 @@ FIXED = {
     "name": "it names the study",
     "data": "trials are compared on the same data",
     "split": "trials are compared on the same split; the best of several splits is luck",
+    "calibrate": "the calibrator is fitted after training; it changes nothing that is learnt",
     "decide": "thresholds are set after training, on the calibration split",
     "export": "it changes nothing that is learnt",
     "tune": "the search does not search itself",

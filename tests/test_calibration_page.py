@@ -1,0 +1,62 @@
+"""docs/statistics.md says of calibration what its script measures."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from PIL import Image
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "statistics.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_calibration_picture", DOCS / "make_calibration_picture.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def cells(curve: str, n: int) -> list[int]:
+    """The numbers of one row of the table."""
+    (row,) = re.findall(rf"^\| {re.escape(curve)} \| {n:,} \|(.*)\|$", PAGE, re.MULTILINE)
+    return [int(cell) for cell in row.split("|")]
+
+
+def test_the_table_is_whole(script: ModuleType) -> None:
+    for curve in script.CURVES:
+        for n in script.SIZES:
+            assert len(cells(curve, n)) == len(script.METHODS)
+    assert f"| {' | '.join(script.METHODS)} |" in PAGE
+
+
+@pytest.mark.parametrize(("curve", "n", "method"), [("too sure, and shifted", 200, "standard"), ("steps", 60, "auto")])
+def test_cells_are_what_the_script_measures(script: ModuleType, curve: str, n: int, method: str) -> None:
+    written = cells(curve, n)[script.METHODS.index(method)]
+    assert script.excess(script.CURVES[curve], n, method) == pytest.approx(written, abs=0.6)
+
+
+def test_auto_costs_and_saves_what_is_said() -> None:
+    difference = {key: cells(*key)[5] - cells(*key)[1] for key in
+                  ((c, n) for c in ("right already", "too sure, and shifted") for n in (60, 200, 1000))}  # fmt: skip
+    assert "`auto` costs up to 2 where a line is right" in PAGE
+    assert max(difference.values()) == 2
+    for curve in ("5 % wrong labels", "steps"):
+        assert cells(curve, 1000)[5] < 0.4 * cells(curve, 1000)[1]
+
+
+def test_the_picture_is_the_one_that_the_text_speaks_of(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "PICTURE", tmp_path / "new.png")
+    errors = script.picture()
+    assert errors["raw low"] > 5
+    assert errors["calibrated low"] == 0
+    with Image.open(tmp_path / "new.png") as new, Image.open(DOCS / "images" / "calibration.png") as kept:
+        assert new.size == kept.size
