@@ -119,7 +119,22 @@ def decision_sentences(task: Task, decision: DecisionRule | None) -> list[str]:
         weights = ", ".join(f"{n} / {t:.4g}" for n, t in zip(task.classes, decision.thresholds, strict=True))
         rules = [f"the class with the largest probability over its threshold: {weights}"]
     fitted = f", fitted on the {decision.fitted_on} split" if decision.fitted_on else ""
-    return [*(f"Decision: {rule}." for rule in rules), f"Rule: {decision.rule}{fitted}.", *decision.notes]
+    return [
+        *(f"Decision: {rule}." for rule in rules),
+        f"Rule: {decision.rule}{fitted}.",
+        *decision.notes,
+        *contract_sentences(task, decision),
+    ]
+
+
+def contract_sentences(task: Task, decision: DecisionRule) -> list[str]:
+    """What is promised of the escapes, as it stands in the seal: one paragraph a contract."""
+    found = [f"Escape contract, {each.name}: {' '.join(each.words)}" for each in decision.contracts]
+    if len(found) > 1:
+        found.append("The contracts hold one by one: that all hold together has a lower confidence.")
+    if found and task.kind == "multiclass":
+        found.append("An escape is a defect that is called good; one defect taken for another is none.")
+    return found
 
 
 def _headline(name: str, document: Mapping[str, Any]) -> str:

@@ -17,8 +17,8 @@ Parts of one group are alike and do not count as independent. Two ways (`Units`)
 
 - `groups`, the default: whole groups are the units, and nothing is assumed of how alike their parts are. x is the sum
   over the groups of the share of a group that passes. P(x or less) is at most (1 - max_escape)^g for x = 0, else twice
-  that of a Binomial at x rounded up: let each share be a coin of that mean, then the sum of coins is Binomial, and at or
-  below x rounded up at least half of the time (Jogdeo and Samuels, 1968). Where most groups are single parts, each
+  that of a Binomial at x rounded up: let each share be a coin of that mean, then the sum of coins is Binomial, and at
+  or below x rounded up at least half of the time (Jogdeo and Samuels, 1968). Where most groups are single parts, each
   group of which any part passes counts in full instead, and nothing is doubled. It speaks of a part drawn at random
   from a group drawn at random. Where each part is a group of its own it is the exact bound above.
 - `effective`: n parts count as n / deff, in the bound of Korn and Graubard (1998). deff = 1 + (m - 1) r (Kish, 1965)
@@ -58,10 +58,11 @@ class Contract:
     """What is promised of one class, what it rests on, and whether it is kept.
 
     `effective` is the number of independent parts that the `positives` count as, `groups` their number of groups, and
-    `worth` what they would count as by how alike their scores are (`effective_number`). `bound` is proven for `threshold` at this confidence; `reached` is the confidence that the data allow for
-    `max_escape` itself; `needed` is how many independent defective parts without an escape would do, `more` how many
-    parts (with units "groups": groups) like these are lacking. `overkill_unproven` is what would be rejected if the
-    share that is measured were the truth: the difference to `overkill` is the price of the proof.
+    `worth` what they would count as by how alike their scores are (`effective_number`). `bound` is proven for
+    `threshold` at this confidence; `reached` is the confidence that the data allow for `max_escape` itself. `needed` is
+    how many independent defective parts without an escape would do, `more` how many parts (with units "groups":
+    groups) like these are lacking. `overkill_unproven` is what would be rejected if the share that is measured were
+    the truth: the difference to `overkill` is the price of the proof.
     """
 
     max_escape: float
@@ -138,22 +139,10 @@ def escape_contract(
     data = _Data.of(score_n, truth_n, groups, units)
     if not (0.0 <= max_escape < 1.0 and 0.0 < confidence < 1.0):
         raise ValueError(f"expected max_escape in [0, 1) and confidence in (0, 1), got {max_escape}, {confidence}")
-    n, chosen, bound, safest = len(data.score_n), 0.0, 1.0, None
-    for candidate in data.candidates():
-        worth = data.evidence(candidate, confidence, max_escape)
-        safest = safest or (candidate, worth)
-        if worth.p > 1 - confidence:
-            break
-        chosen, bound = candidate, worth.bound
-    kept, reached, escaped = bool(chosen > 0), 0.0, n
-    if safest is not None:
-        if not kept:
-            chosen, bound = safest[0], safest[1].bound
-        reached = 1 - data.evidence(chosen, confidence, max_escape).p
-    threshold = data.lowered(chosen) if chosen else NO_DEFECTS
-    if n:
-        escaped = int((data.score_n < threshold).sum())
-    effective = data.effective(chosen) if n else 0.0
+    n = len(data.score_n)
+    proven, kept, worth = _proven(data, max_escape, confidence)
+    threshold = data.lowered(proven) if proven else NO_DEFECTS
+    effective = data.effective(proven) if proven else data.effective(1.0) if n else 0.0
     lacking = needed(max_escape, confidence)
     more = None if kept or lacking is None else _more(lacking, effective, data)
     return Contract(
@@ -166,9 +155,9 @@ def escape_contract(
         effective=effective,
         groups=len(data.size_g),
         worth=data.worth,
-        escapes=escaped,
-        bound=bound,
-        reached=reached,
+        escapes=int((data.score_n < threshold).sum()),
+        bound=worth.bound,
+        reached=1 - worth.p,
         needed=lacking,
         more=more,
         overkill=data.overkill(threshold),
@@ -204,6 +193,17 @@ def curve(
         "bound": [data.evidence(t, confidence, 0.0).bound for t in at_t],
     }
     return {**drawn, "overkill": [float((data.good_n >= t).mean()) for t in at_t]} if len(data.good_n) else drawn
+
+
+def _proven(data: _Data, max_escape: float, confidence: float) -> tuple[float, bool, _Evidence]:
+    """The highest threshold that is proven, whether there is one (else it is the safest), and what speaks for it."""
+    found: tuple[float, bool, _Evidence] = (0.0, False, _Evidence(1.0, 1.0))
+    for candidate in data.candidates():
+        worth = data.evidence(candidate, confidence, max_escape)
+        if worth.p > 1 - confidence:
+            return found if found[1] else (float(candidate), False, worth)
+        found = (float(candidate), True, worth)
+    return found
 
 
 @dataclass(frozen=True)
