@@ -13,7 +13,8 @@ from typing import Any, get_args
 import numpy as np
 
 from flawscope.bundle.archive import SUFFIX, Contents, read_bundle, write_bundle
-from flawscope.bundle.manifest import Calibrator, DecisionRule, EscapeContract, Manifest, Sealed
+from flawscope.bundle.contract import EscapeContract
+from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest, Sealed
 from flawscope.bundle.postprocess import calibrate
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.groups import identical_groups
