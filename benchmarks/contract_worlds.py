@@ -50,7 +50,8 @@ class Design:
         'alike 0.3: 14 groups of 15, uneven, 20 % defective, at most 5 %'
         """
         sizes = f"{self.groups} groups of {self.size}{', uneven' if self.uneven else ''}"
-        return f"{self.world} {self.strength:g}: {sizes}, {100 * self.prevalence:g} % defective, at most {100 * self.max_escape:g} %"
+        asked = f"{100 * self.prevalence:g} % defective, at most {100 * self.max_escape:g} %"
+        return f"{self.world} {self.strength:g}: {sizes}, {asked}"
 
 
 @dataclass(frozen=True)
