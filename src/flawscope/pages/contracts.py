@@ -5,6 +5,7 @@ Nothing is measured here. What is promised comes from the seal, the curves from 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,7 +76,7 @@ def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
         ("asked: share that may pass", _share(contract["max_escape"])),
         ("asked: confidence", _share(contract["confidence"])),
         ("kept", "yes, proven" if contract["kept"] else "NO, not proven"),
-        ("bound that is proven", _share(contract["bound"], 2)),
+        ("bound that is proven", _share(_up(contract["bound"]), 2)),
         (f"confidence reached for {_share(contract['max_escape'])}", _share(contract["reached"], 2)),
         (f"{name} {items} that it rests on", f"{contract['positives']:,}, in {contract['groups']:,} groups"),
         ("worth so many independent ones", f"{contract['effective']:.4g}, {counted[contract['units']]}"),
@@ -145,6 +146,10 @@ def _panel(axes: Axes, title: str, chosen: float) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
 
 
+def _up(share: float) -> float:
+    """Rounded upwards as in the words of the contract: a bound is never told smaller than it is."""
+    return math.ceil(round(1e4 * share, 6)) / 1e4
+
+
 def _share(value: float, digits: int = 1) -> str:
-    text = f"{100 * value:.{digits}f}".rstrip("0").rstrip(".") if "." in f"{100 * value:.{digits}f}" else "0"
-    return f"{text}\N{NO-BREAK SPACE}%"
+    return f"{100 * value:.{digits}f}".rstrip("0").rstrip(".") + "\N{NO-BREAK SPACE}%"
