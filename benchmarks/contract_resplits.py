@@ -11,7 +11,8 @@ or scored. In each class and for each way of counting it is told
   a promise by chance of its own, and the halves share one pool. It is what a customer would see;
 - in how many it is above by more than chance: the exact 95 % lower limit of the new half, its groups as units;
 - the mean escape rate of the new half (units "groups": the mean over groups of the share that passes, as promised);
-- the mean overkill of the new half, with the promise and without proof (at most this share seen on the first half).
+- the mean overkill of the new half, and that of the first half at the threshold without proof (at most this share of
+  the parts seen to pass).
 
 The result is appended to benchmarks/results/contract-resplits.json, unless `--trial` is given.
 """
