@@ -224,6 +224,12 @@ def test_the_curve_agrees_with_the_contract() -> None:
     score_n = np.clip(random.normal(0.3, 0.1, 900) + 0.4 * truth_n, 0, 1)
     drawn = curve(score_n, truth_n, range(900))
     assert len(drawn["threshold"]) <= 200
+    mark = escape_contract(score_n, truth_n, range(900), max_escape=0.05).threshold
+    marked = curve(score_n, truth_n, range(900), mark=mark)
+    at = marked["threshold"].index(mark)
+    # What is drawn up to the next point is the value of that point: it must not be more than at the mark.
+    assert marked["bound"][at] == marked["bound"][at + 1]
+    assert marked["bound"][at] <= 0.05
     for t, escape, bound, overkill in zip(*drawn.values(), strict=True):
         assert escape == np.mean(score_n[truth_n] < t)
         assert overkill == np.mean(score_n[~truth_n] >= t)

@@ -172,10 +172,13 @@ def curve(
     *,
     confidence: float = 0.95,
     units: Units = "groups",
+    mark: float | None = None,
 ) -> dict[str, list[float]]:
-    """Share that escapes, its upper bound, and overkill against the threshold: at most `CURVE_POINTS` points.
+    """Share that escapes, its upper bound, and overkill against the threshold: some `CURVE_POINTS` points.
 
-    Each point by itself has this confidence; the curve as a whole has none. No overkill without good parts.
+    Each point by itself has this confidence; the curve as a whole has none. No overkill without good parts. Half of
+    the points lie where up to a fifth escapes; `mark` is one, and so is the next defective score, up to which nothing
+    more escapes: so the steps beside a chosen threshold are drawn where they are.
 
     >>> drawn = curve([0.2, 0.8, 0.1], [True, True, False], range(3))
     >>> drawn["threshold"], drawn["escape"], drawn["overkill"]
@@ -184,15 +187,23 @@ def curve(
     data = _Data.of(score_n, truth_n, groups, units)
     if not len(data.score_n):
         return {}
-    at_t = np.unique(np.append(data.score_n, data.good_n))
-    at_t = at_t[at_t > 0]
-    at_t = at_t[np.unique(np.linspace(0, len(at_t) - 1, CURVE_POINTS).round().astype(int))] if len(at_t) else at_t
+    low_n = np.unique(data.score_n[data.score_n <= np.quantile(data.score_n, 0.2)])
+    half = CURVE_POINTS // 2
+    at_t = np.append(_thinned(np.unique(np.append(data.score_n, data.good_n)), half), _thinned(low_n, half))
+    if mark is not None:
+        at_t = np.concatenate([at_t, [mark], np.sort(data.score_n[data.score_n >= mark])[:1]])
+    at_t = np.unique(at_t[at_t > 0])
     drawn = {
         "threshold": at_t.tolist(),
         "escape": [float((data.score_n < t).mean()) for t in at_t],
         "bound": [data.evidence(t, confidence, 0.0).bound for t in at_t],
     }
     return {**drawn, "overkill": [float((data.good_n >= t).mean()) for t in at_t]} if len(data.good_n) else drawn
+
+
+def _thinned(value_n: FloatArray, most: int) -> FloatArray:
+    """So many of these at most, the first and the last among them."""
+    return np.asarray(value_n[np.unique(np.linspace(0, len(value_n) - 1, most).round().astype(int))])
 
 
 def _proven(data: _Data, max_escape: float, confidence: float) -> tuple[float, bool, _Evidence]:

@@ -80,7 +80,7 @@ def fit_promises(
     for name, score_n, truth_n in _scores(task, probability_nk.astype(np.float64), target_nk):
         contract = escape_contract(score_n, truth_n, groups, max_escape=max_escape, confidence=confidence, units=units)
         words = contract_words(contract, name, task.negative)
-        drawn = curve(score_n, truth_n, groups, confidence=confidence, units=units)
+        drawn = curve(score_n, truth_n, groups, confidence=confidence, units=units, mark=contract.threshold)
         found.append(Promise(name, contract, words, drawn))
     if task.kind != "multiclass":
         return Promises(tuple(promise.contract.threshold for promise in found), tuple(found))
