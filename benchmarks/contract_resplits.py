@@ -1,6 +1,6 @@
 """The escape contract on real scores: what a promise made on one half of the groups is worth on the other.
 
-    python benchmarks/contract_resplits.py RUN... [--max-escape 0.02 0.05] [--draws 1000] [--trial]
+    python benchmarks/contract_resplits.py RUN... [--max-escape 0.02 0.05] [--draws 1000] [--pooled] [--trial]
 
 RUN is a finished run folder, or a cross-validation's. What its sealed bundle said of the calibration and the test part
 is pooled, and the groups are dealt into two halves many times: one is decided on, the other is new. Nothing is trained
@@ -14,7 +14,9 @@ or scored. In each class and for each way of counting it is told
 - the mean overkill of the new half, and that of the first half at the threshold without proof (at most this share of
   the parts seen to pass).
 
-The result is appended to benchmarks/results/contract-resplits.json, unless `--trial` is given.
+With `--pooled` the test parts of all folds are one pool: more groups, scored by several bundles. That measures the way
+of deciding; it is no promise of any one bundle. The result is appended to benchmarks/results/contract-resplits.json,
+unless `--trial` is given.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from flawscope.evaluation.contract import Units, escape_contract
 from flawscope.evaluation.intervals import IndexArray, wilson
 from flawscope.evaluation.metrics import truth
 from flawscope.inspection.tables import read_results
-from flawscope.records import BoolArray, FloatArray
+from flawscope.records import BoolArray, FloatArray, Part
 from flawscope.steps.provenance import code_version, command, machine, today, versions
 from flawscope.steps.workspace import Run, fold_runs
 
@@ -57,20 +59,23 @@ class Pool:
     code_n: IndexArray
 
 
-def pools(run: Run) -> list[Pool]:
-    """One a class; several classes that exclude each other are not measured here."""
-    if run.samples.task.kind == "multiclass":
-        raise SystemExit(f"{run.folder}: a multi-class run has one score for several classes, not measured here")
-    rows, scores = [], []
-    for part in ("calibration", "test"):
-        by_name = {row.name: row.probability for row in read_results(run.scores(part)).rows}
-        chosen = run.part(part).rows
-        rows += list(chosen)
-        scores += [by_name[row.id] for row in chosen]
-    truth_nk = truth(run.samples.task.kind, np.array([row.target for row in rows]))
-    code_n = np.unique([run.split.group[row.id] for row in rows], return_inverse=True)[1].astype(np.int64)
+def pools(runs: Sequence[Run], parts: Sequence[Part]) -> list[Pool]:
+    """These parts of all runs together, one pool a class; classes that exclude each other are not measured here."""
+    task = runs[0].samples.task
+    if task.kind == "multiclass":
+        raise SystemExit(f"{runs[0].folder}: a multi-class run has one score for several classes, not measured here")
+    rows, scores, groups = [], [], []
+    for run in runs:
+        for part in parts:
+            by_name = {row.name: row.probability for row in read_results(run.scores(part)).rows}
+            chosen = run.part(part).rows
+            rows += list(chosen)
+            scores += [by_name[row.id] for row in chosen]
+            groups += [run.split.group[row.id] for row in chosen]
+    truth_nk = truth(task.kind, np.array([row.target for row in rows]))
+    code_n = np.unique(groups, return_inverse=True)[1].astype(np.int64)
     score_nk = np.array(scores)
-    return [Pool(name, score_nk[:, c], truth_nk[:, c], code_n) for c, name in enumerate(run.samples.task.classes)]
+    return [Pool(name, score_nk[:, c], truth_nk[:, c], code_n) for c, name in enumerate(task.classes)]
 
 
 def dealt(pool: Pool, units: Units, max_escape: float, draws: int) -> dict[str, Any]:
@@ -128,25 +133,33 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--max-escape", type=float, nargs="+", default=[0.02, 0.05])
     parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument(
+        "--pooled", action="store_true", help="of a cross-validation: the test parts of all folds as one"
+    )
     parser.add_argument("--trial", action="store_true", help="print only, write nothing")
     asked = parser.parse_args()
-    parts: Sequence[Run] = [run for folder in asked.runs for run in (fold_runs(folder) or [Run.at(folder)])]
-    for run in watched(parts, len(parts), "dealing"):
+    pooled: list[tuple[str, list[Run], tuple[Part, ...]]] = []
+    for folder in asked.runs:
+        folds = fold_runs(folder)
+        if folds and asked.pooled:
+            pooled.append(("test parts of all folds", folds, ("test",)))
+        else:
+            pooled += [(f"fold {run.split.fold}", [run], ("calibration", "test")) for run in folds or [Run.at(folder)]]
+    for words, runs, parts in watched(pooled, len(pooled), "dealing"):
         rows = [
-            dealt(pool, units, most, asked.draws) for pool in pools(run) for units in WAYS for most in asked.max_escape
+            dealt(pool, units, most, asked.draws)
+            for pool in pools(runs, parts)
+            for units in WAYS
+            for most in asked.max_escape
         ]
         for row in rows:
-            print(run.folder.name, row)
+            print(words, row)
         if not asked.trial:
             facts = {"command": command(), "date": today(), "code": code_version(), "machine": machine()}
+            run = {"recipe": runs[0].recipe.name, "scores": words, "split": [each.split.hash for each in runs]}
             entry = {
                 "provenance": {**facts, "versions": versions()},
-                "run": {
-                    "recipe": run.recipe.name,
-                    "fold": run.split.fold,
-                    "split": run.split.hash,
-                    "draws": asked.draws,
-                },
+                "run": {**run, "draws": asked.draws},
                 "deals": rows,
             }
             append(RESULT, entry, ("run", "deals"))
