@@ -1,6 +1,6 @@
 """Does the escape contract keep its promise where the truth is known, and what does it cost?
 
-    python benchmarks/contract_simulation.py [--draws 1000] [--trial]
+    python benchmarks/contract_simulation.py [--draws 1000] [--processes 1] [--trial]
 
 Each design of `contract_worlds.py` is drawn 1,000 times. A promise is broken where a contract says "kept" and the true
 escape rate of its threshold is above what it says. At 95 % confidence that may happen in 5 % of the draws. Both ways of
@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -134,15 +136,18 @@ def main() -> None:
     """Draw all designs, and write what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=1000, help="of each design")
+    parser.add_argument("--processes", type=int, default=1, help="at a time; they change no number")
     parser.add_argument("--trial", action="store_true", help="print only, write nothing")
     asked = parser.parse_args()
     all_of_them = list(designs())
-    rows = [measured(each, WAYS, asked.draws) for each in watched(all_of_them, len(all_of_them), "drawing")]
+    with ProcessPoolExecutor(asked.processes) as pool:
+        found = pool.map(partial(measured, ways=WAYS, draws=asked.draws), all_of_them)
+        rows = list(watched(found, len(all_of_them), "drawing"))
     for row in rows:
         words = ", ".join(f"{way} {row[way]['broken'][0]:.3f} of {row[way]['promised']:.2f}" for way in WAYS)
         print(f"{row['design']}: broken {words}")
-    found = summary(rows)
-    print(found)
+    said = summary(rows)
+    print(said)
     if not asked.trial:
         asked_for = {"confidence": CONFIDENCE, "draws": asked.draws, "seed": SEED}
         facts = {
@@ -153,7 +158,7 @@ def main() -> None:
             "versions": versions(),
         }
         append(
-            RESULT, {"provenance": facts, "asked": asked_for, "summary": found, "designs": rows}, ("asked", "designs")
+            RESULT, {"provenance": facts, "asked": asked_for, "summary": said, "designs": rows}, ("asked", "designs")
         )
 
 

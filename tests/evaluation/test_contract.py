@@ -149,20 +149,51 @@ def test_copies_of_a_part_prove_nothing_more() -> None:
         only_bad(np.repeat(score_g, 7), np.repeat(np.arange(70), 7), max_escape=0.05),
     )
     assert (copied.kept, copied.effective, copied.groups, copied.positives) == (True, 70, 70, 490)
-    assert (copied.threshold, copied.bound) == (alone.threshold, alone.bound)
+    assert copied.threshold == alone.threshold
+    assert copied.bound == pytest.approx(alone.bound)
     by_scores = only_bad(np.repeat(score_g, 7), np.repeat(np.arange(70), 7), max_escape=0.05, units="effective")
     assert by_scores.effective == pytest.approx(70)
     assert by_scores.threshold == alone.threshold
 
 
 def test_a_group_that_passes_in_part_counts_in_part() -> None:
-    """100 groups of 4; of 6 groups one part each passes: 1.5 groups, rounded up to 2, at twice the probability."""
-    score_n = np.full(400, 0.9)
-    score_n[:24:4] = np.linspace(0.1, 0.2, 6)
-    found = only_bad(score_n, np.arange(400) // 4, max_escape=0.08)
+    """100 groups of 4; of some groups one part each passes, a quarter of the group."""
+
+    def found(passing: int, most: float):
+        score_n = np.full(400, 0.9)
+        score_n[: 4 * passing : 4] = np.linspace(0.1, 0.2, passing)
+        return only_bad(score_n, np.arange(400) // 4, max_escape=most)
+
+    def hoeffding(share: float, rate: float) -> float:
+        """By the formula: ((r / s)^s ((1 - r) / (1 - s))^(1 - s))^g."""
+        return float(((rate / share) ** share * ((1 - rate) / (1 - share)) ** (1 - share)) ** 100)
+
+    one = found(1, 0.05)
+    assert hoeffding(0.0025, 0.05) <= 0.05 < 2 * stats.binom.cdf(1, 100, 0.05)
+    assert (one.kept, one.threshold, one.escapes) == (True, 0.9, 1)
+    assert hoeffding(0.0025, one.bound) == pytest.approx(0.05)
+    assert one.reached == pytest.approx(1 - hoeffding(0.0025, 0.05))
+    # Of a whole number of groups the Binomial is the sharper one, at twice its probability.
+    two = found(8, 0.08)
     assert 2 * stats.binom.cdf(2, 100, 0.08) <= 0.05 < 2 * stats.binom.cdf(3, 100, 0.08)
-    assert (found.kept, found.threshold, found.escapes) == (True, 0.9, 6)
-    assert found.bound == pytest.approx(upper_bound(2, 100, 0.975))
+    assert (two.kept, two.escapes) == (True, 8)
+    assert two.bound == pytest.approx(upper_bound(2, 100, 0.975))
+    # None at all: exact.
+    assert found(0, 0.05).bound == pytest.approx(1 - 0.05**0.01)
+
+
+@pytest.mark.parametrize("g", [6, 30])
+def test_shares_of_groups_counted_out(g: int) -> None:
+    """Groups pass whole, half or not at all: every outcome with its probability, at the only threshold there is."""
+    for whole, half in ((0.2, 0.3), (0.05, 0.4), (0.3, 0.02)):
+        rate, broken = whole + half / 2, 0.0
+        for a, b in itertools.product(range(g + 1), repeat=2):
+            if a + b <= g:
+                group_g = np.repeat([[0.1, 0.1], [0.1, 0.9], [0.9, 0.9]], [a, b, g - a - b], axis=0)
+                found = only_bad(group_g.ravel(), np.repeat(np.arange(g), 2), max_escape=rate - 1e-6)
+                false = found.kept and found.threshold == 0.9
+                broken += float(false) * stats.multinomial.pmf([a, b, g - a - b], g, [whole, half, 1 - whole - half])
+        assert broken <= 0.05
 
 
 def test_where_nearly_all_groups_are_single_each_that_passes_counts_in_full() -> None:

@@ -16,11 +16,12 @@ Good parts choose among thresholds below the proven one only: a lower threshold 
 Parts of one group are alike and do not count as independent. Two ways (`Units`):
 
 - `groups`, the default: whole groups are the units, and nothing is assumed of how alike their parts are. x is the sum
-  over the groups of the share of a group that passes. P(x or less) is at most (1 - max_escape)^g for x = 0, else twice
-  that of a Binomial at x rounded up: let each share be a coin of that mean, then the sum of coins is Binomial, and at
-  or below x rounded up at least half of the time (Jogdeo and Samuels, 1968). Where most groups are single parts, each
-  group of which any part passes counts in full instead, and nothing is doubled. It speaks of a part drawn at random
-  from a group drawn at random. Where each part is a group of its own it is the exact bound above.
+  over the groups of the share of a group that passes. The probability of x or less is at most exp(-g kl(x / g,
+  max_escape)) (Hoeffding, 1963; at x = 0 the exact (1 - max_escape)^g), and at most twice that of a Binomial at x
+  rounded up: let each share be a coin of that mean, then the sum of coins is Binomial, and at or below x rounded up at
+  least half of the time (Jogdeo and Samuels, 1968). Both rise with x, so the smaller of the two is a p-value. Where
+  most groups are single parts, each group of which any part passes counts in full instead, and the Binomial is exact.
+  It speaks of a part drawn at random from a group drawn at random.
 - `effective`: n parts count as n / deff, in the bound of Korn and Graubard (1998). deff = 1 + (m - 1) r (Kish, 1965)
   with m = sum(size^2) / sum(size), and r the upper 90 % limit (Thomas and Hultquist, 1978) of the correlation of two
   scores of a group, on normal ranks. It needs no escape to be seen. Where escapes are seen, the larger of this and
@@ -38,10 +39,10 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import optimize, special, stats
 
 from flawscope.evaluation.intervals import IndexArray, design_effect, proportion
-from flawscope.records import BoolArray, FloatArray, Interval
+from flawscope.records import FloatArray, Interval
 
 Units = Literal["groups", "effective"]
 NO_DEFECTS = 0.5
@@ -277,20 +278,17 @@ class _Data:
             n = self.effective(threshold)
             x = float(passes_n.mean()) * n
             return _Evidence(float(stats.beta.sf(max_escape, x + 1, n - x)), upper_bound(x, n, confidence))
-        g, x, times = len(self.size_g), *self._groups_passing(passes_n)
-        if x >= g:
-            return _Evidence(1.0, 1.0)
-        p = times * float(stats.binom.cdf(x, g, max_escape))
-        return _Evidence(min(1.0, p), upper_bound(x, g, 1 - (1 - confidence) / times))
-
-    def _groups_passing(self, passes_n: BoolArray) -> tuple[int, int]:
-        """How many groups count as passing, and by what their probability is to be multiplied."""
-        passing_g = np.bincount(self.code_n, weights=passes_n)
-        if len(passes_n) < MOSTLY_SINGLE * len(passing_g):
-            return int((passing_g > 0).sum()), 1
+        g, passing_g = len(self.size_g), np.bincount(self.code_n, weights=passes_n)
+        if len(passes_n) < MOSTLY_SINGLE * g:
+            x = int((passing_g > 0).sum())
+            return _Evidence(float(stats.binom.cdf(x, g, max_escape)), upper_bound(x, g, confidence))
+        share = float((passing_g / self.size_g).sum()) / g
         # Rounded a little down first: a sum of thirds is no more than the whole number that it is.
-        x = math.ceil(float((passing_g / self.size_g).sum()) - 1e-9)
-        return x, 1 if x == 0 else 2
+        up = math.ceil(share * g - 1e-9)
+        return _Evidence(
+            min(2 * float(stats.binom.cdf(up, g, max_escape)), _hoeffding(share, g, max_escape)),
+            min(upper_bound(up, g, (1 + confidence) / 2), _hoeffding_bound(share, g, 1 - confidence)),
+        )
 
     def lowered(self, proven: float) -> float:
         """Of the thresholds with the overkill of a proven one: in the middle of the lowest gap.
@@ -318,6 +316,26 @@ class _Data:
         share = np.searchsorted(np.sort(self.score_n), candidates, side="left") / len(self.score_n)
         allowed = candidates[share <= max_escape]
         return float((self.good_n >= allowed.max()).mean()) if allowed.size else None
+
+
+def _hoeffding(share: float, g: int, rate: float) -> float:
+    """The probability of at most this mean of g shares whose true mean is `rate`, at most (Hoeffding, 1963)."""
+    return math.exp(-g * _divergence(share, rate)) if share < rate else 1.0
+
+
+def _hoeffding_bound(share: float, g: int, probability: float) -> float:
+    """The rate at which so small a mean has this probability, at most."""
+    if share >= 1:
+        return 1.0
+    top = 1 - 1e-12
+    if g * _divergence(share, top) <= -math.log(probability):
+        return 1.0
+    return float(optimize.brentq(lambda rate: g * _divergence(share, rate) + math.log(probability), share, top))
+
+
+def _divergence(share: float, rate: float) -> float:
+    """Relative entropy of two coins, kl(share, rate)."""
+    return float(special.rel_entr(share, rate) + special.rel_entr(1 - share, 1 - rate))
 
 
 def effective_number(score_n: FloatArray, code_n: IndexArray) -> float:
