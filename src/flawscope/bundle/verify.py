@@ -128,9 +128,12 @@ def decision_sentences(task: Task, decision: DecisionRule | None) -> list[str]:
 
 
 def contract_sentences(task: Task, decision: DecisionRule) -> list[str]:
-    """What is promised of the escapes, as it stands in the seal: one paragraph a contract."""
-    found = [f"Escape contract, {each.name}: {' '.join(each.words)}" for each in decision.contracts]
-    if len(found) > 1:
+    """What is promised of the escapes, as it stands in the seal: the promise itself first."""
+    found = []
+    for each in decision.contracts:
+        first, *more = each.words or ("no words",)
+        found += [f"Escape contract, {each.name}: {first}", *more]
+    if len(decision.contracts) > 1:
         found.append("The contracts hold one by one: that all hold together has a lower confidence.")
     if found and task.kind == "multiclass":
         found.append("An escape is a defect that is called good; one defect taken for another is none.")

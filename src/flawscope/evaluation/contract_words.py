@@ -116,10 +116,18 @@ def _groups(contract: Contract) -> tuple[str, ...]:
         return ()
     if contract.units == "groups":
         worth = math.floor(contract.worth + 1e-9)
+        first = (
+            "Each group counts as one, large or small, so the promise also holds if a whole group fails together; it "
+            "is about a group taken at random."
+        )
+        if worth > contract.groups:
+            return (
+                f"{first} By how alike the scores inside the groups are, they would be worth {worth:,} "
+                "(decide.units: effective), which trusts that groups do not fail as a whole.",
+            )
         return (
-            "Each group counts as one, so the promise also holds if a whole group fails together. It speaks of a group "
-            f"taken at random. By how alike the scores inside the groups are, they would be worth {worth:,} "
-            "(decide.units: effective), which trusts that groups do not fail as a whole.",
+            f"{first} For the share of all images, to which large groups add more, they would be worth {worth:,} "
+            "(decide.units: effective).",
         )
     return (
         "Images of a group count by how alike their scores are; this trusts that groups do not fail as a whole. If "
