@@ -15,6 +15,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import contract_simulation
 import contract_worlds as worlds
 from contract_worlds import Design
+from flawscope.evaluation.contract import escape_contract
 
 DRAWS = 200
 MOST = stats.binom.ppf(0.999, DRAWS, 0.05) / DRAWS
@@ -72,3 +73,22 @@ def test_uneven_groups_have_the_same_mean_size() -> None:
     assert size_g.mean() == pytest.approx(15, rel=0.05)
     assert size_g.min() >= 1
     assert size_g.max() > 200
+
+
+def test_the_best_promise_of_too_few_parts_holds_as_well() -> None:
+    for design in (Design("alike", 0.0, 60, 1, False, 0.5, 0.02), Design("rare", 0.2, 14, 15, False, 0.5, 0.1)):
+        found = contract_simulation.measured(design, ["groups"], DRAWS)["groups"]
+        assert found["promised"] == 0
+        assert found["bound_broken"] <= MOST
+
+
+@pytest.mark.parametrize(("n", "prevalence", "most"), [(164, 0.5, 0.05), (100, 0.9, 0.1)])
+def test_the_interval_of_the_overkill_covers_the_truth(n: int, prevalence: float, most: float) -> None:
+    """Though the threshold is moved into a gap of the good scores of the same calibration part."""
+    design, random, missed = Design("alike", 0.0, n, 1, False, prevalence, most), np.random.default_rng(2), 0
+    for _ in range(DRAWS):
+        drawn = worlds.draw(design, random)
+        contract = escape_contract(drawn.score_n, drawn.truth_n, drawn.group_n, max_escape=most)
+        assert contract.overkill is not None
+        missed += not contract.overkill.low <= worlds.truth_of(design, contract)[1] <= contract.overkill.high
+    assert missed <= MOST * DRAWS
