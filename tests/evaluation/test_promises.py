@@ -111,6 +111,8 @@ def test_the_impossible_in_words() -> None:
     assert words([0.5] * 10, [0.1], max_escape=0)[0].startswith("NOT PROVEN: that of 100 defective cells none passes")
     assert "No number of images proves that none ever passes" in words([0.5] * 10, [0.1], max_escape=0)[2]
     assert "the calibration part holds no defective cells" in words([], [0.1], max_escape=0.1)[0]
+    never = words([0.0] * 10 + [0.5] * 50, [0.1], max_escape=0.05)
+    assert never[2] == "10 of them score 0 and pass at every threshold: more images alone do not help."
     assert "no threshold finds them" in words([0.0] * 10, [0.1], max_escape=0.1)[0]
 
 

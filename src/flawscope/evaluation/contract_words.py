@@ -91,6 +91,8 @@ def _rejected(contract: Contract, negative: str, items: str) -> str:
 def _lacking(contract: Contract, name: str, items: str) -> str:
     if contract.needed is None:
         return "No number of images proves that none ever passes: ask for a small share instead."
+    if contract.escapes:
+        return f"{contract.escapes:,} of them score 0 and pass at every threshold: more images alone do not help."
     alone = f"{contract.needed:,} independent {name} {items} of which none passes would prove it"
     if contract.more is None or not contract.positives or contract.groups == contract.positives:
         return f"{alone}: {contract.more or contract.needed:,} more."
