@@ -45,6 +45,7 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/inspect_speed.py
 	@$(BIN)/python benchmarks/cpu_training.py
 	@$(BIN)/python benchmarks/label_noise.py
+	@$(BIN)/python benchmarks/contract_simulation.py
 	@$(BIN)/python benchmarks/coil_exam.py
 	@$(BIN)/python benchmarks/court/run_exam.py
 	@$(BIN)/python benchmarks/court/real_twins.py
@@ -55,6 +56,9 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/copies_leak.py
 	@$(BIN)/python benchmarks/tune_solar_multilabel.py
 	@$(BIN)/python benchmarks/reference_systems.py $(MEASURED)
+	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --draws 500 --max-escape 0.1 0.15
+	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --pooled --max-escape 0.02 0.05
+	@$(BIN)/python benchmarks/contract_resplits.py runs/bench-metadata-elpv-without --pooled --max-escape 0.15 0.2 0.3
 
 # Every recipe but the one that is too small to measure with, and the one that is a search.
 MEASURED = $(filter-out demo solar-multilabel-tune,$(basename $(notdir $(wildcard recipes/*.yaml))))

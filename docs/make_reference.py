@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec, GroupSpec
 from flawscope.data.split import SplitSpec
 from flawscope.preprocess import Preprocess
-from flawscope.training.recipe import DecideSpec, ExportSpec, ModelSpec, Normalise, Recipe
+from flawscope.training.decide_spec import DecideSpec
+from flawscope.training.recipe import ExportSpec, ModelSpec, Normalise, Recipe
 from flawscope.training.recipe_words import kind
 from flawscope.training.spec import Augment, CalibrateSpec, Schedule, TrainSpec, Unfreeze
 from flawscope.training.tune_spec import Searched, TuneSpec

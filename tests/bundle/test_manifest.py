@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from flawscope.bundle.contract import EscapeContract
 from flawscope.bundle.manifest import (
     Calibrator,
     Column,
@@ -29,7 +30,7 @@ from flawscope.bundle.manifest import (
 )
 from flawscope.errors import BundleError
 from flawscope.preprocess import Preprocess
-from flawscope.records import Task, fingerprint
+from flawscope.records import Interval, Task, fingerprint
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 NUMBER = st.floats(-1e6, 1e6)
@@ -217,3 +218,20 @@ def test_every_key_that_does_not_fit_is_named() -> None:
 def test_what_makes_no_sense_cannot_be_made(make: Any, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         make()
+
+
+def test_a_decision_without_contracts_is_written_as_before_there_were_any() -> None:
+    rule = DecisionRule(rule="best_f1", fitted_on="calibration", thresholds=(0.4,))
+    assert set(rule.model_dump(mode="json")) == {"rule", "fitted_on", "thresholds", "notes"}
+
+
+def test_a_contract_goes_into_the_seal_and_comes_back() -> None:
+    contract = EscapeContract(
+        name="defective", max_escape=0.02, confidence=0.95, units="groups", kept=True, threshold=0.4, positives=300,
+        effective=200.0, groups=200, escapes=0, bound=0.0149, reached=0.98, needed=149, more=None,
+        overkill=Interval(0.1, 0.05, 0.2, n=90, effective=90.0, groups=90), overkill_unproven=0.05, words=("So.",),
+    )  # fmt: skip
+    rule = DecisionRule(rule="max_escape", fitted_on="calibration", thresholds=(0.4,), contracts=(contract,))
+    assert DecisionRule.model_validate_json(rule.model_dump_json()) == rule
+    with pytest.raises(ValidationError):
+        DecisionRule.model_validate({**rule.model_dump(), "contracts": [{**contract.model_dump(), "bound": 2}]})

@@ -386,3 +386,20 @@ def test_tune_searches_and_says_what_comes_next(
     assert "next, measured on the test split: flawscope run tunings/tiny/best.yaml" in answer.out
     refused(cli("tune", recipe, "--set", space), "exists already", "--resume")
     assert cli("tune", recipe, "--set", space, "--trials", 4, "--resume").out.count("\ntrial ") == 1
+
+
+def test_a_bundle_is_decided_again_and_says_what_it_promises(
+    cli: Cli, finished: Any, draw: Draw, tmp_path: Path
+) -> None:
+    for seed in range(500, 524):  # pictures that the bundle does not know
+        draw(tmp_path / "data" / ("nok" if seed % 2 else "ok") / f"{seed}.png", seed, [1] if seed % 2 else ())
+    words = ("decide", finished.bundle, "data", "--max-escape", "0.3", "-o", "new.flawscope")
+    answer = cli(*words)
+    assert answer.code == 0
+    assert "Escape contract, nok: Of 100 nok images at most 30 pass, 95 % confidence; measured on 12 nok" in answer.out
+    parent = cli("show", finished.bundle).out.partition("Seal: ")[2].partition(".")[0]
+    assert f"parent {parent}" in answer.out
+    refused(cli(*words), "new.flawscope exists already", "--overwrite")
+    assert cli(*words, "--overwrite").code == 0
+    refused(cli("decide", finished.bundle, "data"), "--max-escape")
+    assert "Escape contract, nok" in cli("show", "new.flawscope").out

@@ -1,85 +1,159 @@
-"""The calibrator that a recipe asks for is the one that the sealed bundle applies."""
+"""Escape contracts in a run and in a bundle that is decided again. n images, k classes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import expit
+import yaml
 
 import flawscope
-from flawscope.bundle.archive import read_bundle, write_bundle
-from flawscope.bundle.manifest import Manifest
-from flawscope.bundle.runtime import Runtime
-from flawscope.bundle.verify import describe
-from flawscope.evaluation.calibrators import FITTERS, NAMES
+from flawscope.bundle.archive import read_bundle
+from flawscope.bundle.verify import verify
+from flawscope.errors import DataError, OutputError, UserError
+from flawscope.evaluation.contract import upper_bound
 from flawscope.inspection.tables import read_results
-from flawscope.probability import calibrate
+from flawscope.steps.decide import ONLY_IDENTICAL
 from flawscope.steps.workspace import Run
 
-Decided = Callable[..., tuple[Run, Manifest]]
+Copy = Callable[[], tuple[Path, Path]]
+Draw = Callable[..., Path]
 
 
-@pytest.fixture
-def decided(finish_run: Callable[..., Path], parts: Path, tmp_path: Path) -> Decided:
-    """`decided(method)`: a run whose draft was decided anew with this method of calibration."""
-
-    def decide(method: str) -> tuple[Run, Manifest]:
-        asked = [f"calibrate.method={method}", "split.validation=0.4", "split.calibration=0.2", "split.test=0.3"]
-        run = Run.at(finish_run(tmp_path / "run", parts, overrides=asked))
-        contents = read_bundle(run.bundle)
-        draft = contents.manifest.sealed.model_copy(update={"calibrator": None, "decision": None})
-        manifest = contents.manifest.model_copy(update={"sealed": draft, "seal": ""})
-        write_bundle(run.draft, manifest, contents.graphs, contents.golden)
-        return run, flawscope.decide(run.folder)
-
-    return decide
+def asked(run: Path, **decide: Any) -> Path:
+    """A run whose recipe asks for another decision."""
+    recipe = run / "recipe.yaml"
+    content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    recipe.write_text(yaml.safe_dump({**content, "decide": decide}, allow_unicode=True), encoding="utf-8")
+    return run
 
 
-def logits(run: Run) -> np.ndarray:
-    """What the graph of the bundle says of the validation pictures, n x 1."""
-    rows = run.part("validation").rows
-    return Runtime.open(run.bundle).scores([row.path for row in rows], [row.meta for row in rows])
+def delivery(draw: Draw, root: Path, n: int = 30, first: int = 500) -> Path:
+    for seed in range(first, first + n):
+        draw(root / ("nok" if seed % 2 else "ok") / f"{seed}.png", seed, [seed % 4] if seed % 2 else ())
+    return root
 
 
-def told(run: Run) -> list[float]:
-    """The probabilities that the sealed bundle has told of the validation pictures, in the order of the data."""
-    known = {row.name: row.probability[0] for row in read_results(run.scores("validation")).rows}
-    return [known[row.id] for row in run.part("validation").rows]
+def test_a_recipe_with_a_contract_seals_it_and_says_it_alike_everywhere(copied: Copy) -> None:
+    run, _ = copied()
+    manifest = flawscope.decide(asked(run, max_escape=0.5, confidence=0.8))
+    decision = manifest.sealed.decision
+    assert decision is not None
+    (contract,) = decision.contracts
+    rows = Run.at(run).part("calibration")
+    score = np.array([row.probability[0] for row in read_results(Run.at(run).scores("calibration")).rows])
+    bad = rows.target_nk[:, 0] == 1
+    assert (contract.positives, contract.groups, contract.units) == (bad.sum(), bad.sum(), "groups")
+    assert contract.escapes == (score[bad] < decision.thresholds[0]).sum()
+    assert contract.kept
+    assert contract.bound <= 0.5
+    assert contract.bound in [upper_bound(k, contract.positives, 0.8) for k in range(contract.positives)]
+    flawscope.evaluate(run)
+    page = flawscope.report(run).read_text(encoding="utf-8")
+    shown = "\n".join(flawscope.show(run / "tiny.flawscope"))
+    assert contract.words[0].startswith(f"Of 100 nok images at most 50 pass, 80 % confidence; measured on {bad.sum()} ")
+    for words in contract.words:
+        assert words in shown
+        assert words in page
+    assert 'id="promise"' in page
+    assert 'id="contract0-bound"' in page
 
 
-@pytest.mark.parametrize("method", list(FITTERS))
-def test_what_is_fitted_on_validation_is_what_the_bundle_applies(decided: Decided, method: str) -> None:
-    run, manifest = decided(method)
-    calibrator = manifest.sealed.calibrator
-    assert calibrator is not None
-    assert (calibrator.method, calibrator.fitted_on) == (NAMES[method], "validation")
-    logit_n1, truth_n = logits(run), run.part("validation").target_nk[:, 0] >= 0.5
-    expected_n1 = calibrate("binary", [FITTERS[method](logit_n1[:, 0], truth_n)], logit_n1)
-    np.testing.assert_allclose(told(run), expected_n1[:, 0], atol=1e-4)
-    sentences = describe(manifest)
-    assert f"Calibration: {NAMES[method]}, fitted on the validation split." in sentences
+def test_an_impossible_promise_is_answered_in_words(copied: Copy) -> None:
+    run, _ = copied()
+    decision = flawscope.decide(asked(run, max_escape=0)).sealed.decision
+    assert decision is not None
+    (contract,) = decision.contracts
+    assert (contract.kept, contract.reached, contract.needed) == (False, 0.0, None)
+    assert contract.words[0].startswith("NOT PROVEN: that of 100 nok images none passes")
+    flawscope.evaluate(run)
+    page = flawscope.report(run).read_text(encoding="utf-8")
+    assert "not proven as asked" in page
 
 
-def test_the_choice_counts_groups_and_not_pictures(decided: Decided) -> None:
-    run, manifest = decided("auto")
-    validation = run.part("validation")
-    rare = [run.split.group[row.id] for row in validation.rows if row.target[0] >= 0.5]
-    assert len(set(rare)) < len(rare), "there are several pictures of a part"
-    calibrator = manifest.sealed.calibrator
-    assert calibrator is not None
-    groups = len({run.split.group[row.id] for row in validation.rows})
-    if len(set(rare)) < 10:
-        assert f"without comparison: {len(set(rare))} groups of a kind" in calibrator.note
-    else:
-        assert f"chosen over {groups} groups" in calibrator.note
+def test_a_bundle_is_decided_again_without_training(finished: Any, draw: Draw, tmp_path: Path) -> None:
+    data, new = delivery(draw, tmp_path / "delivery"), tmp_path / "new.flawscope"
+    manifest = flawscope.decide(finished.bundle, data, new, max_escape=0.2)
+    old, contents = read_bundle(finished.bundle), read_bundle(new)
+    assert manifest == contents.manifest
+    assert (manifest.parent, manifest.seal != old.manifest.seal) == (old.manifest.seal, True)
+    assert contents.graphs == old.graphs
+    assert contents.manifest.sealed.calibrator == old.manifest.sealed.calibrator
+    assert set(contents.evidence) == {"provenance", "contract"}  # the test was that of another decision
+    decision = manifest.sealed.decision
+    assert decision is not None
+    assert decision.contracts[0].positives == 15
+    assert decision.fitted_on == ""
+    assert ONLY_IDENTICAL in decision.notes
+    assert all(check.ok for check in verify(new))
+    assert f"Parent bundle: {old.manifest.seal}." in flawscope.show(new)
+    with pytest.raises(DataError, match="all 30 images were used to make the bundle"):
+        flawscope.evaluate(new, data)
 
 
-def test_none_gives_the_plain_sigmoid_and_says_so(decided: Decided) -> None:
-    run, manifest = decided("none")
-    calibrator = manifest.sealed.calibrator
-    assert calibrator is not None
-    assert (calibrator.method, calibrator.fitted_on, calibrator.note) == ("none", "", "scores are not calibrated")
-    np.testing.assert_allclose(told(run), expit(logits(run)[:, 0]), atol=1e-4)
+def test_by_default_it_lies_beside_its_parent_and_nothing_is_replaced(copied: Copy, draw: Draw, tmp_path: Path) -> None:
+    run, _ = copied()
+    bundle, data = run / "tiny.flawscope", delivery(draw, tmp_path / "delivery")
+    before = bundle.read_bytes()
+    first = flawscope.decide(bundle, data, max_escape=0.3)
+    made = run / "tiny-max-escape-0.3.flawscope"
+    assert read_bundle(made).manifest.seal == first.seal
+    with pytest.raises(OutputError, match=r"exists already(?s:.)*--overwrite"):
+        flawscope.decide(bundle, data, max_escape=0.3, confidence=0.9)
+    assert flawscope.decide(bundle, data, max_escape=0.3, confidence=0.9, overwrite=True).seal != first.seal
+    with pytest.raises(OutputError, match="is the bundle that is decided again"):
+        flawscope.decide(bundle, data, bundle, max_escape=0.3, overwrite=True)
+    assert bundle.read_bytes() == before
+
+
+def test_images_that_the_bundle_knows_are_left_out(finished: Any, draw: Draw, tmp_path: Path) -> None:
+    """Of its own data the calibration part is left: train, validation and test must not decide."""
+    manifest = flawscope.decide(finished.bundle, finished.data, tmp_path / "new.flawscope", max_escape=0.2)
+    decision = manifest.sealed.decision
+    assert decision is not None
+    run = Run.at(finished.folder)
+    assert decision.contracts[0].positives == (run.part("calibration").target_nk[:, 0] == 1).sum()
+    for part in ("train", "validation", "test"):
+        note = f"{len(run.split.ids(part))} images left out: the bundle's {part} part holds the same files"
+        assert note in decision.notes
+    own = flawscope.decide(finished.bundle, finished.folder, tmp_path / "own.flawscope", max_escape=0.2).sealed.decision
+    assert own is not None
+    assert (own.thresholds, own.contracts) == (decision.thresholds, decision.contracts)
+    assert own.fitted_on == "calibration"
+
+
+def test_data_without_defective_parts(finished: Any, draw: Draw, tmp_path: Path) -> None:
+    for seed in range(700, 705):
+        draw(tmp_path / "good" / "ok" / f"{seed}.png", seed)
+    decision = flawscope.decide(
+        finished.bundle, tmp_path / "good", tmp_path / "new.flawscope", max_escape=0.2
+    ).sealed.decision
+    assert decision is not None
+    assert decision.thresholds == (0.5,)
+    assert "holds no nok images" in decision.contracts[0].words[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "words"),
+    [
+        (("bundle",), {}, "takes a sealed bundle, labelled images and the share"),
+        (("bundle", "data"), {}, "takes a sealed bundle, labelled images and the share"),
+        (("folder",), {"max_escape": 0.1}, "a run is decided as its recipe says"),
+        (("bundle", "data"), {"max_escape": 2.0}, "shares are asked for, not percent"),
+        (("bundle", "data"), {"max_escape": 0.1, "confidence": 95}, "shares are asked for, not percent"),
+        (("bundle", "data"), {"max_escape": 0.1, "units": "group"}, "did you mean 'groups'"),
+    ],
+)
+def test_what_is_asked_wrongly(finished: Any, given: tuple[str, ...], options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)):
+        flawscope.decide(*(getattr(finished, name) for name in given), **options)
+
+
+def test_a_run_of_other_data_is_refused(finished: Any, finish_run: Any, parts: Path, tmp_path: Path) -> None:
+    other = finish_run(tmp_path / "runs" / "other", parts)
+    with pytest.raises(UserError, match="is not the run that the bundle comes from"):
+        flawscope.decide(finished.bundle, other, tmp_path / "new.flawscope", max_escape=0.2)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flawscope.data.group_file import save_groups
 from flawscope.errors import RecipeError, SplitError
 from flawscope.evaluation.calibration import Method
-from flawscope.records import Sample, Samples, Task
+from flawscope.records import Sample, Samples, Task, fingerprint
 from flawscope.storage import write_text
 from flawscope.training.recipe import Recipe, load_recipe, parse_recipe, save_recipe
 
@@ -370,3 +371,39 @@ def test_every_recipe_that_is_handed_out_is_one(path: Path) -> None:
     recipe = load_recipe(path)
     assert recipe.name == path.stem, "its run folder is named like the file"
     assert recipe.split.file is None or Path(recipe.split.file).is_file()
+
+
+# --- the escape contract ----------------------------------------------------------------------------------------
+
+
+def test_a_contract_takes_the_place_of_a_rule_and_comes_back_from_the_resolved_recipe() -> None:
+    recipe = parse_recipe(ELPV | {"decide": {"max_escape": 0.02}})
+    assert (recipe.decide.rule, recipe.decide.confidence, recipe.decide.units) == ("max_escape", 0.95, "groups")
+    again = parse_recipe(yaml.safe_load(recipe.dump()))
+    assert again.decide == recipe.decide
+    assert recipe.hash != parse_recipe(ELPV).hash
+    assert parse_recipe(ELPV).decide.rule == "best_f1"
+
+
+def test_recipes_without_a_contract_keep_their_hash() -> None:
+    recipe = parse_recipe(ELPV)
+    content = recipe.model_dump(mode="json", exclude={"tune"})
+    del content["data"]["root"], content["model"]["metadata"], content["calibrate"], content["train"]["keep"]
+    content["decide"] = {"rule": "best_f1"}
+    assert recipe.hash == fingerprint(content)
+
+
+@pytest.mark.parametrize(
+    ("decide", "words"),
+    [
+        ({"rule": "best_f1", "max_escape": 0.02}, "rule and max_escape exclude each other"),
+        ({"rule": "max_escape"}, "needs the share that may pass"),
+        ({"confidence": 0.9}, "belong to the escape contract"),
+        ({"max_escape": 2}, "decide.max_escape"),
+        ({"max_escape": 0.1, "confidence": 95}, "decide.confidence"),
+        ({"max_escape": 0.1, "units": "parts"}, "decide.units"),
+    ],
+)
+def test_contracts_that_cannot_be(decide: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        parse_recipe(ELPV | {"decide": decide})

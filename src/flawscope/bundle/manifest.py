@@ -14,10 +14,21 @@ import math
 import re
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from flawscope.bundle.contract import EscapeContract
 from flawscope.errors import BundleError, listing
 from flawscope.preprocess import Preprocess
 from flawscope.records import Task, TaskKind, fingerprint
@@ -188,12 +199,24 @@ class Calibrator(_Part):
 
 
 class DecisionRule(_Part):
-    """The threshold of each class, in (0, 1], and how it was found (see `postprocess.decide`)."""
+    """The threshold of each class, in (0, 1], and how it was found (see `postprocess.decide`).
+
+    `contracts` is empty where no escape rate was promised, as in all bundles of before there were contracts.
+    """
 
     rule: str
     fitted_on: FittedOn = ""
     thresholds: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     notes: tuple[str, ...] = ()
+    contracts: tuple[EscapeContract, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without contracts nothing is written of them: the seal is what it was before there were any."""
+        written: dict[str, Any] = write(self)
+        if not self.contracts:
+            del written["contracts"]
+        return written
 
 
 class Engine(_Part):

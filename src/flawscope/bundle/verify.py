@@ -120,7 +120,25 @@ def decision_sentences(task: Task, decision: DecisionRule | None) -> list[str]:
         weights = ", ".join(f"{n} / {t:.4g}" for n, t in zip(task.classes, decision.thresholds, strict=True))
         rules = [f"the class with the largest probability over its threshold: {weights}"]
     fitted = f", fitted on the {decision.fitted_on} split" if decision.fitted_on else ""
-    return [*(f"Decision: {rule}." for rule in rules), f"Rule: {decision.rule}{fitted}.", *decision.notes]
+    return [
+        *(f"Decision: {rule}." for rule in rules),
+        f"Rule: {decision.rule}{fitted}.",
+        *decision.notes,
+        *contract_sentences(task, decision),
+    ]
+
+
+def contract_sentences(task: Task, decision: DecisionRule) -> list[str]:
+    """What is promised of the escapes, as it stands in the seal: the promise itself first."""
+    found = []
+    for each in decision.contracts:
+        first, *more = each.words or ("no words",)
+        found += [f"Escape contract, {each.name}: {first}", *more]
+    if len(decision.contracts) > 1:
+        found.append("The contracts hold one by one: that all hold together has a lower confidence.")
+    if found and task.kind == "multiclass":
+        found.append("An escape is a defect that is called good; one defect taken for another is none.")
+    return found
 
 
 def _headline(name: str, document: Mapping[str, Any]) -> str:

@@ -196,14 +196,27 @@ def export(folder: RunFolder) -> None:
 
 
 @app.command()
-def decide(folder: RunFolder) -> None:
-    """Calibrate, set the thresholds on the calibration split, and seal the bundle."""
-    manifest = step("decide", folder)
+def decide(
+    bundle: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="a run folder, or a bundle to decide again")],
+    data: Annotated[str | None, typer.Argument(help="BUNDLE: labelled images, or its run (calibration part)")] = None,
+    max_escape: Annotated[float | None, typer.Option(help="the share of defective parts that may pass: 0.02")] = None,
+    confidence: Annotated[float, typer.Option(help="of that promise")] = 0.95,
+    units: Annotated[str, typer.Option(help="what counts as independent: groups | effective")] = "groups",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="the new bundle; default: beside it")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Set the thresholds and seal: of a run as its recipe says; of a bundle anew, with a proven escape rate."""
+    asked = {"max_escape": max_escape, "confidence": confidence, "units": units, "overwrite": overwrite}
+    manifest = step("decide", bundle, data, output, **asked)
     from flawscope.bundle.verify import decision_sentences
 
     for sentence in decision_sentences(manifest.sealed.task.task(), manifest.sealed.decision):
         say(sentence)
-    say(f"sealed, seal {manifest.seal}\nnext: flawscope evaluate {_shell(folder)}")
+    say(f"sealed, seal {manifest.seal}")
+    if manifest.parent:
+        say(f"parent {manifest.parent}")
+    else:
+        say(f"next: flawscope evaluate {_shell(bundle)}")
 
 
 @app.command()

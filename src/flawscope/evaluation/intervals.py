@@ -78,7 +78,7 @@ def proportion(success_n: BoolArray, groups: npt.ArrayLike, level: float = 0.95)
         notes.append("all alike: each group counts as one sample")
     else:
         t = float(stats.t.isf((1 - level) / 2, group_count - 1))
-        effective = max(1.0, n / _design_effect(success_n, code_n, value) * (_z(level) / t) ** 2)
+        effective = max(1.0, n / design_effect(success_n, code_n) * (_z(level) / t) ** 2)
     if group_count < FEW_GROUPS:
         notes.append(f"fewer than {FEW_GROUPS} groups ({group_count}): rough")
     low, high = wilson(value, effective, level)
@@ -226,9 +226,15 @@ def _codes(groups: npt.ArrayLike, n: int) -> tuple[IndexArray, int]:
     return code_n.astype(np.int64), len(name_g)
 
 
-def _design_effect(success_n: BoolArray, code_n: IndexArray, value: float) -> float:
-    """Between-group variance of the ratio over the binomial one, at least 1; exactly 1 for groups of one sample."""
-    n = len(success_n)
+def design_effect(success_n: BoolArray, code_n: IndexArray) -> float:
+    """Between-group variance of the ratio over the binomial one, at least 1; exactly 1 for groups of one sample.
+
+    `code_n` numbers the groups 0 ... g-1; at least two of them, and some samples of each outcome.
+
+    >>> design_effect(np.array([True, True, False, False]), np.array([0, 0, 1, 1]))
+    3.0
+    """
+    n, value = len(success_n), float(np.mean(success_n))
     residual_g = np.bincount(code_n, weights=success_n - value)
     groups = len(residual_g)
     between = groups / (groups - 1) * float(np.sum(residual_g**2)) / n**2

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from PIL import Image
 
 from flawscope.pages import picture_facts, reliability, view, words
+from flawscope.pages.contracts import ASSUMED, ContractContent, contract_views
 from flawscope.pages.pairs import ProofContent, proof_view
 from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED, Skipped, Task
@@ -23,6 +24,7 @@ MISTAKE_KINDS: tuple[MistakeKind, ...] = ("escape", "overkill", "mix-up")
 
 SECTIONS = (
     ("minute", "In one minute"),
+    ("promise", "Promise"),
     ("decisions", "Decisions"),
     ("curves", "Curves"),
     ("probabilities", "Probabilities"),
@@ -120,6 +122,7 @@ class ReportContent:
     `watched` names the column that chose the best epoch. `bundle` is None for a cross-validation, which has `folds`.
     `pictures` is the census of the pictures (see `flawscope.data.census`), `looked_at` says of which; both are empty
     where nobody has looked.
+    `contracts` are the escape contracts of the bundle; without any the page has no promise.
     `proof` is None where nobody has searched the split for images of the same thing; `unproven` says why.
     """
 
@@ -141,6 +144,7 @@ class ReportContent:
     pictures: Mapping[str, Any] = field(default_factory=dict)
     looked_at: str = ""
     folds: Sequence[FoldContent] = ()
+    contracts: Sequence[ContractContent] = ()
     proof: ProofContent | None = None
     unproven: str = "There is no proof: images of the same thing were not searched for in this run."
     recipe_text: str = ""
@@ -193,7 +197,9 @@ def render(content: ReportContent) -> str:
         "report.html",
         content=content,
         size=_size(content.bundle.size_bytes) if content.bundle else "",
-        sections=SECTIONS,
+        sections=[each for each in SECTIONS if each[0] != "promise" or content.contracts],
+        promises=contract_views(content.contracts, content.items),
+        assumed=ASSUMED,
         headline=view.headline(metrics, content.items),
         fold_measures=[name for name in known if any(name in fold.values for fold in content.folds)],
         number=words.number,

@@ -1,36 +1,95 @@
 """`flawscope decide`: calibrator from the validation split, thresholds from the calibration split, then the seal.
 
 Both from the scores that the exported graph gives in the runtime of the line; neither ever sees the test split.
+With data, a sealed bundle is decided again: the same graph and calibrator, other thresholds, another seal.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 
-from flawscope.bundle.archive import read_bundle, write_bundle
+from flawscope.bundle.archive import SUFFIX, Contents, read_bundle, write_bundle
+from flawscope.bundle.contract import EscapeContract
 from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest, Sealed
 from flawscope.bundle.runtime import Runtime
+from flawscope.data.groups import identical_groups
 from flawscope.data.progress import watched
+from flawscope.errors import BundleError, OutputError, UserError, choices
 from flawscope.evaluation.calibration import fit
+from flawscope.evaluation.contract import Units
 from flawscope.evaluation.decisions import fit_thresholds
+from flawscope.evaluation.promises import RULE, fit_promises
 from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
 from flawscope.probability import calibrate
-from flawscope.records import PARTS, FloatArray, Samples
-from flawscope.steps.provenance import command, machine, versions
+from flawscope.records import PARTS, FloatArray, Samples, Task
+from flawscope.steps.evaluate import check_metadata, labelled, renamed, unseen
+from flawscope.steps.provenance import command, machine, today, versions
 from flawscope.steps.workspace import Run
+from flawscope.training.decide_spec import DecideSpec
+
+NOT_FOR_DECIDING = ("train", "validation", "test")
+"""Parts of a bundle's data that it is not decided on again: it knows the first two, and the third is its test."""
+ONLY_IDENTICAL = (
+    "images of the same thing as the bundle has learnt from were searched for among these by identical files only: if "
+    "there are others, the promise does not hold"
+)
 
 
-def decide(run: str | Path | Run) -> Manifest:
-    """Decide and seal a run's draft: writes RUN/NAME.flawscope and the scores of validation and calibration.
+def decide(
+    run: str | Path | Run,
+    data: str | Path | None = None,
+    output: str | Path | None = None,
+    *,
+    max_escape: float | None = None,
+    confidence: float = 0.95,
+    units: Units = "groups",
+    overwrite: bool = False,
+) -> Manifest:
+    """Decide and seal a run's draft by its recipe; or, with data, decide a sealed bundle again.
+
+    Of a run: writes RUN/NAME.flawscope and the scores of validation and calibration. Of a bundle: writes a new one with
+    the thresholds of an escape contract, which names its parent's seal.
+
+    Args:
+        run: a run folder; or a sealed bundle.
+        data: of a bundle: labelled images, named as for `evaluate`, or a run folder: its calibration part. Images that
+            the bundle was trained, validated or tested with are left out.
+        output: where the new bundle is written; by default beside the old one.
+        max_escape: the share of defective parts that may pass, in [0, 1).
+        confidence: of that promise, in (0, 1).
+        units: what counts as independent, see `evaluation.contract`.
+        overwrite: replace a file that exists.
 
     Raises:
-        UserError: no such run, or not exported yet.
-        BundleError: the draft is damaged.
+        UserError: no such run, or not exported yet; a bundle without data, or data without `max_escape`.
+        BundleError: the draft or the bundle is damaged.
+        DataError: the data cannot be used.
+        OutputError: the new bundle exists already.
     """
-    run = Run.at(run)
+    if data is None and max_escape is None and (isinstance(run, Run) or not Path(run).is_file()):
+        return _decide_run(Run.at(run))
+    if isinstance(run, Run) or Path(run).is_dir() or data is None or max_escape is None:
+        raise UserError(
+            "to decide again takes a sealed bundle, labelled images and the share that may escape",
+            "flawscope decide NAME.flawscope DATA --max-escape 0.02; a run is decided as its recipe says, without them",
+        )
+    if not (0.0 <= max_escape < 1.0 and 0.0 < confidence < 1.0):
+        raise UserError(
+            f"--max-escape {max_escape:g} --confidence {confidence:g}: shares are asked for, not percent",
+            "for example --max-escape 0.02 --confidence 0.95",
+        )
+    if units not in get_args(Units):
+        raise UserError(f"--units {units!r}", choices(units, get_args(Units)))
+    spec = DecideSpec(rule="max_escape", max_escape=max_escape, confidence=confidence, units=units)
+    return _decide_again(Path(run), data, None if output is None else Path(output), spec, overwrite)
+
+
+def _decide_run(run: Run) -> Manifest:
     contents = read_bundle(run.need(run.draft, "export"))
     draft = contents.manifest
     runtime = Runtime(draft.sealed, contents.graphs)
@@ -46,7 +105,8 @@ def decide(run: str | Path | Run) -> Manifest:
     )
     logit_nk = scores(runtime, calibration, "scoring calibration")
     probability_nk = calibrate(task.kind, fitted.knots, logit_nk, fitted.against_rest)
-    chosen = fit_thresholds(task, probability_nk, calibration.target_nk, run.recipe.decide.rule)
+    groups = [run.split.group[row.id] for row in calibration.rows]
+    decision, proof = rule(task, probability_nk, calibration.target_nk, groups, run.recipe.decide)
     calibrator = Calibrator(
         method=fitted.method,
         fitted_on="" if fitted.method in ("identity", "none") else "validation",
@@ -54,19 +114,125 @@ def decide(run: str | Path | Run) -> Manifest:
         against_rest=fitted.against_rest,
         note=fitted.note,
     )
-    decision = DecisionRule(rule=chosen.rule, fitted_on="calibration", thresholds=chosen.values, notes=chosen.notes)
     sealed = Sealed(**{**dict(draft.sealed), "calibrator": calibrator, "decision": decision})
     manifest = write_bundle(
         run.bundle,
         draft.model_copy(update={"sealed": sealed}),
         contents.graphs,
         contents.golden,
-        {"provenance": provenance(run)},
+        {"provenance": provenance(run), **proof},
     )
     sealed_runtime = Runtime.open(run.bundle)
     for part, samples in (("validation", validation), ("calibration", calibration)):
         write_results(run.scores(part), task, inspect_folder(sealed_runtime, Pictures.of(samples)))
     return manifest
+
+
+def rule(
+    task: Task,
+    probability_nk: FloatArray,
+    target_nk: FloatArray,
+    groups: Sequence[str],
+    spec: DecideSpec,
+    *,
+    fitted_on: str = "calibration",
+    notes: Sequence[str] = (),
+) -> tuple[DecisionRule, dict[str, dict[str, Any]]]:
+    """The decision that a recipe asks for, and the evidence of its escape contracts (none for other rules).
+
+    Raises:
+        RecipeError: see `fit_promises`.
+    """
+    if spec.max_escape is None:
+        chosen = fit_thresholds(task, probability_nk, target_nk, spec.rule)
+        notes = (*chosen.notes, *notes)
+        return DecisionRule(rule=chosen.rule, fitted_on=fitted_on, thresholds=chosen.values, notes=tuple(notes)), {}
+    asked: dict[str, Any] = {"max_escape": spec.max_escape, "confidence": spec.confidence, "units": spec.units}
+    found = fit_promises(task, probability_nk, target_nk, groups, **asked)
+    contracts = []
+    for promise in found.each:
+        values = {key: value for key, value in promise.contract.as_dict().items() if key in EscapeContract.model_fields}
+        contracts.append(EscapeContract(**values, name=promise.name, words=promise.words))
+    decision = DecisionRule(
+        rule=RULE, fitted_on=fitted_on, thresholds=found.thresholds, notes=tuple(notes), contracts=tuple(contracts)
+    )
+    curves = {promise.name: promise.curve for promise in found.each}
+    return decision, {"contract": {"schema": 1, "curves": curves}}
+
+
+def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: DecideSpec, overwrite: bool) -> Manifest:
+    target = output or bundle.with_name(f"{bundle.stem}-max-escape-{spec.max_escape:g}{SUFFIX}")
+    if target.exists() and target.resolve() == bundle.resolve():
+        raise OutputError(f"{target} is the bundle that is decided again", "name another file (-o)")
+    if target.exists() and (target.is_dir() or not overwrite):
+        raise OutputError(f"{target} exists already", "choose another name (-o), or replace it with --overwrite")
+    contents, runtime = read_bundle(bundle), Runtime.open(bundle)
+    parent = contents.manifest
+    if parent.sealed.calibrator is None or not parent.seal:
+        raise BundleError(f"{bundle} is a draft", "decide its run first: flawscope decide RUN")
+    samples, groups, notes = _for_deciding(data, contents, runtime)
+    fitted = parent.sealed.calibrator
+    logit_nk = scores(runtime, samples, "scoring")
+    probability_nk = calibrate(runtime.task.kind, fitted.knots, logit_nk, fitted.against_rest)
+    own = isinstance(data, str | Path) and (Path(data) / "recipe.yaml").is_file()
+    decision, proof = rule(
+        runtime.task,
+        probability_nk,
+        samples.target_nk,
+        groups,
+        spec,
+        fitted_on="calibration" if own else "",
+        notes=(f"Decided again on {len(samples):,} images of {samples.name}", *notes),
+    )
+    sealed = Sealed(**{**dict(parent.sealed), "decision": decision})
+    known = contents.evidence.get("provenance", {})
+    made = {
+        "command": command(),
+        "machine": machine(),
+        "versions": versions(),
+        "parent": parent.seal,
+        "contents": _contents(known.get("contents", {}), samples),
+        "decided_on": {"name": samples.name, "source": samples.source, "hash": samples.hash},
+    }
+    return write_bundle(
+        target,
+        parent.model_copy(update={"sealed": sealed, "parent": parent.seal, "created": today()}),
+        contents.graphs,
+        contents.golden,
+        {"provenance": {**known, **made}, **proof},
+    )
+
+
+def _for_deciding(data: str | Path, contents: Contents, runtime: Runtime) -> tuple[Samples, list[str], tuple[str, ...]]:
+    """Labelled images that may decide, the group of each, and what is to be said of them.
+
+    Raises:
+        UserError: a run of other data than the bundle's.
+        DataError: see `evaluate`; or none is left that the bundle was not trained, validated or tested with.
+    """
+    if (Path(data) / "recipe.yaml").is_file():
+        run = Run.at(data)
+        if run.split.hash != contents.manifest.hashes.split:
+            raise UserError(f"{data} is not the run that the bundle comes from", "name its run, or other images")
+        samples = run.part("calibration")
+        return samples, [run.split.group[row.id] for row in samples.rows], ()
+    columns = [column.name for column in runtime.columns]
+    samples = renamed(labelled(data, runtime.task, columns), runtime.task)
+    check_metadata(samples, runtime)
+    remedy = "name labelled images that are new to it, or its run folder: the calibration part"
+    known = contents.evidence.get("provenance", {}).get("contents", {})
+    fresh, left_out = unseen(samples, known, NOT_FOR_DECIDING, remedy)
+    own = identical_groups(fresh)
+    notes = [*left_out, ONLY_IDENTICAL]
+    if not known:
+        notes.append("the bundle does not say which images it has learnt from: make sure that none of these is one")
+    return fresh, [own[row.id] for row in fresh.rows], tuple(notes)
+
+
+def _contents(known: Mapping[str, Sequence[str]], samples: Samples) -> dict[str, list[str]]:
+    """What the new bundle was made with: as its parent, and these images count as calibration."""
+    calibration = {*known.get("calibration", ()), *(row.sha256 for row in samples.rows)}
+    return {**{part: list(hashes) for part, hashes in known.items()}, "calibration": sorted(calibration)}
 
 
 def scores(runtime: Runtime, samples: Samples, words: str) -> FloatArray:

@@ -6,7 +6,7 @@ calibrated or decided with are left out: a number on them would say nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -228,13 +228,18 @@ def renamed(samples: Samples, task: Task) -> Samples:
     return Samples(samples.name, task, rows, samples.skipped, samples.grouping, samples.source)
 
 
-def unseen(samples: Samples, contents: dict[str, list[str]]) -> tuple[Samples, tuple[str, ...]]:
-    """The samples whose files the bundle has not seen before it was sealed, and how many were left out.
+def unseen(
+    samples: Samples,
+    contents: Mapping[str, Sequence[str]],
+    parts: Sequence[str] = SEEN,
+    remedy: str = "evaluate on images that it has never seen",
+) -> tuple[Samples, tuple[str, ...]]:
+    """The samples whose files are in none of these parts of the bundle's data, and how many were left out.
 
     Raises:
         DataError: none is left.
     """
-    seen = {part: set(contents.get(part, ())) for part in SEEN}
+    seen = {part: set(contents.get(part, ())) for part in parts}
     fresh = [row.id for row in samples.rows if not any(row.sha256 in hashes for hashes in seen.values())]
     left_out = []
     for part, hashes in seen.items():
@@ -243,7 +248,6 @@ def unseen(samples: Samples, contents: dict[str, list[str]]) -> tuple[Samples, t
             left_out.append(f"{count} images left out: the bundle's {part} part holds the same files")
     if not fresh:
         raise DataError(
-            f"all {len(samples)} images were used to make the bundle: a number on them would say nothing",
-            "evaluate on images that it has never seen",
+            f"all {len(samples)} images were used to make the bundle: a number on them would say nothing", remedy
         )
     return samples.select(fresh), tuple(left_out)

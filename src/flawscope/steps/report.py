@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from flawscope.bundle.archive import read_bundle
+from flawscope.bundle.archive import Contents, read_bundle
+from flawscope.bundle.manifest import DecisionRule
 from flawscope.bundle.verify import calibrator_sentence, decision_sentences, engine_words
 from flawscope.data import findings
 from flawscope.data.census import take_census
@@ -17,6 +18,7 @@ from flawscope.data.groups import contradictions
 from flawscope.evaluation.metrics import truth
 from flawscope.inspection.tables import read_results
 from flawscope.inspection.verdict import odds
+from flawscope.pages.contracts import ContractContent
 from flawscope.pages.pairs import ProofContent, summed
 from flawscope.pages.report import (
     BundleContent,
@@ -69,7 +71,7 @@ def run_content(run: Run) -> ReportContent:
             seal=manifest.seal,
             engine=engine_words(sealed),
             size_bytes=run.bundle.stat().st_size,
-            decision=tuple(decision_sentences(task, sealed.decision)),
+            decision=tuple(_rule(task, sealed.decision)),
             calibration=calibrator_sentence(sealed.calibrator),
         ),
         subtitle=run.samples.source,
@@ -83,12 +85,34 @@ def run_content(run: Run) -> ReportContent:
             ("licences", "; ".join(manifest.licences)),
         ],
         mistakes=_mistakes(task, [run]),
+        contracts=_contracts(contents, metrics),
         **_pictures(run.part("train"), "training images"),
         **_proof([run]),
         recipe_text=run.recipe.dump(folders=False),
         skipped=run.samples.skipped,
         warnings=contradictions(run.samples),
     )
+
+
+def _rule(task: Task, decision: DecisionRule | None) -> list[str]:
+    """The rule in words, without the contracts: they have a section of their own."""
+    return decision_sentences(task, decision.model_copy(update={"contracts": ()}) if decision else None)
+
+
+def _contracts(contents: Contents, metrics: Mapping[str, Any]) -> list[ContractContent]:
+    """The escape contracts of a bundle, their curves, and what the test part says of the same classes."""
+    decision, task = contents.manifest.sealed.decision, contents.manifest.sealed.task
+    curves = contents.evidence.get("contract", {}).get("curves", {})
+    tested = {name: entry["measures"].get("escape rate") for name, entry in metrics["classes"].items()}
+    return [
+        ContractContent(
+            contract=each.model_dump(mode="json"),
+            curve=curves.get(each.name, {}),
+            negative=task.negative if task.kind != "multilabel" else f"not {each.name}",
+            tested=tested.get(each.name) if task.kind != "multiclass" else None,
+        )
+        for each in (decision.contracts if decision else ())
+    ]
 
 
 def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:

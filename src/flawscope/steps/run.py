@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from flawscope.bundle.verify import contract_sentences
 from flawscope.inspection.tables import read_results
 from flawscope.records import Samples
 from flawscope.steps.decide import decide
@@ -109,6 +110,8 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
         for words in [*notes, *(sealed.decision.notes if sealed.decision else ())]:
             if words:
                 say(f"note: {words}")
+        for words in contract_sentences(sealed.task.task(), sealed.decision) if sealed.decision else ():
+            say(words)
         say(f"sealed {work.bundle.name}, seal {manifest.seal[:12]}")
         evaluate_run(work)
     report(work)

@@ -22,6 +22,7 @@ from flawscope.metadata import composed
 from flawscope.preprocess import Preprocess
 from flawscope.records import fingerprint
 from flawscope.storage import write_text
+from flawscope.training.decide_spec import DecideSpec
 from flawscope.training.metadata import Asked
 from flawscope.training.recipe_words import in_words
 from flawscope.training.spec import CalibrateSpec, Section, TrainSpec, never_comes
@@ -105,14 +106,6 @@ class ModelSpec(Section):
         return value
 
 
-class DecideSpec(Section):
-    """How the thresholds are set, on the calibration split."""
-
-    rule: Literal["best_f1", "best_accuracy", "fixed"] = Field(
-        default="best_f1", description="what the threshold of each class makes best; fixed: 0.5"
-    )
-
-
 class ExportSpec(Section):
     """What runs the graph. Engine and precision belong to the seal."""
 
@@ -178,8 +171,13 @@ class Recipe(Section):
         content["model"]["weights"] = Path(self.model.weights).name
         if not self.model.metadata:  # recipes of before there was this key keep their hash
             del content["model"]["metadata"]
+        if self.train.keep == "best":
+            del content["train"]["keep"]
         if self.calibrate == CalibrateSpec():
             del content["calibrate"]
+        if self.decide.max_escape is None:
+            for key in ("max_escape", "confidence", "units"):
+                del content["decide"][key]
         if self.split.file is not None:
             content["split"]["file"] = load_groups(self.split.file).hash
         return fingerprint(content)

@@ -1,0 +1,380 @@
+"""The escape contract: the threshold with the least overkill whose escape rate is proven, not merely measured.
+
+With confidence c at most a share `max_escape` of the defective parts passes. The threshold is chosen on the same data
+that prove it, so the proof must hold for the choice too. It does, for two equivalent reasons:
+
+- Order statistics (Wilks, 1941). The candidates are the scores of the defective parts, lowest first; at the k-th of n
+  exactly k - 1 pass, whatever the scores are. The true escape rate there is above `max_escape` with probability at most
+  P(Binomial(n, max_escape) <= k - 1): exact, distribution-free, and right for ties. The largest k for which this is at
+  most 1 - c depends on n alone, so nothing is chosen by looking.
+- Learn then Test (Angelopoulos et al., 2021) with fixed-sequence testing: the candidates are tested one after the other
+  from the safest upwards, each at the full level, and the first that fails ends it. This is the form that is computed,
+  because it stays valid where the effective number changes with the threshold.
+
+Good parts choose among thresholds below the proven one only: a lower threshold lets fewer defects escape.
+
+Parts of one group are alike and do not count as independent. Two ways (`Units`):
+
+- `groups`, the default: whole groups are the units, and nothing is assumed of how alike their parts are. x is the sum
+  over the groups of the share of a group that passes. The probability of x or less is at most exp(-g kl(x / g,
+  max_escape)) (Hoeffding, 1963; at x = 0 the exact (1 - max_escape)^g), and at most twice that of a Binomial at x
+  rounded up: let each share be a coin of that mean, then the sum of coins is Binomial, and at or below x rounded up at
+  least half of the time (Jogdeo and Samuels, 1968). Both rise with x, so the smaller of the two is a p-value. Where
+  most groups are single parts, each group of which any part passes counts in full instead, and the Binomial is exact.
+  It speaks of a part drawn at random from a group drawn at random.
+- `effective`: n parts count as n / deff, in the bound of Korn and Graubard (1998). deff = 1 + (m - 1) r (Kish, 1965)
+  with m = sum(size^2) / sum(size), and r the upper 90 % limit (Thomas and Hultquist, 1978) of the correlation of two
+  scores of a group, on normal ranks. It needs no escape to be seen. Where escapes are seen, the larger of this and
+  their own design effect counts. It trusts that parts of a group pass together no more than their scores are alike: a
+  rare group that fails as a whole breaks it if it is not among these (benchmarks/contract_simulation.py).
+
+Letters: n defective parts, g groups of them, k classes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special, stats
+
+from flawscope.evaluation.intervals import IndexArray, design_effect, proportion
+from flawscope.records import FloatArray, Interval
+
+Units = Literal["groups", "effective"]
+NO_DEFECTS = 0.5
+"""The threshold where there is nothing to choose it by."""
+LIMIT = 0.9
+"""Confidence of the upper limit of the correlation inside a group."""
+MOSTLY_SINGLE = 1.5
+"""Below this mean size of the groups each group that lets a part pass counts in full."""
+CURVE_POINTS = 200
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What is promised of one class, what it rests on, and whether it is kept.
+
+    `effective` is the number of independent parts that the `positives` count as, `groups` their number of groups, and
+    `worth` what they would count as by how alike their scores are (`effective_number`). `bound` is proven for
+    `threshold` at this confidence; `reached` is the confidence that the data allow for `max_escape` itself. `needed` is
+    how many independent defective parts without an escape would do, `more` how many parts (with units "groups":
+    groups) like these are lacking. `overkill_unproven` is what would be rejected if the share that is measured were
+    the truth: the difference to `overkill` is the price of the proof.
+    """
+
+    max_escape: float
+    confidence: float
+    units: Units
+    threshold: float
+    kept: bool
+    positives: int
+    effective: float
+    groups: int
+    worth: float
+    escapes: int
+    bound: float
+    reached: float
+    needed: int | None
+    more: int | None
+    overkill: Interval | None
+    overkill_unproven: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
+def needed(max_escape: float, confidence: float = 0.95) -> int | None:
+    """How many independent defective parts without a single escape prove a rate; None: no number does.
+
+    (1 - max_escape)^n <= 1 - confidence (the exact bound of Clopper and Pearson, 1934, at no escape).
+
+    >>> needed(0.01), needed(0.005), needed(0.0)
+    (299, 598, None)
+    """
+    return math.ceil(math.log(1 - confidence) / math.log1p(-max_escape)) if max_escape > 0 else None
+
+
+def upper_bound(escapes: float, n: float, confidence: float = 0.95) -> float:
+    """The exact upper limit of a rate of which so many were seen among n (Clopper and Pearson, 1934).
+
+    Neither need be whole: an effective number seldom is.
+
+    >>> round(upper_bound(0, 164), 4), round(upper_bound(1, 164), 4)
+    (0.0181, 0.0286)
+    """
+    return float(stats.beta.ppf(confidence, escapes + 1, n - escapes)) if escapes < n else 1.0
+
+
+def escape_contract(
+    score_n: npt.ArrayLike,
+    truth_n: npt.ArrayLike,
+    groups: npt.ArrayLike,
+    *,
+    max_escape: float,
+    confidence: float = 0.95,
+    units: Units = "groups",
+) -> Contract:
+    """The threshold with the least overkill for which the promise is proven; else the one with the best promise.
+
+    Args:
+        score_n: scores in [0, 1] of the calibration part, a part is rejected at or above the threshold.
+        truth_n: which of them are defective.
+        groups: what each belongs to; parts of different groups are independent.
+        max_escape: the largest share of defective parts that may pass, in [0, 1).
+        confidence: with which the promise is to hold, in (0, 1).
+        units: see the module.
+
+    >>> score_n = np.append(np.linspace(0.3, 1, 299), np.linspace(0, 0.6, 100))
+    >>> found = escape_contract(score_n, np.arange(399) < 299, range(399), max_escape=0.01)
+    >>> found.kept, found.escapes, round(found.bound, 4), round(found.threshold, 2), found.overkill.value
+    (True, 0, 0.01, 0.3, 0.5)
+
+    Raises:
+        ValueError: lengths that differ, scores outside [0, 1], or a share or confidence that cannot be.
+    """
+    data = _Data.of(score_n, truth_n, groups, units)
+    if not (0.0 <= max_escape < 1.0 and 0.0 < confidence < 1.0):
+        raise ValueError(f"expected max_escape in [0, 1) and confidence in (0, 1), got {max_escape}, {confidence}")
+    n = len(data.score_n)
+    proven, kept, worth = _proven(data, max_escape, confidence)
+    threshold = data.lowered(proven) if proven else NO_DEFECTS
+    effective = data.effective(proven) if proven else data.effective(1.0) if n else 0.0
+    lacking = needed(max_escape, confidence)
+    more = None if kept or lacking is None else _more(lacking, effective, data)
+    return Contract(
+        max_escape=max_escape,
+        confidence=confidence,
+        units=units,
+        threshold=threshold,
+        kept=kept,
+        positives=n,
+        effective=effective,
+        groups=len(data.size_g),
+        worth=data.worth,
+        escapes=int((data.score_n < threshold).sum()),
+        bound=worth.bound,
+        reached=1 - worth.p,
+        needed=lacking,
+        more=more,
+        overkill=data.overkill(threshold),
+        overkill_unproven=data.overkill_unproven(max_escape),
+    )
+
+
+def curve(
+    score_n: npt.ArrayLike,
+    truth_n: npt.ArrayLike,
+    groups: npt.ArrayLike,
+    *,
+    confidence: float = 0.95,
+    units: Units = "groups",
+    mark: float | None = None,
+) -> dict[str, list[float]]:
+    """Share that escapes, its upper bound, and overkill against the threshold: some `CURVE_POINTS` points.
+
+    Each point by itself has this confidence; the curve as a whole has none. No overkill without good parts. Half of
+    the points lie where up to a fifth escapes; `mark` is one, and so is the next defective score, up to which nothing
+    more escapes: so the steps beside a chosen threshold are drawn where they are.
+
+    >>> drawn = curve([0.2, 0.8, 0.1], [True, True, False], range(3))
+    >>> drawn["threshold"], drawn["escape"], drawn["overkill"]
+    ([0.1, 0.2, 0.8], [0.0, 0.0, 0.5], [1.0, 0.0, 0.0])
+    """
+    data = _Data.of(score_n, truth_n, groups, units)
+    if not len(data.score_n):
+        return {}
+    low_n = np.unique(data.score_n[data.score_n <= np.quantile(data.score_n, 0.2)])
+    half = CURVE_POINTS // 2
+    at_t = np.append(_thinned(np.unique(np.append(data.score_n, data.good_n)), half), _thinned(low_n, half))
+    if mark is not None:
+        at_t = np.concatenate([at_t, [mark], np.sort(data.score_n[data.score_n >= mark])[:1]])
+    at_t = np.unique(at_t[at_t > 0])
+    drawn = {
+        "threshold": at_t.tolist(),
+        "escape": [float((data.score_n < t).mean()) for t in at_t],
+        "bound": [data.evidence(t, confidence, 0.0).bound for t in at_t],
+    }
+    return {**drawn, "overkill": [float((data.good_n >= t).mean()) for t in at_t]} if len(data.good_n) else drawn
+
+
+def _thinned(value_n: FloatArray, most: int) -> FloatArray:
+    """So many of these at most, the first and the last among them."""
+    return np.asarray(value_n[np.unique(np.linspace(0, len(value_n) - 1, most).round().astype(int))])
+
+
+def _proven(data: _Data, max_escape: float, confidence: float) -> tuple[float, bool, _Evidence]:
+    """The highest threshold that is proven, whether there is one (else it is the safest), and what speaks for it."""
+    found: tuple[float, bool, _Evidence] = (0.0, False, _Evidence(1.0, 1.0))
+    for candidate in data.candidates():
+        worth = data.evidence(candidate, confidence, max_escape)
+        if worth.p > 1 - confidence:
+            return found if found[1] else (float(candidate), False, worth)
+        found = (float(candidate), True, worth)
+    return found
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """Of one threshold: the p-value of "more than max_escape pass", and the bound of the rate."""
+
+    p: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Scores of the defective and of the good parts, and the groups of both."""
+
+    score_n: FloatArray
+    code_n: IndexArray
+    size_g: IndexArray
+    good_n: FloatArray
+    good_groups: npt.NDArray[Any]
+    units: Units
+    worth: float
+
+    @classmethod
+    def of(cls, scores: npt.ArrayLike, truths: npt.ArrayLike, groups: npt.ArrayLike, units: Units) -> _Data:
+        score, truth, group = (
+            np.asarray(scores, dtype=np.float64),
+            np.asarray(truths, dtype=np.bool_),
+            np.asarray(groups),
+        )
+        if not score.shape == truth.shape == group.shape or score.ndim != 1:
+            raise ValueError(
+                f"expected one truth and one group for each score, got {score.shape, truth.shape, group.shape}"
+            )
+        if not ((score >= 0) & (score <= 1)).all():
+            raise ValueError("scores lie in [0, 1]")
+        code_n = np.unique(group[truth], return_inverse=True)[1].astype(np.int64)
+        data = cls(score[truth], code_n, np.bincount(code_n), score[~truth], group[~truth], units, 0.0)
+        return replace(data, worth=effective_number(data.score_n, code_n) if len(code_n) else 0.0)
+
+    def candidates(self) -> FloatArray:
+        """The thresholds to be tested, the safest first: a score of 0 can never be rejected."""
+        found = np.unique(self.score_n)
+        return found[found > 0]
+
+    def effective(self, threshold: float) -> float:
+        """How many independent parts the defective ones are worth at this threshold."""
+        if self.units == "groups":
+            return float(len(self.size_g))
+        passes_n = self.score_n < threshold
+        if not passes_n.any() or passes_n.all() or len(self.size_g) in (1, len(self.score_n)):
+            return self.worth
+        return max(1.0, min(self.worth, len(passes_n) / design_effect(passes_n, self.code_n)))
+
+    def evidence(self, threshold: float, confidence: float, max_escape: float) -> _Evidence:
+        """What these parts say of the escape rate at a threshold."""
+        passes_n = self.score_n < threshold
+        if passes_n.all():
+            return _Evidence(1.0, 1.0)
+        if self.units == "effective":
+            n = self.effective(threshold)
+            x = float(passes_n.mean()) * n
+            return _Evidence(float(stats.beta.sf(max_escape, x + 1, n - x)), upper_bound(x, n, confidence))
+        g, passing_g = len(self.size_g), np.bincount(self.code_n, weights=passes_n)
+        if len(passes_n) < MOSTLY_SINGLE * g:
+            x = int((passing_g > 0).sum())
+            return _Evidence(float(stats.binom.cdf(x, g, max_escape)), upper_bound(x, g, confidence))
+        share = float((passing_g / self.size_g).sum()) / g
+        # Rounded a little down first: a sum of thirds is no more than the whole number that it is.
+        up = math.ceil(share * g - 1e-9)
+        return _Evidence(
+            min(2 * float(stats.binom.cdf(up, g, max_escape)), _hoeffding(share, g, max_escape)),
+            min(upper_bound(up, g, (1 + confidence) / 2), _hoeffding_bound(share, g, 1 - confidence)),
+        )
+
+    def lowered(self, proven: float) -> float:
+        """Of the thresholds with the overkill of a proven one: in the middle of the lowest gap.
+
+        Between the highest good score below it and the next defective one: nothing more is rejected, fewer escape, and
+        a score that another machine rounds otherwise falls on the same side.
+        """
+        below = self.good_n[self.good_n < proven]
+        if not below.size:
+            return proven
+        floor = float(below.max())
+        above = float(self.score_n[self.score_n > floor].min())
+        middle = (floor + above) / 2
+        return middle if floor < middle <= proven else proven
+
+    def overkill(self, threshold: float) -> Interval | None:
+        """The share of good parts at or above a threshold, with its interval; None without good parts."""
+        return proportion(self.good_n >= threshold, self.good_groups) if len(self.good_n) else None
+
+    def overkill_unproven(self, max_escape: float) -> float | None:
+        """The least overkill of the thresholds of which at most this share is seen to escape."""
+        candidates = self.candidates()
+        if not len(self.good_n) or not len(candidates):
+            return None
+        share = np.searchsorted(np.sort(self.score_n), candidates, side="left") / len(self.score_n)
+        allowed = candidates[share <= max_escape]
+        return float((self.good_n >= allowed.max()).mean()) if allowed.size else None
+
+
+def _hoeffding(share: float, g: int, rate: float) -> float:
+    """The probability of at most this mean of g shares whose true mean is `rate`, at most (Hoeffding, 1963)."""
+    return math.exp(-g * _divergence(share, rate)) if share < rate else 1.0
+
+
+def _hoeffding_bound(share: float, g: int, probability: float) -> float:
+    """The rate at which so small a mean has this probability, at most."""
+    if share >= 1:
+        return 1.0
+    top = 1 - 1e-12
+    if g * _divergence(share, top) <= -math.log(probability):
+        return 1.0
+    return float(optimize.brentq(lambda rate: g * _divergence(share, rate) + math.log(probability), share, top))
+
+
+def _divergence(share: float, rate: float) -> float:
+    """Relative entropy of two coins, kl(share, rate)."""
+    return float(special.rel_entr(share, rate) + special.rel_entr(1 - share, 1 - rate))
+
+
+def effective_number(score_n: FloatArray, code_n: IndexArray) -> float:
+    """How many independent parts are n parts of groups 0 ... g-1 worth, by the correlation of their scores?
+
+    n / deff with deff = 1 + (m - 1) r; see the module. Each part its own group: n. One group only, or scores that are
+    all alike: r = 1, and n / m is left, at most the number of groups.
+
+    >>> effective_number(np.array([0.1, 0.2, 0.8, 0.9]), np.array([0, 1, 2, 3]))
+    4.0
+    >>> round(effective_number(np.array([0.1, 0.1, 0.9, 0.9]), np.array([0, 0, 1, 1])), 3)
+    2.0
+    """
+    n, size_g = len(score_n), np.bincount(code_n)
+    mean_size = float((size_g.astype(np.float64) ** 2).sum()) / n
+    return float(max(1.0, n / (1 + (mean_size - 1) * _correlation_limit(score_n, code_n, size_g))))
+
+
+def _correlation_limit(score_n: FloatArray, code_n: IndexArray, size_g: IndexArray) -> float:
+    """Upper limit of the correlation inside a group: one-way random effects on normal ranks, unequal sizes."""
+    n, g = len(score_n), len(size_g)
+    if g == n:
+        return 0.0
+    if g == 1:
+        return 1.0
+    normal_n = stats.norm.ppf((stats.rankdata(score_n) - 0.5) / n)
+    mean_g = np.bincount(code_n, weights=normal_n) / size_g
+    within = float(((normal_n - mean_g[code_n]) ** 2).sum()) / (n - g)
+    if within <= 1e-12:  # also where all are alike: nothing shows that the parts of a group differ
+        return 1.0
+    size = g / float((1 / size_g).sum())
+    ratio = size * float(mean_g.var(ddof=1)) / within
+    spread = max(0.0, (ratio / float(stats.f.ppf(1 - LIMIT, g - 1, n - g)) - 1) / size)
+    return spread / (1 + spread)
+
+
+def _more(lacking: int, effective: float, data: _Data) -> int:
+    """Parts like these (or groups) that would have to come without an escape; at least one."""
+    if not len(data.score_n):
+        return lacking
+    scale = 1.0 if data.units == "groups" else len(data.score_n) / effective
+    return max(1, math.ceil((lacking - effective) * scale - 1e-9))

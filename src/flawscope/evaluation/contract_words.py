@@ -1,0 +1,141 @@
+"""An escape contract in plain words: the only place that makes them, for `show`, the report and the bundle alike."""
+
+from __future__ import annotations
+
+import math
+
+from flawscope.evaluation.contract import Contract
+
+
+def contract_words(contract: Contract, name: str, negative: str = "ok", items: str = "images") -> tuple[str, ...]:
+    """What is promised of one class and what it rests on: the first sentence says all that a hurried reader needs.
+
+    >>> from flawscope.evaluation.contract import escape_contract
+    >>> found = escape_contract([0.2, 0.5, 0.9], [False, True, True], range(3), max_escape=0.02)
+    >>> contract_words(found, "defective", items="cells")[0]
+    'NOT PROVEN: that of 100 defective cells at most 2 pass, 95 % confidence; the data allow only 4 % confidence.'
+    """
+    if not contract.positives:
+        return (
+            f"NOT PROVEN: {_promise(contract, name, items)}: the calibration part holds no {name} {items}, so nothing "
+            f"is known of them; the threshold of {contract.threshold:g} is not chosen by data.",
+            _lacking(contract, name, items),
+        )
+    rests = _rests(contract, name, items)
+    rejected = _rejected(contract, negative, items)
+    first = f"Of {_promise(contract, name, items).removeprefix('that of ')}; measured on {rests}; {rejected}."
+    head: tuple[str, ...]
+    if contract.kept:
+        head = (first, f"{_seen(contract)}, which proves a rate of at most {percent_up(contract.bound)}.")
+    elif contract.bound >= 1:
+        head = (
+            f"NOT PROVEN: {_promise(contract, name, items)}: no threshold finds them, the score of each is 0.",
+            f"Measured on {rests}; {rejected}.",
+        )
+    else:
+        reached = f"the data allow only {100 * contract.reached:.0f} % confidence"
+        best = (
+            f"Best promise that they support, and what is set: at most {percent_up(contract.bound)} of {name} {items}"
+        )
+        head = (
+            f"NOT PROVEN: {_promise(contract, name, items)}; {reached}.",
+            f"{best} pass, {_level(contract)} confidence; measured on {rests}; {rejected}.",
+            _lacking(contract, name, items),
+        )
+    return (*head, *_price(contract, negative, items), *_groups(contract))
+
+
+def percent_up(share: float) -> str:
+    """A bound in percent, rounded upwards, so that the words never promise more than the number.
+
+    >>> percent_up(0.018101), percent_up(0.02), percent_up(1.0)
+    ('1.82 %', '2 %', '100 %')
+    """
+    return f"{math.ceil(round(1e4 * share, 6)) / 100:g} %"
+
+
+def _promise(contract: Contract, name: str, items: str) -> str:
+    base = 100
+    while base < 1_000_000 and abs(base * contract.max_escape - round(base * contract.max_escape)) > 1e-9:
+        base *= 10
+    most = f"at most {base * contract.max_escape:,.6g} pass" if contract.max_escape else "none passes"
+    return f"that of {base:,} {name} {items} {most}, {_level(contract)} confidence"
+
+
+def _level(contract: Contract) -> str:
+    return f"{100 * contract.confidence:g} %"
+
+
+def _rests(contract: Contract, name: str, items: str) -> str:
+    if contract.groups == contract.positives:
+        return f"{contract.positives:,} {name} {items}, each by itself"
+    worth = math.floor(contract.effective + 1e-9)
+    groups = f"{contract.groups:,} group{'' if contract.groups == 1 else 's'}"
+    return f"{contract.positives:,} {name} {items}, worth {worth:,} independent ones, from {groups}"
+
+
+def _seen(contract: Contract) -> str:
+    if not contract.escapes:
+        return "None of them passes"
+    return f"{contract.escapes:,} of them pass{'es' if contract.escapes == 1 else ''}"
+
+
+def _rejected(contract: Contract, negative: str, items: str) -> str:
+    if contract.overkill is None:
+        return f"how many {negative} {items} are rejected is not known: there are none in the calibration part"
+    found = contract.overkill
+    ends = f"{_percent(found.low)} to {_percent(found.high)} %"
+    return f"{_percent(found.value)} % of {negative} {items} are rejected ({ends})"
+
+
+def _lacking(contract: Contract, name: str, items: str) -> str:
+    if contract.needed is None:
+        return "No number of images proves that none ever passes: ask for a small share instead."
+    if contract.escapes:
+        return f"{contract.escapes:,} of them score 0 and pass at every threshold: more images alone do not help."
+    alone = f"{contract.needed:,} independent {name} {items} of which none passes would prove it"
+    if contract.more is None or not contract.positives or contract.groups == contract.positives:
+        return f"{alone}: {contract.more or contract.needed:,} more."
+    if contract.units == "groups":
+        return f"{alone}: {contract.more:,} more, each from another group."
+    return f"{alone}: {contract.more:,} more in groups such as these, or fewer if each is from another group."
+
+
+def _price(contract: Contract, negative: str, items: str) -> tuple[str, ...]:
+    if contract.overkill is None or contract.overkill_unproven is None:
+        return ()
+    extra = 100 * (contract.overkill.value - contract.overkill_unproven)
+    share = f"{_percent(contract.overkill_unproven)} % of {negative} {items}"
+    return (
+        f"Without proof, a threshold with at most {100 * contract.max_escape:g} % of escapes among these would reject "
+        f"{share}: the proof costs {extra:.1f} points.",
+    )
+
+
+def _groups(contract: Contract) -> tuple[str, ...]:
+    """How the parts of a group were counted, and what the other way would say."""
+    if contract.groups == contract.positives:
+        return ()
+    if contract.units == "groups":
+        worth = math.floor(contract.worth + 1e-9)
+        first = (
+            "Each group counts as one, large or small, so the promise also holds if a whole group fails together; it "
+            "is about a group taken at random."
+        )
+        if worth > contract.groups:
+            return (
+                f"{first} By how alike the scores inside the groups are, they would be worth {worth:,} "
+                "(decide.units: effective), which trusts that groups do not fail as a whole.",
+            )
+        return (
+            f"{first} For the share of all images, to which large groups add more, they would be worth {worth:,} "
+            "(decide.units: effective).",
+        )
+    return (
+        "Images of a group count by how alike their scores are; this trusts that groups do not fail as a whole. If "
+        f"they may, these are worth {contract.groups:,} (decide.units: groups).",
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"

@@ -1,0 +1,155 @@
+"""The escape contract on the report: the promise, what it rests on, and the picture of it, for whoever audits it.
+
+Nothing is measured here. What is promised comes from the seal, the curves from the evidence beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+
+from flawscope.pages import figures, words
+from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
+
+SIZE = (5.4, 4.4)
+TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
+_FONT = 10.0
+ASSUMED = (
+    "The line must make parts like those of the calibration part: another material, camera, light or kind of defect is "
+    "not covered.",
+    "The labels must be right. A defect that was labelled good is counted nowhere.",
+    "Different groups must be independent of each other. What belongs together must stand in one group.",
+    "Scores must come from this sealed bundle, with this engine and precision.",
+    "The confidence speaks of the way in which the threshold was chosen: of 100 bundles decided like this, so many "
+    "keep what they promise.",
+)
+
+
+@dataclass(frozen=True)
+class ContractContent:
+    """One contract: its fields as they stand in the manifest, and the curves over the threshold (may be empty).
+
+    `tested` is the interval of the escape rate on the test part, where that was measured.
+    """
+
+    contract: Mapping[str, Any]
+    curve: Mapping[str, Sequence[float]]
+    negative: str
+    tested: Mapping[str, Any] | None = None
+
+
+def contract_views(contents: Sequence[ContractContent], items: str = "images") -> list[dict[str, Any]]:
+    """What the template prints of each contract."""
+    return [_view(content, f"contract{index}", items) for index, content in enumerate(contents)]
+
+
+def _view(content: ContractContent, prefix: str, items: str) -> dict[str, Any]:
+    contract = content.contract
+    svg = ""
+    if content.curve.get("threshold"):
+        alt = f"Escape rate of {contract['name']}, its upper bound, and overkill against the threshold"
+        svg = Markup(figures.svg(picture(content), prefix, alt))
+    return {
+        "name": contract["name"],
+        "kept": contract["kept"],
+        "first": contract["words"][0],
+        "more": contract["words"][1:],
+        "rows": _rows(content, items),
+        "svg": svg,
+        "overkill": "overkill" in content.curve,
+    }
+
+
+def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
+    """Names and values, as an auditor would ask for them."""
+    contract, name = content.contract, content.contract["name"]
+    counted = {"groups": "each group as one", "effective": "by how alike the scores inside the groups are"}
+    rows = [
+        ("asked: share that may pass", _share(contract["max_escape"])),
+        ("asked: confidence", _share(contract["confidence"])),
+        ("kept", "yes, proven" if contract["kept"] else "NO, not proven"),
+        ("bound that is proven", _share(_up(contract["bound"]), 2)),
+        (f"confidence reached for {_share(contract['max_escape'])}", _share(contract["reached"], 2)),
+        (f"{name} {items} that it rests on", f"{contract['positives']:,}, in {contract['groups']:,} groups"),
+        ("worth so many independent ones", f"{contract['effective']:.4g}, {counted[contract['units']]}"),
+        ("of these let through", f"{contract['escapes']:,}"),
+        ("threshold", f"{contract['threshold']:.6g}"),
+    ]
+    overkill = contract["overkill"]
+    if overkill is not None:
+        rejected = f"{words.number('overkill rate', overkill['value'])} ({words.span('overkill rate', overkill)})"
+        rows.append((f"{content.negative} {items} rejected", rejected))
+    if contract["overkill_unproven"] is not None:
+        rows.append(("rejected without proof", _share(contract["overkill_unproven"])))
+    if contract["needed"] is not None:
+        rows.append(("independent ones that would do, if none passes", f"{contract['needed']:,}"))
+    if content.tested is not None:
+        seen = content.tested
+        rows.append(
+            (
+                "seen afterwards on the test part: let through",
+                f"{words.number('escape rate', seen['value'])} ({words.span('escape rate', seen)})",
+            )
+        )
+    return rows
+
+
+def picture(content: ContractContent) -> Figure:
+    """Escape rate with its bound (above) and overkill (below) against the threshold, the chosen one marked."""
+    curve, contract = content.curve, content.contract
+    figure = Figure(figsize=SIZE, layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    at_t = np.clip(np.asarray(curve["threshold"], dtype=float), 5e-4, 1 - 5e-4)
+    chosen = float(np.clip(contract["threshold"], 5e-4, 1 - 5e-4))
+    most = contract["max_escape"]
+    top = min(1.02, max(4 * most, 2.2 * min(contract["bound"], 0.45), 0.05))
+    upper.step(at_t, curve["bound"], where="pre", color=FIND, linewidth=2, gid="bound", label="upper bound")
+    upper.step(
+        at_t, curve["escape"], where="pre", color=FIND, linewidth=1.3, linestyle=(0, (3, 2)), gid="escape",
+        label="measured",
+    )  # fmt: skip
+    upper.axhline(most, color=INK, linewidth=1.2, linestyle=(0, (1, 2)), gid="asked", label=f"asked: {_share(most)}")
+    upper.set_ylim(-0.02 * top, top)
+    _panel(upper, f"escapes: {figures.short(contract['name'], 24)} let through", chosen)
+    upper.legend(frameon=False, fontsize=_FONT - 1, labelcolor=INK, handlelength=1.8, loc="upper left")
+    if "overkill" in curve:
+        lower.step(at_t, curve["overkill"], where="pre", color=GOOD, linewidth=2, gid="overkill")
+    else:
+        lower.text(0.5, 0.5, "no good images: not known", transform=lower.transAxes, ha="center", color=MUTED)
+    lower.set_ylim(-0.02, 1.02)
+    _panel(lower, f"overkill: {figures.short(content.negative, 24)} rejected", chosen)
+    lower.set_xscale("logit")
+    lower.set_xlim(4e-4, 1 - 4e-4)
+    lower.xaxis.set_major_locator(FixedLocator(TICKS))
+    lower.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    lower.xaxis.set_minor_locator(NullLocator())
+    lower.xaxis.set_minor_formatter(NullFormatter())
+    lower.set_xlabel(f"threshold of the probability (chosen: {contract['threshold']:.3g})", fontsize=_FONT, color=INK)
+    upper.tick_params(labelbottom=False)
+    return figure
+
+
+def _panel(axes: Axes, title: str, chosen: float) -> None:
+    style(axes)
+    axes.axvline(chosen, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid="chosen")
+    axes.set_title(title, fontsize=_FONT, color=INK, loc="left", pad=4)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+
+
+def _up(share: float) -> float:
+    """Rounded upwards as in the words of the contract: a bound is never told smaller than it is."""
+    return math.ceil(round(1e4 * share, 6)) / 1e4
+
+
+def _share(value: float, digits: int = 1) -> str:
+    return f"{100 * value:.{digits}f}".rstrip("0").rstrip(".") + "\N{NO-BREAK SPACE}%"

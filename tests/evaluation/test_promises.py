@@ -1,0 +1,121 @@
+"""Escape contracts of whole tasks, and their words. n samples, k classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from flawscope.bundle.postprocess import decide
+from flawscope.errors import RecipeError
+from flawscope.evaluation.contract import escape_contract
+from flawscope.evaluation.contract_words import contract_words, percent_up
+from flawscope.evaluation.promises import fit_promises
+from flawscope.records import Task
+
+FOUR = Task("multiclass", ("good", "crack", "dent", "stain"), "good")
+
+
+def multiclass(n: int = 800, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    target_nk = np.eye(4)[rng.choice(4, n, p=[0.4, 0.2, 0.2, 0.2])]
+    logit_nk = rng.normal(0, 1, (n, 4)) + 2.5 * target_nk
+    return np.exp(logit_nk) / np.exp(logit_nk).sum(axis=1, keepdims=True), target_nk
+
+
+def test_each_class_of_a_multilabel_task_has_its_own_contract() -> None:
+    rng = np.random.default_rng(0)
+    target_nk = rng.random((500, 2)) < 0.3
+    probability_nk = np.clip(rng.normal(0.3, 0.1, (500, 2)) + 0.4 * target_nk, 0, 1)
+    groups = [str(i) for i in range(500)]
+    task = Task("multilabel", ("crack", "inactive"))
+    found = fit_promises(task, probability_nk, target_nk.astype(float), groups, max_escape=0.04)
+    assert [promise.name for promise in found.each] == ["crack", "inactive"]
+    for c, promise in enumerate(found.each):
+        alone = escape_contract(probability_nk[:, c], target_nk[:, c], groups, max_escape=0.04)
+        assert promise.contract == alone
+        assert found.thresholds[c] == alone.threshold
+        assert promise.words == contract_words(alone, promise.name)
+    assert found.kept
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_weights_of_several_classes_give_the_escapes_that_the_contract_counts(seed: int) -> None:
+    probability_nk, target_nk = multiclass(seed=seed)
+    found = fit_promises(FOUR, probability_nk, target_nk, range(800), max_escape=0.05)
+    (promise,) = found.each
+    assert promise.name == "crack or dent or stain"
+    called_good_n = decide("multiclass", found.thresholds, probability_nk)[:, 0]
+    bad_n = target_nk[:, 0] == 0
+    assert promise.contract.escapes == (called_good_n & bad_n).sum()
+    assert promise.contract.overkill is not None
+    assert promise.contract.overkill.value == pytest.approx((~called_good_n & ~bad_n).sum() / (~bad_n).sum())
+    assert promise.contract.kept
+
+
+def test_a_defect_on_the_edge_is_rejected() -> None:
+    """Without good parts the threshold is the score of a defect itself: it must not pass by rounding."""
+    probability_nk = np.tile([[0.3, 0.1, 0.6, 0.0]], (100, 1))
+    target_nk = np.tile([[0.0, 0, 1, 0]], (100, 1))
+    found = fit_promises(FOUR, probability_nk, target_nk, range(100), max_escape=0.05)
+    assert not decide("multiclass", found.thresholds, probability_nk)[:, 0].any()
+
+
+def test_classes_without_a_good_one_are_refused_with_a_remedy() -> None:
+    task = Task("multiclass", ("a", "b", "c", "d"))
+    with pytest.raises(RecipeError, match=r"none of the classes a, b, c, d is known(?s:.)*data.negative"):
+        fit_promises(task, *multiclass(), range(800), max_escape=0.05)
+
+
+# --- words ------------------------------------------------------------------------------------------------------
+
+
+def words(bad, good=(), groups=None, items="cells", **asked):
+    n = len(bad) + len(good)
+    found = escape_contract(
+        np.array([*bad, *good]), np.arange(n) < len(bad), range(n) if groups is None else groups, **asked
+    )
+    return contract_words(found, "defective", "good", items)
+
+
+def test_what_is_proven_in_words() -> None:
+    said = words([0.9] * 420, [0.1] * 89 + [0.95] * 11, [*np.arange(420) // 2, *range(1000, 1100)], max_escape=0.02)
+    assert said[0] == (
+        "Of 100 defective cells at most 2 pass, 95 % confidence; measured on 420 defective cells, worth 210 "
+        "independent ones, from 210 groups; 11.0 % of good cells are rejected (6.3 to 18.6 %)."
+    )
+    assert said[1] == "None of them passes, which proves a rate of at most 1.42 %."
+    assert said[2].endswith("would reject 11.0 % of good cells: the proof costs 0.0 points.")
+    assert said[3].startswith("Each group counts as one")
+    effective = words([0.9] * 420, [0.1], [*np.arange(420) // 2, 1000], max_escape=0.02, units="effective")
+    assert effective[-1].startswith("Images of a group count by how alike their scores are")
+
+
+def test_what_is_not_proven_in_words() -> None:
+    said = words([0.9] * 164, [0.1] * 10, max_escape=0.005)
+    assert said[0] == (
+        "NOT PROVEN: that of 1,000 defective cells at most 5 pass, 95 % confidence; the data allow only "
+        "56 % confidence."
+    )
+    assert (
+        "at most 1.82 % of defective cells pass, 95 % confidence; measured on 164 defective cells, each by" in said[1]
+    )
+    assert said[2] == "598 independent defective cells of which none passes would prove it: 434 more."
+    grouped = words([0.9] * 100, groups=np.arange(100) // 5, max_escape=0.05)
+    assert "59 independent defective cells of which none passes would prove it: 39 more, each from another group." in (
+        grouped
+    )
+    assert "how many good cells are rejected is not known" in grouped[1]
+
+
+def test_the_impossible_in_words() -> None:
+    assert words([0.5] * 10, [0.1], max_escape=0)[0].startswith("NOT PROVEN: that of 100 defective cells none passes")
+    assert "No number of images proves that none ever passes" in words([0.5] * 10, [0.1], max_escape=0)[2]
+    assert "the calibration part holds no defective cells" in words([], [0.1], max_escape=0.1)[0]
+    never = words([0.0] * 10 + [0.5] * 50, [0.1], max_escape=0.05)
+    assert never[2] == "10 of them score 0 and pass at every threshold: more images alone do not help."
+    assert "no threshold finds them" in words([0.0] * 10, [0.1], max_escape=0.1)[0]
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.01, "1 %"), (0.0100001, "1.01 %"), (0.0, "0 %"), (0.3, "30 %")])
+def test_a_bound_is_never_told_smaller_than_it_is(share: float, said: str) -> None:
+    assert percent_up(share) == said

@@ -1,0 +1,89 @@
+"""The section of the report on escape contracts: the numbers of the seal, one picture each, both ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flawscope.bundle.contract import EscapeContract
+from flawscope.evaluation.promises import fit_promises
+from flawscope.pages.contracts import ContractContent, contract_views, picture
+from flawscope.pages.report import ReportContent, render
+from flawscope.records import Task
+
+BINARY = Task("binary", ("defective",), negative="functional")
+TWO = Task("multilabel", ("crack", "inactive"), negative="good")
+
+
+def contents(task: Task = BINARY, max_escape: float = 0.02, bad: int = 210, good: int = 400) -> list[ContractContent]:
+    """Contracts of invented calibration parts: two defective images a group."""
+    rng = np.random.default_rng(1)
+    k = len(task.classes)
+    target_nk = np.repeat(np.arange(bad + good) < bad, k).reshape(-1, k).astype(float)
+    logit_nk = rng.normal(-2.5, 1, (bad + good, k)) + 4.5 * target_nk
+    groups = [f"block {i // 2}" for i in range(bad + good)]
+    found = fit_promises(task, 1 / (1 + np.exp(-logit_nk)), target_nk, groups, max_escape=max_escape)
+    made = []
+    for each in found.each:
+        values = {key: value for key, value in each.contract.as_dict().items() if key in EscapeContract.model_fields}
+        sealed = EscapeContract(**values, name=each.name, words=each.words).model_dump(mode="json")
+        made.append(ContractContent(sealed, each.curve, task.negative))
+    return made
+
+
+def test_the_page_says_what_the_seal_says(inspection: Callable[..., ReportContent]) -> None:
+    (content,) = contents(max_escape=0.05)
+    page = render(inspection(BINARY, 60, 9, pictures=False, contracts=[content]))
+    assert '<a href="#promise">Promise</a>' in page
+    assert "defective: proven" in page
+    for words in content.contract["words"]:
+        assert words in page
+    (view,) = contract_views([content])
+    rows = dict(view["rows"])
+    assert rows["defective images that it rests on"] == "210, in 105 groups"
+    assert rows["asked: share that may pass"] == "5\N{NO-BREAK SPACE}%"
+    assert rows["of these let through"] == str(content.contract["escapes"])
+
+
+def test_what_is_not_proven_is_an_alarm(inspection: Callable[..., ReportContent]) -> None:
+    page = render(inspection(BINARY, 60, 9, pictures=False, contracts=contents(max_escape=0.001)))
+    alarm = re.search(r'<div class="stamp alarm" role="alert"><strong>defective: not proven as asked', page)
+    assert alarm is not None
+    assert "NOT PROVEN" in page
+
+
+def test_without_a_contract_there_is_no_promise(binary: ReportContent) -> None:
+    assert "promise" not in re.sub(r"<style>.*?</style>", "", render(binary), flags=re.DOTALL).split("<main>")[0]
+    assert 'id="promise"' not in render(binary)
+
+
+def test_each_class_has_its_own_picture() -> None:
+    views = contract_views(contents(TWO))
+    assert [view["name"] for view in views] == ["crack", "inactive"]
+    assert ["contract0-bound" in views[0]["svg"], "contract1-bound" in views[1]["svg"]] == [True, True]
+
+
+@pytest.mark.parametrize(("bad", "good"), [(30, 0), (0, 30), (1, 1)])
+def test_one_kind_only(bad: int, good: int) -> None:
+    (content,) = contents(bad=bad, good=good)
+    (view,) = contract_views([content])
+    assert bool(view["svg"]) == bool(bad)
+    assert view["overkill"] == bool(bad and good)
+    if bad:
+        lines = {line.get_gid(): line for axes in picture(content).axes for line in axes.get_lines()}
+        assert ("overkill" in lines) == bool(good)
+
+
+def test_the_curves_are_drawn_as_they_are() -> None:
+    (content,) = contents()
+    upper, lower = picture(content).axes
+    lines: dict[Any, Any] = {line.get_gid(): line for line in upper.get_lines()}
+    assert np.allclose(lines["bound"].get_ydata(), content.curve["bound"])
+    assert np.allclose(lines["escape"].get_ydata(), content.curve["escape"])
+    assert np.allclose(lines["chosen"].get_xdata(), content.contract["threshold"])
+    assert np.allclose(lines["asked"].get_ydata(), 0.02)
+    assert lower.get_xscale() == "logit"
