@@ -91,7 +91,6 @@ def measured(design: Design, ways: Sequence[Way], draws: int) -> dict[str, Any]:
         "design": design.name,
         "world": design.world,
         "strength": design.strength,
-        "groups": design.groups,
         "defective": design.groups * design.size,
         "uneven": design.uneven,
         "prevalence": design.prevalence,
