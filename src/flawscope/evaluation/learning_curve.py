@@ -10,14 +10,16 @@ Shapes: s sizes, r repeats, d draws, e exponents that are tried.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from flawscope.records import FloatArray, Interval
+from flawscope.evaluation.stream import Stream
+from flawscope.records import BoolArray, FloatArray, Interval, TaskKind
 
 EXPONENTS = np.geomspace(0.05, 2.0, 75)
 """Exponents that are tried. Measured ones lie between 0.07 and 0.35 for networks on real data (Hestness et al.)."""
@@ -81,8 +83,15 @@ class Curve:
 
     def interval(self, times: float, level: float = 0.95) -> Interval:
         """The error at so many times the largest measured size, with the interval that the draws give."""
-        value = self.law.error(times)
-        ends = [self._ends(a_d * times**-b_d + c_d, level) for a_d, b_d, c_d in (each.T for each in self.draws)]
+        return self._interval(lambda a, b, c: a * times**-b + c, level)
+
+    def gain(self, times: float, level: float = 0.95) -> Interval:
+        """By how much the error falls from the largest measured size to so many times it."""
+        return self._interval(lambda a, b, c: a * (1 - times**-b), level)
+
+    def _interval(self, of: Callable[[Any, Any, Any], Any], level: float) -> Interval:
+        value = float(of(self.law.a, self.law.b, self.law.c))
+        ends = [self._ends(of(*each_d3.T), level) for each_d3 in self.draws]
         low, high = min(value, *(end[0] for end in ends)), max(value, *(end[1] for end in ends))
         if high - low < _TINY:
             low, high = low - _TINY, high + _TINY
@@ -97,7 +106,8 @@ class Curve:
         images = [None if each > FARTHEST else max(1, math.ceil(each * self.most)) for each in (value, low, high)]
         return Reach(error, *images)
 
-    def _ends(self, value_d: FloatArray, level: float) -> list[float]:
+    @staticmethod
+    def _ends(value_d: FloatArray, level: float) -> list[float]:
         """The ends of the middle `level` of draws; a draw may be infinite."""
         ends = np.quantile(value_d, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
         return [float(end) for end in ends]
@@ -108,6 +118,32 @@ def _times(a: float, b: float, c: float, error: float) -> float:
     if error <= c:
         return math.inf
     return (a / (error - c)) ** (1 / b) if a else 0.0
+
+
+def error_of(watch: str, kind: TaskKind, truth_nk: BoolArray, flag_nk: BoolArray, logit_nk: FloatArray) -> float:
+    """What is left of the best value of a measure that a recipe watches: 1 - AUROC and so on; or the log loss itself.
+
+    Means are over the classes for which the measure is defined; NaN where it is defined for none.
+
+    >>> truth_nk, logit_nk = np.array([[True], [False], [True]]), np.array([[2.0], [0.0], [-1.0]])
+    >>> error_of("auroc", "binary", truth_nk, logit_nk > 0, logit_nk)
+    0.5
+
+    Raises:
+        KeyError: no such measure.
+        ValueError: the shapes do not fit.
+    """
+    if watch == "loss":
+        if kind == "multiclass":
+            highest_n = logit_nk.max(axis=1)
+            total_n = highest_n + np.log(np.exp(logit_nk - highest_n[:, None]).sum(axis=1))
+            return float(np.mean(total_n - logit_nk[np.arange(len(logit_nk)), truth_nk.argmax(axis=1)]))
+        return float(np.mean(np.logaddexp(0, np.where(truth_nk, -logit_nk, logit_nk))))
+    stream = Stream(truth_nk.shape[1])
+    stream.update(truth_nk, flag_nk, logit_nk)
+    if watch == "accuracy":
+        return 1 - stream.right / stream.n
+    return 1 - stream.mean({"auroc": "AUROC", "average_precision": "average precision", "f1": "F1"}[watch])
 
 
 def fit_law(size_s: npt.ArrayLike, error_s: npt.ArrayLike) -> Law:
