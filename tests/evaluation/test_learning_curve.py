@@ -59,7 +59,7 @@ def test_intervals_hold_the_truth_as_often_as_they_promise(law: Law, monkeypatch
     """The large version is benchmarks/learning_curve_simulation.py."""
     monkeypatch.setattr(learning_curve, "DRAWS", 150)
     repeats = 80
-    held = {times: 0 for times in (1, 2, 4)}
+    held = dict.fromkeys((1, 2, 4), 0)
     for seed in range(repeats):
         curve = fit_curve(SIZES, errors(law, 3, 0.06, seed), seed=seed)
         for times in held:

@@ -35,7 +35,6 @@ Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="a sealed NAME.fl
 Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe (YAML)")]
 
 
-
 @app.command()
 def new(
     folder: Annotated[str, typer.Argument(help='class folders, a table of labels (CSV), or the word "elpv"')],
@@ -334,7 +333,9 @@ def main() -> None:
         if leaving.code == STOPPED:  # typer turns Ctrl-C into this
             command = (*sys.argv[1:2], "")[0]
             goes_on = (
-                f", an unfinished `{command}` goes on with --resume" if command in ("plan", "run", "train", "tune") else ""
+                f", an unfinished `{command}` goes on with --resume"
+                if command in ("plan", "run", "train", "tune")
+                else ""
             )
             errors.print(f"stopped; no result is half-written{goes_on}", markup=False)
         raise

@@ -104,12 +104,12 @@ def sentences(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _promise(promise: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
-    pass_ = "none of which passes" if not promise["escapes"] else f"of which at most {promise['escapes']:,} pass"
+    allowed = "none of which passes" if not promise["escapes"] else f"of which at most {promise['escapes']:,} pass"
     yield (
-        f"The promise: with {percent(promise['confidence'])} confidence at most {percent(promise['max_escape'])} of the "
-        f"defective parts pass.\nIt needs {promise['independent']:,} independent defective parts in the calibration "
-        f"part, {pass_}."
+        f"The promise: with {percent(promise['confidence'])} confidence at most {percent(promise['max_escape'])} "
+        "of the defective parts pass."
     )
+    yield f"It needs {promise['independent']:,} independent defective parts in the calibration part, {allowed}."
     if promise["power"]:
         power = promise["power"]
         yield (
@@ -124,12 +124,12 @@ def _promise(promise: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[s
 
 
 def _interval(interval: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
-    of, one_point = interval["of"], 100 * interval["half_width"]
+    of, points = interval["of"], 100 * interval["half_width"]
     yield (
-        f"The interval: {interval['measure']} of {percent(interval['value'])}, known to {one_point:g} points to either "
-        f"side with {percent(interval['confidence'])} confidence.\nIt needs {interval['independent']:,} independent {of} "
-        "in the test part."
+        f"The interval: {interval['measure']} of {percent(interval['value'])}, known to {points:g} points to either "
+        f"side, with {percent(interval['confidence'])} confidence."
     )
+    yield f"It needs {interval['independent']:,} independent {of} in the test part."
     yield from _grouped(interval, asked, of)
     yield from _in_all(interval, "test", of)
 
@@ -144,7 +144,7 @@ def _grouped(found: Mapping[str, Any], asked: Mapping[str, Any], of: str) -> Ite
 
 def _in_all(found: Mapping[str, Any], part: str, of: str) -> Iterator[str]:
     if found["in_all"] is None:
-        yield f"How many images that is in all hangs on how many are {of.removeprefix('parts ')}: it shows after training."
+        yield f"How many images that is in all hangs on how many are {of.removeprefix('parts ')}: not known before."
         return
     every, prevalence = found["in_all"], found["prevalence"]
     words = f"Where {percent(found['share'])} of all parts go to the {part} part: {every['counted']:,} {of} in all"
@@ -153,7 +153,7 @@ def _in_all(found: Mapping[str, Any], part: str, of: str) -> Iterator[str]:
     elif prevalence is None:
         yield f"{words}. How many images that is: --prevalence."
     else:
-        yield f"{words}; where {percent(prevalence)} of the labelled parts are such, {every['parts']:,} labelled images."
+        yield f"{words}; if {percent(prevalence)} of the labelled parts are such, {every['parts']:,} labelled images."
 
 
 def classes_table(document: Mapping[str, Any]) -> Table:
@@ -162,8 +162,8 @@ def classes_table(document: Mapping[str, Any]) -> Table:
     wanted = asked["max_escape"] is not None
     table = Table(show_lines=False)
     table.add_column("class")
-    names = ["images (groups)", "to calibrate", f"best promise ({percent(asked['confidence'])})"]
-    for name in [*names, f"{percent(asked['max_escape'])}?", "more needed"] if wanted else names:
+    names = ["images\n(groups)", "in the\ncalibration", f"best promise\n({percent(asked['confidence'])})"]
+    for name in [*names, f"at most\n{percent(asked['max_escape'])}?", "more\nneeded"] if wanted else names:
         table.add_column(name, justify="right")
     for row in document["data"]["classes"]:
         ways = row["support"]

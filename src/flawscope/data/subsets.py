@@ -25,7 +25,8 @@ def nested_subsets(
     size = Counter(group[row.id] for row in samples.rows)
     chosen: dict[float, list[str]] = {}
     for fraction in sorted(fractions):
-        total, kept = 0, set()
+        total = 0
+        kept: set[str] = set()
         for name in order:
             # A group more, if that comes nearer to the fraction.
             if kept and total + size[name] / 2 > fraction * len(samples):
@@ -79,9 +80,9 @@ def _check(samples: Samples, chosen: Mapping[float, Sequence[str]]) -> None:
 def _labels(samples: Samples) -> set[str]:
     """All labels that are there, the good answer among them."""
     task = samples.task
-    shown = (samples.target_nk >= 0.5).any(axis=0).tolist()
-    found = {name for name, some in zip(task.classes, shown, strict=True) if some}
-    if task.kind != "multiclass" and not (samples.target_nk >= 0.5).any(axis=1).all():
+    shown_nk = samples.target_nk >= 0.5
+    found = {name for name, shown_n in zip(task.classes, shown_nk.T, strict=True) if shown_n.any()}
+    if task.kind != "multiclass" and not shown_nk.any(axis=1).all():
         found.add(task.negative)
     return found
 

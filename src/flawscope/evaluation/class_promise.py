@@ -49,7 +49,7 @@ class ClassPromise:
     def verdict(self) -> str:
         """Whether the wanted promise can be made: "yes", "depends" (on how alike a group is), "no", or "" if none is.
 
-        >>> class_promise("crack", 400, ["a"] * 150 + ["b"] * 150, 0.5, 2, Wanted(max_escape=0.01)).verdict
+        >>> class_promise("crack", 400, 2, ["a", "b"] * 150, share=0.75, wanted=Wanted(max_escape=0.01)).verdict
         'depends'
         """
         if "effective" in self.support:
@@ -67,19 +67,21 @@ class ClassPromise:
 
 
 def class_promise(
-    name: str, images: int, calibration: Sequence[str], share: float, groups: int, wanted: Wanted
+    name: str, images: int, groups: int, calibration: Sequence[str], *, share: float, wanted: Wanted
 ) -> ClassPromise:
     """What a class supports of which so many images are there, in so many groups.
 
     Args:
         name: the class.
         images: how many there are in all.
+        groups: how many groups they come from.
         calibration: the group of each of its images in the calibration part.
         share: the share of new images that will fall to the calibration part.
-        groups: how many groups the images come from, in all.
         wanted: the promise, and the correlation within groups, if they are known.
 
-    >>> found = class_promise("crack", 400, [str(i // 2) for i in range(80)], 0.2, 200, Wanted(max_escape=0.02))
+    >>> found = class_promise(
+    ...     "crack", 400, 200, [str(i // 2) for i in range(80)], share=0.2, wanted=Wanted(max_escape=0.02)
+    ... )
     >>> {way: (each.counted, round(each.best, 3), each.lacking_in_all) for way, each in found.support.items()}
     {'images': (80, 0.037, 345), 'groups': (40, 0.072, 545)}
     """

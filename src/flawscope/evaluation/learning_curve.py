@@ -100,7 +100,7 @@ class Curve:
     def reach(self, error: float, level: float = 0.95) -> Reach:
         """How many images bring the error down to this."""
         value = _times(self.law.a, self.law.b, self.law.c, error)
-        drawn = [np.array([_times(*abc, error) for abc in each_d3.tolist()]) for each_d3 in self.draws]
+        drawn = [np.array([_times(a, b, c, error) for a, b, c in each_d3.tolist()]) for each_d3 in self.draws]
         ends = [self._ends(times_d, level) for times_d in drawn]
         low, high = min(value, *(end[0] for end in ends)), max(value, *(end[1] for end in ends))
         images = [None if each > FARTHEST else max(1, math.ceil(each * self.most)) for each in (value, low, high)]
@@ -209,7 +209,9 @@ def fit_curve(
     law, bare = (Law(*_fitted(x_s, mean_s[None], weight_s, floor=floor)[0].tolist()) for floor in (True, False))
     draws = [_fitted(x_s, moved_ds, weight_s)]
     # Where the floor may as well be zero, fits with a floor lie too high: those without one count as well.
-    rest, bare_rest = (sum((each.error(x) / y - 1) ** 2 for x, y in zip(x_s, mean_s, strict=True)) for each in (law, bare))
+    rest, bare_rest = (
+        sum((each.error(x) / y - 1) ** 2 for x, y in zip(x_s, mean_s, strict=True)) for each in (law, bare)
+    )
     if bare_rest - rest <= variance / r * float(stats.f.ppf(0.95, 1, freedom)):
         draws.append(_fitted(x_s, moved_ds, weight_s, floor=False))
     return Curve(law, tuple(draws), int(size_s.max()))

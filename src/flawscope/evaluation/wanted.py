@@ -1,19 +1,18 @@
 """What `flawscope plan` is asked, checked, and its answers as plain data: counts for a promise and for an interval.
 
-A promise is "at most `max_escape` of the defective parts pass, with this confidence", see `plan`; an interval is that of
-a proportion, see `sample_size`.
+A promise is "at most `max_escape` of the defective parts pass, with this confidence", see `plan`; an interval is that
+of a proportion, see `sample_size`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from flawscope.errors import UserError, choices
 from flawscope.evaluation.plan import (
     TooManyError,
-    best_promise,
     defects_needed,
     design_effect,
     in_all,

@@ -32,7 +32,9 @@ from flawscope.errors import OutputError, RecipeError, UserError
 from flawscope.evaluation.intervals import bootstrap_draws
 from flawscope.evaluation.learning_curve import DRAWS, error_of
 from flawscope.evaluation.metrics import truth
+from flawscope.pages.learning_curve import write_curve
 from flawscope.records import BoolArray, FloatArray, Samples, Split
+from flawscope.steps.curve_document import Grown, curve_document
 from flawscope.steps.decide import scores
 from flawscope.steps.export import export
 from flawscope.steps.split import Proven
@@ -49,30 +51,17 @@ SCRATCH = ".training-"
 
 
 @dataclass(frozen=True)
-class Grown:
-    """What was measured: `error_sr`, and `drawn_dsr` on draws of the calibration part's groups."""
+class Work:
+    """What every training shares."""
 
+    folder: Path
     recipe: Recipe
     samples: Samples
-    split: Split
-    subsets: Mapping[tuple[float, int], Sequence[str]]
-    trainings: tuple[dict[str, Any], ...]
-    fractions: tuple[float, ...]
-    repeats: int
-    error_sr: FloatArray
-    drawn_dsr: FloatArray
+    proven: Proven
 
-    @property
-    def images_s(self) -> list[int]:
-        """Training images of each size; of repeats that differ by a group the mean."""
-        return [
-            round(float(np.mean([len(self.subsets[fraction, repeat]) for repeat in range(self.repeats)])))
-            for fraction in self.fractions
-        ]
-
-    def groups(self, ids: Sequence[str]) -> int:
-        """How many groups these images come from."""
-        return len({self.split.group[each] for each in ids})
+    def file(self, fraction: float, repeat: int) -> Path:
+        """What has come of a training."""
+        return self.folder / "trainings" / f"{fraction:g}-{repeat}.json"
 
 
 def is_curve(folder: Path) -> bool:
@@ -112,23 +101,22 @@ def grow(
         for fraction, ids in nested_subsets(train, proven.split.group, fractions, asked.split.seed + repeat).items()
     }
     _begin(folder, asked, samples, proven, anew=overwrite)
-    work = partial(_training, folder, asked, samples, proven)
-    done = {place: _file(folder, *place) for place in subsets}
-    left = sum(fraction for (fraction, _), file in done.items() if not file.is_file())
-    say(f"{len(subsets)} trainings, {len(subsets) - sum(not file.is_file() for file in done.values())} of them done; "
-        f"those that are left take about as long as {left:.1f} on all training images")  # fmt: skip
-    with counted_line(len(subsets), "trainings") as show:
+    work = Work(folder, asked, samples, proven)
+    done = {place: work.file(*place).is_file() for place in subsets}
+    left = sum(fraction for (fraction, _), there in done.items() if not there)
+    say(
+        f"{len(done)} trainings, {sum(done.values())} of them done; those that are left take about as long as "
+        f"{left:.3g} on all training images"
+    )
+    with counted_line(len(done), "trainings") as show:
         for number, ((fraction, repeat), ids) in enumerate(subsets.items()):
-            if not done[fraction, repeat].is_file():
-                row = work(fraction, repeat, ids, partial(show, number))
-                say(f"{fraction:g} of the training part, repeat {repeat + 1} of {repeats}: {row['images']:,} images, "
-                    f"epoch {row['best_epoch']} of {row['epochs']} kept, {row['seconds']:.0f} s")  # fmt: skip
-    trainings = tuple(read_json(file) for file in done.values())
-    return _measured(asked, samples, proven.split, subsets, trainings, tuple(sorted(fractions)), repeats)
-
-
-def _file(folder: Path, fraction: float, repeat: int) -> Path:
-    return folder / "trainings" / f"{fraction:g}-{repeat}.json"
+            if not done[fraction, repeat]:
+                row = _training(work, fraction, repeat, ids, partial(show, number))
+                say(
+                    f"{fraction:g} of the training part, repeat {repeat + 1} of {repeats}: {row['images']:,} images, "
+                    f"epoch {row['best_epoch']} of {row['epochs']} kept, {row['seconds']:.0f} s"
+                )
+    return _measured(work, subsets, sorted(fractions), repeats)
 
 
 def _check_place(folder: Path, *, overwrite: bool, resume: bool) -> None:
@@ -166,38 +154,32 @@ def _begin(folder: Path, recipe: Recipe, samples: Samples, proven: Proven, *, an
 
 
 def _training(
-    folder: Path,
-    recipe: Recipe,
-    samples: Samples,
-    proven: Proven,
-    fraction: float,
-    repeat: int,
-    ids: Sequence[str],
-    show: Callable[[Live], None],
+    work: Work, fraction: float, repeat: int, ids: Sequence[str], show: Callable[[Live], None]
 ) -> dict[str, Any]:
     """Train on these images, export, score the calibration part with the runtime, and keep what came of it."""
     started = time.perf_counter()
-    with TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
+    recipe, split = work.recipe, work.proven.split
+    with TemporaryDirectory(prefix=SCRATCH, dir=work.folder) as scratch:
         run = Run(Path(scratch), Path(scratch) / "cache")
         run.recipe = recipe.changed({"train.seed": recipe.train.seed + repeat})
-        run.samples, run.split = samples, subset_of(proven.split, ids)
+        run.samples, run.split = work.samples, subset_of(split, ids)
         fitted = train_in(run, parts=SEEN, show=show)
         export(run)
         contents = read_bundle(run.draft)
-    part = run.part("calibration")
-    logit_nk = scores(Runtime(contents.manifest.sealed, contents.graphs), part, "scoring calibration")
+        part = run.part("calibration")
+        logit_nk = scores(Runtime(contents.manifest.sealed, contents.graphs), part, "scoring calibration")
+    logits = [[round(value, 6) for value in line] for line in logit_nk.tolist()]
     row = {
         "fraction": fraction,
         "repeat": repeat,
         "images": len(ids),
-        "groups": len({proven.split.group[each] for each in ids}),
+        "groups": len({split.group[each] for each in ids}),
         "best_epoch": fitted.best_epoch,
         "epochs": len(fitted.history),
         "seconds": round(time.perf_counter() - started, 1),
-        "logits": {row.id: [round(value, 6) for value in line] for row, line in zip(part.rows, logit_nk.tolist(),
-                                                                                   strict=True)},
-    }  # fmt: skip
-    write_json(_file(folder, fraction, repeat), row)
+        "logits": {row.id: line for row, line in zip(part.rows, logits, strict=True)},
+    }
+    write_json(work.file(fraction, repeat), row)
     return row
 
 
@@ -209,18 +191,14 @@ def subset_of(split: Split, ids: Sequence[str]) -> Split:
 
 
 def _measured(
-    recipe: Recipe,
-    samples: Samples,
-    split: Split,
-    subsets: Mapping[tuple[float, int], Sequence[str]],
-    trainings: tuple[dict[str, Any], ...],
-    fractions: tuple[float, ...],
-    repeats: int,
+    work: Work, subsets: Mapping[tuple[float, int], Sequence[str]], fractions: Sequence[float], repeats: int
 ) -> Grown:
     """The error of each training on the calibration part, and on draws of its groups, the same ones for all."""
-    part = samples.select(split.ids("calibration"))
-    task, watch = samples.task, recipe.train.watch
+    split, task, watch = work.proven.split, work.samples.task, work.recipe.train.watch
+    part = work.samples.select(split.ids("calibration"))
     truth_nk = truth(task.kind, part.target_nk)
+    order = [(fraction, repeat) for fraction in fractions for repeat in range(repeats)]
+    trainings = [read_json(work.file(*place)) for place in order]
     scored: list[tuple[BoolArray, FloatArray]] = []
     for row in trainings:
         logit_nk = np.array([row["logits"][each.id] for each in part.rows])
@@ -229,18 +207,45 @@ def _measured(
     def errors(index: Any) -> list[float]:
         return [error_of(watch, task.kind, truth_nk[index], flag[index], logit[index]) for flag, logit in scored]
 
-    place = {(row["fraction"], row["repeat"]): number for number, row in enumerate(trainings)}
-    order = [[place[fraction, repeat] for repeat in range(repeats)] for fraction in fractions]
-    drawn = bootstrap_draws(errors, [split.group[row.id] for row in part.rows], recipe.split.seed, DRAWS)
+    drawn = bootstrap_draws(errors, [split.group[row.id] for row in part.rows], work.recipe.split.seed, DRAWS)
+    shape = (len(fractions), repeats)
     return Grown(
-        recipe=recipe,
-        samples=samples,
+        recipe=work.recipe,
+        samples=work.samples,
         split=split,
         subsets=subsets,
-        trainings=trainings,
-        fractions=fractions,
+        trainings=tuple(trainings),
+        fractions=tuple(fractions),
         repeats=repeats,
-        error_sr=np.array(errors(np.arange(len(part))))[order],
-        drawn_dsr=drawn[:, order],
+        error_sr=np.array(errors(np.arange(len(part)))).reshape(shape),
+        drawn_dsr=drawn.reshape(-1, *shape),
     )
 
+
+def measure_curve(
+    recipe: str | Path,
+    folder: Path,
+    fractions: Sequence[float],
+    repeats: int,
+    *,
+    reach: float | None = None,
+    overrides: Sequence[str] = (),
+    overwrite: bool = False,
+    resume: bool = False,
+    say: Say = lambda words: None,
+) -> dict[str, Any]:
+    """Train (see `grow`), fit the law, and write curve.json and the page. Returns what is in curve.json.
+
+    Raises:
+        UserError: see `grow`; or `reach` is no value of the recipe's measure.
+    """
+    watch = load_recipe(recipe, overrides).train.watch
+    if reach is not None and not (0 < reach < 1 or (watch == "loss" and reach > 0)):
+        raise UserError(
+            f"--reach {reach:g}: expected a value of {watch}, {'above 0' if watch == 'loss' else 'between 0 and 1'}"
+        )
+    grown = grow(recipe, folder, fractions, repeats, overrides=overrides, overwrite=overwrite, resume=resume, say=say)
+    made = curve_document(grown, reach)
+    write_json(folder / "curve.json", made)
+    write_curve(folder, made)
+    return made

@@ -126,7 +126,8 @@ def plan(
         )
     if output is not None and Path(output).is_dir():
         raise UserError(f"{output} is a folder", "name a .json file for what was planned")
-    document = _counts(wanted, data, images, overrides, Path(output).parent if output else Path("runs"), say)
+    place = Path(output).parent if output else Path("runs")
+    document = _counts(wanted, data, images=images, overrides=overrides, folder=place, say=say)
     if output is not None:
         write_json(output, document)
     return Plan(document)
@@ -135,7 +136,9 @@ def plan(
 def _check_curve(data: str | Path | None, wanted: Wanted, fractions: Sequence[float], repeats: int) -> None:
     """Refuse what no learning curve can be made of, before anything is read."""
     if data is None or not is_recipe(data):
-        raise UserError("a learning curve trains a recipe, and none was named", "flawscope plan RECIPE --learning-curve")
+        raise UserError(
+            "a learning curve trains a recipe, and none was named", "flawscope plan RECIPE --learning-curve"
+        )
     if wanted != Wanted():
         raise UserError("a learning curve takes no promise and no interval", "plan them with a command of their own")
     wrong = [each for each in fractions if not 0 < each <= 1]
@@ -151,6 +154,7 @@ def _check_curve(data: str | Path | None, wanted: Wanted, fractions: Sequence[fl
 def _counts(
     wanted: Wanted,
     data: str | Path | None,
+    *,
     images: str | Path | None,
     overrides: Sequence[str],
     folder: Path,
@@ -184,9 +188,7 @@ class _Found:
     notes: tuple[str, ...]
 
     @classmethod
-    def of(
-        cls, data: str | Path, images: str | Path | None, overrides: Sequence[str], cache: Path, say: Say
-    ) -> _Found:
+    def of(cls, data: str | Path, images: str | Path | None, overrides: Sequence[str], cache: Path, say: Say) -> _Found:
         if is_recipe(data):
             recipe = load_recipe(data, overrides)
         else:
@@ -236,7 +238,8 @@ class _Found:
                 calibrated * len(ids))]  # fmt: skip
             share = len(inside) / len(ids) if inside else calibrated
             held = [group[id] for id in inside]
-            promise = class_promise(name, len(ids), held, share, len({group[id] for id in ids}), wanted)
+            groups = len({group[id] for id in ids})
+            promise = class_promise(name, len(ids), groups, held, share=share, wanted=wanted)
             found.append(promise.as_dict() | {"parts": self._parts(ids)})
         return found
 
