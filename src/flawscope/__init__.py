@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from flawscope.steps.tune import tune
 
 STEPS = (
-    "audit", "compare", "decide", "evaluate", "export", "inspect", "new", "plan", "report", "run", "runs", "show", "split",
-    "synth", "train", "tune",
+    "audit", "compare", "decide", "evaluate", "export", "inspect", "new", "plan", "report", "run", "runs", "show",
+    "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",

@@ -13,7 +13,7 @@ from rich.table import Table
 from flawscope.cli.terminal import console, say, step
 from flawscope.errors import UserError
 
-VERDICTS = {"yes": "yes", "depends": "if groups vary within", "no": "too few", "": ""}
+VERDICTS = {"yes": "yes", "depends": "perhaps", "no": "too few", "": ""}
 
 
 def plan(
@@ -164,7 +164,7 @@ def classes_table(document: Mapping[str, Any]) -> Table:
     table.add_column("class")
     names = ["images\n(groups)", "in the\ncalibration", f"best promise\n({percent(asked['confidence'])})"]
     for name in [*names, f"at most\n{percent(asked['max_escape'])}?", "more\nneeded"] if wanted else names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in document["data"]["classes"]:
         ways = row["support"]
         chosen = [ways["effective"]] if "effective" in ways else [ways["images"], ways["groups"]]

@@ -64,16 +64,18 @@ def _reach(measure: str, found: Mapping[str, Any], most: int, document: Mapping[
     low, images, high = found["low"], found["images"], found["high"]
     if low is None:
         return (
-            f"{wanted} is out of reach of this recipe with more images of this kind: no curve that fits these trainings "
-            "comes there with 8 times as many. Look at the mistakes, the labels, the pictures or the recipe instead."
+            f"{wanted} is out of reach of this recipe with more images of this kind: no curve that fits these "
+            "trainings comes there with 8 times as many. Look at the mistakes, the labels, the pictures or the recipe "
+            "instead."
         )
     if high is not None and high <= most:
-        return f"{wanted} is reached with about {about(images)} training images ({about(low)} to {about(high)}), which are there."
+        enough = f"{about(images)} training images ({about(low)} to {about(high)}), which are there"
+        return f"{wanted} is reached with about {enough}."
     scale = document["in_all"] / most
     if images is None:
         return (
-            f"Whether more images bring {wanted} cannot be said from these trainings: perhaps from {about(low)} training "
-            f"images on ({about(scale * low)} in all), perhaps never."
+            f"Whether more images bring {wanted} cannot be said from these trainings: perhaps from {about(low)} "
+            f"training images on ({about(scale * low)} in all), perhaps never."
         )
     more = f" In all, with the other parts: about {about(scale * images)} images; {document['in_all']:,} are there."
     if high is None:
