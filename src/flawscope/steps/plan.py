@@ -26,8 +26,8 @@ FRACTIONS = (0.125, 0.25, 0.5, 1.0)
 REPEATS = 3
 NO_SPLIT = "no split can be made yet ({}): counts by the shares of the recipe, groups without the search for twins"
 FORETOLD = (
-    "how many images of one group are worth shows only after training, so there are two ends: each image counts, or each "
-    "group (--correlation says one number); so does what a promise costs in good parts that are rejected"
+    "how many images of one group are worth shows only after training, so there are two ends: each image counts, or "
+    "each group (--correlation says one number); so does what a promise costs in good parts that are rejected"
 )
 
 
