@@ -2,7 +2,8 @@
 
 Each case is a law, the spread between repeats, how many there are, and how uneven the groups of the calibration part
 are. Sizes are 1/8, 1/4, 1/2 and all of 800 images. Counted is how often the 95 % interval at once, twice and four times
-the largest size holds the truth, and how wide it is. The last cases break the law on purpose.
+the largest size holds the truth, where a forecast was made at all, and how wide it is. The last cases break the law on
+purpose.
 
     python benchmarks/learning_curve_simulation.py
 """
@@ -21,7 +22,7 @@ from entries import append
 from flawscope.data.progress import watched
 from flawscope.evaluation import learning_curve
 from flawscope.evaluation.intervals import wilson
-from flawscope.evaluation.learning_curve import Law, fit_curve
+from flawscope.evaluation.learning_curve import Law, NotSaidError, fit_curve
 from flawscope.records import FloatArray
 from flawscope.steps.provenance import code_version, command, machine, today, versions
 
@@ -89,16 +90,20 @@ def simulate(case: Case, simulations: int, seed: int = 0) -> dict[str, Any]:
     held: dict[int, list[bool]] = {times: [] for times in TIMES}
     width: dict[int, list[float]] = {times: [] for times in TIMES}
     for number in watched(range(simulations), simulations, case.name):
-        curve = fit_curve(SIZES, *measured(case, rng), seed=number)
+        try:
+            curve = fit_curve(SIZES, *measured(case, rng), seed=number)
+        except NotSaidError:
+            continue
         for times, value in truth.items():
             found = curve.interval(times)
             held[times].append(found.low <= value <= found.high)
             width[times].append((found.high - found.low) / value)
     return {
         **asdict(case),
+        "not_said": round(1 - len(held[1]) / simulations, 3),
         "held": {
             str(times): dict(
-                zip(("value", "low", "high"), (share := float(np.mean(each)), *wilson(share, simulations)), strict=True)
+                zip(("value", "low", "high"), (share := float(np.mean(each)), *wilson(share, len(each))), strict=True)
             )
             for times, each in held.items()
         },
@@ -117,7 +122,7 @@ def main() -> None:
         found = simulate(case, simulations)
         cases.append(found)
         shares = ", ".join(f"{times} x {100 * each['value']:.1f} %" for times, each in found["held"].items())
-        print(f"{case.name}: {shares}; widths {found['width']}", flush=True)
+        print(f"{case.name}: not said {found['not_said']}, else held {shares}; widths {found['width']}", flush=True)
     where = {
         "command": command(),
         "code": code_version(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -58,15 +59,16 @@ def test_the_fit_is_no_worse_than_that_of_a_fine_search() -> None:
 def test_intervals_hold_the_truth_as_often_as_they_promise(law: Law, monkeypatch: pytest.MonkeyPatch) -> None:
     """The large version is benchmarks/learning_curve_simulation.py."""
     monkeypatch.setattr(learning_curve, "DRAWS", 150)
-    repeats = 80
-    held = dict.fromkeys((1, 2, 4), 0)
-    for seed in range(repeats):
-        curve = fit_curve(SIZES, errors(law, 3, 0.06, seed), seed=seed)
-        for times in held:
-            found = curve.interval(times)
-            held[times] += found.low <= law.error(times) <= found.high
-    slack = 3 * math.sqrt(0.95 * 0.05 / repeats)
-    assert {times: count / repeats >= 0.95 - slack for times, count in held.items()} == dict.fromkeys(held, True)
+    curves = []
+    for seed in range(80):
+        with suppress(NotSaidError):
+            curves.append(fit_curve(SIZES, errors(law, 3, 0.06, seed), seed=seed))
+    assert len(curves) >= 66, "a true law is taken for another 5 times in 100, not more by more than chance"
+    slack = 3 * math.sqrt(0.95 * 0.05 / len(curves))
+    for times in (1, 2, 4):
+        found = [curve.interval(times) for curve in curves]
+        held = [each.low <= law.error(times) <= each.high for each in found]
+        assert np.mean(held) >= 0.95 - slack, times
 
 
 def test_more_spread_between_repeats_and_between_groups_makes_wider_intervals() -> None:
@@ -118,6 +120,14 @@ def test_a_flat_curve_reaches_what_it_has_and_nothing_else() -> None:
 def test_what_cannot_be_said_is_said(sizes: list[int], errors: FloatArray, words: str) -> None:
     with pytest.raises(NotSaidError, match=words):
         fit_curve(sizes, errors)
+
+
+def test_points_off_the_law_are_not_extrapolated() -> None:
+    """Three quarters of the error gone from one size to the next, and nothing else: no power law does that."""
+    step_s = np.array([0.4, 0.39, 0.1, 0.099])
+    error_sr = step_s[:, None] * np.array([[0.98, 1.0, 1.02]])
+    with pytest.raises(NotSaidError, match="do not lie on a power law"):
+        fit_curve(SIZES, error_sr)
 
 
 def test_draws_that_are_mostly_undefined_say_nothing() -> None:

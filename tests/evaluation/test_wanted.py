@@ -13,7 +13,7 @@ from flawscope.evaluation.wanted import Wanted, interval_sizes, promise_sizes
 
 
 @pytest.mark.parametrize("option", ["max_escape", "confidence", "power", "prevalence"])
-@pytest.mark.parametrize("share", [0.0, 1.0, 1.5, 95.0, -0.2, math.nan])
+@pytest.mark.parametrize("share", [1.0, 1.5, 95.0, -0.2, math.nan])
 def test_what_is_no_share_is_refused_with_the_option(option: str, share: float) -> None:
     with pytest.raises(UserError, match=f"--{option.replace('_', '-')} .*between 0 and 1") as caught:
         Wanted(**{option: share})
@@ -23,6 +23,8 @@ def test_what_is_no_share_is_refused_with_the_option(option: str, share: float) 
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
+        ({"max_escape": 0.0}, "proven by no number of parts"),
+        ({"confidence": 0.0}, "--confidence 0"),
         ({"escapes": -1}, "--escapes -1"),
         ({"groups_of": 0.5}, "--groups-of 0.5"),
         ({"groups_of": math.inf}, "--groups-of inf"),

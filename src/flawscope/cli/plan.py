@@ -174,21 +174,21 @@ def classes_table(document: Mapping[str, Any]) -> Table:
             _range([percent(each["best"]) if each["best"] < 1 else "none" for each in chosen]),
         ]
         if wanted:
-            cells += [VERDICTS[row["verdict"]], _range([f"{each['lacking_in_all']:,}" for each in chosen])]
+            parts, *groups = [f"{each['lacking_in_all']:,}" for each in chosen]
+            lacking = parts if groups in ([], [parts]) else f"{parts} to\n{groups[0]} groups"
+            cells += [VERDICTS[row["verdict"]], lacking]
         table.add_row(escape(row["name"]), *cells)
     return table
 
 
 def _range(words: list[str]) -> str:
-    """Both ends, or the one that they are.
+    """Both ends in percent, or the one that they are.
 
-    >>> _range(["1.8 %", "5 %"]), _range(["0", "0"])
-    ('1.8 to 5 %', '0')
+    >>> _range(["1.8 %", "5 %"]), _range(["1 %", "1 %"])
+    ('1.8 to 5 %', '1 %')
     """
     first, last = words[0], words[-1]
-    if first == last:
-        return first
-    return f"{first.removesuffix(' %') if last.endswith(' %') else first} to {last}"
+    return first if first == last else f"{first.removesuffix(' %') if last.endswith(' %') else first} to {last}"
 
 
 def percent(share: float) -> str:

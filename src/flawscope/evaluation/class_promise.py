@@ -18,9 +18,9 @@ Way = Literal["images", "groups", "effective"]
 class Support:
     """What so many independent parts (`counted`) allow.
 
-    `best` is the smallest escape rate that can be promised if none of them passes. Of the wanted promise: how many of
-    them may pass (-1: it cannot be made), how many parts are lacking in the calibration part, and how many more that is
-    in all; the three are None where none is wanted.
+    `best` is the smallest escape rate that can be promised if none of them passes (or as many as are allowed). Of the
+    wanted promise: how many of them may pass (-1: it cannot be made), how many are lacking in the calibration part, and
+    how many more that is in all, in what is counted: images, or groups. The three are None where none is wanted.
     """
 
     counted: float

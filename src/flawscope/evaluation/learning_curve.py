@@ -177,7 +177,8 @@ def fit_curve(
     What no draw can hold: another law than this one, and that all repeats at the largest size share their images.
 
     Raises:
-        NotSaidError: too few sizes or repeats, no error left, or a measure that is not defined.
+        NotSaidError: too few sizes or repeats, no error left, a measure that is not defined, or points off the law by
+            more than chance (F test of the lack of fit against the spread between repeats, 5 %).
         ValueError: the shapes do not fit.
     """
     size_s = np.asarray(sizes, dtype=np.float64)
@@ -207,14 +208,23 @@ def fit_curve(
     moved_ds = drawn_ds * np.exp(spread_d[:, None] * rng.standard_normal((len(drawn_ds), s)))
     x_s, weight_s = size_s / size_s.max(), 1 / mean_s**2
     law, bare = (Law(*_fitted(x_s, mean_s[None], weight_s, floor=floor)[0].tolist()) for floor in (True, False))
+    noise = max(variance / r, _TINY)
+    misfit = _misfit(law, x_s, mean_s) / noise
+    if s > 3 and misfit / (s - 3) > float(stats.f.ppf(0.95, s - 3, freedom)):
+        raise NotSaidError(
+            "the points do not lie on a power law down to a floor, by more than chance; leave out the smallest sizes "
+            "if little was learnt from them, or measure more"
+        )
     draws = [_fitted(x_s, moved_ds, weight_s)]
     # Where the floor may as well be zero, fits with a floor lie too high: those without one count as well.
-    rest, bare_rest = (
-        sum((each.error(x) / y - 1) ** 2 for x, y in zip(x_s, mean_s, strict=True)) for each in (law, bare)
-    )
-    if bare_rest - rest <= variance / r * float(stats.f.ppf(0.95, 1, freedom)):
+    if _misfit(bare, x_s, mean_s) / noise - misfit <= float(stats.f.ppf(0.95, 1, freedom)):
         draws.append(_fitted(x_s, moved_ds, weight_s, floor=False))
     return Curve(law, tuple(draws), int(size_s.max()))
+
+
+def _misfit(law: Law, x_s: FloatArray, mean_s: FloatArray) -> float:
+    """Squared relative distances of the points from a law."""
+    return float(sum((law.error(float(x)) / y - 1) ** 2 for x, y in zip(x_s, mean_s, strict=True)))
 
 
 def _fitted(x_s: FloatArray, error_ds: FloatArray, weight_s: FloatArray, *, floor: bool = True) -> FloatArray:

@@ -64,6 +64,11 @@ class Wanted:
     def __post_init__(self) -> None:
         for name in ("max_escape", "confidence", "power", "prevalence"):
             share = getattr(self, name)
+            if share == 0 and name == "max_escape":
+                raise UserError(
+                    "--max-escape 0: that no defective part ever passes is proven by no number of parts",
+                    "promise something: 299 faultless parts prove 1 % (0.01), 2,995 prove 0.1 % (0.001)",
+                )
             if share is not None and not 0 < share < 1:
                 raise UserError(f"--{name.replace('_', '-')} {share:g}: expected a share between 0 and 1", PERCENT)
         if self.escapes < 0:

@@ -197,6 +197,8 @@ class _Found:
                 say(words)
             recipe = Recipe(name="plan", data=finding.spec)
         samples = skipping(recipe.data, recipe.image.crop)
+        searched = ", and looking for those of the same thing" if recipe.split.twins == "find" else ""
+        say(f"splitting {len(samples):,} images as a run would{searched}")
         try:
             split = split_samples(recipe, samples, cache=cache)[0].split
         except SplitError as error:
