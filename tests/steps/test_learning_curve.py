@@ -55,7 +55,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
     def scored(runtime: Any, part: Samples, words: str) -> FloatArray:
         run = seen[-1]
         assert [row.id for row in part.rows] == [row.id for row in run.part("calibration").rows]
-        noise = np.random.default_rng([run.recipe.train.seed, len(run.split.ids("train"))]).normal(size=len(part))
+        noise = np.random.default_rng(run.recipe.train.seed).normal(size=len(part))
         return part.target_nk * 2 + 14 * noise[:, None] / np.sqrt(len(run.split.ids("train")))
 
     nothing = SimpleNamespace(manifest=SimpleNamespace(sealed=None), graphs={})
