@@ -27,6 +27,7 @@ NEED_TORCH = {
     "flawscope.models.table",
     "flawscope.models.views",
     "flawscope.steps.export",
+    "flawscope.steps.learning_curve",
     "flawscope.steps.run",
     "flawscope.steps.train",
     "flawscope.steps.tune",

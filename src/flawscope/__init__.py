@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flawscope.steps.export import export
     from flawscope.steps.inspect import inspect
     from flawscope.steps.new import new
+    from flawscope.steps.plan import plan
     from flawscope.steps.report import report
     from flawscope.steps.run import run
     from flawscope.steps.runs import runs
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from flawscope.steps.tune import tune
 
 STEPS = (
-    "audit", "compare", "decide", "evaluate", "export", "inspect", "new", "report", "run", "runs", "show", "split",
-    "synth", "train", "tune",
+    "audit", "compare", "decide", "evaluate", "export", "inspect", "new", "plan", "report", "run", "runs", "show",
+    "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",
@@ -41,6 +42,7 @@ __all__ = [
     "export",
     "inspect",
     "new",
+    "plan",
     "report",
     "run",
     "runs",

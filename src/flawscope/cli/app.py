@@ -6,23 +6,18 @@ Bad input ends with a message that says what to do and exit code 2, never with a
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from flawscope._version import __version__
+from flawscope.cli.plan import plan
+from flawscope.cli.terminal import console, errors, say, step
 from flawscope.errors import UserError
-from flawscope.machine import place
 
 STOPPED = 130
-BY_ALL = ("run", "train")
-"""What torchrun may start as several processes; of these the first one speaks."""
-NEED_TORCH = ("run", "train", "export", "tune")
-TORCH = ("torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors", "optuna", "sqlalchemy")
 app = typer.Typer(
     name="flawscope",
     help="From labelled pictures of parts to an inspection decision that a quality engineer can sign for.",
@@ -31,9 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-NUMBER, PROCESSES = place()
-console = Console(highlight=False, quiet=NUMBER > 0)
-errors = Console(stderr=True, highlight=False, quiet=NUMBER > 0)
 
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key: train.epochs=3")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
@@ -41,28 +33,6 @@ Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="write event fi
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
 Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="a sealed NAME.flawscope")]
 Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe (YAML)")]
-
-
-def step(name: str, *arguments: Any, **options: Any) -> Any:
-    """Make the library call of that name, imported only now: torch takes seconds, and the runtime has none."""
-    if PROCESSES > 1 and name not in BY_ALL:
-        raise UserError(f"`flawscope {name}` is one process, not {PROCESSES}", "start it without torchrun")
-    try:
-        made = getattr(import_module(f"flawscope.steps.{name}"), name)(*arguments, **options)
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        wanted = "train" if name in NEED_TORCH or missing in TORCH else "report"
-        raise UserError(
-            f"`flawscope {name}` needs {missing}, which is not installed", f'pip install "flawscope[{wanted}]"'
-        ) from None
-    if NUMBER:
-        raise typer.Exit
-    return made
-
-
-def say(words: str) -> None:
-    """Tell the user, as plain text."""
-    console.print(words, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -101,6 +71,9 @@ def audit(
     for sentence in (*sentences(made.document), *next_steps(made.document, data)):
         say(sentence)
     say(f"page  {made.page}")
+
+
+app.command()(plan)
 
 
 @app.command()
@@ -373,7 +346,9 @@ def main() -> None:
         if leaving.code == STOPPED:  # typer turns Ctrl-C into this
             command = (*sys.argv[1:2], "")[0]
             goes_on = (
-                f", an unfinished `{command}` goes on with --resume" if command in ("run", "train", "tune") else ""
+                f", an unfinished `{command}` goes on with --resume"
+                if command in ("plan", "run", "train", "tune")
+                else ""
             )
             errors.print(f"stopped; no result is half-written{goes_on}", markup=False)
         raise

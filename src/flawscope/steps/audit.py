@@ -101,7 +101,7 @@ def audit(
         RecipeError: the recipe cannot be used.
         OutputError: the folder exists and is no audit or `overwrite` is off, or it cannot be written.
     """
-    if overrides and not _is_recipe(data):
+    if overrides and not is_recipe(data):
         raise UserError(f"{data} is no recipe: there is nothing to set", "leave --set out, or name a recipe (.yaml)")
     folder = Path(output) if output else Path("audits") / _name(data)
     check_replaceable(folder, overwrite, kind="an audit", ours=lambda place: (place / "audit.json").is_file())
@@ -191,7 +191,8 @@ def as_csv(pairs: Sequence[dict[str, Any]]) -> str:
     return stream.getvalue()
 
 
-def _is_recipe(data: str | Path) -> bool:
+def is_recipe(data: str | Path) -> bool:
+    """Whether the name is that of a recipe."""
     return Path(data).suffix.lower() in (".yaml", ".yml")
 
 
@@ -202,20 +203,20 @@ def _name(data: str | Path) -> str:
     ('parts', 'elpv')
     """
     path = Path(data)
-    return path.stem if path.is_file() or _is_recipe(path) else (path.name or path.resolve().name or "data")
+    return path.stem if path.is_file() or is_recipe(path) else (path.name or path.resolve().name or "data")
 
 
 def _read(data: str | Path, images: str | Path | None, overrides: Sequence[str]) -> _Asked:
     """The samples of whatever was named. A folder whose labels cannot be told is read without labels."""
-    if _is_recipe(data):
+    if is_recipe(data):
         from flawscope.training.recipe import load_recipe
 
         recipe = load_recipe(data, overrides)
         said = (FILE_PASSED_OVER.format(recipe.split.file),) if recipe.split.file is not None else ()
-        return _Asked(_skipping(recipe.data, recipe.image.crop), recipe.split, said=said)
+        return _Asked(skipping(recipe.data, recipe.image.crop), recipe.split, said=said)
     try:
         found = look(data, images)
-        return _Asked(_skipping(found.spec), SplitSpec(), said=found.unused)
+        return _Asked(skipping(found.spec), SplitSpec(), said=found.unused)
     except DataError as error:
         if not Path(data).is_dir() or next(walk_images(Path(data)), None) is None:
             raise
@@ -225,7 +226,8 @@ def _read(data: str | Path, images: str | Path | None, overrides: Sequence[str])
         return _Asked(read_unlabelled(data), SplitSpec(), labelled=False, said=(words,))
 
 
-def _skipping(spec: DataSpec, crop: Crop | None = None) -> Samples:
+def skipping(spec: DataSpec, crop: Crop | None = None) -> Samples:
+    """The samples of any data that can be read: what cannot be used is left out, and classes may be missing."""
     return read(spec.model_copy(update={"on_bad": "skip"}), Path.cwd(), complete=False, crop=crop)
 
 

@@ -282,3 +282,21 @@ def live_line() -> Iterator[Callable[[Live], None]]:
                 progress.console.print(f"{epoch}, {words}", highlight=False)
 
         yield show
+
+
+@contextmanager
+def counted_line(total: int, what: str) -> Iterator[Callable[[int, Live], None]]:
+    """Of many trainings: how many are done, epoch, watched measure and time left; nothing where there is no terminal.
+
+    What it yields is told how many are done, and what goes on in the next one. `what` they are: "trials".
+    """
+    columns = ("{task.fields[counted]}", BarColumn(12), "{task.fields[words]}", TimeRemainingColumn(), "left")
+    with Progress(*columns, disable=not Console().is_terminal) as progress:
+        bar = progress.add_task("training", total=total, counted="", words="")
+
+        def show(done: int, live: Live) -> None:
+            share = (live.epoch - 1 + live.step / max(live.steps, 1)) / live.epochs
+            words = f"epoch {live.epoch}/{live.epochs}" + (f", {live.watched}" if live.watched else "")
+            progress.update(bar, completed=done + share, counted=f"{done} of {total} {what}", words=words)
+
+        yield show

@@ -13,8 +13,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,6 @@ from typing import Any
 
 import optuna
 import yaml
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
@@ -33,7 +31,7 @@ from flawscope.pages.tune import write_tuning
 from flawscope.records import Part, Samples, fingerprint
 from flawscope.steps import provenance
 from flawscope.steps.split import Proven, split_samples
-from flawscope.steps.train import check_parts, train_in
+from flawscope.steps.train import check_parts, counted_line, train_in
 from flawscope.steps.workspace import Run, Say, read_json, samples_of
 from flawscope.storage import check_replaceable, write_json, write_text, writing
 from flawscope.training import study as trials_of
@@ -238,7 +236,7 @@ def search(work: Work, say: Say) -> None:
         for left in work.folder.glob(".trial-*"):
             shutil.rmtree(left, ignore_errors=True)
     ended: list[int] = []
-    with trials_line(work.trials) as show:
+    with counted_line(work.trials, "trials") as show:
         while True:
             trials_of.fail_the_silent(study)
             trials = records(study, work.recipe)
@@ -369,18 +367,3 @@ def best_recipe(work: Work, best: TrialRecord, ended: int) -> str:
     ]
     head = "".join(f"# {line}\n" for line in lines)
     return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None)
-
-
-@contextmanager
-def trials_line(total: int) -> Iterator[Callable[[int, Live], None]]:
-    """A line with trials, epoch, watched measure and time left; nothing where there is no terminal."""
-    columns = ("{task.fields[trial]}", BarColumn(12), "{task.fields[words]}", TimeRemainingColumn(), "left")
-    with Progress(*columns, disable=not Console().is_terminal) as progress:
-        bar = progress.add_task("tuning", total=total, trial="", words="")
-
-        def show(done: int, live: Live) -> None:
-            share = (live.epoch - 1 + live.step / max(live.steps, 1)) / live.epochs
-            words = f"epoch {live.epoch}/{live.epochs}" + (f", {live.watched}" if live.watched else "")
-            progress.update(bar, completed=done + share, trial=f"{done} of {total} trials", words=words)
-
-        yield show

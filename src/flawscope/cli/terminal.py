@@ -1,0 +1,42 @@
+"""What all commands share: the terminal, and the call of a step with its errors in words."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from flawscope.errors import UserError
+from flawscope.machine import place
+
+BY_ALL = ("run", "train")
+"""What torchrun may start as several processes; of these the first one speaks."""
+NEED_TORCH = ("run", "train", "export", "tune")
+TORCH = ("torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors", "optuna", "sqlalchemy")
+NUMBER, PROCESSES = place()
+console = Console(highlight=False, quiet=NUMBER > 0)
+errors = Console(stderr=True, highlight=False, quiet=NUMBER > 0)
+
+
+def step(name: str, *arguments: Any, **options: Any) -> Any:
+    """Make the library call of that name, imported only now: torch takes seconds, and the runtime has none."""
+    if PROCESSES > 1 and name not in BY_ALL:
+        raise UserError(f"`flawscope {name}` is one process, not {PROCESSES}", "start it without torchrun")
+    try:
+        made = getattr(import_module(f"flawscope.steps.{name}"), name)(*arguments, **options)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        wanted = "train" if name in NEED_TORCH or missing in TORCH else "report"
+        raise UserError(
+            f"`flawscope {name}` needs {missing}, which is not installed", f'pip install "flawscope[{wanted}]"'
+        ) from None
+    if NUMBER:
+        raise typer.Exit
+    return made
+
+
+def say(words: str) -> None:
+    """Tell the user, as plain text."""
+    console.print(words, markup=False, soft_wrap=True)

@@ -1,0 +1,163 @@
+"""How many images are needed: counts alone, and what given data support, with and without a split."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flawscope
+from flawscope.data.split import SplitSpec
+from flawscope.errors import UserError
+from flawscope.evaluation.plan import best_promise, defects_needed
+from flawscope.steps.split import split
+from flawscope.training.recipe import load_recipe
+
+module = import_module("flawscope.steps.plan")
+RECIPE = """\
+name: parts
+data: {{kind: folders, root: {root}, positive: nok, groups: {{pattern: 'part(\\d+)_'}}}}
+image: {{size: 24, channels: 1}}
+split: {{twins: identical}}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, parts: Path) -> Path:
+    """96 pictures of 48 parts, 32 of them bad, in 16 groups of two."""
+    path = tmp_path / "parts.yaml"
+    path.write_text(RECIPE.format(root=parts), encoding="utf-8")
+    return path
+
+
+def classes(document: Any) -> dict[str, Any]:
+    return {row["name"]: row for row in document["data"]["classes"]}
+
+
+def test_counts_alone_need_no_data_and_are_written_as_json(tmp_path: Path) -> None:
+    made = flawscope.plan(None, tmp_path / "plan.json", max_escape=0.005, half_width=0.05, measure="recall")
+    assert made.document["promise"]["independent"] == 598
+    assert made.document["promise"]["share"] == SplitSpec().calibration
+    assert made.document["interval"]["independent"] == 83
+    assert (made.document["data"], made.page, made.folder) == (None, None, None)
+    assert json.loads((tmp_path / "plan.json").read_text(encoding="utf-8")) == made.document
+
+
+def test_what_a_recipes_data_support_is_counted_in_the_split_that_a_run_would_make(
+    recipe: Path, tmp_path: Path
+) -> None:
+    made = flawscope.plan(recipe, tmp_path / "plan.json", max_escape=0.1).document
+    bad = {path.name for path in (Path(load_recipe(recipe).data.root) / "nok").iterdir()}  # type: ignore[union-attr]
+    real = split(recipe)[0]
+    inside = [name for name in real.ids("calibration") if Path(name).name in bad]
+    row = classes(made)["nok"]
+    assert set(classes(made)) == {"nok"}, "good parts are no defect"
+    assert (row["images"], row["groups"]) == (32, 16)
+    assert row["calibration_images"] == len(inside) > 0
+    assert row["calibration_groups"] == len({real.group[name] for name in inside}) == len(inside) / 2
+    assert row["support"]["images"]["best"] == pytest.approx(best_promise(len(inside)))
+    assert row["support"]["groups"]["lacking"] == defects_needed(0.1) - len(inside) // 2
+    assert sum(each["images"] for each in row["parts"].values()) == 32
+    assert made["data"]["prevalence"] == pytest.approx(1 / 3)
+    assert made["promise"]["in_all"]["parts"] == 3 * made["promise"]["in_all"]["counted"]
+    assert "LEAK NOT CHECKED" in made["notes"][0]
+
+
+def test_shares_are_those_of_the_recipe_and_prevalence_may_be_said(recipe: Path, tmp_path: Path) -> None:
+    overrides = ["split.calibration=0.4", "split.test=0.3"]
+    found = flawscope.plan(
+        recipe, tmp_path / "p.json", max_escape=0.1, half_width=0.1, prevalence=0.02, overrides=overrides
+    ).document
+    assert (found["promise"]["share"], found["interval"]["share"]) == (0.4, 0.3)
+    assert found["promise"]["in_all"]["parts"] == 50 * found["promise"]["in_all"]["counted"]
+
+
+def test_too_few_images_for_a_split_get_an_answer(draw: Callable[..., Path], tmp_path: Path) -> None:
+    for seed in range(6):
+        draw(tmp_path / "few" / ("nok" if seed < 2 else "ok") / f"{seed}.png", seed)
+    (tmp_path / "r.yaml").write_text(
+        "name: few\ndata: {kind: folders, root: few, positive: nok, groups: {block: 6}}\nsplit: {twins: identical}\n",
+        encoding="utf-8",
+    )
+    made = flawscope.plan(tmp_path / "r.yaml", tmp_path / "p.json", max_escape=0.01).document
+    row = classes(made)["nok"]
+    assert (made["data"]["stamp"], made["data"]["parts"], row["parts"]) == (None, None, None)
+    assert made["notes"][0].startswith("no split can be made yet (")
+    assert row["support"]["groups"]["best"] == 1.0
+    assert row["verdict"] == "no"
+
+
+def test_data_without_a_defective_part_get_an_answer(draw: Callable[..., Path], tmp_path: Path) -> None:
+    for seed in range(40):
+        draw(tmp_path / "good" / "ok" / f"{seed}.png", seed)
+    text = (
+        "name: good\ndata: {kind: folders, root: good, classes: [nok, ok], positive: nok}\nsplit: {twins: identical}\n"
+    )
+    (tmp_path / "r.yaml").write_text(text, encoding="utf-8")
+    made = flawscope.plan(tmp_path / "r.yaml", tmp_path / "p.json", max_escape=0.05).document
+    row = classes(made)["nok"]
+    assert (row["images"], row["support"]["images"]["best"], made["data"]["prevalence"]) == (0, 1.0, None)
+    assert row["support"]["images"]["lacking_in_all"] == 5 * 59
+    assert made["promise"]["in_all"]["parts"] is None
+
+
+def test_each_class_of_a_multi_label_table_has_its_line(
+    draw: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = module.split_samples
+    asked: list[str] = []
+
+    def without_court(recipe: Any, samples: Any, **more: Any) -> Any:
+        asked.append(recipe.split.twins)
+        return real(recipe.changed({"split.twins": "identical"}), samples, **more)
+
+    monkeypatch.setattr(module, "split_samples", without_court)
+    lines = ["image,crack,dark"]
+    for seed in range(60):
+        draw(tmp_path / f"{seed}.png", seed, [seed % 4])
+        lines.append(f"{seed}.png,{int(seed % 3 == 0)},{int(seed % 10 == 0)}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+    made = flawscope.plan(tmp_path / "labels.csv", tmp_path / "p.json", max_escape=0.2).document
+    assert {name: row["images"] for name, row in classes(made).items()} == {"crack": 20, "dark": 6}
+    assert made["data"]["prevalence"] == pytest.approx(24 / 60), "an image with two defects is one defective part"
+    assert asked == ["find"], "groups are those that a run would make"
+
+
+@pytest.mark.parametrize(
+    ("data", "asked", "words"),
+    [
+        (None, {}, "nothing was asked"),
+        (None, {"max_escape": 1}, "--max-escape 1"),
+        (None, {"reach": 0.9, "max_escape": 0.1}, "--reach belongs to a learning curve"),
+        (None, {"resume": True, "max_escape": 0.1}, "--resume belongs to a learning curve"),
+        (None, {"overrides": ["a=1"], "max_escape": 0.1}, "--set changes a recipe"),
+        ("x.csv", {"overrides": ["a=1"]}, "--set changes a recipe"),
+        ("r.yaml", {"groups_of": 3}, "--groups-of: the groups of these data are known"),
+        (None, {"learning_curve": True}, "a learning curve trains a recipe"),
+        ("x.csv", {"learning_curve": True}, "a learning curve trains a recipe"),
+        ("r.yaml", {"learning_curve": True, "max_escape": 0.1}, "takes no promise"),
+        ("r.yaml", {"learning_curve": True, "fractions": (12.5, 100)}, "--fractions 12.5"),
+        ("r.yaml", {"learning_curve": True, "fractions": (0.5, 0.5)}, "at least two different"),
+        ("r.yaml", {"learning_curve": True, "fractions": (1.0,)}, "at least two different"),
+        ("r.yaml", {"learning_curve": True, "repeats": 0}, "--repeats 0"),
+        ("r.yaml", {"learning_curve": True, "reach": 95, "overrides": ["train.watch=auroc"]}, "--reach 95"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(
+    data: str | None, asked: dict[str, Any], words: str, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path = recipe.parent
+    monkeypatch.chdir(tmp_path)
+    recipe.rename(tmp_path / "r.yaml")
+    with pytest.raises(UserError, match=words):
+        flawscope.plan(data, **asked)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "r.yaml"] == []
+
+
+def test_a_folder_is_no_place_for_counts(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder"):
+        flawscope.plan(None, tmp_path, max_escape=0.01)
