@@ -66,8 +66,8 @@ def three_answers(
     if task.kind == "multiclass" or not all(low <= high for low, high in zip(looked_at, thresholds, strict=True)):
         raise ValueError(f"no {task.kind} task can have the thresholds {looked_at} below {thresholds}")
     reached_nk = decide(task.kind, looked_at, probability_nk)
-    person_n = reached_nk.any(axis=1) & ~flag_nk.any(axis=1)
+    person_n: list[bool] = np.asarray(reached_nk.any(axis=1) & ~flag_nk.any(axis=1)).tolist()
     return [
         Decision(tuple(reached), HUMAN, human=True) if person else answer
-        for answer, person, reached in zip(found, person_n.tolist(), reached_nk.tolist(), strict=True)
+        for answer, person, reached in zip(found, person_n, reached_nk.tolist(), strict=True)
     ]

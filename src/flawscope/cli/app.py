@@ -297,6 +297,8 @@ def inspect(
     summary = step("inspect", bundle, folder, output, **asked, threads=threads, say=say)
     for label, count in summary.counts.items():
         say(f"{count:6d}  {label}")
+    if summary.human:
+        say(f"        {summary.human} of these: a person has to look")
     if summary.errors:
         say(f"{summary.errors:6d}  could not be decided: see the column `error`")
     say(f"{summary.images} images in {summary.seconds:.1f} s, {summary.images_per_second:.0f} images/s; wrote {output}")
@@ -334,6 +336,8 @@ def numbers(metrics: dict[str, Any]) -> None:
         interval = entry["interval"]
         table.add_row(entry["name"], f"{interval['value']:.3f}", f"{interval['low']:.3f} to {interval['high']:.3f}")
     console.print(table)
+    for name, found in metrics.get("three_answers", {}).get("classes", {}).items():
+        say(f"costs, {name}: {found['words']}")
     for note in metrics["notes"]:
         say(f"note: {note}")
     if "split" in metrics:

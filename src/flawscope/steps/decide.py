@@ -14,13 +14,17 @@ import numpy as np
 
 from flawscope.bundle.archive import SUFFIX, Contents, read_bundle, write_bundle
 from flawscope.bundle.contract import EscapeContract
+from flawscope.bundle.cost import ExpectedCost
 from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest, Sealed
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.groups import identical_groups
 from flawscope.data.progress import watched
 from flawscope.errors import BundleError, OutputError, UserError, choices
+from flawscope.evaluation.bands import RULE as BY_COSTS
+from flawscope.evaluation.bands import ClassBand, fit_bands
 from flawscope.evaluation.calibration import fit
 from flawscope.evaluation.contract import Units
+from flawscope.evaluation.costs import Costs
 from flawscope.evaluation.decisions import fit_thresholds
 from flawscope.evaluation.promises import RULE, fit_promises
 from flawscope.inspection.folder import Pictures, inspect_folder
@@ -138,11 +142,22 @@ def rule(
     fitted_on: str = "calibration",
     notes: Sequence[str] = (),
 ) -> tuple[DecisionRule, dict[str, dict[str, Any]]]:
-    """The decision that a recipe asks for, and the evidence of its escape contracts (none for other rules).
+    """The decision that a recipe asks for, and the evidence of its escape contracts or costs (none for other rules).
 
     Raises:
-        RecipeError: see `fit_promises`.
+        RecipeError: see `fit_promises` and `fit_bands`.
     """
+    if spec.costs is not None:
+        bands = fit_bands(task, probability_nk, target_nk, groups, Costs(**spec.costs.model_dump()))
+        decision = DecisionRule(
+            rule=BY_COSTS,
+            fitted_on=fitted_on,
+            thresholds=bands.thresholds,
+            looked_at=bands.looked_at,
+            notes=tuple(notes),
+            costs=tuple(map(_sealed_cost, bands.each)),
+        )
+        return decision, {"costs": {"schema": 1, "curves": {found.name: found.curve for found in bands.each}}}
     if spec.max_escape is None:
         chosen = fit_thresholds(task, probability_nk, target_nk, spec.rule)
         notes = (*chosen.notes, *notes)
@@ -158,6 +173,23 @@ def rule(
     )
     curves = {promise.name: promise.curve for promise in found.each}
     return decision, {"contract": {"schema": 1, "curves": curves}}
+
+
+def _sealed_cost(found: ClassBand) -> ExpectedCost:
+    """What a bundle keeps of the band of a class."""
+    costs = {f"{key}_cost": getattr(found.costs, key) for key in ("escape", "overkill", "review")}
+    values = found.band.as_dict() if found.band else {}
+    return ExpectedCost(
+        name=found.name,
+        prevalence=found.costs.prevalence,
+        prevalence_data=found.share,
+        low=found.low,
+        high=found.high,
+        single=found.single,
+        words=found.words,
+        **costs,
+        **{key: value for key, value in values.items() if key not in ("low", "high", "prevalence")},
+    )
 
 
 def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: DecideSpec, overwrite: bool) -> Manifest:
