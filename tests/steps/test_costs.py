@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,3 +75,60 @@ def test_a_recipe_with_costs_from_seal_to_report(copied: Copy) -> None:
         assert words in page
     assert metrics["three_answers"]["classes"]["nok"]["words"] in page
     assert 'id="costs"' in page
+
+
+def test_a_bundle_is_decided_again_by_costs(finished: Any, tmp_path: Path) -> None:
+    new = tmp_path / "new.flawscope"
+    manifest = flawscope.decide(finished.bundle, finished.folder, new, costs=COSTS)
+    decision, parent = manifest.sealed.decision, read_bundle(finished.bundle).manifest
+    assert decision is not None
+    assert (decision.rule, manifest.parent, manifest.seal != parent.seal) == ("costs", parent.seal, True)
+    run = Run.at(finished.folder)
+    rows = read_results(run.scores("calibration")).rows
+    bad_n = run.part("calibration").target_nk[:, 0] == 1
+    low = (decision.looked_at or decision.thresholds)[0]
+    assert decision.costs[0].cost is not None
+    expected = part_by_part(rows, bad_n, low, decision.thresholds[0], COSTS)[0]
+    assert decision.costs[0].cost.value == pytest.approx(expected)
+
+
+def test_data_of_one_kind_only_are_answered_in_words(finished: Any, draw: Any, tmp_path: Path) -> None:
+    for seed in range(700, 705):
+        draw(tmp_path / "good" / "ok" / f"{seed}.png", seed)
+        draw(tmp_path / "more" / "ok" / f"{seed}.png", seed + 50)
+    new = tmp_path / "new.flawscope"
+    decision = flawscope.decide(finished.bundle, tmp_path / "good", new, costs=COSTS).sealed.decision
+    assert decision is not None
+    assert (decision.thresholds, decision.looked_at, decision.costs[0].cost) == ((0.5,), (), None)
+    assert "holds no nok images" in decision.costs[0].words[0]
+    assert any("NOT CHOSEN BY COSTS" in words for words in flawscope.show(new))
+    found = flawscope.evaluate(new, tmp_path / "more").metrics["three_answers"]
+    assert "there are no nok images among them" in found["classes"]["nok"]["words"]
+
+
+@pytest.mark.parametrize(
+    ("costs", "words"),
+    [
+        ({"escape": 0, "overkill": 10}, "escape: Input should be greater than 0"),
+        ({"escape": 100, "overkill": -1}, "overkill: Input should be greater than 0"),
+        ({"escape": 100}, "overkill: Field required"),
+        ({"escape": float("nan"), "overkill": 1}, "escape: Input should be"),
+        ({"escape": 100, "overkill": 10, "prevalence": 2}, "not percent"),
+    ],
+)
+def test_costs_that_cannot_be(finished: Any, costs: dict[str, float], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        flawscope.decide(finished.bundle, finished.folder, costs=costs)
+
+
+def test_costs_and_a_contract_exclude_each_other(finished: Any) -> None:
+    with pytest.raises(UserError, match="or the costs"):
+        flawscope.decide(finished.bundle, finished.folder, costs=COSTS, max_escape=0.1)
+
+
+def test_a_multiclass_task_is_refused_before_anything_is_trained(draw: Any, write_recipe: Any, tmp_path: Path) -> None:
+    for seed in range(30):
+        draw(tmp_path / "data" / "abc"[seed % 3] / f"{seed}.png", seed, [seed % 3])
+    recipe = write_recipe(tmp_path / "recipe.yaml", "{kind: folders, root: data}")
+    with pytest.raises(RecipeError, match=r"exclude each other(?s:.)*learn good against bad"):
+        flawscope.run(recipe, tmp_path / "run", overrides=["decide.costs={escape: 100, overkill: 10}"])

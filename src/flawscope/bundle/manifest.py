@@ -218,7 +218,7 @@ class DecisionRule(_Part):
     @model_validator(mode="after")
     def _low_and_high(self) -> DecisionRule:
         pairs = list(zip(self.looked_at, self.thresholds, strict=False))
-        if self.looked_at and (len(pairs) != len(self.thresholds) or any(low > high for low, high in pairs)):
+        if self.looked_at and (len(self.looked_at) != len(self.thresholds) or any(low > high for low, high in pairs)):
             raise ValueError(f"a person looks from {self.looked_at} on, which do not lie below {self.thresholds}")
         return self
 

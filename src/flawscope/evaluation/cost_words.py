@@ -60,9 +60,7 @@ def missing_words(
 def measured_words(band: Band, name: str, good: str = "", *, items: str = "images") -> str:
     """One sentence on what the decision of one class costs on parts that had no say in it."""
     looked = f"; {_share(band.review)} are for a person" if band.low < band.high else ""
-    return (
-        f"{_expected(band).removesuffix('.')}, on the parts measured now{looked}. {_mistakes(band, name, good, items)}."
-    )
+    return f"{_expected(band).removesuffix('.')}{looked}. {_mistakes(band, name, good, items)}."
 
 
 def unmeasured_words(name: str, good: str, bad_there: bool, items: str = "images") -> str:

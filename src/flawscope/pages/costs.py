@@ -22,7 +22,10 @@ from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
 SIZE = (5.4, 3.7)
 TICKS = (1e-5, 1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 _FONT = 10.0
-_NONE = "–"
+_NONE = ("–", "")
+
+Cell = tuple[str, str]
+"""A value and its interval."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,17 @@ def _view(content: CostContent, prefix: str) -> dict[str, Any]:
     }
 
 
-def _rows(content: CostContent) -> list[tuple[str, str, str]]:
-    """Names, and the values on the calibration part and on the test part."""
+def _rows(content: CostContent) -> list[tuple[str, Cell, Cell]]:
+    """Names, and value with its interval, on the calibration part and on the test part."""
     cost, tested = content.cost, content.tested or {}
     person = {"person": content.person} if content.person else {}
     rows = [
         ("expected cost a part", _money(cost["cost"]), _money(tested.get("cost"))),
-        ("the same without a person", _plain(cost["cost_without_review"]), _plain(tested.get("cost_without_review"))),
+        ("the same without a person", _alone(cost["cost_without_review"]), _alone(tested.get("cost_without_review"))),
         ("share for a person, at the line", _share(cost["review"]), _share(tested.get("review"))),
         ("share for a person, among these images", _NONE, _share(person.get("person"))),
-        (f"{cost['name']} that passes unseen", _share(cost["escape"]), _share(tested.get("escape"))),
-        ("good that is rejected", _share(cost["overkill"]), _share(tested.get("overkill"))),
+        (f"{cost['name']} part that passes unseen", _share(cost["escape"]), _share(tested.get("escape"))),
+        ("good part that is rejected", _share(cost["overkill"]), _share(tested.get("overkill"))),
     ]
     return [row for row in rows if (row[1], row[2]) != (_NONE, _NONE)]
 
@@ -114,22 +117,24 @@ def picture(content: CostContent) -> Figure:
     return figure
 
 
-def _money(interval: Mapping[str, Any] | None) -> str:
+def _money(interval: Mapping[str, Any] | None) -> Cell:
     if interval is None:
         return _NONE
-    return f"{_plain(interval['value'])} ({_plain(interval['low'])} to {_plain(interval['high'])})"
+    return _plain(interval["value"]), f"{_plain(interval['low'])} to {_plain(interval['high'])}"
 
 
-def _plain(cost: float | None) -> str:
+def _alone(cost: float | None) -> Cell:
+    return _NONE if cost is None else (_plain(cost), "")
+
+
+def _plain(cost: float) -> str:
     """A cost to three digits, so that a hundredth of it still shows."""
-    if cost is None:
-        return _NONE
     digits = 2 if cost == 0 else max(0, 2 - math.floor(math.log10(abs(cost))))
     return f"{cost:,.{digits}f}"
 
 
-def _share(interval: Mapping[str, Any] | None) -> str:
+def _share(interval: Mapping[str, Any] | None) -> Cell:
     if interval is None:
         return _NONE
-    ends = f"{100 * interval['low']:.1f} to {100 * interval['high']:.1f}"
-    return f"{100 * interval['value']:.1f} ({ends})\N{NO-BREAK SPACE}%"
+    value, low, high = (f"{100 * interval[key]:.1f}" for key in ("value", "low", "high"))
+    return f"{value}\N{NO-BREAK SPACE}%", f"{low} to {high}\N{NO-BREAK SPACE}%"
