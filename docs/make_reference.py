@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec, GroupSpec
 from flawscope.data.split import SplitSpec
 from flawscope.preprocess import Preprocess
-from flawscope.training.decide_spec import DecideSpec
+from flawscope.training.decide_spec import CostSpec, DecideSpec
 from flawscope.training.recipe import ExportSpec, ModelSpec, Normalise, Recipe
 from flawscope.training.recipe_words import kind
 from flawscope.training.spec import Augment, CalibrateSpec, Schedule, TrainSpec, Unfreeze
@@ -60,6 +60,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("train.augment", Augment),
     ("calibrate", CalibrateSpec),
     ("decide", DecideSpec),
+    ("decide.costs", CostSpec),
     ("export", ExportSpec),
     ("tune", TuneSpec),
     ("tune.space, for each key", Searched),

@@ -21,6 +21,8 @@ TaskKind = Literal["binary", "multiclass", "multilabel"]
 Part = Literal["train", "validation", "calibration", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "calibration", "test")
 NOT_CHECKED = "LEAK NOT CHECKED"
+HUMAN = "human"
+"""The third answer: neither good nor bad, a person has to look."""
 PairKind = Literal["identical", "re-encoded", "turned", "mirrored", "exposure", "shifted", "sister"]
 PAIR_KINDS: tuple[PairKind, ...] = ("identical", "re-encoded", "turned", "mirrored", "exposure", "shifted", "sister")
 """From the plainest to the softest."""
@@ -265,10 +267,19 @@ class Interval:
 
 @dataclass(frozen=True)
 class Decision:
-    """The answer of the bundle for one image: one yes or no a class, and the words for it."""
+    """The answer of the bundle for one image: one yes or no a class, and the words for it.
+
+    `human`: the answer is that a person has to look. The flags then say which classes are not ruled out, so that what
+    is flagged has not passed, whoever decides in the end.
+    """
 
     flags: tuple[bool, ...]
     label: str
+    human: bool = False
+
+    def __post_init__(self) -> None:
+        if self.human and not any(self.flags):
+            raise ValueError("a person looks only where some class is not ruled out")
 
 
 @dataclass(frozen=True)

@@ -235,3 +235,11 @@ def test_a_contract_goes_into_the_seal_and_comes_back() -> None:
     assert DecisionRule.model_validate_json(rule.model_dump_json()) == rule
     with pytest.raises(ValidationError):
         DecisionRule.model_validate({**rule.model_dump(), "contracts": [{**contract.model_dump(), "bound": 2}]})
+
+
+def test_lower_thresholds_go_into_the_seal_and_lie_below_the_upper_ones() -> None:
+    rule = DecisionRule(rule="costs", thresholds=(0.7,), looked_at=(0.1,))
+    assert DecisionRule.model_validate_json(rule.model_dump_json()) == rule
+    for bad in ((0.8,), (0.1, 0.1), (0.0,)):
+        with pytest.raises(ValidationError):
+            DecisionRule(rule="costs", thresholds=(0.7,), looked_at=bad)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flawscope.bundle.postprocess import answers, calibrate, decide
+from flawscope.bundle.postprocess import answers, calibrate, decide, three_answers
 from flawscope.records import Task
 
 IDENTITY = ((0.0, 0.0), (1.0, 1.0))
@@ -84,3 +84,20 @@ def test_answers_in_words() -> None:
 def test_shapes_and_ranges_are_checked(call: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()  # type: ignore[operator]
+
+
+def test_three_answers_by_hand() -> None:
+    task = Task("multilabel", ("crack", "inactive"), "good")
+    rows = [[0.9, 0.3], [0.2, 0.3], [0.05, 0.3], [0.05, 0.1], [0.8, 0.1], [0.2, 0.1]]
+    made = three_answers(task, (0.8, 0.5), (0.1, 0.2), rows)
+    assert [(each.flags, each.label, each.human) for each in made] == [
+        ((True, False), "crack", False),
+        ((True, True), "human", True),
+        ((False, True), "human", True),
+        ((False, False), "good", False),
+        ((True, False), "crack", False),
+        ((True, False), "human", True),
+    ]
+    assert three_answers(task, (0.8, 0.5), (), rows) == answers(task, decide("multilabel", (0.8, 0.5), rows))
+    with pytest.raises(ValueError, match="can have the thresholds"):
+        three_answers(task, (0.8, 0.5), (0.9, 0.2), rows)

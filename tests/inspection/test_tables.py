@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flawscope.bundle.postprocess import answers, decide
+from flawscope.bundle.postprocess import answers, decide, three_answers
 from flawscope.bundle.runtime import Runtime
 from flawscope.errors import DataError, OutputError
 from flawscope.inspection.folder import inspect_folder
@@ -142,3 +142,23 @@ def test_a_missing_table_and_one_saved_by_a_spreadsheet(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text(text, encoding="utf-8-sig")
     row = read_results(tmp_path / "r.csv").rows[0]
     assert row == replace(row, name="ä.png", error="x")
+
+
+@pytest.mark.parametrize("task", [BINARY, Task("multilabel", ("crack", "human-like"), "ok")])
+def test_the_third_answer_comes_back(task: Task, tmp_path: Path) -> None:
+    k = len(task.classes)
+    rows = [
+        Prediction(f"{p}.png", (), (p,) * k, three_answers(task, (0.8,) * k, (0.1, 0.4)[:k], [(p,) * k])[0], 0.5)
+        for p in (0.05, 0.1, 0.3, 0.5, 0.79, 0.8)
+    ]
+    summary = write_results(tmp_path / "r.csv", task, rows)
+    assert (summary.counts["human"], summary.human, summary.images) == (4, 4, 6)
+    assert list(read_results(tmp_path / "r.csv").rows) == rows
+    assert (tmp_path / "r.csv").read_text(encoding="utf-8").count(",human,") >= 4
+
+
+def test_a_good_answer_that_is_called_human_is_good(tmp_path: Path) -> None:
+    task = Task("binary", ("robot",), "human")
+    rows = [Prediction("a.png", (), (0.1,), answers(task, [[False]])[0], 0.5)]
+    assert write_results(tmp_path / "r.csv", task, rows).human == 0
+    assert list(read_results(tmp_path / "r.csv", task).rows) == rows

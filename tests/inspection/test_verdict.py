@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from flawscope.bundle.postprocess import answers, decide
-from flawscope.inspection.verdict import Verdict, odds, percent, verdict
+from flawscope.bundle.postprocess import answers, decide, three_answers
+from flawscope.inspection.labelled import COLOURS
+from flawscope.inspection.verdict import KINDS, Verdict, odds, percent, verdict
 from flawscope.records import Prediction, Task
 
 BINARY = Task("binary", ("scrap",), "ok")
@@ -60,3 +61,12 @@ def test_both_sides_of_a_threshold_never_read_alike(probability: float, threshol
 @given(some.floats(0, 1))
 def test_nothing_is_certain(probability: float) -> None:
     assert percent(probability) not in ("0.0\xa0%", "100.0\xa0%")
+
+
+def test_the_third_answer_in_words() -> None:
+    decision = three_answers(BINARY, [0.7], [0.04], [[0.12]])[0]
+    made = verdict(BINARY, [0.7], Prediction("a.png", (), (0.12,), decision), [0.04])
+    assert (made.kind, made.headline) == ("for a person", "human: for a person")
+    assert "12.0 % (a person looks from 4.0 %, called so from 70.0 %), of ok 88.0 %" in made.facts.replace("\xa0", " ")
+    assert KINDS.index("not decided") < KINDS.index("for a person") < KINDS.index("not good")
+    assert set(COLOURS) == set(KINDS)

@@ -407,3 +407,29 @@ def test_recipes_without_a_contract_keep_their_hash() -> None:
 def test_contracts_that_cannot_be(decide: dict[str, Any], words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         parse_recipe(ELPV | {"decide": decide})
+
+
+def test_costs_take_the_place_of_a_rule_and_come_back_from_the_resolved_recipe() -> None:
+    recipe = parse_recipe(ELPV | {"decide": {"costs": {"escape": 100, "overkill": 10, "review": 2}}})
+    assert recipe.decide.rule == "costs"
+    assert parse_recipe(yaml.safe_load(recipe.dump())).decide == recipe.decide
+    cheaper = parse_recipe(ELPV | {"decide": {"costs": {"escape": 100, "overkill": 10, "review": 1}}})
+    assert len({recipe.hash, cheaper.hash, parse_recipe(ELPV).hash}) == 3
+
+
+@pytest.mark.parametrize(
+    ("decide", "words"),
+    [
+        ({"rule": "best_f1", "costs": {"escape": 1, "overkill": 1}}, "rule and costs exclude each other"),
+        ({"max_escape": 0.1, "costs": {"escape": 1, "overkill": 1}}, "max_escape and costs exclude each other"),
+        ({"rule": "costs"}, "rule: costs needs the costs"),
+        ({"costs": {"escape": 0, "overkill": 1}}, "decide.costs.escape: expected above 0"),
+        ({"costs": {"escape": 1, "overkill": -1}}, "decide.costs.overkill: expected above 0"),
+        ({"costs": {"escape": float("nan"), "overkill": 1}}, "decide.costs.escape"),
+        ({"costs": {"escape": 1, "overkill": 1, "prevalence": 2}}, "not percent"),
+        ({"costs": {"escape": 1}}, "decide.costs.overkill: this key is missing"),
+    ],
+)
+def test_costs_that_cannot_be(decide: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        parse_recipe(ELPV | {"decide": decide})

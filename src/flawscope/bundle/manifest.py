@@ -29,9 +29,10 @@ from pydantic import (
 )
 
 from flawscope.bundle.contract import EscapeContract
+from flawscope.bundle.cost import ExpectedCost
 from flawscope.errors import BundleError, listing
 from flawscope.preprocess import Preprocess
-from flawscope.records import Task, TaskKind, fingerprint
+from flawscope.records import HUMAN, Task, TaskKind, fingerprint
 
 SCHEMA_VERSION = 1
 DAMAGED = "copy it again from where it was sealed"
@@ -49,6 +50,7 @@ def _not_test(part: str) -> str:
     return part
 
 
+Threshold = Annotated[float, Field(gt=0, le=1)]
 FittedOn = Annotated[str, AfterValidator(_not_test)]
 """The split part that something was fitted on; empty where nothing was fitted."""
 
@@ -201,21 +203,32 @@ class Calibrator(_Part):
 class DecisionRule(_Part):
     """The threshold of each class, in (0, 1], and how it was found (see `postprocess.decide`).
 
-    `contracts` is empty where no escape rate was promised, as in all bundles of before there were contracts.
+    `looked_at` are the lower thresholds: between the two of them a person looks; empty where nobody does. `contracts`
+    is empty where no escape rate was promised, `costs` where the rule is another.
     """
 
     rule: str
     fitted_on: FittedOn = ""
-    thresholds: tuple[Annotated[float, Field(gt=0, le=1)], ...]
+    thresholds: tuple[Threshold, ...]
+    looked_at: tuple[Threshold, ...] = ()
     notes: tuple[str, ...] = ()
     contracts: tuple[EscapeContract, ...] = ()
+    costs: tuple[ExpectedCost, ...] = ()
+
+    @model_validator(mode="after")
+    def _low_and_high(self) -> DecisionRule:
+        pairs = list(zip(self.looked_at, self.thresholds, strict=False))
+        if self.looked_at and (len(self.looked_at) != len(self.thresholds) or any(low > high for low, high in pairs)):
+            raise ValueError(f"a person looks from {self.looked_at} on, which do not lie below {self.thresholds}")
+        return self
 
     @model_serializer(mode="wrap")
     def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without contracts nothing is written of them: the seal is what it was before there were any."""
+        """What is empty is not written: the seal is what it was before there were contracts and costs."""
         written: dict[str, Any] = write(self)
-        if not self.contracts:
-            del written["contracts"]
+        for key in ("looked_at", "contracts", "costs"):
+            if not written[key]:
+                del written[key]
         return written
 
 
@@ -268,6 +281,10 @@ class Sealed(_Part):
             )
         if self.decision and len(self.decision.thresholds) != k:
             raise ValueError(f"the decision has {len(self.decision.thresholds)} thresholds for {k} classes")
+        if self.decision and self.decision.looked_at and self.task.kind == "multiclass":
+            raise ValueError("no person looks between the thresholds of a multiclass task: its classes are weighed")
+        if self.decision and self.decision.looked_at and HUMAN in (*self.task.classes, self.task.negative):
+            raise ValueError(f"no class may be called {HUMAN!r}: this is the answer that a person has to look")
         return self
 
     @property

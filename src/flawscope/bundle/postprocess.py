@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flawscope.probability import calibrate
-from flawscope.records import BoolArray, Decision, Task, TaskKind
+from flawscope.records import HUMAN, BoolArray, Decision, Task, TaskKind
 
-__all__ = ["answers", "calibrate", "decide"]
+__all__ = ["answers", "calibrate", "decide", "three_answers"]
 
 
 def decide(kind: TaskKind, thresholds: Sequence[float], probability_nk: npt.ArrayLike) -> BoolArray:
@@ -42,7 +42,32 @@ def answers(task: Task, flag_nk: npt.ArrayLike) -> list[Decision]:
     """The answer for each image in words.
 
     >>> answers(Task("binary", ("defective",), "ok"), [[True], [False]])[1]
-    Decision(flags=(False,), label='ok')
+    Decision(flags=(False,), label='ok', human=False)
     """
     rows = np.asarray(flag_nk, dtype=bool).tolist()
     return [Decision(tuple(row), task.describe(row)) for row in rows]
+
+
+def three_answers(
+    task: Task, thresholds: Sequence[float], looked_at: Sequence[float], probability_nk: npt.ArrayLike
+) -> list[Decision]:
+    """The answer for each image in words; `human` where no class is called, but one reaches its lower threshold.
+
+    Binary and multi-label. `looked_at` holds the lower thresholds; without any nobody looks.
+
+    >>> made = three_answers(Task("binary", ("defective",)), [0.8], [0.1], [[0.9], [0.3], [0.05]])
+    >>> [decision.label for decision in made]
+    ['defective', 'human', 'ok']
+    """
+    flag_nk = decide(task.kind, thresholds, probability_nk)
+    found = answers(task, flag_nk)
+    if not looked_at:
+        return found
+    if task.kind == "multiclass" or not all(low <= high for low, high in zip(looked_at, thresholds, strict=True)):
+        raise ValueError(f"no {task.kind} task can have the thresholds {looked_at} below {thresholds}")
+    reached_nk = decide(task.kind, looked_at, probability_nk)
+    person_n: list[bool] = np.asarray(reached_nk.any(axis=1) & ~flag_nk.any(axis=1)).tolist()
+    return [
+        Decision(tuple(reached), HUMAN, human=True) if person else answer
+        for answer, person, reached in zip(found, person_n, reached_nk.tolist(), strict=True)
+    ]

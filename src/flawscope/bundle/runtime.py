@@ -21,7 +21,7 @@ import numpy.typing as npt
 from flawscope.bundle import archive
 from flawscope.bundle.engine import check_signature, session, supported
 from flawscope.bundle.manifest import Column, Golden, Manifest, Sealed
-from flawscope.bundle.postprocess import answers, decide
+from flawscope.bundle.postprocess import three_answers
 from flawscope.errors import BundleError, ImageError, MetadataError, reason
 from flawscope.machine import cores, on_threads
 from flawscope.metadata import TableRow, Values, encode
@@ -273,7 +273,8 @@ class Runtime:
         assert sealed.calibrator and sealed.decision  # predict() refuses drafts
         table = sealed.calibrator
         probability_1k = calibrate(task.kind, table.knots, logit_1k, table.against_rest)
-        decision = answers(task, decide(task.kind, sealed.decision.thresholds, probability_1k))[0]
+        rule = sealed.decision
+        decision = three_answers(task, rule.thresholds, rule.looked_at, probability_1k)[0]
         return Prediction(
             name=str(path),
             logits=tuple(logit_1k[0].tolist()),

@@ -11,7 +11,12 @@ from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.manifest import Calibrator, DecisionRule, Graph, ImageInput, Manifest, Sealed
 from flawscope.bundle.runtime import Runtime
 from flawscope.errors import BundleError
-from flawscope.records import NOT_CHECKED, Task
+from flawscope.records import HUMAN, NOT_CHECKED, Task
+
+ONE_BY_ONE = (
+    "The costs are reckoned class by class, as if each class were decided alone: a part that shows several is rejected "
+    "or looked at once."
+)
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,10 @@ def decision_sentences(task: Task, decision: DecisionRule | None) -> list[str]:
             f"{name} when its probability is at least {threshold:.4g}"
             for name, threshold in zip(task.classes, decision.thresholds, strict=True)
         ]
+        bands = zip(task.classes, decision.looked_at, decision.thresholds, strict=False)
+        looked = [f"of {name} at least {low:.4g}" for name, low, high in bands if low < high]
+        if looked:
+            rules.append(f"{HUMAN} (a person looks) else, when a probability is in the band: {', '.join(looked)}")
     elif len(set(decision.thresholds)) == 1:
         rules = ["the most probable class"]
     else:
@@ -125,6 +134,7 @@ def decision_sentences(task: Task, decision: DecisionRule | None) -> list[str]:
         f"Rule: {decision.rule}{fitted}.",
         *decision.notes,
         *contract_sentences(task, decision),
+        *cost_sentences(task, decision),
     ]
 
 
@@ -138,6 +148,17 @@ def contract_sentences(task: Task, decision: DecisionRule) -> list[str]:
         found.append("The contracts hold one by one: that all hold together has a lower confidence.")
     if found and task.kind == "multiclass":
         found.append("An escape is a defect that is called good; one defect taken for another is none.")
+    return found
+
+
+def cost_sentences(task: Task, decision: DecisionRule) -> list[str]:
+    """What the decision is expected to cost, as it stands in the seal."""
+    found = []
+    for each in decision.costs:
+        first, *more = each.words or ("no words",)
+        found += [f"Costs, {each.name}: {first}", *more]
+    if len(decision.costs) > 1:
+        found.append(ONE_BY_ONE)
     return found
 
 

@@ -175,12 +175,18 @@ def decide(
     max_escape: Annotated[float | None, typer.Option(help="the share of defective parts that may pass: 0.02")] = None,
     confidence: Annotated[float, typer.Option(help="of that promise")] = 0.95,
     units: Annotated[str, typer.Option(help="what counts as independent: groups | effective")] = "groups",
+    cost_escape: Annotated[float | None, typer.Option(help="in place of --max-escape: cost of an escape")] = None,
+    cost_overkill: Annotated[float | None, typer.Option(help="cost of a good part that is rejected")] = None,
+    cost_review: Annotated[float | None, typer.Option(help="cost of a look; none: nobody looks")] = None,
+    prevalence: Annotated[float | None, typer.Option(help="share of bad parts at the line: 0.02")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the new bundle; default: beside it")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Set the thresholds and seal: of a run as its recipe says; of a bundle anew, with a proven escape rate."""
+    """Set the thresholds and seal: of a run as its recipe says; of a bundle anew, by escape rate or costs."""
+    costs = {"escape": cost_escape, "overkill": cost_overkill, "review": cost_review, "prevalence": prevalence}
+    given = costs if any(value is not None for value in costs.values()) else None
     asked = {"max_escape": max_escape, "confidence": confidence, "units": units, "overwrite": overwrite}
-    manifest = step("decide", bundle, data, output, **asked)
+    manifest = step("decide", bundle, data, output, **asked, costs=given)
     from flawscope.bundle.verify import decision_sentences
 
     for sentence in decision_sentences(manifest.sealed.task.task(), manifest.sealed.decision):
@@ -270,6 +276,8 @@ def inspect(
     summary = step("inspect", bundle, folder, output, **asked, threads=threads, say=say)
     for label, count in summary.counts.items():
         say(f"{count:6d}  {label}")
+    if summary.human:
+        say(f"        {summary.human} of these: a person has to look")
     if summary.errors:
         say(f"{summary.errors:6d}  could not be decided: see the column `error`")
     say(f"{summary.images} images in {summary.seconds:.1f} s, {summary.images_per_second:.0f} images/s; wrote {output}")
@@ -307,6 +315,8 @@ def numbers(metrics: dict[str, Any]) -> None:
         interval = entry["interval"]
         table.add_row(entry["name"], f"{interval['value']:.3f}", f"{interval['low']:.3f} to {interval['high']:.3f}")
     console.print(table)
+    for name, found in metrics.get("three_answers", {}).get("classes", {}).items():
+        say(f"costs of {name} on these images: {found['words']}")
     for note in metrics["notes"]:
         say(f"note: {note}")
     if "split" in metrics:

@@ -206,8 +206,10 @@ def cost_curve(score_n: npt.ArrayLike, truth_n: npt.ArrayLike, costs: Costs) -> 
     if truth.all() or not truth.any():
         return {}
     cuts = _Cuts.of(score, truth, _no_review(costs))
-    some = np.unique(np.linspace(0, len(cuts.upper) - 1, CURVE_POINTS).round().astype(int))
-    return {"threshold": cuts.upper[some].tolist(), "cost": (cuts.of_low + cuts.of_high)[some].round(12).tolist()}
+    cost = cuts.of_low + cuts.of_high
+    spread = np.linspace(0, len(cost) - 1, CURVE_POINTS - 1).round().astype(int)
+    some = np.unique(np.append(spread, np.argmin(cost)))  # the least cost is on the curve
+    return {"threshold": cuts.upper[some].tolist(), "cost": cost[some].round(12).tolist()}
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,11 @@ NAME_BYTES = 240
 COLOURS: Mapping[Kind, tuple[str, str]] = {
     "good": ("#005a8c", "white"),
     "not good": ("#9c4500", "white"),
+    "for a person": ("#cc79a7", "black"),
     "not decided": ("#f0e442", "black"),
     "": ("#3f4650", "white"),
 }
-"""Band and letters: dark blue and vermilion of Okabe and Ito, which everybody can tell apart."""
+"""Band and letters: dark blue, vermilion, purple, yellow of Okabe and Ito, which everybody can tell apart."""
 JPEG = (".jpg", ".jpeg")
 
 
@@ -61,7 +62,7 @@ def label_pictures(
 
     def draw(given: tuple[Path, str, Prediction]) -> Labelled:
         path, place, prediction = given
-        words = verdict(task, rule.thresholds, prediction)
+        words = verdict(task, rule.thresholds, prediction, rule.looked_at)
         try:
             image = viewable(open_image(path), LONGEST)
         except ImageError:

@@ -1,6 +1,7 @@
 """The results of an inspection as CSV: one row an image, UTF-8, comma, header.
 
-Columns: name, <class>_probability ..., (multi-label: <class> yes or no ...,) decision, seconds, error.
+Columns: name, <class>_probability ..., (multi-label: <class> yes or no ...,) decision, seconds, error. Where a person
+has to look, the decision is `human`, and so are the multi-label classes that are not ruled out.
 
 A spreadsheet takes text that starts with = + - @ or a tab for a formula, and a picture may come from anyone. So such
 text is written with an apostrophe before it (as OWASP advises, "CSV Injection"), and so is text that starts with an
@@ -13,11 +14,11 @@ import csv
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flawscope.errors import DataError
-from flawscope.records import Decision, Prediction, Task
+from flawscope.records import HUMAN, Decision, Prediction, Task
 from flawscope.storage import new_file
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
@@ -27,11 +28,15 @@ _LAST = ("decision", "seconds", "error")
 
 @dataclass(frozen=True)
 class Summary:
-    """What came out of an inspection. `counts`: images of each decision; `seconds`: wall time of the whole."""
+    """What came out of an inspection. `counts`: images of each decision; `seconds`: wall time of the whole.
+
+    `human` of them are for a person: they are counted as a decision, too.
+    """
 
     counts: Mapping[str, int]
     errors: int
     seconds: float
+    human: int = 0
 
     @property
     def images(self) -> int:
@@ -60,7 +65,7 @@ def write_results(path: str | Path, task: Task, predictions: Iterable[Prediction
     """
     start = time.perf_counter()
     counts = Counter(dict.fromkeys(task.labels, 0) if task.kind != "multilabel" else {})
-    errors = 0
+    errors = human = 0
     # File names that are not UTF-8 are legal on Linux: they are written with \udcXX in place of the stray bytes.
     with new_file(path) as beside, beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         table = csv.writer(
@@ -71,13 +76,16 @@ def write_results(path: str | Path, task: Task, predictions: Iterable[Prediction
             table.writerow(_row(task, prediction))
             if prediction.decision:
                 counts[prediction.decision.label] += 1
+                human += prediction.decision.human
             else:
                 errors += 1
-    return Summary(dict(counts), errors, time.perf_counter() - start)
+    return Summary(dict(counts), errors, time.perf_counter() - start, human)
 
 
-def read_results(path: str | Path) -> Results:
+def read_results(path: str | Path, task: Task | None = None) -> Results:
     """Read a table that `write_results` wrote.
+
+    The answer `human` is that of the runtime, unless the task is given and has a class or a good answer of that name.
 
     Raises:
         DataError: missing, not such a table, or a row that does not fit; file, row and column are named.
@@ -95,7 +103,8 @@ def read_results(path: str | Path) -> Results:
             f"{', '.join(_LAST)}",
             "name a results.csv that flawscope inspect wrote",
         )
-    return Results(classes, tuple(_read(path, n, row, classes, flags) for n, row in enumerate(rows[1:], start=2)))
+    found = tuple(_read(path, n, row, classes, flags) for n, row in enumerate(rows[1:], start=2))
+    return Results(classes, tuple(map(_good, found)) if task and task.negative == HUMAN else found)
 
 
 def _header(task: Task) -> list[str]:
@@ -109,7 +118,8 @@ def _row(task: Task, prediction: Prediction) -> list[str]:
     probabilities = [repr(float(value)) for value in prediction.probability] if answer else [""] * k
     flags: list[str] = []
     if task.kind == "multilabel":
-        flags = ["yes" if flag else "no" for flag in answer.flags] if answer else [""] * k
+        yes = HUMAN if answer and answer.human else "yes"
+        flags = [yes if flag else "no" for flag in answer.flags] if answer else [""] * k
     label = _safe(answer.label) if answer else ""
     return [
         _safe(prediction.name), *probabilities, *flags, label, f"{prediction.seconds:.6f}", _safe(prediction.error)
@@ -130,6 +140,13 @@ def _classes(header: Sequence[str]) -> tuple[tuple[str, ...], bool]:
     return (), False
 
 
+def _good(row: Prediction) -> Prediction:
+    """The row where `human` is what the good answer is called: nobody looks."""
+    if row.decision is None or not row.decision.human:
+        return row
+    return replace(row, decision=Decision((False,) * len(row.decision.flags), HUMAN))
+
+
 def _read(path: str | Path, n: int, row: Sequence[str], classes: Sequence[str], has_flags: bool) -> Prediction:
     k = len(classes)
     width = 1 + k * (2 if has_flags else 1) + len(_LAST)
@@ -141,10 +158,13 @@ def _read(path: str | Path, n: int, row: Sequence[str], classes: Sequence[str], 
             return Prediction(name=row[0], seconds=float(seconds), error=error)
         probability = tuple(float(cell) for cell in row[1 : 1 + k])
         if has_flags:
-            flags = tuple({"yes": True, "no": False}[cell] for cell in row[1 + k : 1 + 2 * k])
+            cells = row[1 + k : 1 + 2 * k]
+            flags = tuple({"yes": True, HUMAN: True, "no": False}[cell] for cell in cells)
+            human = HUMAN in cells
         else:
-            flags = tuple(label == each for each in classes)
-        return Prediction(row[0], (), probability, Decision(flags, label), float(seconds))
+            human = k == 1 and label == HUMAN and HUMAN not in classes
+            flags = tuple(human or label == each for each in classes)
+        return Prediction(row[0], (), probability, Decision(flags, label, human), float(seconds))
     except (ValueError, KeyError) as problem:
         raise DataError(f"{path}, row {n} ({row[0]}): {problem}", "write the table again") from None
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from flawscope.records import Prediction, Task
 
-Kind = Literal["not decided", "not good", "good", ""]
-KINDS: tuple[Kind, ...] = ("not decided", "not good", "", "good")
+Kind = Literal["not decided", "for a person", "not good", "good", ""]
+KINDS: tuple[Kind, ...] = ("not decided", "for a person", "not good", "", "good")
 """The most pressing first; no word at all where a task of several classes has no good one."""
 _SPACE = "\N{NO-BREAK SPACE}"
 
@@ -32,8 +32,10 @@ class Verdict:
         return self.label if self.kind in ("", self.label.casefold()) else f"{self.label}: {self.kind}"
 
 
-def verdict(task: Task, thresholds: Sequence[float], prediction: Prediction) -> Verdict:
-    """The words for one prediction; `thresholds` are those of the bundle, one a class.
+def verdict(
+    task: Task, thresholds: Sequence[float], prediction: Prediction, looked_at: Sequence[float] = ()
+) -> Verdict:
+    """The words for one prediction; `thresholds` and `looked_at` are those of the bundle, one a class (or none).
 
     >>> from flawscope.records import Decision
     >>> found = Prediction("a.png", (), (0.125,), Decision((False,), "ok"))
@@ -50,23 +52,33 @@ def verdict(task: Task, thresholds: Sequence[float], prediction: Prediction) -> 
         best = max(range(len(task.classes)), key=lambda k: prediction.probability[k])
         chosen = list(dict.fromkeys([*called, best]))  # an unlikely answer is not understood without the likelier one
     else:
-        kind = "not good" if called else "good"
-        chosen = called or [max(range(len(thresholds)), key=lambda k: prediction.probability[k] / thresholds[k])]
-    said = odds(task, thresholds, prediction.probability, chosen)
+        kind = "for a person" if decision.human else "not good" if called else "good"
+        least = looked_at or thresholds
+        chosen = called or [max(range(len(least)), key=lambda k: prediction.probability[k] / least[k])]
+    said = odds(task, thresholds, prediction.probability, chosen, looked_at)
     weighed = task.kind == "multiclass" and len(chosen) > 1
     return Verdict(decision.label, kind, f"{said}: the classes are weighed differently" if weighed else said)
 
 
-def odds(task: Task, thresholds: Sequence[float], probability: Sequence[float], chosen: Sequence[int]) -> str:
+def odds(
+    task: Task,
+    thresholds: Sequence[float],
+    probability: Sequence[float],
+    chosen: Sequence[int],
+    looked_at: Sequence[float] = (),
+) -> str:
     r"""How probable the chosen classes are, each with the probability from which it is called so.
 
-    In a binary task the good answer is named as well: it is the rest. In a multi-class task the classes are weighed
-    against each other, so there is no such bound.
+    Of what is not called so, the probability from which a person looks is told as well, where one does. In a binary
+    task the good answer is named as well: it is the rest. In a multi-class task the classes are weighed against each
+    other, so there is no such bound.
 
     >>> odds(Task("binary", ("scrap",)), [0.4], [0.125], [0]).replace("\xa0", " ")
     'probability of scrap 12.5 % (called so from 40.0 %), of ok 87.5 %'
     >>> odds(Task("multiclass", ("ok", "dent")), [0.5, 0.5], [0.1, 0.9], [1, 0]).replace("\xa0", " ")
     'probability of dent 90.0 %, of ok 10.0 %'
+    >>> odds(Task("binary", ("scrap",)), [0.4], [0.125], [0], [0.1]).replace("\xa0", " ")
+    'probability of scrap 12.5 % (a person looks from 10.0 %, called so from 40.0 %), of ok 87.5 %'
     """
     said = []
     for k in chosen:
@@ -75,8 +87,15 @@ def odds(task: Task, thresholds: Sequence[float], probability: Sequence[float], 
         if task.kind == "multiclass":
             said.append(words + percent(p))
             continue
-        digits = next((d for d in range(1, 7) if p == least or percent(p, d) != percent(least, d)), 7)
-        said.append(f"{words}{percent(p, digits)} (called so from {percent(least, digits)})")
+        bounds = {"called so from": least}
+        if looked_at and p < least and looked_at[k] < least:
+            bounds = {"a person looks from": looked_at[k], **bounds}
+        digits = max(
+            next((d for d in range(1, 7) if p == bound or percent(p, d) != percent(bound, d)), 7)
+            for bound in bounds.values()
+        )
+        told = ", ".join(f"{what} {percent(bound, digits)}" for what, bound in bounds.items())
+        said.append(f"{words}{percent(p, digits)} ({told})")
         if task.kind == "binary":
             said.append(f"of {task.negative} {percent(1 - p, digits)}")
     return f"probability {', '.join(said)}"

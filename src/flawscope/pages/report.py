@@ -15,6 +15,7 @@ from PIL import Image
 
 from flawscope.pages import picture_facts, reliability, view, words
 from flawscope.pages.contracts import ASSUMED, ContractContent, contract_views
+from flawscope.pages.costs import CostContent, cost_views
 from flawscope.pages.pairs import ProofContent, proof_view
 from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED, Skipped, Task
@@ -25,6 +26,7 @@ MISTAKE_KINDS: tuple[MistakeKind, ...] = ("escape", "overkill", "mix-up")
 SECTIONS = (
     ("minute", "In one minute"),
     ("promise", "Promise"),
+    ("costs", "Costs"),
     ("decisions", "Decisions"),
     ("curves", "Curves"),
     ("probabilities", "Probabilities"),
@@ -122,7 +124,8 @@ class ReportContent:
     `watched` names the column that chose the best epoch. `bundle` is None for a cross-validation, which has `folds`.
     `pictures` is the census of the pictures (see `flawscope.data.census`), `looked_at` says of which; both are empty
     where nobody has looked.
-    `contracts` are the escape contracts of the bundle; without any the page has no promise.
+    `contracts` are the escape contracts of the bundle; without any the page has no promise. `costs` are what a
+    decision by costs is expected to cost, class by class; without any the page has no such section.
     `proof` is None where nobody has searched the split for images of the same thing; `unproven` says why.
     """
 
@@ -145,6 +148,7 @@ class ReportContent:
     looked_at: str = ""
     folds: Sequence[FoldContent] = ()
     contracts: Sequence[ContractContent] = ()
+    costs: Sequence[CostContent] = ()
     proof: ProofContent | None = None
     unproven: str = "There is no proof: images of the same thing were not searched for in this run."
     recipe_text: str = ""
@@ -193,13 +197,15 @@ def render(content: ReportContent) -> str:
     confusion = metrics.get("confusion")
     mistakes = view.gallery(content.mistakes, content.shown)
     known = [entry["name"] for entry in metrics["headline"]]
+    left_out = {name for name, there in (("promise", content.contracts), ("costs", content.costs)) if not there}
     return fill(
         "report.html",
         content=content,
         size=_size(content.bundle.size_bytes) if content.bundle else "",
-        sections=[each for each in SECTIONS if each[0] != "promise" or content.contracts],
+        sections=[each for each in SECTIONS if each[0] not in left_out],
         promises=contract_views(content.contracts, content.items),
         assumed=ASSUMED,
+        costs=cost_views(content.costs),
         headline=view.headline(metrics, content.items),
         fold_measures=[name for name in known if any(name in fold.values for fold in content.folds)],
         number=words.number,

@@ -11,16 +11,21 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+from pydantic import ValidationError
 
 from flawscope.bundle.archive import SUFFIX, Contents, read_bundle, write_bundle
 from flawscope.bundle.contract import EscapeContract
+from flawscope.bundle.cost import ExpectedCost
 from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest, Sealed
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.groups import identical_groups
 from flawscope.data.progress import watched
-from flawscope.errors import BundleError, OutputError, UserError, choices
+from flawscope.errors import BundleError, OutputError, UserError, choices, listing
+from flawscope.evaluation.bands import RULE as BY_COSTS
+from flawscope.evaluation.bands import ClassBand, fit_bands
 from flawscope.evaluation.calibration import fit
 from flawscope.evaluation.contract import Units
+from flawscope.evaluation.costs import Costs
 from flawscope.evaluation.decisions import fit_thresholds
 from flawscope.evaluation.promises import RULE, fit_promises
 from flawscope.inspection.folder import Pictures, inspect_folder
@@ -48,12 +53,13 @@ def decide(
     max_escape: float | None = None,
     confidence: float = 0.95,
     units: Units = "groups",
+    costs: Mapping[str, float | None] | None = None,
     overwrite: bool = False,
 ) -> Manifest:
     """Decide and seal a run's draft by its recipe; or, with data, decide a sealed bundle again.
 
     Of a run: writes RUN/NAME.flawscope and the scores of validation and calibration. Of a bundle: writes a new one with
-    the thresholds of an escape contract, which names its parent's seal.
+    the thresholds of an escape contract or of costs, which names its parent's seal.
 
     Args:
         run: a run folder; or a sealed bundle.
@@ -63,21 +69,28 @@ def decide(
         max_escape: the share of defective parts that may pass, in [0, 1).
         confidence: of that promise, in (0, 1).
         units: what counts as independent, see `evaluation.contract`.
+        costs: in place of `max_escape`: what an `escape`, an `overkill` and, if a person may look, a `review` cost, and
+            the `prevalence` of bad parts at the line.
         overwrite: replace a file that exists.
 
     Raises:
-        UserError: no such run, or not exported yet; a bundle without data, or data without `max_escape`.
+        UserError: no such run, or not exported yet; a bundle without data, or data without `max_escape` or `costs`.
         BundleError: the draft or the bundle is damaged.
         DataError: the data cannot be used.
         OutputError: the new bundle exists already.
     """
-    if data is None and max_escape is None and (isinstance(run, Run) or not Path(run).is_file()):
+    if data is None and max_escape is None and costs is None and (isinstance(run, Run) or not Path(run).is_file()):
         return _decide_run(Run.at(run))
-    if isinstance(run, Run) or Path(run).is_dir() or data is None or max_escape is None:
+    if isinstance(run, Run) or Path(run).is_dir() or data is None or (max_escape is None) == (costs is None):
         raise UserError(
-            "to decide again takes a sealed bundle, labelled images and the share that may escape",
-            "flawscope decide NAME.flawscope DATA --max-escape 0.02; a run is decided as its recipe says, without them",
+            "to decide again takes a sealed bundle, labelled images and the share that may escape, or the costs",
+            "flawscope decide NAME.flawscope DATA --max-escape 0.02, or --cost-escape 100 --cost-overkill 10; a run is "
+            "decided as its recipe says, without them",
         )
+    target = None if output is None else Path(output)
+    if costs is not None:
+        return _decide_again(Path(run), data, target, _by_costs(costs), overwrite)
+    assert max_escape is not None  # exactly one of both is given
     if not (0.0 <= max_escape < 1.0 and 0.0 < confidence < 1.0):
         raise UserError(
             f"--max-escape {max_escape:g} --confidence {confidence:g}: shares are asked for, not percent",
@@ -86,7 +99,23 @@ def decide(
     if units not in get_args(Units):
         raise UserError(f"--units {units!r}", choices(units, get_args(Units)))
     spec = DecideSpec(rule="max_escape", max_escape=max_escape, confidence=confidence, units=units)
-    return _decide_again(Path(run), data, None if output is None else Path(output), spec, overwrite)
+    return _decide_again(Path(run), data, target, spec, overwrite)
+
+
+def _by_costs(costs: Mapping[str, float | None]) -> DecideSpec:
+    """What the recipe would say.
+
+    Raises:
+        UserError: a cost is missing, or is none.
+    """
+    try:
+        return DecideSpec.model_validate({"costs": {key: value for key, value in costs.items() if value is not None}})
+    except ValidationError as error:
+        told = [f"{each['loc'][-1]}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors()]
+        raise UserError(
+            f"the costs cannot be used:\n{listing(told)}",
+            "for example --cost-escape 100 --cost-overkill 10 --cost-review 2 --prevalence 0.02",
+        ) from None
 
 
 def _decide_run(run: Run) -> Manifest:
@@ -138,11 +167,22 @@ def rule(
     fitted_on: str = "calibration",
     notes: Sequence[str] = (),
 ) -> tuple[DecisionRule, dict[str, dict[str, Any]]]:
-    """The decision that a recipe asks for, and the evidence of its escape contracts (none for other rules).
+    """The decision that a recipe asks for, and the evidence of its escape contracts or costs (none for other rules).
 
     Raises:
-        RecipeError: see `fit_promises`.
+        RecipeError: see `fit_promises` and `fit_bands`.
     """
+    if spec.costs is not None:
+        bands = fit_bands(task, probability_nk, target_nk, groups, Costs(**spec.costs.model_dump()))
+        decision = DecisionRule(
+            rule=BY_COSTS,
+            fitted_on=fitted_on,
+            thresholds=bands.thresholds,
+            looked_at=bands.looked_at,
+            notes=tuple(notes),
+            costs=tuple(map(_sealed_cost, bands.each)),
+        )
+        return decision, {"costs": {"schema": 1, "curves": {found.name: found.curve for found in bands.each}}}
     if spec.max_escape is None:
         chosen = fit_thresholds(task, probability_nk, target_nk, spec.rule)
         notes = (*chosen.notes, *notes)
@@ -160,8 +200,26 @@ def rule(
     return decision, {"contract": {"schema": 1, "curves": curves}}
 
 
+def _sealed_cost(found: ClassBand) -> ExpectedCost:
+    """What a bundle keeps of the band of a class."""
+    costs = {f"{key}_cost": getattr(found.costs, key) for key in ("escape", "overkill", "review")}
+    values = found.band.as_dict() if found.band else {}
+    return ExpectedCost(
+        name=found.name,
+        prevalence=found.costs.prevalence,
+        prevalence_data=found.share,
+        low=found.low,
+        high=found.high,
+        single=found.single,
+        words=found.words,
+        **costs,
+        **{key: value for key, value in values.items() if key not in ("low", "high", "prevalence")},
+    )
+
+
 def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: DecideSpec, overwrite: bool) -> Manifest:
-    target = output or bundle.with_name(f"{bundle.stem}-max-escape-{spec.max_escape:g}{SUFFIX}")
+    asked = f"costs-{spec.costs.escape:g}-{spec.costs.overkill:g}" if spec.costs else f"max-escape-{spec.max_escape:g}"
+    target = output or bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
     if target.exists() and target.resolve() == bundle.resolve():
         raise OutputError(f"{target} is the bundle that is decided again", "name another file (-o)")
     if target.exists() and (target.is_dir() or not overwrite):

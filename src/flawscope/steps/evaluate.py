@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flawscope.bundle.archive import add_evidence, read_bundle
+from flawscope.bundle.manifest import DecisionRule
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.groups import identical_groups
 from flawscope.data.look import look
@@ -21,6 +22,8 @@ from flawscope.data.progress import watched
 from flawscope.data.read import read
 from flawscope.data.spec import CsvSpec, DataSpec, FoldersSpec
 from flawscope.errors import DataError, UserError, listing
+from flawscope.evaluation.bands import Chosen, measured_costs
+from flawscope.evaluation.costs import Costs
 from flawscope.evaluation.measure import measure
 from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
@@ -36,6 +39,7 @@ ONLY_IDENTICAL = (
     f"{NOT_CHECKED}: images that the bundle has learnt from were found by identical files only, not by what they show"
 )
 FEW = 10
+NOT_PASSED = "they have not passed, and are counted so in all measures but the costs, right or wrong"
 SEEN = ("train", "validation", "calibration")
 
 
@@ -115,14 +119,38 @@ def evaluate_samples(runtime: Runtime, samples: Samples, groups: Any, left_out: 
         )
     decision = runtime.sealed.decision
     assert decision is not None
-    metrics = document(samples, predictions, groups, decision.thresholds)
+    metrics = document(samples, predictions, groups, decision.looked_at or decision.thresholds)
+    if decision.costs:
+        metrics["three_answers"] = _costs(samples, predictions, groups, decision)
     return Evaluation(metrics, samples, tuple(predictions), tuple(left_out))
+
+
+def _costs(samples: Samples, predictions: Sequence[Prediction], groups: Any, decision: DecisionRule) -> dict[str, Any]:
+    """What a decision by costs costs on these samples, at the line's share of bad parts."""
+    chosen = [
+        Chosen(
+            Costs(each.escape_cost, each.overkill_cost, each.review_cost, each.prevalence),
+            each.low, each.high, each.single,
+        )
+        for each in decision.costs
+    ]  # fmt: skip
+    return measured_costs(
+        samples.task,
+        np.array([each.probability for each in predictions]),
+        samples.target_nk,
+        [groups[row.id] for row in samples.rows],
+        human_n=np.array([bool(each.decision and each.decision.human) for each in predictions]),
+        chosen_k=chosen,
+    )
 
 
 def document(
     samples: Samples, predictions: Sequence[Prediction], groups: Any, thresholds: Sequence[float] | None
 ) -> dict[str, Any]:
-    """The metrics document, with where it comes from; no thresholds where several bundles have decided."""
+    """The metrics document, with where it comes from; no thresholds where several bundles have decided.
+
+    An image for a person has not passed, so the thresholds are those from which a person looks, where one does.
+    """
     metrics = measure(
         samples.task,
         samples.target_nk,
@@ -135,6 +163,9 @@ def document(
         for count, words in ((found["positives"], name), (found["negatives"], f"without {name}")):
             if 0 < count < FEW:
                 metrics["notes"].append(f"only {count} test images {words}: what is said of them is worth little")
+    human = sum(bool(each.decision and each.decision.human) for each in predictions)
+    if human:
+        metrics["notes"].append(f"{human:,} of {len(samples):,} test images are for a person: {NOT_PASSED}")
     return metrics | source(samples)
 
 

@@ -19,6 +19,7 @@ from flawscope.evaluation.metrics import truth
 from flawscope.inspection.tables import read_results
 from flawscope.inspection.verdict import odds
 from flawscope.pages.contracts import ContractContent
+from flawscope.pages.costs import CostContent
 from flawscope.pages.pairs import ProofContent, summed
 from flawscope.pages.report import (
     BundleContent,
@@ -86,6 +87,7 @@ def run_content(run: Run) -> ReportContent:
         ],
         mistakes=_mistakes(task, [run]),
         contracts=_contracts(contents, metrics),
+        costs=_costs(contents, metrics),
         **_pictures(run.part("train"), "training images"),
         **_proof([run]),
         recipe_text=run.recipe.dump(folders=False),
@@ -95,8 +97,9 @@ def run_content(run: Run) -> ReportContent:
 
 
 def _rule(task: Task, decision: DecisionRule | None) -> list[str]:
-    """The rule in words, without the contracts: they have a section of their own."""
-    return decision_sentences(task, decision.model_copy(update={"contracts": ()}) if decision else None)
+    """The rule in words, without contracts and costs: they have sections of their own."""
+    short = decision.model_copy(update={"contracts": (), "costs": ()}) if decision else None
+    return decision_sentences(task, short)
 
 
 def _contracts(contents: Contents, metrics: Mapping[str, Any]) -> list[ContractContent]:
@@ -112,6 +115,22 @@ def _contracts(contents: Contents, metrics: Mapping[str, Any]) -> list[ContractC
             tested=tested.get(each.name) if task.kind != "multiclass" else None,
         )
         for each in (decision.contracts if decision else ())
+    ]
+
+
+def _costs(contents: Contents, metrics: Mapping[str, Any]) -> list[CostContent]:
+    """What a decision by costs is expected to cost, class by class, the curve of it, and what the test part says."""
+    decision = contents.manifest.sealed.decision
+    curves = contents.evidence.get("costs", {}).get("curves", {})
+    tested = metrics.get("three_answers", {})
+    return [
+        CostContent(
+            cost=each.model_dump(mode="json"),
+            curve=curves.get(each.name, {}),
+            tested=tested.get("classes", {}).get(each.name),
+            person=tested.get("person"),
+        )
+        for each in (decision.costs if decision else ())
     ]
 
 
@@ -202,18 +221,19 @@ def _mistakes(task: Task, runs: Iterable[Run]) -> list[Picture]:
         decision = read_bundle(run.bundle).manifest.sealed.decision
         assert decision is not None
         by_id = {row.id: row for row in run.samples.rows}
-        for prediction in read_results(run.scores("test")).rows:
-            picture = _mistake(task, by_id[prediction.name], prediction, decision.thresholds)
+        for prediction in read_results(run.scores("test"), task).rows:
+            picture = _mistake(task, by_id[prediction.name], prediction, decision)
             if picture:
                 found.append(picture)
     return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]
 
 
-def _mistake(
-    task: Task, sample: Sample, prediction: Prediction, thresholds: Sequence[float]
-) -> tuple[float, Picture] | None:
-    """How sure the bundle was of its wrong answer (0 to 1), and the picture; None if it was right."""
-    decision = prediction.decision
+def _mistake(task: Task, sample: Sample, prediction: Prediction, rule: DecisionRule) -> tuple[float, Picture] | None:
+    """How sure the bundle was of its wrong answer (0 to 1), and the picture; None if it was right.
+
+    What a person has to look at is never sure, so that good parts of this kind come last.
+    """
+    decision, thresholds = prediction.decision, rule.thresholds
     assert decision is not None
     kind = mistake_kind(task, sample.target, decision.flags)
     if kind is None:
@@ -232,7 +252,7 @@ def _mistake(
         true=task.describe(present),
         decided=decision.label,
         kind=kind,
-        odds=odds(task, thresholds, prediction.probability, wrong),
+        odds=odds(task, thresholds, prediction.probability, wrong, rule.looked_at),
         meta=_meta(sample),
     )
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flawscope.bundle.verify import contract_sentences
+from flawscope.bundle.verify import contract_sentences, cost_sentences
 from flawscope.inspection.tables import read_results
 from flawscope.records import Samples
 from flawscope.steps.decide import decide
@@ -110,8 +110,10 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
         for words in [*notes, *(sealed.decision.notes if sealed.decision else ())]:
             if words:
                 say(f"note: {words}")
-        for words in contract_sentences(sealed.task.task(), sealed.decision) if sealed.decision else ():
-            say(words)
+        if sealed.decision:
+            for sentences in (contract_sentences, cost_sentences):
+                for words in sentences(sealed.task.task(), sealed.decision):
+                    say(words)
         say(f"sealed {work.bundle.name}, seal {manifest.seal[:12]}")
         evaluate_run(work)
     report(work)
@@ -120,7 +122,7 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
 def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
     """Pool the out-of-fold decisions of all folds into folder/metrics.json."""
     runs = fold_runs(folder)
-    rows = {row.name: row for work in runs for row in read_results(work.scores("test")).rows}
+    rows = {row.name: row for work in runs for row in read_results(work.scores("test"), samples.task).rows}
     groups = {name: group for work in runs for name, group in work.split.group.items()}
     metrics = document(samples, [rows[sample.id] for sample in samples.rows], groups, None)
     metrics["notes"] = [POOLED, *metrics["notes"]]

@@ -124,7 +124,10 @@ def _decided(run: Run) -> tuple[dict[str, Prediction], frozenset[str], str]:
     """
     contents = read_bundle(run.need(run.bundle, "decide"))
     seal, evidence = contents.manifest.seal, contents.evidence.get("test")
-    rows = {row.name: row for row in read_results(run.need(run.scores("test"), "evaluate")).rows}
+    rows = {
+        row.name: row
+        for row in read_results(run.need(run.scores("test"), "evaluate"), contents.manifest.sealed.task.task()).rows
+    }
     samples = run.part("test")
     fits = evidence is not None and set(rows) == {row.id for row in samples.rows}
     if not fits or read_json(run.metrics)["bundle"]["seal"] != seal or not _same_numbers(evidence, samples, rows):

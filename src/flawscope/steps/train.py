@@ -14,6 +14,8 @@ from flawscope.data.labels import truth
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import RecipeError, SplitError, choices
+from flawscope.evaluation.bands import check_task
+from flawscope.evaluation.costs import Costs
 from flawscope.metadata import MetaColumn
 from flawscope.models.build import Network, NetworkPlan, build, check_forward
 from flawscope.records import PARTS, BoolArray, FloatArray, Part, Samples, Split
@@ -95,8 +97,10 @@ def prepared(folder: Path, recipe: Recipe, proven: Proven, samples: Samples, cac
     """The run folder of a split: new, or the one that an interrupted run has left.
 
     Raises:
-        RecipeError: what was left belongs to another recipe or split.
+        RecipeError: what was left belongs to another recipe or split, or the task cannot be decided as asked.
     """
+    if recipe.decide.costs is not None:
+        check_task(samples.task, Costs(**recipe.decide.costs.model_dump()))
     if not (folder / "split.json").is_file():
         return prepare_run(folder, recipe, proven, cache, samples)
     work = Run(folder, cache)

@@ -178,6 +178,8 @@ class Recipe(Section):
         if self.decide.max_escape is None:
             for key in ("max_escape", "confidence", "units"):
                 del content["decide"][key]
+        if self.decide.costs is None:
+            del content["decide"]["costs"]
         if self.split.file is not None:
             content["split"]["file"] = load_groups(self.split.file).hash
         return fingerprint(content)

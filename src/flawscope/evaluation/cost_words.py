@@ -1,0 +1,172 @@
+"""What a decision by costs means, in plain words: the only place that makes them, for `show`, report and terminal."""
+
+from __future__ import annotations
+
+import math
+
+from flawscope.evaluation.costs import Band, Costs
+from flawscope.records import Interval
+
+_ALIKE = 1e-9
+
+
+def decision_words(
+    band: Band, costs: Costs, name: str, good: str = "", *, share: float, items: str = "images"
+) -> tuple[str, ...]:
+    """The thresholds of one class and what a part costs with them: the first sentence is for the hurried reader.
+
+    Args:
+        band: on the parts that chose the thresholds.
+        costs: as they were asked for.
+        name: the class.
+        good: what its absence is called; empty in a multi-label task.
+        share: of the class among these parts.
+        items: what one image shows, in the plural.
+
+    >>> import numpy as np
+    >>> from flawscope.evaluation.costs import fit_band
+    >>> costs = Costs(escape=100, overkill=10, review=1)
+    >>> band = fit_band([0.1, 0.2, 0.4, 0.6, 0.7, 0.9], np.array([0, 0, 1, 0, 1, 1], bool), range(6), costs)
+    >>> decision_words(band, costs, "bad", "ok", share=0.5)[0].split(": ")[0]
+    'A part is rejected from a probability of bad of 0.65, passes below 0.30, and in between a person looks'
+    """
+    return (
+        f"{_rule(band, name)} {_expected(band)}",
+        f"{_mistakes(band, name, good, items)}; measured on {band.escape.n:,} {_bad(name, good, items)} and "
+        f"{band.overkill.n:,} {_good(name, good, items)} of the calibration part, which chose the thresholds: on other "
+        "parts it costs rather more.",
+        f"Reckoned with: {_asked(costs)}; {_prevalence(band, costs, name, share)}.",
+        *_nobody(band, costs),
+        _others(band),
+    )
+
+
+def missing_words(
+    costs: Costs, name: str, good: str = "", *, bad_there: bool, threshold: float, items: str = "images"
+) -> tuple[str, ...]:
+    """What is to be said where parts with the class, or without it, are missing.
+
+    >>> missing_words(Costs(100, 10), "bad", "ok", bad_there=False, threshold=0.5)[0]
+    'NOT CHOSEN BY COSTS: the calibration part holds no bad images, so what the mistakes cost is not known; the threshold of 0.5 is not chosen by data, and nobody looks.'
+    """  # noqa: E501
+    lacking = _good(name, good, items) if bad_there else _bad(name, good, items)
+    return (
+        f"NOT CHOSEN BY COSTS: the calibration part holds no {lacking}, so what the mistakes cost is not known; the "
+        f"threshold of {threshold:g} is not chosen by data, and nobody looks.",
+        f"Asked for: {_asked(costs)}.",
+    )
+
+
+def measured_words(band: Band, name: str, good: str = "", *, items: str = "images") -> str:
+    """One sentence on what the decision of one class costs on parts that had no say in it."""
+    looked = f"; {_share(band.review)} are for a person" if band.low < band.high else ""
+    return f"{_expected(band).removesuffix('.')}{looked}. {_mistakes(band, name, good, items)}."
+
+
+def unmeasured_words(name: str, good: str, bad_there: bool, items: str = "images") -> str:
+    """Why the cost was not measured.
+
+    >>> unmeasured_words("bad", "ok", True)
+    'What a part costs cannot be said of these images: there are no ok images among them.'
+    """
+    lacking = _good(name, good, items) if bad_there else _bad(name, good, items)
+    return f"What a part costs cannot be said of these {items}: there are no {lacking} among them."
+
+
+def money(cost: float) -> str:
+    """A cost with at least two digits that count.
+
+    >>> money(1.94), money(123.4), money(0.0333), money(0), money(1234)
+    ('1.9', '123', '0.033', '0', '1,234')
+    """
+    if cost == 0:
+        return "0"
+    return f"{cost:,.{max(0, 1 - math.floor(math.log10(abs(cost))))}f}"
+
+
+def threshold_words(value: float) -> str:
+    """A threshold with as many digits as it takes to be told within a twentieth, from either end.
+
+    >>> threshold_words(0.714), threshold_words(0.0431), threshold_words(0.9993), threshold_words(1.0)
+    ('0.71', '0.043', '0.9993', '1')
+    """
+    if value in (0.0, 1.0):
+        return f"{value:g}"
+    digits = 2
+    while abs(round(value, digits) - value) > min(value, 1 - value) / 20 and digits < 12:
+        digits += 1
+    return f"{value:.{digits}f}"
+
+
+def _rule(band: Band, name: str) -> str:
+    high = threshold_words(band.high)
+    if band.low >= band.high:
+        return f"A part is rejected from a probability of {name} of {high} and passes below."
+    return (
+        f"A part is rejected from a probability of {name} of {high}, passes below {threshold_words(band.low)}, and in "
+        f"between a person looks: {_share(band.review)}."
+    )
+
+
+def _expected(band: Band) -> str:
+    without = f", {money(band.cost_without_review)} without a person" if band.low < band.high else ""
+    ends = f"{money(band.cost.low)} to {money(band.cost.high)}"
+    return f"Expected cost {money(band.cost.value)} a part at the line ({ends}){without}."
+
+
+def _mistakes(band: Band, name: str, good: str, items: str) -> str:
+    passed = f"{_percent(band.escape.value)} % ({_percent(band.escape.low)} to {_percent(band.escape.high)} %)"
+    called = f"{_percent(band.overkill.value)} % ({_percent(band.overkill.low)} to {_percent(band.overkill.high)} %)"
+    return f"Of {_bad(name, good, items)} {passed} pass unseen, of {_good(name, good, items)} {called} are rejected"
+
+
+def _asked(costs: Costs) -> str:
+    look = "nobody looks" if costs.review is None else f"a look by a person {costs.review:g}"
+    return f"an escape costs {costs.escape:g}, an overkill {costs.overkill:g}, {look}"
+
+
+def _prevalence(band: Band, costs: Costs, name: str, share: float) -> str:
+    there = f"{100 * share:.3g} % {name} in the calibration part"
+    if costs.prevalence is None:
+        return f"{there}, taken for that at the line (decide.costs.prevalence says another)"
+    return f"{100 * band.prevalence:.3g} % {name} at the line, {there}; the probabilities are those of its mix"
+
+
+def _nobody(band: Band, costs: Costs) -> tuple[str, ...]:
+    """Why nobody looks, where a person was offered."""
+    if costs.review is None or band.low < band.high:
+        return ()
+    if not costs.review_can_pay:
+        most = costs.escape * costs.overkill / (costs.escape + costs.overkill)
+        return (
+            f"A look at {costs.review:g} never pays beside these mistakes: it would have to cost less than "
+            f"{money(most)}.",
+        )
+    return (f"A look at {costs.review:g} would have saved nothing on these parts, so nobody looks.",)
+
+
+def _others(band: Band) -> str:
+    rules = {"letting all pass": band.cost_all_good, "rejecting all": band.cost_all_bad}
+    if band.cost_all_reviewed is not None:
+        rules["a person looking at all"] = band.cost_all_reviewed
+    said = f"Without the network: {', '.join(f'{words} {money(cost)}' for words, cost in rules.items())} a part."
+    best = min(rules, key=lambda words: rules[words])
+    if band.cost.value >= rules[best] - _ALIKE:
+        return f"{said} THE NETWORK SAVES NOTHING at these costs: {best} is as cheap."
+    return said
+
+
+def _bad(name: str, good: str, items: str) -> str:
+    return f"{name} {items}" if good else f"{items} with {name}"
+
+
+def _good(name: str, good: str, items: str) -> str:
+    return f"{good} {items}" if good else f"{items} without {name}"
+
+
+def _share(share: Interval) -> str:
+    return f"{_percent(share.value)} % of the parts at the line ({_percent(share.low)} to {_percent(share.high)} %)"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"

@@ -1,0 +1,140 @@
+"""The decision by costs on the report: what it says, what a part costs here and on the test part, and the picture.
+
+Nothing is measured here. What was decided comes from the seal, the curve from the evidence beside it, and what the test
+part says from the metrics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+
+from flawscope.pages import figures
+from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
+
+SIZE = (5.4, 3.7)
+TICKS = (1e-5, 1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
+_FONT = 10.0
+_NONE = ("–", "")
+
+Cell = tuple[str, str]
+"""A value and its interval."""
+
+
+@dataclass(frozen=True)
+class CostContent:
+    """One class: its fields as they stand in the manifest, the cost over one threshold (may be empty).
+
+    `tested` is its entry of `three_answers` in the metrics, `person` the share of the test part that is for a person;
+    both None where that was not measured.
+    """
+
+    cost: Mapping[str, Any]
+    curve: Mapping[str, Sequence[float]]
+    tested: Mapping[str, Any] | None = None
+    person: Mapping[str, Any] | None = None
+
+
+def cost_views(contents: Sequence[CostContent]) -> list[dict[str, Any]]:
+    """What the template prints of each class."""
+    return [_view(content, f"cost{index}") for index, content in enumerate(contents)]
+
+
+def _view(content: CostContent, prefix: str) -> dict[str, Any]:
+    cost, svg = content.cost, ""
+    if content.curve.get("threshold") and cost["cost"]:
+        alt = f"Expected cost of a part against the threshold of {cost['name']}"
+        svg = Markup(figures.svg(picture(content), prefix, alt))
+    return {
+        "name": cost["name"],
+        "known": cost["cost"] is not None,
+        "first": cost["words"][0],
+        "more": cost["words"][1:],
+        "tested": content.tested["words"] if content.tested else "",
+        "rows": _rows(content),
+        "svg": svg,
+        "band": cost["low"] < cost["high"],
+    }
+
+
+def _rows(content: CostContent) -> list[tuple[str, Cell, Cell]]:
+    """Names, and value with its interval, on the calibration part and on the test part."""
+    cost, tested = content.cost, content.tested or {}
+    person = {"person": content.person} if content.person else {}
+    rows = [
+        ("expected cost a part", _money(cost["cost"]), _money(tested.get("cost"))),
+        ("the same without a person", _alone(cost["cost_without_review"]), _alone(tested.get("cost_without_review"))),
+        ("share for a person, at the line", _share(cost["review"]), _share(tested.get("review"))),
+        ("share for a person, among these images", _NONE, _share(person.get("person"))),
+        (f"{cost['name']} part that passes unseen", _share(cost["escape"]), _share(tested.get("escape"))),
+        ("good part that is rejected", _share(cost["overkill"]), _share(tested.get("overkill"))),
+    ]
+    return [row for row in rows if (row[1], row[2]) != (_NONE, _NONE)]
+
+
+def picture(content: CostContent) -> Figure:
+    """The expected cost of a part where one threshold decides, the band of both shaded, and the cost with it."""
+    curve, cost = content.curve, content.cost
+    figure = Figure(figsize=SIZE, layout="constrained")
+    axes = figure.subplots()
+    low, high, expected = cost["low"], cost["high"], cost["cost"]
+    least = min(5e-4, low / 3)
+    left, right = least, 1 - min(5e-4, max((1 - high) / 3, 1e-6))
+    at_t, cost_t = np.asarray(curve["threshold"], dtype=float), np.asarray(curve["cost"], dtype=float)
+    without = cost["cost_without_review"]
+    top = min(1.08 * cost_t.max(), max(4 * without, 1.5 * expected["high"]))
+    low, high = (float(np.clip(end, left, right)) for end in (low, high))
+    axes.step(np.clip(at_t, left, right), cost_t, where="pre", color=FIND, linewidth=2, gid="cost")
+    band = cost["low"] < cost["high"]
+    if band:
+        axes.axvspan(low, high, color=MUTED, alpha=0.16, linewidth=0, gid="band")
+        middle = 1 / (1 + math.exp(-(math.log(low / (1 - low)) + math.log(high / (1 - high))) / 2))
+        axes.text(middle, 0.97 * top, "a person\nlooks", color=INK, fontsize=_FONT, ha="center", va="top")
+        axes.axhline(without, color=FIND, linewidth=1.2, linestyle=(0, (1, 2)), gid="without")
+        axes.axvline(low, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid="low")
+    axes.axhspan(expected["low"], min(expected["high"], top), color=GOOD, alpha=0.16, linewidth=0, gid="interval")
+    axes.axhline(expected["value"], color=GOOD, linewidth=2, gid="expected")
+    axes.axvline(high, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid="high")
+    style(axes)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_ylim(0, top)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.set_title("expected cost of a part", fontsize=_FONT, color=INK, loc="left", pad=4)
+    axes.set_xscale("logit")
+    axes.set_xlim(left, right)
+    axes.xaxis.set_major_locator(FixedLocator([tick for tick in TICKS if left <= tick <= right]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(f"threshold of the probability of {figures.short(cost['name'], 24)}", fontsize=_FONT, color=INK)
+    return figure
+
+
+def _money(interval: Mapping[str, Any] | None) -> Cell:
+    if interval is None:
+        return _NONE
+    return _plain(interval["value"]), f"{_plain(interval['low'])} to {_plain(interval['high'])}"
+
+
+def _alone(cost: float | None) -> Cell:
+    return _NONE if cost is None else (_plain(cost), "")
+
+
+def _plain(cost: float) -> str:
+    """A cost to three digits, so that a hundredth of it still shows."""
+    digits = 2 if cost == 0 else max(0, 2 - math.floor(math.log10(abs(cost))))
+    return f"{cost:,.{digits}f}"
+
+
+def _share(interval: Mapping[str, Any] | None) -> Cell:
+    if interval is None:
+        return _NONE
+    value, low, high = (f"{100 * interval[key]:.1f}" for key in ("value", "low", "high"))
+    return f"{value}\N{NO-BREAK SPACE}%", f"{low} to {high}\N{NO-BREAK SPACE}%"
