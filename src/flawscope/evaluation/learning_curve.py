@@ -189,8 +189,8 @@ def fit_curve(
     s, r = error_sr.shape
     if len(np.unique(size_s)) < FEWEST_SIZES or r < FEWEST_REPEATS:
         raise NotSaidError(
-            f"too few trainings: {len(np.unique(size_s))} sizes x {r}, at least {FEWEST_SIZES} sizes x {FEWEST_REPEATS} are "
-            "needed"
+            f"too few trainings: {len(np.unique(size_s))} sizes x {r}, at least {FEWEST_SIZES} sizes x {FEWEST_REPEATS} "
+            "are needed"
         )
     mean_s = error_sr.mean(axis=1)
     if not np.isfinite(mean_s).all():
