@@ -110,9 +110,9 @@ def test_a_flat_curve_reaches_what_it_has_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("sizes", "errors", "words"),
     [
-        ([100, 200, 400], np.full((3, 3), 0.1), "3 sizes and 3 repeats are too few"),
-        (SIZES, np.full((4, 1), 0.1), "4 sizes and 1 repeats"),
-        ([100, 100, 200, 400], np.full((4, 3), 0.1), "3 sizes"),
+        ([100, 200, 400], np.full((3, 3), 0.1), "too few trainings: 3 sizes x 3"),
+        (SIZES, np.full((4, 1), 0.1), "4 sizes x 1, at least 4 sizes x 2"),
+        ([100, 100, 200, 400], np.full((4, 3), 0.1), "3 sizes x 3"),
         (SIZES, np.array([[0.1, 0.1]] * 3 + [[0.0, 0.0]]), "no error is left"),
         (SIZES, np.array([[0.1, 0.1]] * 3 + [[0.1, np.nan]]), "not defined"),
     ],

@@ -54,7 +54,7 @@ def changed(**changes: Any) -> dict[str, Any]:
     return {**copy.deepcopy(DOCUMENT), **changes}
 
 
-UNSAID = {"law": None, "forecast": [], "band": [], "unsaid": "3 sizes and 1 repeats are too few"}
+UNSAID = {"law": None, "forecast": [], "band": [], "unsaid": "too few trainings: 3 sizes x 1"}
 
 
 def test_the_page_is_one_file_and_escapes_names(tmp_path: Any) -> None:
@@ -125,7 +125,7 @@ def test_how_many_more_images_is_a_range_or_cannot_be_said(found: dict[str, Any]
 
 def test_no_forecast_has_its_reason() -> None:
     _, said = curve_sentences(changed(**UNSAID, reach={"value": 0.95}))
-    assert said.endswith("cannot be said from these trainings: 3 sizes and 1 repeats are too few.")
+    assert said.endswith("cannot be said from these trainings: too few trainings: 3 sizes x 1.")
 
 
 def test_cautions_are_those_that_apply() -> None:

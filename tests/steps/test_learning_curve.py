@@ -178,7 +178,7 @@ def test_every_measure_that_is_watched_has_a_curve(
     ).document
     low, high = (made["points"][-1]["interval"][end] for end in ("low", "high"))
     assert low < made["points"][-1]["interval"]["value"] < high
-    assert "2 sizes and 1 repeats are too few" in made["unsaid"]
+    assert "2 sizes x 1, at least 4 sizes x 2" in made["unsaid"]
     assert "cannot be said" in made["sentences"][1]
 
 

@@ -188,10 +188,8 @@ def fit_curve(
         raise ValueError(f"expected draws of {error_sr.shape}, got {drawn_dsr.shape}")
     s, r = error_sr.shape
     if len(np.unique(size_s)) < FEWEST_SIZES or r < FEWEST_REPEATS:
-        raise NotSaidError(
-            f"{len(np.unique(size_s))} sizes and {r} repeats are too few: {FEWEST_SIZES} sizes and {FEWEST_REPEATS} "
-            "repeats are the least"
-        )
+        found, least = f"{len(np.unique(size_s))} sizes x {r}", f"{FEWEST_SIZES} sizes x {FEWEST_REPEATS}"
+        raise NotSaidError(f"too few trainings: {found}, at least {least} are needed")
     mean_s = error_sr.mean(axis=1)
     if not np.isfinite(mean_s).all():
         raise NotSaidError("the measure is not defined at every size")
