@@ -42,6 +42,7 @@ import numpy.typing as npt
 from scipy import optimize, special, stats
 
 from flawscope.evaluation.intervals import IndexArray, design_effect, proportion
+from flawscope.evaluation.plan import TooManyError, best_promise, defects_needed
 from flawscope.records import FloatArray, Interval
 
 Units = Literal["groups", "effective"]
@@ -96,7 +97,10 @@ def needed(max_escape: float, confidence: float = 0.95) -> int | None:
     >>> needed(0.01), needed(0.005), needed(0.0)
     (299, 598, None)
     """
-    return math.ceil(math.log(1 - confidence) / math.log1p(-max_escape)) if max_escape > 0 else None
+    try:
+        return defects_needed(max_escape, confidence) if max_escape > 0 else None
+    except TooManyError:
+        return None
 
 
 def upper_bound(escapes: float, n: float, confidence: float = 0.95) -> float:
@@ -107,7 +111,7 @@ def upper_bound(escapes: float, n: float, confidence: float = 0.95) -> float:
     >>> round(upper_bound(0, 164), 4), round(upper_bound(1, 164), 4)
     (0.0181, 0.0286)
     """
-    return float(stats.beta.ppf(confidence, escapes + 1, n - escapes)) if escapes < n else 1.0
+    return best_promise(n, confidence, escapes)
 
 
 def escape_contract(

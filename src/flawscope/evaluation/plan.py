@@ -35,10 +35,10 @@ class Needed:
             raise ValueError(f"expected 0 <= escapes < parts, got {self.escapes} of {self.parts}")
 
 
-def best_promise(n: float, confidence: float = 0.95, escapes: int = 0) -> float:
+def best_promise(n: float, confidence: float = 0.95, escapes: float = 0) -> float:
     """The smallest escape rate that can be promised after `escapes` among n independent parts; 1 where n is too small.
 
-    n need not be whole: it may be an effective number.
+    Neither need be whole: an effective number seldom is.
 
     >>> round(best_promise(164), 4), round(best_promise(299), 4)
     (0.0181, 0.01)
