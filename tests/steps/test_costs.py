@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 import flawscope
 from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.verify import verify
+from flawscope.cli.app import app
 from flawscope.errors import RecipeError, UserError
 from flawscope.inspection.tables import read_results
 from flawscope.steps.workspace import Run
@@ -132,3 +134,20 @@ def test_a_multiclass_task_is_refused_before_anything_is_trained(draw: Any, writ
     recipe = write_recipe(tmp_path / "recipe.yaml", "{kind: folders, root: data}")
     with pytest.raises(RecipeError, match=r"exclude each other(?s:.)*learn good against bad"):
         flawscope.run(recipe, tmp_path / "run", overrides=["decide.costs={escape: 100, overkill: 10}"])
+
+
+def test_the_terminal_says_it(finished: Any, tmp_path: Path, draw: Any) -> None:
+    new, asked_for = tmp_path / "new.flawscope", ["--cost-escape", "5", "--cost-overkill", "5", "--cost-review", "0.1"]
+    decided = CliRunner().invoke(
+        app, ["decide", str(finished.bundle), str(finished.folder), *asked_for, "-o", str(new)]
+    )
+    assert "Costs, nok: A part is rejected" in " ".join(decided.output.split())
+    for seed in range(900, 912):
+        draw(tmp_path / "data" / ("nok" if seed % 2 else "ok") / f"{seed}.png", seed, [seed % 4] if seed % 2 else ())
+    said = CliRunner().invoke(app, ["evaluate", str(new), str(tmp_path / "data")])
+    assert "costs of nok on these images: Expected cost" in said.output
+    table = tmp_path / "results.csv"
+    said = CliRunner().invoke(app, ["inspect", str(new), str(tmp_path / "data"), "-o", str(table)])
+    human = sum(row.decision is not None and row.decision.human for row in read_results(table).rows)
+    assert human > 0
+    assert f"{human} of these: a person has to look" in said.output

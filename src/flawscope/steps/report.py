@@ -222,18 +222,24 @@ def _mistakes(task: Task, runs: Iterable[Run]) -> list[Picture]:
         assert decision is not None
         by_id = {row.id: row for row in run.samples.rows}
         for prediction in read_results(run.scores("test"), task).rows:
-            picture = _mistake(task, by_id[prediction.name], prediction, decision)
+            picture = _mistake(task, by_id[prediction.name], prediction, decision.thresholds, decision.looked_at)
             if picture:
                 found.append(picture)
     return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]
 
 
-def _mistake(task: Task, sample: Sample, prediction: Prediction, rule: DecisionRule) -> tuple[float, Picture] | None:
+def _mistake(
+    task: Task,
+    sample: Sample,
+    prediction: Prediction,
+    thresholds: Sequence[float],
+    looked_at: Sequence[float] = (),
+) -> tuple[float, Picture] | None:
     """How sure the bundle was of its wrong answer (0 to 1), and the picture; None if it was right.
 
     What a person has to look at is never sure, so that good parts of this kind come last.
     """
-    decision, thresholds = prediction.decision, rule.thresholds
+    decision = prediction.decision
     assert decision is not None
     kind = mistake_kind(task, sample.target, decision.flags)
     if kind is None:
@@ -252,7 +258,7 @@ def _mistake(task: Task, sample: Sample, prediction: Prediction, rule: DecisionR
         true=task.describe(present),
         decided=decision.label,
         kind=kind,
-        odds=odds(task, thresholds, prediction.probability, wrong, rule.looked_at),
+        odds=odds(task, thresholds, prediction.probability, wrong, looked_at),
         meta=_meta(sample),
     )
 
