@@ -37,4 +37,7 @@ def test_escape_and_overkill_name_both_sides() -> None:
     assert words.meaning("overkill rate", interval, TASK, "cells") == (
         "Of 100 functional cells, 10 are rejected as defective (5 to 20)."
     )
+    assert words.meaning("overkill rate", interval, TASK, "cells", looked_at=True) == (
+        "Of 100 functional cells, 10 are rejected as defective or are for a person (5 to 20)."
+    )
     assert words.meaning("something new", interval, TASK, "cells") == ""

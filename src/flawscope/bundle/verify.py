@@ -122,7 +122,7 @@ def decision_sentences(task: Task, decision: DecisionRule | None) -> list[str]:
         bands = zip(task.classes, decision.looked_at, decision.thresholds, strict=False)
         looked = [f"of {name} at least {low:.4g}" for name, low, high in bands if low < high]
         if looked:
-            rules.append(f"{HUMAN} (a person looks) else, when a probability is in the band: {', '.join(looked)}")
+            rules.append(f"otherwise {HUMAN}, a person looks, when a probability is in the band: {', '.join(looked)}")
     elif len(set(decision.thresholds)) == 1:
         rules = ["the most probable class"]
     else:

@@ -53,9 +53,11 @@ def figure_of(measure: str, interval: Mapping[str, Any]) -> View:
 def headline(metrics: Mapping[str, Any], items: str) -> View:
     """The section "In one minute": two statements drawn as a hundred dots, cards for the rest."""
     task, statements, cards = metrics["task"], [], []
+    person = metrics.get("three_answers", {}).get("person")
+    looked_at = bool(person) and person["value"] > 0
     for entry in metrics["headline"]:
         name, interval = entry["name"], entry["interval"]
-        card = {**figure_of(name, interval), "meaning": words.meaning(name, interval, task, items)}
+        card = {**figure_of(name, interval), "meaning": words.meaning(name, interval, task, items, looked_at=looked_at)}
         if name in ("escape rate", "overkill rate", "exact match") or (name == "accuracy" and task["kind"] != "binary"):
             statements.append({**card, **_dots(interval), "bad": name.endswith("rate")})
         else:

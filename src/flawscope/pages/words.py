@@ -91,8 +91,12 @@ def of_hundred(interval: Mapping[str, Any]) -> tuple[int, int, int, int]:
     return base, count, low, high
 
 
-def meaning(measure: str, interval: Mapping[str, Any], task: Mapping[str, Any], items: str) -> str:
+def meaning(
+    measure: str, interval: Mapping[str, Any], task: Mapping[str, Any], items: str, *, looked_at: bool = False
+) -> str:
     """One sentence on what a headline measure means for the parts, with its interval.
+
+    `looked_at`: some of them are for a person, who has to look; they have not passed.
 
     >>> task = {"kind": "binary", "classes": ["defective"], "negative": "functional"}
     >>> meaning("escape rate", {"value": 0.183, "low": 0.121, "high": 0.262}, task, "cells")
@@ -102,9 +106,10 @@ def meaning(measure: str, interval: Mapping[str, Any], task: Mapping[str, Any], 
     negative = task["negative"]
     base, count, low, high = of_hundred(interval)
     few = f"{count:,} {{}} ({low:,} to {high:,})."
+    rejected = f"are rejected as {find}" + (" or are for a person" if looked_at else "")
     sentences = {
         "escape rate": f"Of {base:,} {find} {items}, {few.format(f'pass as {negative}')}",
-        "overkill rate": f"Of {base:,} {negative} {items}, {few.format(f'are rejected as {find}')}",
+        "overkill rate": f"Of {base:,} {negative} {items}, {few.format(rejected)}",
         "accuracy": f"Of {base:,} {items} mixed as in this test, {few.format('are decided rightly')}",
         "exact match": f"Of {base:,} {items} mixed as in this test, {few.format('get every answer right')}",
         "AUROC": f"Of {base:,} pairs of one {find} and one {negative}, the score puts {count:,} in the right order; "
