@@ -115,6 +115,25 @@ def test_intervals_hold_on_new_parts() -> None:
     assert held >= 34  # 38 in the mean; fewer than 34 come about less than once in a hundred times
 
 
+def test_the_interval_holds_where_escapes_are_rare() -> None:
+    """A mistake that is dear and seldom seen: 1 % of the bad parts pass, so that most samples show none."""
+    costs = Costs(escape=100, overkill=10, review=1, prevalence=0.1)
+    held = 0
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        kind_b = random.choice(3, 60, p=[0.01, 0.19, 0.8])  # passes, looked at, called
+        kind_g = random.choice(3, 90, p=[0.8, 0.15, 0.05])
+        score_n = np.array([0.1, 0.5, 0.9])[np.append(kind_b, kind_g)]
+        found = measured(score_n, np.arange(150) < 60, range(150), costs, (0.3, 0.8))
+        assert found is not None
+        held += found.cost.low <= 0.1 * (0.01 * 100 + 0.19) + 0.9 * (0.05 * 10 + 0.15) <= found.cost.high
+    assert held >= 54  # 57 in the mean
+    always = measured(np.full(60, 0.5), np.arange(60) < 20, range(60), costs, (0.3, 0.8))
+    assert always is not None
+    assert always.cost.value == pytest.approx(1)
+    assert always.cost.high == pytest.approx(1 + 0.1 * 100 * always.escape.high, rel=0.1)
+
+
 def test_where_nobody_looks_or_a_look_costs_too_much_there_is_one_threshold() -> None:
     score_n, truth_n = drawn(500, 0.5, seed=5)
     for costs in (Costs(10, 10), Costs(10, 10, review=5), Costs(10, 10, review=40)):

@@ -19,6 +19,7 @@ Letters: n parts, j cuts between neighbouring scores, rising.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -27,7 +28,7 @@ import numpy.typing as npt
 
 from flawscope.evaluation import metrics
 from flawscope.evaluation.decisions import widest_middle
-from flawscope.evaluation.intervals import bootstrap, proportion
+from flawscope.evaluation.intervals import BOOTSTRAP, bootstrap, proportion
 from flawscope.records import BoolArray, FloatArray, Interval
 
 CURVE_POINTS = 200
@@ -157,13 +158,22 @@ def measured(
     def share(value_n: FloatArray) -> Interval:
         return bootstrap(lambda index: _at_the_line(value_n[index], truth[index], prevalence), code, seed=0)
 
+    look = costs.review or 0.0
+    shares = [
+        (weight * cost, proportion(of[kind], code[kind]))
+        for weight, kind, own, cost_of in (
+            (prevalence, truth, passed, costs.escape),
+            (1 - prevalence, ~truth, called, costs.overkill),
+        )
+        for cost, of in ((cost_of, own), (look, looked))
+    ]
     single = high if chosen_without is None else chosen_without
     without_n = np.where(truth, (score < single) * costs.escape, (score >= single) * costs.overkill)
     return Band(
         low=low,
         high=high,
         prevalence=prevalence,
-        cost=_scaled(share(price_n / most), most),
+        cost=_with_rare(_scaled(share(price_n / most), most), shares),
         review=share(looked.astype(np.float64)),
         escape=proportion(passed[truth], code[truth]),
         overkill=proportion(called[~truth], code[~truth]),
@@ -249,6 +259,21 @@ def _at_the_line(value_n: FloatArray, truth: BoolArray, prevalence: float) -> fl
     if truth.all() or not truth.any():
         return math.nan
     return float(prevalence * value_n[truth].mean() + (1 - prevalence) * value_n[~truth].mean())
+
+
+def _with_rare(drawn: Interval, shares: Sequence[tuple[float, Interval]]) -> Interval:
+    """The interval of the cost, at least as wide as its shares ask: what is rare is in no draw, and is dear.
+
+    The limits of the shares, times their costs, put together as if they were independent (Zou & Donner, 2008,
+    Statistics in Medicine 27:1693). Where the draws cannot tell the spread they alone count.
+    """
+    below = math.sqrt(sum((weight * (share.value - share.low)) ** 2 for weight, share in shares))
+    above = math.sqrt(sum((weight * (share.high - share.value)) ** 2 for weight, share in shares))
+    low, high = max(0.0, drawn.value - below), drawn.value + above
+    if drawn.method != BOOTSTRAP:
+        return replace(drawn, low=low, high=high, method="the limits of the shares put together", effective=0.0)
+    method = f"{BOOTSTRAP}, at least the limits of the shares put together"
+    return replace(drawn, low=min(drawn.low, low), high=max(drawn.high, high), method=method)
 
 
 def _scaled(interval: Interval, factor: float) -> Interval:
