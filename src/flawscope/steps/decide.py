@@ -41,7 +41,7 @@ NOT_FOR_DECIDING = ("train", "validation", "test")
 """Parts of a bundle's data that it is not decided on again: it knows the first two, and the third is its test."""
 ONLY_IDENTICAL = (
     "LEAK NOT CHECKED: near copies were not searched for, neither among these images, where each counts as a part of "
-    "its own unless they are grouped, nor between these and what the bundle has learnt from; only identical files were. "
+    "its own unless they are grouped, nor between these and what the bundle has learnt from; only identical files. "
     "If there are any, the promise does not hold: look with flawscope audit, and name the groups"
 )
 
