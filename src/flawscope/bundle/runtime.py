@@ -73,7 +73,15 @@ class Runtime:
         Raises:
             BundleError: damaged, of a newer schema, or it does not answer as it did when it was made.
         """
-        contents = archive.read_bundle(path)
+        return cls.of(archive.read_bundle(path), threads)
+
+    @classmethod
+    def of(cls, contents: archive.Contents, threads: int | None = None) -> Runtime:
+        """The same for a bundle that was read already.
+
+        Raises:
+            BundleError: see `open`.
+        """
         runtime = cls(contents.manifest.sealed, contents.graphs, threads=threads, manifest=contents.manifest)
         runtime.check_golden(contents)
         return runtime

@@ -18,7 +18,6 @@ from flawscope.bundle.contract import EscapeContract
 from flawscope.bundle.cost import ExpectedCost
 from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest, Sealed
 from flawscope.bundle.runtime import Runtime
-from flawscope.data.groups import identical_groups
 from flawscope.data.progress import watched
 from flawscope.errors import BundleError, OutputError, UserError, choices, listing
 from flawscope.evaluation.bands import RULE as BY_COSTS
@@ -32,7 +31,7 @@ from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
 from flawscope.probability import calibrate
 from flawscope.records import PARTS, FloatArray, Samples, Task
-from flawscope.steps.evaluate import check_metadata, labelled, renamed, unseen
+from flawscope.steps.evaluate import new_images
 from flawscope.steps.provenance import command, machine, today, versions
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
@@ -225,15 +224,15 @@ def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: Dec
         raise OutputError(f"{target} is the bundle that is decided again", "name another file (-o)")
     if target.exists() and (target.is_dir() or not overwrite):
         raise OutputError(f"{target} exists already", "choose another name (-o), or replace it with --overwrite")
-    contents, runtime = read_bundle(bundle), Runtime.open(bundle)
-    parent = contents.manifest
+    contents = read_bundle(bundle)
+    runtime, parent = Runtime.of(contents), contents.manifest
     if parent.sealed.calibrator is None or not parent.seal:
         raise BundleError(f"{bundle} is a draft", "decide its run first: flawscope decide RUN")
-    samples, groups, notes = _for_deciding(data, contents, runtime)
+    own = (Path(data) / "recipe.yaml").is_file()
+    samples, groups, notes = _own_images(data, contents) if own else _new_images(data, runtime, contents)
     fitted = parent.sealed.calibrator
     logit_nk = scores(runtime, samples, "scoring")
     probability_nk = calibrate(runtime.task.kind, fitted.knots, logit_nk, fitted.against_rest)
-    own = isinstance(data, str | Path) and (Path(data) / "recipe.yaml").is_file()
     decision, proof = rule(
         runtime.task,
         probability_nk,
@@ -262,28 +261,33 @@ def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: Dec
     )
 
 
-def _for_deciding(data: str | Path, contents: Contents, runtime: Runtime) -> tuple[Samples, list[str], tuple[str, ...]]:
-    """Labelled images that may decide, the group of each, and what is to be said of them.
+ForDeciding = tuple[Samples, list[str], tuple[str, ...]]
+"""Labelled images that may decide, the group of each, and what is to be said of them."""
+
+
+def _own_images(folder: str | Path, contents: Contents) -> ForDeciding:
+    """The calibration part of the bundle's run.
 
     Raises:
         UserError: a run of other data than the bundle's.
-        DataError: see `evaluate`; or none is left that the bundle was not trained, validated or tested with.
     """
-    if (Path(data) / "recipe.yaml").is_file():
-        run = Run.at(data)
-        if run.split.hash != contents.manifest.hashes.split:
-            raise UserError(f"{data} is not the run that the bundle comes from", "name its run, or other images")
-        samples = run.part("calibration")
-        return samples, [run.split.group[row.id] for row in samples.rows], ()
-    columns = [column.name for column in runtime.columns]
-    samples = renamed(labelled(data, runtime.task, columns), runtime.task)
-    check_metadata(samples, runtime)
+    run = Run.at(folder)
+    if run.split.hash != contents.manifest.hashes.split:
+        raise UserError(f"{folder} is not the run that the bundle comes from", "name its run, or other images")
+    samples = run.part("calibration")
+    return samples, [run.split.group[row.id] for row in samples.rows], ()
+
+
+def _new_images(data: str | Path, runtime: Runtime, contents: Contents) -> ForDeciding:
+    """Those that the bundle was not trained, validated or tested with.
+
+    Raises:
+        DataError: see `evaluate`; or none is left.
+    """
     remedy = "name labelled images that are new to it, or its run folder: the calibration part"
-    known = contents.evidence.get("provenance", {}).get("contents", {})
-    fresh, left_out = unseen(samples, known, NOT_FOR_DECIDING, remedy)
-    own = identical_groups(fresh)
+    fresh, own, left_out = new_images(data, runtime, contents, NOT_FOR_DECIDING, remedy)
     notes = [*left_out, ONLY_IDENTICAL]
-    if not known:
+    if not contents.evidence.get("provenance", {}).get("contents"):
         notes.append("the bundle does not say which images it has learnt from: make sure that none of these is one")
     return fresh, [own[row.id] for row in fresh.rows], tuple(notes)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flawscope.bundle.archive import add_evidence, read_bundle
+from flawscope.bundle.archive import Contents, add_evidence, read_bundle
 from flawscope.bundle.manifest import DecisionRule
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.groups import identical_groups
@@ -74,13 +74,10 @@ def evaluate(bundle: str | Path, data: str | Path | None = None, output: str | P
         if output is not None:
             written(result, Path(output))
         return result
-    runtime = Runtime.open(bundle)
-    columns = [column.name for column in runtime.columns]
-    samples = renamed(labelled(data, runtime.task, columns), runtime.task)
-    check_metadata(samples, runtime)
-    evidence = read_bundle(bundle).evidence.get("provenance", {})
-    fresh, left_out = unseen(samples, evidence.get("contents", {}))
-    result = evaluate_samples(runtime, fresh, identical_groups(fresh), left_out)
+    contents = read_bundle(bundle)
+    runtime = Runtime.of(contents)
+    fresh, groups, left_out = new_images(data, runtime, contents)
+    result = evaluate_samples(runtime, fresh, groups, left_out)
     result.metrics["bundle"] = {"name": runtime.manifest.name, "seal": runtime.manifest.seal}
     result.metrics["notes"] += [*left_out, ONLY_IDENTICAL]
     if output is not None:
@@ -259,11 +256,26 @@ def renamed(samples: Samples, task: Task) -> Samples:
     return Samples(samples.name, task, rows, samples.skipped, samples.grouping, samples.source)
 
 
-def unseen(
-    samples: Samples,
-    contents: Mapping[str, Sequence[str]],
+def new_images(
+    data: str | Path,
+    runtime: Runtime,
+    contents: Contents,
     parts: Sequence[str] = SEEN,
     remedy: str = "evaluate on images that it has never seen",
+) -> tuple[Samples, dict[str, str], tuple[str, ...]]:
+    """Labelled images in the bundle's words, the group of each, and how many were left out: those of these parts of it.
+
+    Raises:
+        DataError: they cannot be used, or none is left.
+    """
+    samples = renamed(labelled(data, runtime.task, [column.name for column in runtime.columns]), runtime.task)
+    check_metadata(samples, runtime)
+    fresh, left_out = unseen(samples, contents.evidence.get("provenance", {}).get("contents", {}), parts, remedy)
+    return fresh, identical_groups(fresh), left_out
+
+
+def unseen(
+    samples: Samples, contents: Mapping[str, Sequence[str]], parts: Sequence[str], remedy: str
 ) -> tuple[Samples, tuple[str, ...]]:
     """The samples whose files are in none of these parts of the bundle's data, and how many were left out.
 
