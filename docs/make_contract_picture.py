@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from flawscope.evaluation.promises import Promise, fit_promises
 from flawscope.pages.contracts import ContractContent, picture
+from flawscope.pages.figures import png
 from flawscope.records import Task
 from flawscope.storage import write_bytes
 
@@ -39,13 +38,7 @@ def promise(max_escape: float = 0.02) -> Promise:
 def drawn() -> bytes:
     """The picture as a PNG."""
     made = promise()
-    figure = picture(ContractContent({**made.contract.as_dict(), "name": made.name}, made.curve, "good"))
-    figure.set_size_inches(6.4, 4.8)
-    figure.patch.set_visible(True)
-    figure.patch.set_facecolor("white")
-    stream = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
-    return stream.getvalue()
+    return png(picture(ContractContent({**made.contract.as_dict(), "name": made.name}, made.curve, "good")), 6.4, 4.8)
 
 
 if __name__ == "__main__":

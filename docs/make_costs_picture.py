@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from flawscope.evaluation.bands import ClassBand, fit_bands
 from flawscope.evaluation.costs import Costs
 from flawscope.pages.costs import CostContent, picture
+from flawscope.pages.figures import png
 from flawscope.records import Task
 from flawscope.storage import write_bytes
 
@@ -34,13 +33,7 @@ def drawn() -> bytes:
     """The picture as a PNG."""
     made = band()
     assert made.band is not None
-    figure = picture(CostContent({**made.band.as_dict(), "name": made.name}, made.curve))
-    figure.set_size_inches(6.4, 4.2)
-    figure.patch.set_visible(True)
-    figure.patch.set_facecolor("white")
-    stream = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
-    return stream.getvalue()
+    return png(picture(CostContent({**made.band.as_dict(), "name": made.name}, made.curve)), 6.4, 4.2)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special, stats
 
+from flawscope.evaluation import plan
 from flawscope.evaluation.intervals import IndexArray, design_effect, proportion
 from flawscope.evaluation.plan import TooManyError, best_promise, defects_needed
 from flawscope.records import FloatArray, Interval
@@ -355,7 +356,7 @@ def effective_number(score_n: FloatArray, code_n: IndexArray) -> float:
     """
     n, size_g = len(score_n), np.bincount(code_n)
     mean_size = float((size_g.astype(np.float64) ** 2).sum()) / n
-    return float(max(1.0, n / (1 + (mean_size - 1) * _correlation_limit(score_n, code_n, size_g))))
+    return max(1.0, n / plan.design_effect(mean_size, _correlation_limit(score_n, code_n, size_g)))
 
 
 def _correlation_limit(score_n: FloatArray, code_n: IndexArray, size_g: IndexArray) -> float:

@@ -151,32 +151,32 @@ def measured(
     low, high = thresholds
     prevalence = float(truth.mean()) if costs.prevalence is None else costs.prevalence
     looked, passed, called = (score >= low) & (score < high), score < low, score >= high
-    most = max(costs.escape, costs.overkill, costs.review or 0.0)
+    look = costs.review or 0.0
+    most = max(costs.escape, costs.overkill, look)
     code = np.asarray(groups)
-    price_n = np.where(truth, passed * costs.escape, called * costs.overkill) + looked * (costs.review or 0.0)
+    price_n = np.where(truth, passed * costs.escape, called * costs.overkill) + looked * look
 
     def share(value_n: FloatArray) -> Interval:
         return bootstrap(lambda index: _at_the_line(value_n[index], truth[index], prevalence), code, seed=0)
 
-    look = costs.review or 0.0
-    shares = [
-        (weight * cost, proportion(of[kind], code[kind]))
-        for weight, kind, own, cost_of in (
-            (prevalence, truth, passed, costs.escape),
-            (1 - prevalence, ~truth, called, costs.overkill),
-        )
-        for cost, of in ((cost_of, own), (look, looked))
-    ]
+    escape = proportion(passed[truth], code[truth])
+    overkill = proportion(called[~truth], code[~truth])
+    priced = (
+        (prevalence * costs.escape, escape),
+        (prevalence * look, proportion(looked[truth], code[truth])),
+        ((1 - prevalence) * costs.overkill, overkill),
+        ((1 - prevalence) * look, proportion(looked[~truth], code[~truth])),
+    )
     single = high if chosen_without is None else chosen_without
     without_n = np.where(truth, (score < single) * costs.escape, (score >= single) * costs.overkill)
     return Band(
         low=low,
         high=high,
         prevalence=prevalence,
-        cost=_with_rare(_scaled(share(price_n / most), most), shares),
+        cost=_with_rare(_scaled(share(price_n / most), most), priced),
         review=share(looked.astype(np.float64)),
-        escape=proportion(passed[truth], code[truth]),
-        overkill=proportion(called[~truth], code[~truth]),
+        escape=escape,
+        overkill=overkill,
         cost_without_review=_at_the_line(without_n, truth, prevalence),
         cost_all_good=prevalence * costs.escape,
         cost_all_bad=(1 - prevalence) * costs.overkill,
@@ -261,14 +261,14 @@ def _at_the_line(value_n: FloatArray, truth: BoolArray, prevalence: float) -> fl
     return float(prevalence * value_n[truth].mean() + (1 - prevalence) * value_n[~truth].mean())
 
 
-def _with_rare(drawn: Interval, shares: Sequence[tuple[float, Interval]]) -> Interval:
+def _with_rare(drawn: Interval, priced: Sequence[tuple[float, Interval]]) -> Interval:
     """The interval of the cost, at least as wide as its shares ask: what is rare is in no draw, and is dear.
 
-    The limits of the shares, times their costs, put together as if they were independent (Zou & Donner, 2008,
+    The limits of the shares, each times its price, put together as if they were independent (Zou & Donner, 2008,
     Statistics in Medicine 27:1693). Where the draws cannot tell the spread they alone count.
     """
-    below = math.sqrt(sum((weight * (share.value - share.low)) ** 2 for weight, share in shares))
-    above = math.sqrt(sum((weight * (share.high - share.value)) ** 2 for weight, share in shares))
+    below = math.sqrt(sum((price * (share.value - share.low)) ** 2 for price, share in priced))
+    above = math.sqrt(sum((price * (share.high - share.value)) ** 2 for price, share in priced))
     low, high = max(0.0, drawn.value - below), drawn.value + above
     if drawn.method != BOOTSTRAP:
         return replace(drawn, low=low, high=high, method="the limits of the shares put together", effective=0.0)

@@ -14,13 +14,12 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from flawscope.pages import figures, words
 from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
 
 SIZE = (5.4, 4.4)
-TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 _FONT = 10.0
 ASSUMED = (
     "The line must make parts like those of the calibration part: another material, camera, light or kind of defect is "
@@ -126,13 +125,8 @@ def picture(content: ContractContent) -> Figure:
         lower.text(0.5, 0.5, "no good images: not known", transform=lower.transAxes, ha="center", color=MUTED)
     lower.set_ylim(-0.02, 1.02)
     _panel(lower, f"overkill: {figures.short(content.negative, 24)} rejected", chosen)
-    lower.set_xscale("logit")
-    lower.set_xlim(4e-4, 1 - 4e-4)
-    lower.xaxis.set_major_locator(FixedLocator(TICKS))
-    lower.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    lower.xaxis.set_minor_locator(NullLocator())
-    lower.xaxis.set_minor_formatter(NullFormatter())
-    lower.set_xlabel(f"threshold of the probability (chosen: {contract['threshold']:.3g})", fontsize=_FONT, color=INK)
+    said = f"threshold of the probability (chosen: {contract['threshold']:.3g})"
+    figures.probability_axis(lower, 4e-4, 1 - 4e-4, said)
     upper.tick_params(labelbottom=False)
     return figure
 

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from flawscope.pages import figures
 from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
 
 SIZE = (5.4, 3.7)
-TICKS = (1e-5, 1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 _FONT = 10.0
 _NONE = ("–", "")
 
@@ -107,13 +106,8 @@ def picture(content: CostContent) -> Figure:
     axes.set_ylim(0, top)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.set_title("expected cost of a part", fontsize=_FONT, color=INK, loc="left", pad=4)
-    axes.set_xscale("logit")
-    axes.set_xlim(left, right)
-    axes.xaxis.set_major_locator(FixedLocator([tick for tick in TICKS if left <= tick <= right]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(f"threshold of the probability of {figures.short(cost['name'], 24)}", fontsize=_FONT, color=INK)
+    said = f"threshold of the probability of {figures.short(cost['name'], 24)}"
+    figures.probability_axis(axes, left, right, said)
     return figure
 
 

@@ -16,10 +16,11 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 # Okabe and Ito's colours, told apart with every kind of colour vision. Each stands for one CSS variable of the page.
 FIND, GOOD, INK, MUTED, GRID = "#d55e00", "#0072b2", "#20262e", "#66707c", "#dfe3e8"
@@ -40,6 +41,7 @@ SIZE = (3.7, 3.1)
 """Width and height in inches: shown at 330 to 380 pixels, so that 10 points become about 12 pixels."""
 WIDE = (5.4, 3.6)
 _FONT = 10.0
+_TICKS = (1e-5, 1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 
 
 def roc(curve: Mapping[str, Any], name: str) -> Figure:
@@ -286,6 +288,15 @@ def svg(figure: Figure, prefix: str, alt: str) -> str:
     return head + re.sub(r"\n\s*", "\n", drawn)
 
 
+def png(figure: Figure, width: float, height: float) -> bytes:
+    """The figure on white, for a document: width and height in inches."""
+    figure.set_size_inches(width, height)
+    figure.patch.set_visible(True)
+    FigureCanvasAgg(figure)
+    figure.savefig(stream := io.BytesIO(), format="png", facecolor="white", metadata={"Software": None})
+    return stream.getvalue()
+
+
 def variable(colour: str) -> str:
     """The CSS variable of the page that a colour stands for; empty if it stands for itself.
 
@@ -310,6 +321,17 @@ def style(axes: Axes) -> None:
         axes.spines[side].set_color(MUTED)
     axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=_FONT - 1, length=3)
     axes.set_axisbelow(True)
+
+
+def probability_axis(axes: Axes, left: float, right: float, label: str) -> None:
+    """Thresholds of a probability from left to right, both ends of (0, 1) drawn out."""
+    axes.set_xscale("logit")
+    axes.set_xlim(left, right)
+    axes.xaxis.set_major_locator(FixedLocator([tick for tick in _TICKS if left <= tick <= right]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(label, fontsize=_FONT, color=INK)
 
 
 def square(axes: Axes, xlabel: str, ylabel: str) -> None:

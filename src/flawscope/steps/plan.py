@@ -235,9 +235,9 @@ class _Found:
         calibrated = self.recipe.split.calibration
         found = []
         for name, ids in self.defects.items():
-            # Without a split the first of them stand for the share that will fall to the calibration part.
-            inside = [id for id in ids if part.get(id) == "calibration"] if self.split else ids[: round(
-                calibrated * len(ids))]  # fmt: skip
+            inside = [id for id in ids if part.get(id) == "calibration"]
+            if self.split is None:  # the first of them stand for the share that will fall to the calibration part
+                inside = ids[: round(calibrated * len(ids))]
             share = len(inside) / len(ids) if inside else calibrated
             held = [group[id] for id in inside]
             groups = len({group[id] for id in ids})
