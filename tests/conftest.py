@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,6 +39,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The machines that run the tests are shared and slow at times: no deadlines for single examples.
 settings.register_profile("flawscope", deadline=None, print_blob=True)
 settings.load_profile("flawscope")
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="session")
+def docs_script() -> Callable[[str], ModuleType]:
+    """`docs_script("make_results")`: a script of docs/ as a module."""
+
+    def load(name: str) -> ModuleType:
+        spec = spec_from_file_location(name, DOCS / f"{name}.py")
+        assert spec and spec.loader
+        module = sys.modules[name] = module_from_spec(spec)  # its dataclasses look themselves up
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
 
 BINARY = Task("binary", ("defective",), "functional")
 WEIGHTS = (8.0, -4.0, 2.0)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
 import typer.main
@@ -95,17 +95,10 @@ def test_recipes_of_the_repository_take_the_settings_that_are_shown(name: str) -
             load_recipe(ROOT / words[0], [after for word, after in pairwise(words) if word == "--set"])
 
 
-def loaded(name: str) -> Any:
-    """A script of docs/ as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
-    assert spec and spec.loader
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured() -> None:
-    module = loaded("make_results")
+def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured(
+    docs_script: Callable[[str], ModuleType],
+) -> None:
+    module = docs_script("make_results")
     assert module.leak([]) == module.soon([]) == []
     training = {"minutes_to_it": 3.5, "minutes": 12.0, "epochs": "16 of 16"}
     never = {"minutes_to_it": None, "minutes": 30.2, "epochs": "14 of 40"}
@@ -125,15 +118,15 @@ def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured() -
     assert [line for line in module.leak([told]) if line.endswith(row)] == [f"| leaky {row}", f"| clean {row}"]
 
 
-def test_page_of_results_is_up_to_date() -> None:
-    module = loaded("make_results")
+def test_page_of_results_is_up_to_date(docs_script: Callable[[str], ModuleType]) -> None:
+    module = docs_script("make_results")
     assert module.TARGET.read_text(encoding="utf-8") == module.results(), "run: python docs/make_results.py"
     named = {recipe for original in module.ORIGINALS for recipe in original.recipes}
     assert named == {path.stem for path in (ROOT / "recipes").glob("*.yaml")} - {"demo", "solar-multilabel-tune"}
 
 
-def test_recipe_reference_is_up_to_date() -> None:
-    module = loaded("make_reference")
+def test_recipe_reference_is_up_to_date(docs_script: Callable[[str], ModuleType]) -> None:
+    module = docs_script("make_reference")
     assert module.TARGET.read_text(encoding="utf-8") == module.reference(), "run: python docs/make_reference.py"
     without = [line for line in module.reference().splitlines() if line.startswith("| `") and line.endswith("|  |")]
     assert not without, "keys without a meaning: add Field(description=...)"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import re
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,13 +20,8 @@ PAGE = (DOCS / "leaks.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def script() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("make_leak_pictures", DOCS / "make_leak_pictures.py")
-    assert spec and spec.loader
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # its dataclass looks itself up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def script(docs_script: Callable[[str], ModuleType]) -> ModuleType:
+    return docs_script("make_leak_pictures")
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,6 @@ import numpy as np
 
 from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.runtime import Runtime
-from flawscope.data.split_file import save_split
 from flawscope.data.subsets import nested_subsets
 from flawscope.errors import OutputError, RecipeError, UserError
 from flawscope.evaluation.intervals import bootstrap_draws
@@ -39,13 +38,12 @@ from flawscope.steps.decide import scores
 from flawscope.steps.export import export
 from flawscope.steps.split import Proven
 from flawscope.steps.train import check_parts, counted_line, train_in
-from flawscope.steps.tune import SEEN, split_once
+from flawscope.steps.tune import EXISTS, SEEN, split_once
 from flawscope.steps.workspace import Run, Say, read_json, samples_of, tell_idle
 from flawscope.storage import check_replaceable, write_json, writing
 from flawscope.training.loop import Live, decided
 from flawscope.training.recipe import Recipe, load_recipe
 
-EXISTS = "go on in it with --resume, choose another name (-o), or begin anew with --overwrite"
 NOT_IN_IT = "not in this subset of the learning curve"
 SCRATCH = ".training-"
 
@@ -147,9 +145,7 @@ def _begin(folder: Path, recipe: Recipe, samples: Samples, proven: Proven, *, an
         if anew:
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
-    if proven.proof is not None:
-        write_json(folder / "proof.json", proven.proof)
-    save_split(proven.split, folder / "split.json")
+    proven.save(folder)
     write_json(folder / "identity.json", same)
 
 

@@ -12,7 +12,7 @@ from flawscope.data.split_file import save_split
 from flawscope.errors import OutputError, SplitError, UserError, listing
 from flawscope.records import Pair, Samples, Split, Twins
 from flawscope.steps.workspace import Say, samples_of
-from flawscope.storage import check_writable
+from flawscope.storage import check_writable, write_json
 from flawscope.training.recipe import Recipe, load_recipe
 
 ROUNDS = 50
@@ -29,6 +29,12 @@ class Proven:
 
     split: Split
     proof: Mapping[str, Any] | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write proof.json, where there is a proof, and split.json, which says that both are there."""
+        if self.proof is not None:
+            write_json(folder / "proof.json", self.proof)
+        save_split(self.split, folder / "split.json")
 
 
 def split(

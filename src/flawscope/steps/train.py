@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 from flawscope.data.labels import truth
 from flawscope.data.split import check_split
-from flawscope.data.split_file import load_split, save_split
+from flawscope.data.split_file import load_split
 from flawscope.errors import RecipeError, SplitError, choices
 from flawscope.evaluation.bands import check_task
 from flawscope.evaluation.costs import Costs
@@ -118,9 +118,7 @@ def prepare_run(folder: Path, recipe: Recipe, proven: Proven, cache: Path, sampl
     if recipe.model.metadata:
         facts["metadata"] = hash_of(recipe.model.metadata, samples)
     write_json(folder / "data.json", facts)
-    save_split(proven.split, folder / "split.json")
-    if proven.proof is not None:
-        write_json(folder / "proof.json", proven.proof)
+    proven.save(folder)
     run = Run(folder, cache)
     run.samples = samples
     check_split(run.split, run.samples, groups=recipe.split.respected)

@@ -25,7 +25,7 @@ import optuna
 import yaml
 
 from flawscope.data.split import check_split
-from flawscope.data.split_file import load_split, save_split
+from flawscope.data.split_file import load_split
 from flawscope.errors import DataError, ImageError, OutputError, RecipeError, SplitError, UserError, listing, reason
 from flawscope.pages.tune import write_tuning
 from flawscope.records import Part, Samples, fingerprint
@@ -222,9 +222,7 @@ def split_once(folder: Path, recipe: Recipe, samples: Samples, *, anew: bool) ->
 
 def _keep_split(work: Work) -> None:
     if not (work.folder / "split.json").is_file():
-        if work.proven.proof is not None:
-            write_json(work.folder / "proof.json", work.proven.proof)
-        save_split(work.proven.split, work.folder / "split.json")
+        work.proven.save(work.folder)
 
 
 def search(work: Work, say: Say) -> None:
