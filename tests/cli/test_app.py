@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,44 +16,16 @@ import pytest
 from PIL import Image
 
 import flawscope
-from flawscope.cli.app import main
 from flawscope.records import Pair, Samples, Twins
 
 Draw = Callable[..., Path]
 Write = Callable[[Path, str], Path]
+Cli = Callable[..., Any]
 FOLDERS = "{kind: folders, root: data}"
 
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-@dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Answer]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
-    """`cli("show", path)`: as typed in an empty folder. Exceptions come through: they would be tracebacks."""
-
-    def call(*words: Any) -> Answer:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["flawscope", *map(str, words)])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-        return Answer(code, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture
@@ -65,7 +36,7 @@ def data(tmp_path: Path, draw: Draw) -> Path:
     return tmp_path / "data"
 
 
-def refused(answer: Answer, *words: str) -> None:
+def refused(answer: Any, *words: str) -> None:
     """Exit code 2; the message says all of these words, and what to do."""
     assert answer.code == 2, answer
     assert answer.err.startswith("error: ")

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from flawscope.cli.app import main
 from flawscope.cli.compare import runs_table
 from flawscope.records import Interval
 from flawscope.steps.runs import RunRow
 
 Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
-    """Exit code, output and errors of a command typed in an empty folder."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["flawscope", *map(str, words)])
-        capsys.readouterr()
-        try:
-            main()
-        except SystemExit as leaving:
-            return int(leaving.code or 0), *capsys.readouterr()
-        return 0, *capsys.readouterr()
-
-    return call
 
 
 def test_compare_and_runs(cli: Cli, finish_run: Callable[..., Path], parts: Path, tmp_path: Path) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from flawscope.cli.app import main
 from flawscope.cli.plan import classes_table, shares
 from flawscope.errors import UserError
 
@@ -18,21 +17,9 @@ Answer = tuple[int, str, str]
 
 
 @pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Answer]:
+def typed(cli: Callable[..., Answer]) -> Callable[..., Answer]:
     """`typed("--max-escape", 0.01)`: exit code, what was printed, and the error."""
-
-    def call(*words: Any) -> Answer:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["flawscope", "plan", *map(str, words)])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-        return code, *capsys.readouterr()
-
-    return call
+    return partial(cli, "plan")
 
 
 def test_a_promise_in_plain_words(typed: Callable[..., Answer]) -> None:
