@@ -198,6 +198,10 @@ def decide(
     say(f"sealed, seal {manifest.seal}")
     if manifest.parent:
         say(f"parent {manifest.parent}")
+        from flawscope.steps.decide import beside
+
+        made = output or beside(bundle, max_escape, given)
+        say(f"wrote {made}\nnext, its page for an auditor: flawscope report {_shell(made)}")
     else:
         say(f"next: flawscope evaluate {_shell(bundle)}")
 
@@ -218,9 +222,15 @@ def evaluate(
 
 
 @app.command()
-def report(folder: RunFolder) -> None:
-    """Write the report of a run anew."""
-    say(f"wrote {step('report', folder)}")
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="a run folder, or a sealed bundle")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="the page's folder; default: RUN/report")
+    ] = None,
+    metrics: Annotated[Path | None, typer.Option(help="BUNDLE: the metrics.json that `evaluate` wrote of it")] = None,
+) -> None:
+    """Write the report of a run anew; or of a bundle the page of its decision, for an auditor."""
+    say(f"wrote {step('report', folder, output, metrics=metrics)}")
 
 
 @app.command()

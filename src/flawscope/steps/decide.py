@@ -103,6 +103,16 @@ def decide(
     return _decide_again(Path(run), data, target, spec, **rest)
 
 
+def beside(bundle: Path, max_escape: float | None, costs: Mapping[str, float | None] | None) -> Path:
+    """Where a bundle that is decided again is written, if nobody says.
+
+    >>> beside(Path("castings.flawscope"), 0.02, None).name
+    'castings-max-escape-0.02.flawscope'
+    """
+    asked = f"costs-{costs['escape']:g}-{costs['overkill']:g}" if costs else f"max-escape-{max_escape:g}"
+    return bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
+
+
 def _by_costs(costs: Mapping[str, float | None]) -> DecideSpec:
     """What the recipe would say.
 
@@ -228,8 +238,7 @@ def _decide_again(
     twins: Search,
     overwrite: bool,
 ) -> Manifest:
-    asked = f"costs-{spec.costs.escape:g}-{spec.costs.overkill:g}" if spec.costs else f"max-escape-{spec.max_escape:g}"
-    target = output or bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
+    target = output or beside(bundle, spec.max_escape, spec.costs.model_dump() if spec.costs else None)
     if target.exists() and target.resolve() == bundle.resolve():
         raise OutputError(f"{target} is the bundle that is decided again", "name another file (-o)")
     if target.exists() and (target.is_dir() or not overwrite):
