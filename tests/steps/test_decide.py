@@ -17,6 +17,7 @@ from flawscope.bundle.verify import verify
 from flawscope.errors import BundleError, DataError, OutputError, UserError
 from flawscope.evaluation.contract import upper_bound
 from flawscope.inspection.tables import read_results
+from flawscope.steps.run import one
 from flawscope.steps.workspace import Run
 
 Copy = Callable[[], tuple[Path, Path]]
@@ -102,8 +103,11 @@ def test_by_default_it_lies_beside_its_parent_and_nothing_is_replaced(copied: Co
     made = run / "tiny-max-escape-0.3.flawscope"
     assert read_bundle(made).manifest.seal == first.seal
     with pytest.raises(OutputError, match=r"exists already(?s:.)*--overwrite"):
-        flawscope.decide(bundle, data, max_escape=0.3, confidence=0.9)
-    assert flawscope.decide(bundle, data, max_escape=0.3, confidence=0.9, overwrite=True).seal != first.seal
+        flawscope.decide(bundle, data, max_escape=0.3)
+    assert flawscope.decide(bundle, data, max_escape=0.3, confidence=0.9).seal != first.seal
+    assert (run / "tiny-max-escape-0.3-confidence-0.9.flawscope").is_file()
+    assert flawscope.decide(bundle, data, max_escape=0.3, units="effective", output=made, overwrite=True)
+    assert read_bundle(made).manifest.seal != first.seal
     with pytest.raises(OutputError, match="is the bundle that is decided again"):
         flawscope.decide(bundle, data, bundle, max_escape=0.3, overwrite=True)
     assert bundle.read_bytes() == before
@@ -179,3 +183,31 @@ def test_a_bundle_has_a_page_of_its_own_for_an_auditor(finished: Any, draw: Draw
         flawscope.report(finished.folder, metrics=tmp_path / "metrics" / "metrics.json")
     with pytest.raises(BundleError, match="is a draft"):
         flawscope.report(finished.folder / "draft.flawscope")
+
+
+def test_a_recipe_decides_several_ways_from_one_network(copied: Copy) -> None:
+    run, _ = copied()
+    recipe = run / "recipe.yaml"
+    content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    ways = [{"max_escape": 0.5, "confidence": 0.8}, {"costs": {"escape": 100, "overkill": 10, "review": 2}}]
+    recipe.write_text(yaml.safe_dump({**content, "decide_also": ways}, allow_unicode=True), encoding="utf-8")
+    work, said = Run.at(run), list[str]()
+    one(work, said.append)
+    parent = read_bundle(work.bundle).manifest
+    names = ("tiny-max-escape-0.5-confidence-0.8", "tiny-costs-100-10-2")
+    page = (run / "report" / "index.html").read_text(encoding="utf-8")
+    for name in names:
+        made = read_bundle(run / f"{name}.flawscope")
+        decision = made.manifest.sealed.decision
+        assert decision is not None
+        assert (made.manifest.parent, decision.fitted_on) == (parent.seal, "calibration")
+        assert made.evidence["test"]["n"] == len(work.part("test"))
+        own = run / f"{name}-report" / "index.html"
+        (first, *_) = (decision.contracts or decision.costs)[0].words
+        assert f'href="../{name}-report/index.html"' in page
+        assert first in page
+        assert first in own.read_text(encoding="utf-8")
+        assert any(first in words for words in said)
+    before = [(run / f"{name}.flawscope").read_bytes() for name in names]
+    one(work, said.append)  # a run that goes on leaves what is there
+    assert [(run / f"{name}.flawscope").read_bytes() for name in names] == before

@@ -200,7 +200,7 @@ def decide(
         say(f"parent {manifest.parent}")
         from flawscope.steps.decide import beside
 
-        made = output or beside(bundle, max_escape, given)
+        made = output or beside(bundle, max_escape, given, confidence, units)
         say(f"wrote {made}\nnext, its page for an auditor: flawscope report {_shell(made)}")
     else:
         say(f"next: flawscope evaluate {_shell(bundle)}")

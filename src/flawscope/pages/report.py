@@ -92,7 +92,8 @@ class SplitContent:
 class BundleContent:
     """The sealed file that gave the decisions; `decision` holds the rule in words, one sentence a class.
 
-    `calibration` says in words how its scores became probabilities.
+    `calibration` says in words how its scores became probabilities. `others` are decided otherwise from the same
+    network: name, address of its page, and the first sentence of what it promises or costs.
     """
 
     name: str
@@ -101,6 +102,7 @@ class BundleContent:
     size_bytes: int
     decision: tuple[str, ...] = ()
     calibration: str = ""
+    others: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)

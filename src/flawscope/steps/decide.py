@@ -103,14 +103,49 @@ def decide(
     return _decide_again(Path(run), data, target, spec, **rest)
 
 
-def beside(bundle: Path, max_escape: float | None, costs: Mapping[str, float | None] | None) -> Path:
-    """Where a bundle that is decided again is written, if nobody says.
+def beside(
+    bundle: Path,
+    max_escape: float | None,
+    costs: Mapping[str, float | None] | None,
+    confidence: float = 0.95,
+    units: str = "groups",
+) -> Path:
+    """Where a bundle that is decided again is written, if nobody says: other decisions have other names.
 
     >>> beside(Path("castings.flawscope"), 0.02, None).name
     'castings-max-escape-0.02.flawscope'
     """
-    asked = f"costs-{costs['escape']:g}-{costs['overkill']:g}" if costs else f"max-escape-{max_escape:g}"
+    if costs:
+        asked = "-".join(["costs", *(f"{value:g}" for value in costs.values() if value is not None)])
+    else:
+        asked = f"max-escape-{max_escape:g}"
+        asked += f"-confidence-{confidence:g}" if confidence != 0.95 else ""
+        asked += f"-{units}" if units != "groups" else ""
     return bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
+
+
+def named(bundle: Path, spec: DecideSpec) -> Path:
+    """The same, for what a recipe asks for."""
+    if spec.max_escape is None and spec.costs is None:
+        return bundle.with_name(f"{bundle.stem}-{spec.rule.replace('_', '-')}{SUFFIX}")
+    costs = spec.costs.model_dump() if spec.costs else None
+    return beside(bundle, spec.max_escape, costs, spec.confidence, spec.units)
+
+
+def decide_also(run: Run, spec: DecideSpec) -> Path:
+    """Another decision of a run's sealed bundle on the same calibration part: the new bundle, beside it.
+
+    One that is there already, of the same parent, is left as it is.
+
+    Raises:
+        UserError: the run has not been decided yet.
+        RecipeError: see `rule`.
+    """
+    parent = run.need(run.bundle, "decide")
+    target = named(parent, spec)
+    if not target.is_file() or read_bundle(target).manifest.parent != read_bundle(parent).manifest.seal:
+        _decide_again(parent, run.folder, target, spec, known=None, twins="find", overwrite=True)
+    return target
 
 
 def _by_costs(costs: Mapping[str, float | None]) -> DecideSpec:
@@ -238,7 +273,7 @@ def _decide_again(
     twins: Search,
     overwrite: bool,
 ) -> Manifest:
-    target = output or beside(bundle, spec.max_escape, spec.costs.model_dump() if spec.costs else None)
+    target = output or named(bundle, spec)
     if target.exists() and target.resolve() == bundle.resolve():
         raise OutputError(f"{target} is the bundle that is decided again", "name another file (-o)")
     if target.exists() and (target.is_dir() or not overwrite):

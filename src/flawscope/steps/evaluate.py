@@ -98,14 +98,19 @@ def written(result: Evaluation, folder: Path) -> None:
 
 def evaluate_run(run: Run) -> Evaluation:
     """Inspect the test split of a run with its sealed bundle; metrics.json, the scores, and evidence in the bundle."""
-    path = run.need(run.bundle, "decide")
-    runtime = Runtime.open(path)
-    result = evaluate_samples(runtime, run.part("test"), run.split.group)
-    result.metrics["bundle"] = {"name": path.name, "seal": runtime.manifest.seal}
-    result.metrics["split"] = {"hash": run.split.hash, "stamp": run.split.stamp, "part": "test", "fold": run.split.fold}
-    add_evidence(path, "test", result.metrics)
-    write_results(run.scores("test"), runtime.task, result.predictions)
+    result = evaluate_test(run, run.need(run.bundle, "decide"))
+    write_results(run.scores("test"), result.samples.task, result.predictions)
     write_json(run.metrics, result.metrics)
+    return result
+
+
+def evaluate_test(run: Run, bundle: Path) -> Evaluation:
+    """Inspect the test split of a run with a bundle decided on its calibration part; evidence in the bundle."""
+    runtime = Runtime.open(bundle)
+    result = evaluate_samples(runtime, run.part("test"), run.split.group)
+    result.metrics["bundle"] = {"name": bundle.name, "seal": runtime.manifest.seal}
+    result.metrics["split"] = {"hash": run.split.hash, "stamp": run.split.stamp, "part": "test", "fold": run.split.fold}
+    add_evidence(bundle, "test", result.metrics)
     return result
 
 

@@ -34,6 +34,7 @@ from flawscope.pages.report import (
     write_report,
 )
 from flawscope.records import NOT_CHECKED, PARTS, Prediction, Sample, Samples, Split, Task
+from flawscope.steps.decide import named
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
 
@@ -137,6 +138,7 @@ def run_content(run: Run) -> ReportContent:
             size_bytes=run.bundle.stat().st_size,
             decision=tuple(_rule(task, sealed.decision)),
             calibration=calibrator_sentence(sealed.calibrator),
+            others=tuple(_others(run)),
         ),
         subtitle=run.samples.source,
         history=history,
@@ -157,6 +159,17 @@ def run_content(run: Run) -> ReportContent:
         skipped=run.samples.skipped,
         warnings=contradictions(run.samples),
     )
+
+
+def _others(run: Run) -> Iterable[tuple[str, str, str]]:
+    """The bundles that `decide_also` has made: name, page, and the first sentence of each promise or cost."""
+    for spec in run.recipe.decide_also:
+        bundle = named(run.bundle, spec)
+        decision = read_bundle(bundle).manifest.sealed.decision if bundle.is_file() else None
+        if decision is not None:
+            told = [*(each.words for each in decision.contracts), *(each.words for each in decision.costs)]
+            said = " ".join(words[0] for words in told if words)
+            yield bundle.stem, f"../{bundle.stem}-report/index.html", said
 
 
 def _rule(task: Task, decision: DecisionRule | None) -> list[str]:
