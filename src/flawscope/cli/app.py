@@ -214,7 +214,11 @@ def evaluate(
 @app.command()
 def report(folder: RunFolder) -> None:
     """Write the report of a run anew."""
-    say(f"wrote {step('report', folder)}")
+    page = step("report", folder)
+    from flawscope.steps.workspace import read_json
+
+    numbers(read_json(folder / "metrics.json"))
+    say(f"wrote {page}")
 
 
 @app.command()
@@ -315,6 +319,9 @@ def numbers(metrics: dict[str, Any]) -> None:
         interval = entry["interval"]
         table.add_row(entry["name"], f"{interval['value']:.3f}", f"{interval['low']:.3f} to {interval['high']:.3f}")
     console.print(table)
+    for found in metrics["classes"].values():
+        for words in found.get("answers", ()):
+            say(words)
     for name, found in metrics.get("three_answers", {}).get("classes", {}).items():
         say(f"costs of {name} on these images: {found['words']}")
     for note in metrics["notes"]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from flawscope.bundle.archive import Contents, read_bundle
+from flawscope.bundle.cost import ExpectedCost
 from flawscope.bundle.manifest import DecisionRule
 from flawscope.bundle.verify import calibrator_sentence, decision_sentences, engine_words
 from flawscope.data import findings
 from flawscope.data.census import take_census
 from flawscope.data.groups import contradictions
+from flawscope.evaluation import contract_words, cost_words
+from flawscope.evaluation.costs import Band
 from flawscope.evaluation.metrics import truth
 from flawscope.inspection.tables import read_results
 from flawscope.inspection.verdict import odds
@@ -62,6 +66,7 @@ def run_content(run: Run) -> ReportContent:
     sealed, manifest = contents.manifest.sealed, contents.manifest
     task = sealed.task.task()
     history = read_history(run.training / FILE)
+    mistakes, person = _decided_pictures(task, [run])
     return ReportContent(
         title=run.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -85,7 +90,8 @@ def run_content(run: Run) -> ReportContent:
             *_network(run),
             ("licences", "; ".join(manifest.licences)),
         ],
-        mistakes=_mistakes(task, [run]),
+        mistakes=mistakes,
+        for_a_person=person,
         contracts=_contracts(contents, metrics),
         costs=_costs(contents, metrics),
         **_pictures(run.part("train"), "training images"),
@@ -113,6 +119,12 @@ def _contracts(contents: Contents, metrics: Mapping[str, Any]) -> list[ContractC
             curve=curves.get(each.name, {}),
             negative=task.negative if task.kind != "multilabel" else f"not {each.name}",
             tested=tested.get(each.name) if task.kind != "multiclass" else None,
+            saving=contract_words.saving_words(
+                each.overkill,
+                each.max_escape if each.kept else each.bound,
+                f"{task.negative} images",
+                kept=each.kept,
+            ),
         )
         for each in (decision.contracts if decision else ())
     ]
@@ -129,9 +141,18 @@ def _costs(contents: Contents, metrics: Mapping[str, Any]) -> list[CostContent]:
             curve=curves.get(each.name, {}),
             tested=tested.get("classes", {}).get(each.name),
             person=tested.get("person"),
+            saving=_saving(each),
         )
         for each in (decision.costs if decision else ())
     ]
+
+
+def _saving(cost: ExpectedCost) -> str:
+    """Whether the network saves nothing at these costs, on the calibration part; empty where nothing was measured."""
+    known = cost.cost is not None
+    return (
+        cost_words.saving_words(Band(**{each.name: getattr(cost, each.name) for each in fields(Band)})) if known else ""
+    )
 
 
 def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
@@ -139,6 +160,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
     metrics = read_json(folder / "metrics.json")
     first = folds[0]
     samples, task = first.samples, first.samples.task
+    mistakes, person = _decided_pictures(task, folds)
     return ReportContent(
         title=first.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -148,7 +170,8 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
         subtitle=samples.source,
         measured_on=f"the test parts of {len(folds)} folds",
         provenance=_provenance(metrics),
-        mistakes=_mistakes(task, folds),
+        mistakes=mistakes,
+        for_a_person=person,
         **_pictures(samples, "images"),
         folds=[_fold(run) for run in folds],
         **_proof(folds),
@@ -214,18 +237,47 @@ def _provenance(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*named, ("data", f"{facts['data']['name']}, {facts['data']['source']}")]
 
 
-def _mistakes(task: Task, runs: Iterable[Run]) -> list[Picture]:
-    """Every wrong decision, the most confident first."""
-    found = []
+Ranked = list[tuple[float, Picture]]
+
+
+def _decided_pictures(task: Task, runs: Iterable[Run]) -> tuple[list[Picture], list[Picture]]:
+    """Every wrong decision, the most confident first; and all that is for a person, the nearest to a mistake first."""
+    mistakes: Ranked = []
+    person: Ranked = []
     for run in runs:
         decision = read_bundle(run.bundle).manifest.sealed.decision
         assert decision is not None
         by_id = {row.id: row for row in run.samples.rows}
         for prediction in read_results(run.scores("test"), task).rows:
-            picture = _mistake(task, by_id[prediction.name], prediction, decision.thresholds, decision.looked_at)
+            sample = by_id[prediction.name]
+            if prediction.decision and prediction.decision.human:
+                person.append(_for_a_person(task, sample, prediction, decision))
+                continue
+            picture = _mistake(task, sample, prediction, decision.thresholds, decision.looked_at)
             if picture:
-                found.append(picture)
-    return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]
+                mistakes.append(picture)
+    return _sorted(mistakes), _sorted(person)
+
+
+def _sorted(ranked: Ranked) -> list[Picture]:
+    return [picture for _, picture in sorted(ranked, key=lambda pair: -pair[0])]
+
+
+def _for_a_person(task: Task, sample: Sample, prediction: Prediction, rule: DecisionRule) -> tuple[float, Picture]:
+    """How near it was to a mistake (0 to 1): a bad one to passing, a good one to being rejected; and the picture."""
+    assert prediction.decision is not None
+    open_k = [k for k, unsure in enumerate(prediction.decision.unsure) if unsure]
+    bad = any(truth(task.kind, np.array([sample.target]))[0])
+    up = max((prediction.probability[k] - rule.looked_at[k]) / (rule.thresholds[k] - rule.looked_at[k]) for k in open_k)
+    return 1 - up if bad else up, Picture(
+        image=sample.path,
+        name=sample.id,
+        true=task.describe(sample.target),
+        decided=prediction.decision.label,
+        kind="person-bad" if bad else "person-good",
+        odds=odds(task, rule.thresholds, prediction.probability, open_k, rule.looked_at),
+        meta=_meta(sample),
+    )
 
 
 def _mistake(
@@ -237,7 +289,8 @@ def _mistake(
 ) -> tuple[float, Picture] | None:
     """How sure the bundle was of its wrong answer (0 to 1), and the picture; None if it was right.
 
-    What a person has to look at is never sure, so that good parts of this kind come last.
+    A class that was missed because it is in its band, where another is called, is missed without being sure: it comes
+    last.
     """
     decision = prediction.decision
     assert decision is not None
@@ -251,7 +304,12 @@ def _mistake(
         wrong.sort(key=lambda k: not decision.flags[k])  # first what it was called, then what it is
         sure = prediction.probability[wrong[0]]
     else:
-        sure = max((p - t) / max(1 - t, 1e-9) if flag else (t - p) / t for k, (_, flag, p, t) in rows if k in wrong)
+        least = looked_at or thresholds
+        sure = max(
+            (p - t) / max(1 - t, 1e-9) if flag else (least[k] - p) / least[k]
+            for k, (_, flag, p, t) in rows
+            if k in wrong
+        )
     return sure, Picture(
         image=sample.path,
         name=sample.id,
