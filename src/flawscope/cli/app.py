@@ -230,7 +230,12 @@ def report(
     metrics: Annotated[Path | None, typer.Option(help="BUNDLE: the metrics.json that `evaluate` wrote of it")] = None,
 ) -> None:
     """Write the report of a run anew; or of a bundle the page of its decision, for an auditor."""
-    say(f"wrote {step('report', folder, output, metrics=metrics)}")
+    page = step("report", folder, output, metrics=metrics)
+    from flawscope.steps.workspace import read_json
+
+    if folder.is_dir():
+        numbers(read_json(folder / "metrics.json"))
+    say(f"wrote {page}")
 
 
 @app.command()
@@ -331,6 +336,9 @@ def numbers(metrics: dict[str, Any]) -> None:
         interval = entry["interval"]
         table.add_row(entry["name"], f"{interval['value']:.3f}", f"{interval['low']:.3f} to {interval['high']:.3f}")
     console.print(table)
+    for found in metrics["classes"].values():
+        for words in found.get("answers", ()):
+            say(words)
     for name, found in metrics.get("three_answers", {}).get("classes", {}).items():
         say(f"costs of {name} on these images: {found['words']}")
     for note in metrics["notes"]:

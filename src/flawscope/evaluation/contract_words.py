@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from flawscope.evaluation.contract import Contract
+from flawscope.records import Interval
 
 
 def contract_words(contract: Contract, name: str, negative: str = "ok", items: str = "images") -> tuple[str, ...]:
@@ -42,7 +43,43 @@ def contract_words(contract: Contract, name: str, negative: str = "ok", items: s
             f"{best} pass, {_level(contract)} confidence; measured on {rests}; {rejected}.",
             _lacking(contract, name, items),
         )
-    return (*head, *_price(contract, negative, items), *_groups(contract))
+    share = contract.max_escape if contract.kept else contract.bound
+    saving = saving_words(contract.overkill, share, f"{negative} {items}", kept=contract.kept)
+    return (*head, *([saving] if saving else []), *_price(contract, negative, items), *_groups(contract))
+
+
+def saving_words(overkill: Interval | None, share: float, good: str, *, kept: bool = False) -> str:
+    """What is to be said where a promise is worth no network, or may be; empty where it is worth one.
+
+    Whoever rejects parts by lot, without a look at them, keeps the promise that at most `share` escapes by rejecting
+    1 - share of all parts, good ones among them. A network whose overkill is not below that separates nothing; where
+    the interval of its overkill reaches that far, it is not shown that it does.
+
+    Args:
+        overkill: share of the good parts that is rejected, None where it is not known.
+        share: of the defective parts that may escape.
+        good: what the good parts are called.
+        kept: the promise is proven, which is said first.
+
+    >>> saving_words(Interval(1.0, 0.96, 1.0), 0.02, "ok images", kept=True)
+    'The promise holds, but THE NETWORK SAVES NOTHING: all ok images are rejected, and that takes no network.'
+    >>> saving_words(Interval(0.93, 0.87, 0.99), 0.02, "ok images").split(":")[0]
+    'It is NOT SHOWN THAT THE NETWORK SAVES ANYTHING'
+    >>> saving_words(Interval(0.93, 0.87, 0.97), 0.02, "ok images")
+    ''
+    """
+    by_lot = 1 - share
+    if overkill is None or share >= 1 or overkill.high < by_lot:
+        return ""
+    lot = f"rejecting {100 * by_lot:.4g} % of all parts by lot, without a look at them, would keep the promise as well"
+    if overkill.value >= 1:
+        said = f"THE NETWORK SAVES NOTHING: all {good} are rejected, and that takes no network."
+    elif overkill.value >= by_lot:
+        said = f"THE NETWORK SAVES NOTHING: {_percent(overkill.value)} % of {good} are rejected, and {lot}."
+    else:
+        reached = f"up to {_percent(overkill.high)} % of {good} may be rejected"
+        said = f"it is NOT SHOWN THAT THE NETWORK SAVES ANYTHING: {reached}, and {lot}."
+    return f"The promise holds, but {said}" if kept else said[:1].upper() + said[1:]
 
 
 def percent_up(share: float) -> str:
