@@ -73,6 +73,26 @@ def test_an_impossible_promise_is_answered_in_words(copied: Copy) -> None:
     flawscope.evaluate(run)
     page = flawscope.report(run).read_text(encoding="utf-8")
     assert "not proven as asked" in page
+    # So few good parts do not show that the network is better than a lot with this best promise.
+    (saving,) = [words for words in contract.words if "THE NETWORK SAVES" in words]
+    assert page.count(saving) == 1 and f"<p><b>{saving}</b></p></div>" in page
+    assert saving in flawscope.show(run / "tiny.flawscope")
+
+
+def test_a_promise_that_takes_no_network_is_called_so(finished: Any, draw: Draw, tmp_path: Path) -> None:
+    """Good and bad pictures that look alike: whatever is promised of them, a lot keeps it as well."""
+    for seed in range(2000, 2120):
+        folder = tmp_path / ("calibration" if seed < 2060 else "other") / ("nok" if seed % 2 else "ok")
+        draw(folder / f"{seed}.png", seed)
+    new = tmp_path / "new.flawscope"
+    decision = flawscope.decide(finished.bundle, tmp_path / "calibration", new, max_escape=0.15).sealed.decision
+    assert decision is not None
+    assert decision.contracts[0].kept
+    (saving,) = [words for words in decision.contracts[0].words if "THE NETWORK SAVES" in words]
+    assert saving.startswith("The promise holds, but ")
+    assert saving in flawscope.show(new)
+    notes = flawscope.evaluate(new, tmp_path / "other").metrics["notes"]
+    assert any(note.startswith("nok, on these images: ") and "THE NETWORK SAVES" in note for note in notes)
 
 
 def test_a_bundle_is_decided_again_without_training(finished: Any, draw: Draw, tmp_path: Path) -> None:

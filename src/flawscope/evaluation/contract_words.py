@@ -64,7 +64,7 @@ def saving_words(overkill: Interval | None, share: float, good: str, *, kept: bo
     >>> saving_words(Interval(1.0, 0.96, 1.0), 0.02, "ok images", kept=True)
     'The promise holds, but THE NETWORK SAVES NOTHING: all ok images are rejected, and that takes no network.'
     >>> saving_words(Interval(0.93, 0.87, 0.99), 0.02, "ok images").split(":")[0]
-    'It is NOT SHOWN THAT THE NETWORK SAVES ANYTHING'
+    'NOT SHOWN THAT THE NETWORK SAVES ANYTHING'
     >>> saving_words(Interval(0.93, 0.87, 0.97), 0.02, "ok images")
     ''
     """
@@ -78,8 +78,8 @@ def saving_words(overkill: Interval | None, share: float, good: str, *, kept: bo
         said = f"THE NETWORK SAVES NOTHING: {_percent(overkill.value)} % of {good} are rejected, and {lot}."
     else:
         reached = f"up to {_percent(overkill.high)} % of {good} may be rejected"
-        said = f"it is NOT SHOWN THAT THE NETWORK SAVES ANYTHING: {reached}, and {lot}."
-    return f"The promise holds, but {said}" if kept else said[:1].upper() + said[1:]
+        said = f"{'it is ' if kept else ''}NOT SHOWN THAT THE NETWORK SAVES ANYTHING: {reached}, and {lot}."
+    return f"The promise holds, but {said}" if kept else said
 
 
 def percent_up(share: float) -> str:

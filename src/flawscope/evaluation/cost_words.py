@@ -70,7 +70,7 @@ def saving_words(band: Band) -> str:
         return f"THE NETWORK SAVES NOTHING at these costs: {best} is as cheap."
     if cost.high >= rules[best]:
         return (
-            f"It is NOT SHOWN THAT THE NETWORK SAVES ANYTHING at these costs: with it a part may cost "
+            f"NOT SHOWN THAT THE NETWORK SAVES ANYTHING at these costs: with it a part may cost "
             f"{money(cost.high)}, and {best} costs {money(rules[best])}."
         )
     return ""
@@ -119,27 +119,32 @@ def money(cost: float) -> str:
     return f"{cost:,.{max(0, 1 - math.floor(math.log10(abs(cost))))}f}"
 
 
-def threshold_words(value: float) -> str:
-    """A threshold with as many digits as it takes to be told within a twentieth, from either end.
+def threshold_words(value: float, other: float | None = None) -> str:
+    """A threshold with as many digits as it takes to be told within a twentieth, from either end, and from another.
 
     >>> threshold_words(0.714), threshold_words(0.0431), threshold_words(0.9993), threshold_words(1.0)
     ('0.71', '0.043', '0.9993', '1')
+    >>> threshold_words(0.4913, 0.4931), threshold_words(0.4931, 0.4913)
+    ('0.491', '0.493')
     """
     if value in (0.0, 1.0):
         return f"{value:g}"
-    digits = 2
-    while abs(round(value, digits) - value) > min(value, 1 - value) / 20 and digits < 12:
+    digits, other = 2, math.inf if other is None or other == value else other
+    while digits < 12 and (
+        abs(round(value, digits) - value) > min(value, 1 - value) / 20 or f"{value:.{digits}f}" == f"{other:.{digits}f}"
+    ):
         digits += 1
     return f"{value:.{digits}f}"
 
 
 def _rule(band: Band, name: str) -> str:
-    high = threshold_words(band.high)
+    high = threshold_words(band.high, band.low)
     if band.low >= band.high:
         return f"A part is rejected from a probability of {name} of {high} and passes below."
+    low = threshold_words(band.low, band.high)
     return (
-        f"A part is rejected from a probability of {name} of {high}, passes below {threshold_words(band.low)}, and in "
-        f"between a person looks: {_share(band.review)}."
+        f"A part is rejected from a probability of {name} of {high}, passes below {low}, and in between a person "
+        f"looks: {_share(band.review)}."
     )
 
 

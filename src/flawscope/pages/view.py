@@ -75,7 +75,7 @@ def headline(metrics: Mapping[str, Any], items: str) -> View:
     worst = _most_missed(metrics) if task["kind"] != "binary" else None
     if worst:
         name, interval = worst
-        sentence = words.class_escape(name, interval, items)
+        sentence = words.class_escape(name, interval, items, three=three)
         card = {**figure_of("escape rate", interval), "name": f"most often missed: {name}", "meaning": sentence}
         statements.append({**card, **_dots(interval), "tone": "bad"})
     remarks = common_remarks([*statements, *cards])

@@ -119,7 +119,8 @@ def meaning(
         "exact match": f"{mixed}, {few.format(f'get every answer right{alone}')}",
         "AUROC": f"Of {base:,} pairs of one {find} and one {negative}, the score puts {count:,} in the right order; "
         "chance would be half.",
-        "F1": f"Recall and precision in one number: at 1 all {find} {items} are found and no others are called so.",
+        "F1": f"Recall and precision in one number: at 1 all {find} {items} are found{alone} and no others are called "
+        "so.",
         "mean AUROC": "How well the scores separate each class from the rest, averaged over the classes; "
         "0.5 is chance, 1 is perfect.",
         "mean F1": "Recall and precision in one number, averaged over the classes; every class counts alike.",
@@ -127,10 +128,11 @@ def meaning(
     return sentences.get(measure, "")
 
 
-def class_escape(name: str, interval: Mapping[str, Any], items: str) -> str:
-    """One sentence on how often a class of several is missed."""
+def class_escape(name: str, interval: Mapping[str, Any], items: str, *, three: bool = False) -> str:
+    """One sentence on how often a class of several is missed; `three`: see `meaning`."""
     base, count, low, high = of_hundred(interval)
-    return f"Of {base:,} {items} with {name}, {count:,} are not recognised as such ({low:,} to {high:,})."
+    missed = "ruled out without a person" if three else "not recognised as such"
+    return f"Of {base:,} {items} with {name}, {count:,} are {missed} ({low:,} to {high:,})."
 
 
 def gain(measure: str, difference: Mapping[str, Any]) -> str:
