@@ -96,6 +96,13 @@ def test_escape_overkill_and_review_load_are_said_first(inspection: Maker) -> No
         assert len(tones) == count and tones["review load"] == "person"
 
 
+def test_a_network_that_saves_nothing_is_an_alarm_at_the_top(binary: ReportContent) -> None:
+    said = "defective, on these images: THE NETWORK SAVES NOTHING."
+    page = render(replace(binary, metrics={**binary.metrics, "savings": [said]}))
+    assert f'<div class="note alarm"><ul><li><b>{said}</b></li></ul></div>' in page
+    assert "note alarm" not in re.sub(r"(?s)<style>.*?</style>", "", render(binary))
+
+
 def test_several_classes_stand_side_by_side_with_all_three(inspection: Maker) -> None:
     text = text_of(inspection(LABELS, 60, 9, low=0.2))
     assert "class cells with it escape rate overkill rate review load recall precision F1 AUROC" in text

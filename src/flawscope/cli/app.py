@@ -341,6 +341,8 @@ def numbers(metrics: dict[str, Any]) -> None:
             say(words)
     for name, found in metrics.get("three_answers", {}).get("classes", {}).items():
         say(f"costs of {name} on these images: {found['words']}")
+    for words in metrics.get("savings", ()):
+        say(words)
     for note in metrics["notes"]:
         say(f"note: {note}")
     if "split" in metrics:

@@ -94,7 +94,8 @@ def missing_words(
 
 def measured_words(band: Band, name: str, good: str = "", *, items: str = "images") -> str:
     """One sentence on what the decision of one class costs on parts that had no say in it."""
-    looked = f"; {_share(band.review)} are for a person" if band.low < band.high else ""
+    where = "for a person" if good else "in the band for a person"
+    looked = f"; {_share(band.review)} are {where}" if band.low < band.high else ""
     return f"{_expected(band).removesuffix('.')}{looked}. {_mistakes(band, name, good, items)}."
 
 

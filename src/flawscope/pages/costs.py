@@ -44,10 +44,10 @@ class CostContent:
 
 def cost_views(contents: Sequence[CostContent]) -> list[dict[str, Any]]:
     """What the template prints of each class."""
-    return [_view(content, f"cost{index}") for index, content in enumerate(contents)]
+    return [_view(content, f"cost{index}", len(contents) > 1) for index, content in enumerate(contents)]
 
 
-def _view(content: CostContent, prefix: str) -> dict[str, Any]:
+def _view(content: CostContent, prefix: str, several: bool) -> dict[str, Any]:
     cost, svg = content.cost, ""
     if content.curve.get("threshold") and cost["cost"]:
         alt = f"Expected cost of a part against the threshold of {cost['name']}"
@@ -60,21 +60,26 @@ def _view(content: CostContent, prefix: str) -> dict[str, Any]:
         "more": [text for text in cost["words"][1:] if text != content.saving],
         "tested": content.tested["words"] if content.tested else "",
         "tested_saving": content.tested.get("saving", "") if content.tested else "",
-        "rows": _rows(content),
+        "rows": _rows(content, several),
         "svg": svg,
         "band": cost["low"] < cost["high"],
     }
 
 
-def _rows(content: CostContent) -> list[tuple[str, Cell, Cell]]:
-    """Names, and value with its interval, on the calibration part and on the test part."""
+def _rows(content: CostContent, several: bool) -> list[tuple[str, Cell, Cell]]:
+    """Names, and value with its interval, on the calibration part and on the test part.
+
+    A part is for a person once, not once for each of several classes, and not where one of them is called.
+    """
+    looked = "share in the band of this class, at the line" if several else "share for a person, at the line"
+    asked = "share for a person, any class, among these images" if several else "share for a person, among these images"
     cost, tested = content.cost, content.tested or {}
     person = {"person": content.person} if content.person else {}
     rows = [
         ("expected cost a part", _money(cost["cost"]), _money(tested.get("cost"))),
         ("the same without a person", _alone(cost["cost_without_review"]), _alone(tested.get("cost_without_review"))),
-        ("share for a person, at the line", _share(cost["review"]), _share(tested.get("review"))),
-        ("share for a person, among these images", _NONE, _share(person.get("person"))),
+        (looked, _share(cost["review"]), _share(tested.get("review"))),
+        (asked, _NONE, _share(person.get("person"))),
         (f"{cost['name']} part that passes unseen", _share(cost["escape"]), _share(tested.get("escape"))),
         ("good part that is rejected", _share(cost["overkill"]), _share(tested.get("overkill"))),
     ]

@@ -357,7 +357,7 @@ def _mark(axes: Axes, x: float | None, y: float | None, words: str) -> None:
     axes.annotate(
         words,
         (x, y),
-        xytext=(9 if right else -9, -9 if y > 0.15 else 9),
+        xytext=(9 if right else -9, (-14 if held else -9) if y > 0.15 else 9),
         textcoords="offset points",
         ha="left" if right else "right",
         va="center",

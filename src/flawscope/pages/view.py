@@ -86,6 +86,7 @@ def headline(metrics: Mapping[str, Any], items: str) -> View:
         "remarks": remarks,
         "level": level,
         "methods": _methods(metrics),
+        "savings": metrics.get("savings", []),
         "notes": metrics.get("notes", []),
         "answers": [text for entry in metrics["classes"].values() for text in entry.get("answers", ())],
     }
@@ -134,6 +135,8 @@ def _class(metrics: Mapping[str, Any], index: int, name: str) -> View:
         explained = words.EXPLAINED.get(measure, "").format(name=name)
         if measure in ("accuracy", "recall", "specificity", "overkill rate", "escape rate") and three_answers(metrics):
             explained += ", without a person"
+        if measure == "review load" and kind != "binary":
+            explained = "share of all that is in its band for a person"
         row = {"name": measure, "explained": explained}
         if measure in curve["measures"]:
             rows.append({**row, **figure_of(measure, curve["measures"][measure])})

@@ -137,7 +137,8 @@ def evaluate_samples(runtime: Runtime, samples: Samples, groups: Any, left_out: 
     )
     if decision.costs:
         metrics["three_answers"] = _costs(samples, predictions, groups, decision)
-    metrics["notes"] += _savings(metrics, decision)
+    if savings := _savings(metrics, decision):
+        metrics["savings"] = savings
     return Evaluation(metrics, samples, tuple(predictions), tuple(left_out))
 
 
