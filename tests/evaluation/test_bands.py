@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from flawscope.errors import RecipeError
 from flawscope.evaluation.bands import Chosen, check_task, fit_bands, measured_costs
+from flawscope.evaluation.cost_words import measured_words
 from flawscope.evaluation.costs import Costs, cheapest, cost_curve, fit_band
 from flawscope.records import Task
 
@@ -104,6 +105,15 @@ def test_a_look_that_does_not_pay_is_explained() -> None:
     assert any("would have to cost less than 9.1" in words for words in dear.each[0].words)
     useless = fit_bands(BINARY, np.array([[0.5]] * 4), np.array([[0.0], [1], [0], [1]]), list("abcd"), Costs(10, 10))
     assert any("THE NETWORK SAVES NOTHING" in words for words in useless.each[0].words)
+
+
+def test_a_saving_that_few_parts_show_is_not_called_sure() -> None:
+    warning = "IT IS NOT SURE THAT THE NETWORK SAVES ANYTHING: letting all pass costs 0.20 a part."
+    few, many = (fit_bands(BINARY, *world(n, 0.3), replace(COSTS, review=None, prevalence=0.002)) for n in (60, 6000))
+    assert warning in few.each[0].words[-1]
+    assert "SAVES" not in many.each[0].words[-1]
+    assert few.each[0].band is not None
+    assert measured_words(few.each[0].band, "bad", "ok").endswith(warning)
 
 
 def test_tasks_that_cannot_be() -> None:

@@ -58,9 +58,10 @@ def missing_words(
 
 
 def measured_words(band: Band, name: str, good: str = "", *, items: str = "images") -> str:
-    """One sentence on what the decision of one class costs on parts that had no say in it."""
+    """What the decision of one class costs on parts that had no say in it; a warning if that may save nothing."""
     looked = f"; {_share(band.review)} are for a person" if band.low < band.high else ""
-    return f"{_expected(band).removesuffix('.')}{looked}. {_mistakes(band, name, good, items)}."
+    said = f"{_expected(band).removesuffix('.')}{looked}. {_mistakes(band, name, good, items)}."
+    return " ".join(filter(None, (said, _saving(band))))
 
 
 def unmeasured_words(name: str, good: str, bad_there: bool, items: str = "images") -> str:
@@ -146,14 +147,25 @@ def _nobody(band: Band, costs: Costs) -> tuple[str, ...]:
 
 
 def _others(band: Band) -> str:
+    said = ", ".join(f"{words} {money(cost)}" for words, cost in _rules(band).items())
+    return " ".join(filter(None, (f"Without the network: {said} a part.", _saving(band))))
+
+
+def _rules(band: Band) -> dict[str, float]:
+    """What a part costs by rules that need no network; what a look costs is given where a person was offered."""
     rules = {"letting all pass": band.cost_all_good, "rejecting all": band.cost_all_bad}
-    if band.cost_all_reviewed is not None:
-        rules["a person looking at all"] = band.cost_all_reviewed
-    said = f"Without the network: {', '.join(f'{words} {money(cost)}' for words, cost in rules.items())} a part."
+    return rules if band.cost_all_reviewed is None else {**rules, "a person looking at all": band.cost_all_reviewed}
+
+
+def _saving(band: Band) -> str:
+    """A warning unless the whole interval of the cost lies below the best rule without the network."""
+    rules = _rules(band)
     best = min(rules, key=lambda words: rules[words])
     if band.cost.value >= rules[best] - _ALIKE:
-        return f"{said} THE NETWORK SAVES NOTHING at these costs: {best} is as cheap."
-    return said
+        return f"THE NETWORK SAVES NOTHING at these costs: {best} is as cheap."
+    if band.cost.high >= rules[best] - _ALIKE:
+        return f"IT IS NOT SURE THAT THE NETWORK SAVES ANYTHING: {best} costs {money(rules[best])} a part."
+    return ""
 
 
 def _bad(name: str, good: str, items: str) -> str:
