@@ -14,10 +14,9 @@ import yaml
 import flawscope
 from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.verify import verify
-from flawscope.errors import DataError, OutputError, UserError
+from flawscope.errors import BundleError, DataError, OutputError, UserError
 from flawscope.evaluation.contract import upper_bound
 from flawscope.inspection.tables import read_results
-from flawscope.steps.decide import ONLY_IDENTICAL
 from flawscope.steps.workspace import Run
 
 Copy = Callable[[], tuple[Path, Path]]
@@ -88,7 +87,7 @@ def test_a_bundle_is_decided_again_without_training(finished: Any, draw: Draw, t
     assert decision is not None
     assert decision.contracts[0].positives == 15
     assert decision.fitted_on == ""
-    assert ONLY_IDENTICAL in decision.notes
+    assert any(note.startswith("leak checked among these images") for note in decision.notes)
     assert all(check.ok for check in verify(new))
     assert f"Parent bundle: {old.manifest.seal}." in flawscope.show(new)
     with pytest.raises(DataError, match="all 30 images were used to make the bundle"):
@@ -157,3 +156,26 @@ def test_a_run_of_other_data_is_refused(finished: Any, finish_run: Any, parts: P
     other = finish_run(tmp_path / "runs" / "other", parts)
     with pytest.raises(UserError, match="is not the run that the bundle comes from"):
         flawscope.decide(finished.bundle, other, tmp_path / "new.flawscope", max_escape=0.2)
+
+
+def test_a_bundle_has_a_page_of_its_own_for_an_auditor(finished: Any, draw: Draw, tmp_path: Path) -> None:
+    new, data = tmp_path / "new.flawscope", delivery(draw, tmp_path / "delivery")
+    decision = flawscope.decide(finished.bundle, data, new, max_escape=0.2).sealed.decision
+    assert decision is not None
+    page = flawscope.report(new)
+    assert page == tmp_path / "new-report" / "index.html"
+    text = page.read_text(encoding="utf-8")
+    for words in (*decision.contracts[0].words, *decision.notes, read_bundle(finished.bundle).manifest.seal):
+        assert words in text
+    assert "has not been measured" in text
+    later = flawscope.evaluate(new, delivery(draw, tmp_path / "later", first=900), tmp_path / "metrics")
+    text = flawscope.report(new, tmp_path / "page", metrics=tmp_path / "metrics" / "metrics.json").read_text("utf-8")
+    assert "30 images of later" in text
+    rate = later.metrics["classes"]["nok"]["measures"]["escape rate"]
+    assert f"seen afterwards on the test part: let through</th><td>{100 * rate['value']:.1f}" in text
+    with pytest.raises(UserError, match=r"was not measured with .*tiny\.flawscope"):
+        flawscope.report(finished.bundle, tmp_path / "page", metrics=tmp_path / "metrics" / "metrics.json")
+    with pytest.raises(UserError, match="--metrics is for a bundle"):
+        flawscope.report(finished.folder, metrics=tmp_path / "metrics" / "metrics.json")
+    with pytest.raises(BundleError, match="is a draft"):
+        flawscope.report(finished.folder / "draft.flawscope")

@@ -203,6 +203,7 @@ def render(content: ReportContent) -> str:
         content=content,
         size=_size(content.bundle.size_bytes) if content.bundle else "",
         sections=[each for each in SECTIONS if each[0] not in left_out],
+        decided_on="the calibration part",
         promises=contract_views(content.contracts, content.items),
         assumed=ASSUMED,
         costs=cost_views(content.costs),

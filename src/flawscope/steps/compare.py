@@ -19,7 +19,8 @@ import numpy as np
 from flawscope.evaluation.paired import OVERALL, Answers, answers, differences, mcnemar
 from flawscope.pages.words import verdict
 from flawscope.records import NOT_CHECKED, PARTS, Samples
-from flawscope.steps.evaluate import SEEN, source
+from flawscope.steps.evaluate import source
+from flawscope.steps.new_images import SEEN
 from flawscope.steps.tested import Key, Side, check_tasks, common, finished_places, joint_groups, short_names, side_of
 from flawscope.steps.workspace import Say, read_json
 from flawscope.storage import check_replaceable, check_writable, new_folder, write_json, write_text

@@ -31,18 +31,13 @@ from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
 from flawscope.probability import calibrate
 from flawscope.records import PARTS, FloatArray, Samples, Task
-from flawscope.steps.evaluate import new_images
+from flawscope.steps.new_images import Search, new_images
 from flawscope.steps.provenance import command, machine, today, versions
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
 
 NOT_FOR_DECIDING = ("train", "validation", "test")
 """Parts of a bundle's data that it is not decided on again: it knows the first two, and the third is its test."""
-ONLY_IDENTICAL = (
-    "LEAK NOT CHECKED: near copies were not searched for, neither among these images, where each counts as a part of "
-    "its own unless they are grouped, nor between these and what the bundle has learnt from; only identical files. "
-    "If there are any, the promise does not hold: look with flawscope audit, and name the groups"
-)
 
 
 def decide(
@@ -54,6 +49,8 @@ def decide(
     confidence: float = 0.95,
     units: Units = "groups",
     costs: Mapping[str, float | None] | None = None,
+    known: str | Path | None = None,
+    twins: Search = "find",
     overwrite: bool = False,
 ) -> Manifest:
     """Decide and seal a run's draft by its recipe; or, with data, decide a sealed bundle again.
@@ -64,13 +61,16 @@ def decide(
     Args:
         run: a run folder; or a sealed bundle.
         data: of a bundle: labelled images, named as for `evaluate`, or a run folder: its calibration part. Images that
-            the bundle was trained, validated or tested with are left out.
+            the bundle was trained, validated or tested with are left out; those of the same thing count together.
         output: where the new bundle is written; by default beside the old one.
         max_escape: the share of defective parts that may pass, in [0, 1).
         confidence: of that promise, in (0, 1).
         units: what counts as independent, see `evaluation.contract`.
         costs: in place of `max_escape`: what an `escape`, an `overkill` and, if a person may look, a `review` cost, and
             the `prevalence` of bad parts at the line.
+        known: the run that the bundle comes from: images of what it was trained, validated or tested with are left
+            out as well. The run is known already where the bundle lies in its folder.
+        twins: "find" images of the same thing among the data; or "identical" files only.
         overwrite: replace a file that exists.
 
     Raises:
@@ -88,8 +88,9 @@ def decide(
             "decided as its recipe says, without them",
         )
     target = None if output is None else Path(output)
+    rest: dict[str, Any] = {"known": known, "twins": twins, "overwrite": overwrite}
     if costs is not None:
-        return _decide_again(Path(run), data, target, _by_costs(costs), overwrite)
+        return _decide_again(Path(run), data, target, _by_costs(costs), **rest)
     assert max_escape is not None  # exactly one of both is given
     if not (0.0 <= max_escape < 1.0 and 0.0 < confidence < 1.0):
         raise UserError(
@@ -99,7 +100,17 @@ def decide(
     if units not in get_args(Units):
         raise UserError(f"--units {units!r}", choices(units, get_args(Units)))
     spec = DecideSpec(rule="max_escape", max_escape=max_escape, confidence=confidence, units=units)
-    return _decide_again(Path(run), data, target, spec, overwrite)
+    return _decide_again(Path(run), data, target, spec, **rest)
+
+
+def beside(bundle: Path, max_escape: float | None, costs: Mapping[str, float | None] | None) -> Path:
+    """Where a bundle that is decided again is written, if nobody says.
+
+    >>> beside(Path("castings.flawscope"), 0.02, None).name
+    'castings-max-escape-0.02.flawscope'
+    """
+    asked = f"costs-{costs['escape']:g}-{costs['overkill']:g}" if costs else f"max-escape-{max_escape:g}"
+    return bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
 
 
 def _by_costs(costs: Mapping[str, float | None]) -> DecideSpec:
@@ -217,9 +228,17 @@ def _sealed_cost(found: ClassBand) -> ExpectedCost:
     )
 
 
-def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: DecideSpec, overwrite: bool) -> Manifest:
-    asked = f"costs-{spec.costs.escape:g}-{spec.costs.overkill:g}" if spec.costs else f"max-escape-{spec.max_escape:g}"
-    target = output or bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
+def _decide_again(
+    bundle: Path,
+    data: str | Path,
+    output: Path | None,
+    spec: DecideSpec,
+    *,
+    known: str | Path | None,
+    twins: Search,
+    overwrite: bool,
+) -> Manifest:
+    target = output or beside(bundle, spec.max_escape, spec.costs.model_dump() if spec.costs else None)
     if target.exists() and target.resolve() == bundle.resolve():
         raise OutputError(f"{target} is the bundle that is decided again", "name another file (-o)")
     if target.exists() and (target.is_dir() or not overwrite):
@@ -229,10 +248,17 @@ def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: Dec
     if parent.sealed.calibrator is None or not parent.seal:
         raise BundleError(f"{bundle} is a draft", "decide its run first: flawscope decide RUN")
     own = (Path(data) / "recipe.yaml").is_file()
-    samples, groups, notes = _own_images(data, contents) if own else _new_images(data, runtime, contents)
+    if own and (known is not None or twins != "find"):
+        raise UserError(f"--known and --twins are for new images, and {data} is a run", "leave them out")
+    samples, groups, notes = (
+        _own_images(data, contents) if own else _new_images(data, bundle, contents, runtime, known=known, twins=twins)
+    )
     fitted = parent.sealed.calibrator
     logit_nk = scores(runtime, samples, "scoring")
     probability_nk = calibrate(runtime.task.kind, fitted.knots, logit_nk, fitted.against_rest)
+    earlier = contents.evidence.get("provenance", {})
+    history = [*earlier.get("history", ()), {"seal": parent.seal, "decided_on": earlier.get("decided_on")}]
+    times = f", {len(history)} times since its run was decided" if len(history) > 1 else ""
     decision, proof = rule(
         runtime.task,
         probability_nk,
@@ -240,16 +266,16 @@ def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: Dec
         groups,
         spec,
         fitted_on="calibration" if own else "",
-        notes=(f"Decided again on {len(samples):,} images of {samples.name}", *notes),
+        notes=(f"Decided again on {len(samples):,} images of {samples.name}{times}", *notes),
     )
     sealed = Sealed(**{**dict(parent.sealed), "decision": decision})
-    known = contents.evidence.get("provenance", {})
     made = {
         "command": command(),
         "machine": machine(),
         "versions": versions(),
         "parent": parent.seal,
-        "contents": _contents(known.get("contents", {}), samples),
+        "history": history,
+        "contents": _contents(earlier.get("contents", {}), samples),
         "decided_on": {"name": samples.name, "source": samples.source, "hash": samples.hash},
     }
     return write_bundle(
@@ -257,7 +283,7 @@ def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: Dec
         parent.model_copy(update={"sealed": sealed, "parent": parent.seal, "created": today()}),
         contents.graphs,
         contents.golden,
-        {"provenance": {**known, **made}, **proof},
+        {"provenance": {**earlier, **made}, **proof},
     )
 
 
@@ -278,18 +304,20 @@ def _own_images(folder: str | Path, contents: Contents) -> ForDeciding:
     return samples, [run.split.group[row.id] for row in samples.rows], ()
 
 
-def _new_images(data: str | Path, runtime: Runtime, contents: Contents) -> ForDeciding:
+def _new_images(
+    data: str | Path, bundle: Path, contents: Contents, runtime: Runtime, *, known: str | Path | None, twins: Search
+) -> ForDeciding:
     """Those that the bundle was not trained, validated or tested with.
 
     Raises:
-        DataError: see `evaluate`; or none is left.
+        DataError: see `new_images`; or none is left.
     """
     remedy = "name labelled images that are new to it, or its run folder: the calibration part"
-    fresh, own, left_out = new_images(data, runtime, contents, NOT_FOR_DECIDING, remedy)
-    notes = [*left_out, ONLY_IDENTICAL]
+    found = new_images(data, bundle, contents, runtime, NOT_FOR_DECIDING, known=known, twins=twins, remedy=remedy)
+    notes = [*found.left_out, *found.checked]
     if not contents.evidence.get("provenance", {}).get("contents"):
         notes.append("the bundle does not say which images it has learnt from: make sure that none of these is one")
-    return fresh, [own[row.id] for row in fresh.rows], tuple(notes)
+    return found.samples, [found.group[row.id] for row in found.samples.rows], tuple(notes)
 
 
 def _contents(known: Mapping[str, Sequence[str]], samples: Samples) -> dict[str, list[str]]:

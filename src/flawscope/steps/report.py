@@ -1,4 +1,4 @@
-"""`flawscope report`: one page from what a run has left. Nothing is measured here."""
+"""`flawscope report`: one page from what a run has left, or of a bundle's decision. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from flawscope.bundle.verify import calibrator_sentence, decision_sentences, eng
 from flawscope.data import findings
 from flawscope.data.census import take_census
 from flawscope.data.groups import contradictions
+from flawscope.errors import BundleError, UserError
 from flawscope.evaluation.metrics import truth
 from flawscope.inspection.tables import read_results
 from flawscope.inspection.verdict import odds
 from flawscope.pages.contracts import ContractContent
 from flawscope.pages.costs import CostContent
+from flawscope.pages.decision import DecisionContent, write_decision
 from flawscope.pages.pairs import ProofContent, summed
 from flawscope.pages.report import (
     BundleContent,
@@ -42,17 +44,78 @@ LOOKED_AT = 200
 META = 4
 
 
-def report(run: str | Path | Run) -> Path:
-    """Write RUN/report/index.html for a run, or for the folds of a cross-validation, and return its path.
+def report(run: str | Path | Run, output: str | Path | None = None, *, metrics: str | Path | None = None) -> Path:
+    """Write RUN/report/index.html for a run, or for folds; or the page of a bundle's decision.
+
+    Args:
+        run: a run folder, that of a cross-validation, or a sealed bundle.
+        output: the folder of the page; by default RUN/report, or NAME-report beside a bundle.
+        metrics: of a bundle: the metrics.json that `evaluate` wrote of it.
+
+    Returns: the page.
 
     Raises:
-        UserError: no such run, or not evaluated yet.
+        UserError: no such run, or not evaluated yet; metrics of another bundle.
+        BundleError: the bundle is damaged.
     """
+    if not isinstance(run, Run) and Path(run).is_file():
+        place = Path(output) if output else Path(run).with_name(f"{Path(run).stem}-report")
+        return write_decision(place, bundle_content(Path(run), metrics))
+    if metrics is not None:
+        raise UserError("--metrics is for a bundle: a run has its own", "name NAME.flawscope, or leave --metrics out")
     folds = [] if isinstance(run, Run) else fold_runs(Path(run))
     if folds:
-        return write_report(Path(str(run)) / "report", folds_content(Path(str(run)), folds))
+        return write_report(output or Path(str(run)) / "report", folds_content(Path(str(run)), folds))
     run = Run.at(run)
-    return write_report(run.folder / "report", run_content(run))
+    return write_report(output or run.folder / "report", run_content(run))
+
+
+def bundle_content(bundle: Path, metrics: str | Path | None = None) -> DecisionContent:
+    """The page of a bundle's decision, from what it carries, and from its evaluation on other images.
+
+    Raises:
+        UserError: the metrics are of another bundle.
+        BundleError: a draft, or damaged.
+    """
+    contents = read_bundle(bundle)
+    manifest, sealed = contents.manifest, contents.manifest.sealed
+    if sealed.decision is None:
+        raise BundleError(f"{bundle} is a draft", "decide its run first: flawscope decide RUN")
+    measured: Mapping[str, Any] = contents.evidence.get("test", {}) if metrics is None else read_json(Path(metrics))
+    if metrics is not None and measured.get("bundle", {}).get("seal") != manifest.seal:
+        raise UserError(f"{metrics} was not measured with {bundle}", f"flawscope evaluate {bundle} IMAGES -o DIR")
+    known = contents.evidence.get("provenance", {})
+    own = sealed.decision.fitted_on == "calibration"
+    images = known.get("decided_on", {}).get("name", "new images")
+    short = sealed.decision.model_copy(update={"contracts": (), "costs": (), "notes": ()})
+    return DecisionContent(
+        title=manifest.name,
+        date=manifest.created[:10],
+        file=bundle.name,
+        seal=manifest.seal,
+        parent=manifest.parent or "",
+        engine=engine_words(sealed),
+        decided_on="the calibration part" if own else f"the images of {images}",
+        decision=decision_sentences(sealed.task.task(), short),
+        calibration=calibrator_sentence(sealed.calibrator),
+        stamp=sealed.split_stamp,
+        notes=sealed.decision.notes,
+        contracts=_contracts(contents, measured),
+        costs=_costs(contents, measured),
+        metrics=measured,
+        provenance=[
+            *((name, str(known[name])) for name in ("command", "machine", "versions") if name in known),
+            *((f"hash of the {name}", value) for name, value in manifest.hashes.model_dump().items() if value),
+            *((f"decided before, {n}", _before(each)) for n, each in enumerate(known.get("history", ()), start=1)),
+            ("licences", "; ".join(manifest.licences)),
+        ],
+    )
+
+
+def _before(earlier: Mapping[str, Any]) -> str:
+    """An earlier decision of the same graph, in words."""
+    images = earlier["decided_on"]
+    return f"seal {earlier['seal'][:12]}, on {images['name'] if images else 'the calibration part of its run'}"
 
 
 def run_content(run: Run) -> ReportContent:
@@ -106,7 +169,7 @@ def _contracts(contents: Contents, metrics: Mapping[str, Any]) -> list[ContractC
     """The escape contracts of a bundle, their curves, and what the test part says of the same classes."""
     decision, task = contents.manifest.sealed.decision, contents.manifest.sealed.task
     curves = contents.evidence.get("contract", {}).get("curves", {})
-    tested = {name: entry["measures"].get("escape rate") for name, entry in metrics["classes"].items()}
+    tested = {name: entry["measures"].get("escape rate") for name, entry in metrics.get("classes", {}).items()}
     return [
         ContractContent(
             contract=each.model_dump(mode="json"),
