@@ -15,7 +15,7 @@ import flawscope
 from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.verify import verify
 from flawscope.errors import DataError, OutputError, UserError
-from flawscope.evaluation.contract import upper_bound
+from flawscope.evaluation.plan import best_promise
 from flawscope.inspection.tables import read_results
 from flawscope.steps.decide import ONLY_IDENTICAL
 from flawscope.steps.workspace import Run
@@ -51,7 +51,7 @@ def test_a_recipe_with_a_contract_seals_it_and_says_it_alike_everywhere(copied: 
     assert contract.escapes == (score[bad] < decision.thresholds[0]).sum()
     assert contract.kept
     assert contract.bound <= 0.5
-    assert contract.bound in [upper_bound(k, contract.positives, 0.8) for k in range(contract.positives)]
+    assert contract.bound in [best_promise(contract.positives, 0.8, k) for k in range(contract.positives)]
     flawscope.evaluate(run)
     page = flawscope.report(run).read_text(encoding="utf-8")
     shown = "\n".join(flawscope.show(run / "tiny.flawscope"))
