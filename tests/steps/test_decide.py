@@ -134,7 +134,7 @@ def test_data_without_defective_parts(finished: Any, draw: Draw, tmp_path: Path)
     ).sealed.decision
     assert decision is not None
     assert decision.thresholds == (0.5,)
-    assert "holds no nok images" in decision.contracts[0].words[0]
+    assert "the data set 'good' holds no nok images" in decision.contracts[0].words[0]
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ def test_data_without_defective_parts(finished: Any, draw: Draw, tmp_path: Path)
         (("bundle",), {}, "takes a sealed bundle, labelled images and the share"),
         (("bundle", "data"), {}, "takes a sealed bundle, labelled images and the share"),
         (("folder",), {"max_escape": 0.1}, "a run is decided as its recipe says"),
-        (("bundle", "data"), {"max_escape": 2.0}, "shares are asked for, not percent"),
-        (("bundle", "data"), {"max_escape": 0.1, "confidence": 95}, "shares are asked for, not percent"),
-        (("bundle", "data"), {"max_escape": 0.1, "units": "group"}, "did you mean 'groups'"),
+        (("bundle", "data"), {"max_escape": 2.0}, "--max-escape 2: expected a share"),
+        (("bundle",), {"max_escape": 0.1, "costs": {"escape": 1, "overkill": 1}}, "are two rules for one threshold"),
+        (("folder",), {"confidence": 0.9}, "--confidence belongs to the escape contract"),
     ],
 )
 def test_what_is_asked_wrongly(finished: Any, given: tuple[str, ...], options: dict[str, Any], words: str) -> None:
