@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy import optimize, special
 
 from flawscope.evaluation.intervals import IndexArray
-from flawscope.evaluation.plan import best_promise, binomial
+from flawscope.evaluation.plan import Proof, best_promise, binomial
 
 MOSTLY_SINGLE = 1.5
 """Below this mean size of the groups each group that lets a part pass counts in full."""
@@ -50,6 +50,19 @@ class Passed:
             return cls(len(size_g), float(np.count_nonzero(passing_g)), exact=True)
         return cls(len(size_g), float(np.sum(passing_g / size_g)))
 
+    @classmethod
+    def at_most(cls, parts: int, size_g: IndexArray) -> Passed:
+        """If so many parts pass, of groups of these sizes: as if they were where they weigh most, in the smallest.
+
+        >>> Passed.at_most(3, np.array([4, 2, 4])), Passed.at_most(2, np.array([1, 1, 2]))
+        (Passed(groups=3, passed=1.25, exact=False), Passed(groups=3, passed=2.0, exact=True))
+        """
+        size_g = np.sort(size_g)
+        if size_g.sum() < MOSTLY_SINGLE * len(size_g):
+            return cls(len(size_g), float(min(parts, len(size_g))), exact=True)
+        before_g = np.cumsum(size_g) - size_g
+        return cls.of(np.clip(parts - before_g, 0, size_g), size_g)
+
     def p(self, rate: float) -> float:
         """The p-value of "more than this rate pass"."""
         if self.exact or not self.groups:
@@ -69,6 +82,11 @@ class Passed:
     def _up(self) -> int:
         """Rounded up; a little down first: a sum of thirds is no more than the whole number that it is."""
         return math.ceil(self.passed - 1e-9)
+
+    @property
+    def proof(self) -> Proof:
+        """What proves a rate of more such groups."""
+        return binomial if self.exact else p_of_groups
 
 
 def p_of_groups(passed: float, groups: float, rate: float) -> float:
