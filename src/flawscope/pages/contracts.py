@@ -87,7 +87,7 @@ def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
         rejected = f"{words.number('overkill rate', overkill['value'])} ({words.span('overkill rate', overkill)})"
         rows.append((f"{content.negative} {items} rejected", rejected))
     if contract["kept"] and contract["overkill_unproven"] is not None:
-        rows.append(("rejected without proof", _share(contract["overkill_unproven"])))
+        rows.append(("rejected without proof", words.number("overkill rate", contract["overkill_unproven"])))
     if contract["needed"] is not None:
         rows.append(("independent ones that would do, if none passes", f"{contract['needed']:,}"))
     if content.tested is not None:
