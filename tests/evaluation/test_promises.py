@@ -116,6 +116,38 @@ def test_the_impossible_in_words() -> None:
     assert "no threshold finds them" in words([0.0] * 10, [0.1], max_escape=0.1)[0]
 
 
+def test_a_promise_that_takes_no_network_is_called_so() -> None:
+    """Rejecting 98 % by lot lets 2 % escape: so overkill is held against 98 %."""
+    everything = words([0.9] * 420, [0.95] * 100, max_escape=0.02)
+    assert everything[2] == (
+        "The promise holds, but THE NETWORK SAVES NOTHING: all good cells are rejected, and that takes no network."
+    )
+    most = words([0.9] * 420, [0.95] * 199 + [0.1], max_escape=0.02)
+    assert "THE NETWORK SAVES NOTHING: 99.5 % of good cells are rejected, and rejecting 98 % of all parts by" in most[2]
+    nearly = words([0.9] * 420, [0.95] * 190 + [0.1] * 10, max_escape=0.05)  # 95 %, as the lot
+    assert "THE NETWORK SAVES NOTHING: 95.0 % of good cells" in nearly[2]
+    perhaps = words([0.9] * 420, [0.95] * 188 + [0.1] * 12, max_escape=0.05)
+    assert "it is NOT SHOWN THAT THE NETWORK SAVES ANYTHING: up to 96." in perhaps[2]
+    useful = words([0.9] * 420, [0.95] * 180 + [0.1] * 20, max_escape=0.02)  # 90 %, at most 93.4 %
+    assert not any("SAVES" in text for text in useful)
+    not_proven = words([0.9] * 14, [0.95] * 100, max_escape=0.02)
+    assert not_proven[3] == "THE NETWORK SAVES NOTHING: all good cells are rejected, and that takes no network."
+    assert not any("SAVES" in text for text in words([0.9] * 420, max_escape=0.02))  # no good parts: not known
+    assert not any("SAVES" in text for text in words([0.0] * 10, [0.1], max_escape=0.1))  # promises nothing
+
+
+def test_noise_is_seldom_taken_for_a_network_and_one_that_separates_is_not_called_useless() -> None:
+    silent = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        bad_n, good_n = random.random(100), random.random(100)
+        silent += not any("SAVES" in text for text in words(list(bad_n), list(good_n), max_escape=0.1))
+        if seed < 30:
+            useful = words(list(bad_n / 2 + 0.5), list(good_n / 1.5), max_escape=0.1)
+            assert not any("SAVES" in text for text in useful)
+    assert silent <= 10  # 2.5 % of its intervals are too low, and in 5 % the promise is broken
+
+
 def test_what_is_not_proven_has_no_price() -> None:
     good = np.linspace(0, 0.6, 50)
     kept = words(np.linspace(0.3, 1, 60), good, max_escape=0.05)

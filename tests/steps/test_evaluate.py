@@ -15,7 +15,7 @@ import flawscope
 from flawscope.data.split_file import load_split
 from flawscope.errors import BundleError, DataError, UserError
 from flawscope.records import Sample, Samples, Task
-from flawscope.steps.evaluate import renamed
+from flawscope.steps.new_images import renamed
 
 Draw = Callable[..., Path]
 Copy = Callable[[], tuple[Path, Path]]
@@ -32,7 +32,7 @@ def test_new_images_are_measured_and_written_down(finished: Any, tmp_path: Path,
     assert (result.metrics["n"], result.left_out) == (6, ())
     assert json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8")) == result.metrics
     assert len((tmp_path / "out" / "scores.csv").read_text(encoding="utf-8").splitlines()) == 7
-    assert any("LEAK NOT CHECKED" in note for note in result.metrics["notes"])
+    assert any("leak checked against" in note for note in result.metrics["notes"])
     decided = {each.name: each.decision for each in result.predictions}
     flawscope.inspect(finished.bundle, tmp_path / "new", tmp_path / "results.csv")
     for line in (tmp_path / "results.csv").read_text(encoding="utf-8").splitlines()[1:]:

@@ -387,7 +387,7 @@ def test_a_contract_takes_the_place_of_a_rule_and_comes_back_from_the_resolved_r
 
 def test_recipes_without_a_contract_keep_their_hash() -> None:
     recipe = parse_recipe(ELPV)
-    content = recipe.model_dump(mode="json", exclude={"tune"})
+    content = recipe.model_dump(mode="json", exclude={"tune", "decide_also"})
     del content["data"]["root"], content["model"]["metadata"], content["calibrate"], content["train"]["keep"]
     content["decide"] = {"rule": "best_f1"}
     assert recipe.hash == fingerprint(content)
@@ -433,3 +433,16 @@ def test_costs_take_the_place_of_a_rule_and_come_back_from_the_resolved_recipe()
 def test_costs_that_cannot_be(decide: dict[str, Any], words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         parse_recipe(ELPV | {"decide": decide})
+
+
+def test_other_decisions_do_not_change_what_was_asked_of_the_network() -> None:
+    recipe = parse_recipe(ELPV)
+    also = parse_recipe(ELPV | {"decide_also": [{"max_escape": 0.1}, {"rule": "best_accuracy"}]})
+    assert also.hash == recipe.hash
+    assert parse_recipe(yaml.safe_load(also.dump())).decide_also == also.decide_also
+    with pytest.raises(RecipeError, match="decide_also: a decision stands there twice"):
+        parse_recipe(ELPV | {"decide_also": [{"max_escape": 0.1}, {"max_escape": 0.1}]})
+    with pytest.raises(RecipeError, match="decide_also: a decision stands there twice"):
+        parse_recipe(ELPV | {"decide_also": [{"rule": "best_f1"}]})
+    with pytest.raises(RecipeError, match=r"decide_also(?s:.)*max_escap"):
+        parse_recipe(ELPV | {"decide_also": [{"max_escap": 0.1}]})

@@ -30,6 +30,8 @@ app = typer.Typer(
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key: train.epochs=3")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
 Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="write event files for TensorBoard as well")]
+Known = Annotated[Path | None, typer.Option(metavar="RUN", help="the run of the bundle: its images are no new ones")]
+Twins = Annotated[str, typer.Option(help="find: images of the same thing count together | identical: files only")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
 Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="a sealed NAME.flawscope")]
 Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe (YAML)")]
@@ -180,13 +182,15 @@ def decide(
     cost_review: Annotated[float | None, numeric(help="cost of a look; none: nobody looks")] = None,
     prevalence: Annotated[float | None, numeric(help="share of bad parts at the line: 0.02")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the new bundle; default: beside it")] = None,
+    known: Known = None,
+    twins: Twins = "find",
     overwrite: Overwrite = False,
 ) -> None:
     """Set the thresholds and seal: of a run as its recipe says; of a bundle anew, by escape rate or costs."""
     costs = {"escape": cost_escape, "overkill": cost_overkill, "review": cost_review, "prevalence": prevalence}
     given = costs if any(value is not None for value in costs.values()) else None
-    asked = {"max_escape": max_escape, "confidence": confidence, "units": units, "overwrite": overwrite}
-    manifest = step("decide", bundle, data, output, **asked, costs=given)
+    asked = {"max_escape": max_escape, "confidence": confidence, "units": units, "costs": given}
+    manifest = step("decide", bundle, data, output, **asked, known=known, twins=twins, overwrite=overwrite)
     from flawscope.bundle.verify import decision_sentences
 
     for sentence in decision_sentences(manifest.sealed.task.task(), manifest.sealed.decision):
@@ -194,6 +198,10 @@ def decide(
     say(f"sealed, seal {manifest.seal}")
     if manifest.parent:
         say(f"parent {manifest.parent}")
+        from flawscope.steps.decide import beside
+
+        made = output or beside(bundle, max_escape, given, confidence, units)
+        say(f"wrote {made}\nnext, its page for an auditor: flawscope report {_shell(made)}")
     else:
         say(f"next: flawscope evaluate {_shell(bundle)}")
 
@@ -203,18 +211,31 @@ def evaluate(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE|RUN", help="a bundle, or a run folder: its test split")],
     data: Annotated[str | None, typer.Argument(help='class folders, a table, a recipe, or "elpv"')] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="folder for metrics.json and scores")] = None,
+    known: Known = None,
+    twins: Twins = "find",
 ) -> None:
     """Measure a sealed bundle on labelled images that it has not seen."""
-    result = step("evaluate", bundle, data, output)
+    result = step("evaluate", bundle, data, output, known=known, twins=twins)
     numbers(result.metrics)
     if output:
         say(f"wrote {output / 'metrics.json'}")
 
 
 @app.command()
-def report(folder: RunFolder) -> None:
-    """Write the report of a run anew."""
-    say(f"wrote {step('report', folder)}")
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="a run folder, or a sealed bundle")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="the page's folder; default: RUN/report")
+    ] = None,
+    metrics: Annotated[Path | None, typer.Option(help="BUNDLE: the metrics.json that `evaluate` wrote of it")] = None,
+) -> None:
+    """Write the report of a run anew; or of a bundle the page of its decision, for an auditor."""
+    page = step("report", folder, output, metrics=metrics)
+    from flawscope.steps.workspace import read_json
+
+    if folder.is_dir():
+        numbers(read_json(folder / "metrics.json"))
+    say(f"wrote {page}")
 
 
 @app.command()
@@ -315,6 +336,9 @@ def numbers(metrics: dict[str, Any]) -> None:
         interval = entry["interval"]
         table.add_row(entry["name"], f"{interval['value']:.3f}", f"{interval['low']:.3f} to {interval['high']:.3f}")
     console.print(table)
+    for found in metrics["classes"].values():
+        for words in found.get("answers", ()):
+            say(words)
     for name, found in metrics.get("three_answers", {}).get("classes", {}).items():
         say(f"costs of {name} on these images: {found['words']}")
     for note in metrics["notes"]:

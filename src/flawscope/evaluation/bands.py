@@ -16,7 +16,13 @@ import numpy as np
 
 from flawscope.errors import RecipeError
 from flawscope.evaluation import metrics
-from flawscope.evaluation.cost_words import decision_words, measured_words, missing_words, unmeasured_words
+from flawscope.evaluation.cost_words import (
+    decision_words,
+    measured_words,
+    missing_words,
+    saving_words,
+    unmeasured_words,
+)
 from flawscope.evaluation.costs import Band, Costs, cheapest, cost_curve, fit_band, measured
 from flawscope.evaluation.decisions import FIXED
 from flawscope.evaluation.intervals import proportion
@@ -147,7 +153,7 @@ def measured_costs(
 
     `human_n`: for which parts the answer was that a person has to look; `person` is their share among these parts,
     mixed as they are, and `review` of a class that at the line. A class of which bad or good parts are missing has
-    words in place of numbers.
+    words in place of numbers. `saving` says where the network saves nothing on these parts.
     """
     truth_nk = metrics.truth(task.kind, target_nk)
     classes: dict[str, Any] = {}
@@ -159,5 +165,6 @@ def measured_costs(
         )  # fmt: skip
         numbers = band.as_dict() if band else {"low": chosen.low, "high": chosen.high}
         words = measured_words(band, name, good) if band else unmeasured_words(name, good, bool(truth_nk[:, c].any()))
-        classes[name] = {**numbers, "costs": asdict(chosen.costs), "words": words}
+        saving = saving_words(band) if band else ""
+        classes[name] = {**numbers, "costs": asdict(chosen.costs), "words": words, "saving": saving}
     return {"schema": 1, "person": proportion(human_n, groups).as_dict(), "classes": classes}

@@ -6,6 +6,7 @@ import math
 
 from flawscope.evaluation.contract import Contract
 from flawscope.evaluation.plan import MOST
+from flawscope.records import Interval
 from flawscope.wording import CALIBRATION, EXACT, counted, percent, percent_down, percent_up, so_many_of
 
 
@@ -50,7 +51,49 @@ def contract_words(
             f"{best} pass, {_level(contract)} confidence; measured on {rests}; {rejected}.",
             _lacking(contract, name, items),
         )
-    return (*head, *_hardly(contract, name, items), *_price(contract, negative, items), *_groups(contract))
+    share = contract.max_escape if contract.kept else contract.bound
+    saving = saving_words(contract.overkill, share, f"{negative} {items}", kept=contract.kept)
+    return (
+        *head,
+        *([saving] if saving else []),
+        *_hardly(contract, name, items),
+        *_price(contract, negative, items),
+        *_groups(contract),
+    )
+
+
+def saving_words(overkill: Interval | None, share: float, good: str, *, kept: bool = False) -> str:
+    """What is to be said where a promise is worth no network, or may be; empty where it is worth one.
+
+    Whoever rejects parts by lot, without a look at them, keeps the promise that at most `share` escapes by rejecting
+    1 - share of all parts, good ones among them. A network whose overkill is not below that separates nothing; where
+    the interval of its overkill reaches that far, it is not shown that it does.
+
+    Args:
+        overkill: share of the good parts that is rejected, None where it is not known.
+        share: of the defective parts that may escape.
+        good: what the good parts are called.
+        kept: the promise is proven, which is said first.
+
+    >>> saving_words(Interval(1.0, 0.96, 1.0), 0.02, "ok images", kept=True)
+    'The promise holds, but THE NETWORK SAVES NOTHING: all ok images are rejected, and that takes no network.'
+    >>> saving_words(Interval(0.93, 0.87, 0.99), 0.02, "ok images").split(":")[0]
+    'NOT SHOWN THAT THE NETWORK SAVES ANYTHING'
+    >>> saving_words(Interval(0.93, 0.87, 0.97), 0.02, "ok images")
+    ''
+    """
+    by_lot = 1 - share
+    if overkill is None or share >= 1 or overkill.high < by_lot:
+        return ""
+    lot = f"rejecting {percent(by_lot, 4)} of all parts by lot, without a look at them, would keep the promise as well"
+    if overkill.value >= 1:
+        said = f"THE NETWORK SAVES NOTHING: all {good} are rejected, and that takes no network."
+    elif overkill.value >= by_lot:
+        said = f"THE NETWORK SAVES NOTHING: {_percent(overkill.value)} % of {good} are rejected, and {lot}."
+    else:
+        reached = f"up to {_percent(overkill.high)} % of {good} may be rejected"
+        said = f"{'it is ' if kept else ''}NOT SHOWN THAT THE NETWORK SAVES ANYTHING: {reached}, and {lot}."
+    return f"The promise holds, but {said}" if kept else said
 
 
 def _promise(contract: Contract, name: str, items: str) -> str:

@@ -36,13 +36,15 @@ ASSUMED = (
 class ContractContent:
     """One contract: its fields as they stand in the manifest, and the curves over the threshold (may be empty).
 
-    `tested` is the interval of the escape rate on the test part, where that was measured.
+    `tested` is the interval of the escape rate on the test part, where that was measured. `saving` says where the
+    network saves nothing beside this promise.
     """
 
     contract: Mapping[str, Any]
     curve: Mapping[str, Sequence[float]]
     negative: str
     tested: Mapping[str, Any] | None = None
+    saving: str = ""
 
 
 def contract_views(contents: Sequence[ContractContent], items: str = "images") -> list[dict[str, Any]]:
@@ -60,7 +62,8 @@ def _view(content: ContractContent, prefix: str, items: str) -> dict[str, Any]:
         "name": contract["name"],
         "kept": contract["kept"],
         "first": contract["words"][0],
-        "more": contract["words"][1:],
+        "saving": content.saving,
+        "more": [text for text in contract["words"][1:] if text != content.saving],
         "rows": _rows(content, items),
         "svg": svg,
         "overkill": "overkill" in content.curve,

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from flawscope.pages import figures
-from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
+from flawscope.pages.figures import FIND, GOOD, GRID, INK, PERSON, style
 
 SIZE = (5.4, 3.7)
 _FONT = 10.0
@@ -32,13 +32,14 @@ class CostContent:
     """One class: its fields as they stand in the manifest, the cost over one threshold (may be empty).
 
     `tested` is its entry of `three_answers` in the metrics, `person` the share of the test part that is for a person;
-    both None where that was not measured.
+    both None where that was not measured. `saving` says where the network saves nothing on the calibration part.
     """
 
     cost: Mapping[str, Any]
     curve: Mapping[str, Sequence[float]]
     tested: Mapping[str, Any] | None = None
     person: Mapping[str, Any] | None = None
+    saving: str = ""
 
 
 def cost_views(contents: Sequence[CostContent]) -> list[dict[str, Any]]:
@@ -55,8 +56,10 @@ def _view(content: CostContent, prefix: str) -> dict[str, Any]:
         "name": cost["name"],
         "known": cost["cost"] is not None,
         "first": cost["words"][0],
-        "more": cost["words"][1:],
+        "saving": content.saving,
+        "more": [text for text in cost["words"][1:] if text != content.saving],
         "tested": content.tested["words"] if content.tested else "",
+        "tested_saving": content.tested.get("saving", "") if content.tested else "",
         "rows": _rows(content),
         "svg": svg,
         "band": cost["low"] < cost["high"],
@@ -93,7 +96,7 @@ def picture(content: CostContent) -> Figure:
     axes.step(np.clip(at_t, left, right), cost_t, where="pre", color=FIND, linewidth=2, gid="cost")
     band = cost["low"] < cost["high"]
     if band:
-        axes.axvspan(low, high, color=MUTED, alpha=0.16, linewidth=0, gid="band")
+        axes.axvspan(low, high, color=PERSON, alpha=0.25, linewidth=0, gid="band")
         middle = 1 / (1 + math.exp(-(math.log(low / (1 - low)) + math.log(high / (1 - high))) / 2))
         axes.text(middle, 0.97 * top, "a person\nlooks", color=INK, fontsize=_FONT, ha="center", va="top")
         axes.axhline(without, color=FIND, linewidth=1.2, linestyle=(0, (1, 2)), gid="without")

@@ -31,7 +31,7 @@ from flawscope.inspection.tables import write_results
 from flawscope.probability import calibrate
 from flawscope.records import PARTS, FloatArray, Samples, Task
 from flawscope.steps.decide_options import asked_spec
-from flawscope.steps.evaluate import new_images
+from flawscope.steps.new_images import Search, new_images
 from flawscope.steps.provenance import command, machine, today, versions
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
@@ -39,11 +39,6 @@ from flawscope.wording import CALIBRATION
 
 NOT_FOR_DECIDING = ("train", "validation", "test")
 """Parts of a bundle's data that it is not decided on again: it knows the first two, and the third is its test."""
-ONLY_IDENTICAL = (
-    "LEAK NOT CHECKED: near copies were not searched for, neither among these images, where each counts as a part of "
-    "its own unless they are grouped, nor between these and what the bundle has learnt from; only identical files. "
-    "If there are any, the promise does not hold: look with flawscope audit, and name the groups"
-)
 
 
 def decide(
@@ -55,6 +50,8 @@ def decide(
     confidence: float = 0.95,
     units: Units = "groups",
     costs: Mapping[str, float | None] | None = None,
+    known: str | Path | None = None,
+    twins: Search = "find",
     overwrite: bool = False,
 ) -> Manifest:
     """Decide and seal a run's draft by its recipe; or, with data, decide a sealed bundle again.
@@ -65,13 +62,16 @@ def decide(
     Args:
         run: a run folder; or a sealed bundle.
         data: of a bundle: labelled images, named as for `evaluate`, or a run folder: its calibration part. Images that
-            the bundle was trained, validated or tested with are left out.
+            the bundle was trained, validated or tested with are left out; those of the same thing count together.
         output: where the new bundle is written; by default beside the old one.
         max_escape: the share of defective parts that may pass, in [0, 1).
         confidence: of that promise, in (0, 1).
         units: what counts as independent, see `evaluation.contract`.
         costs: in place of `max_escape`: what an `escape`, an `overkill` and, if a person may look, a `review` cost, and
             the `prevalence` of bad parts at the line.
+        known: the run that the bundle comes from: images of what it was trained, validated or tested with are left
+            out as well. The run is known already where the bundle lies in its folder.
+        twins: "find" images of the same thing among the data; or "identical" files only.
         overwrite: replace a file that exists.
 
     Raises:
@@ -90,7 +90,54 @@ def decide(
             "flawscope decide NAME.flawscope DATA --max-escape 0.02, or --cost-escape 100 --cost-overkill 10; a run is "
             "decided as its recipe says, without them",
         )
-    return _decide_again(Path(run), data, None if output is None else Path(output), spec, overwrite)
+    return _decide_again(
+        Path(run), data, None if output is None else Path(output), spec, known=known, twins=twins, overwrite=overwrite
+    )
+
+
+def beside(
+    bundle: Path,
+    max_escape: float | None,
+    costs: Mapping[str, float | None] | None,
+    confidence: float = 0.95,
+    units: str = "groups",
+) -> Path:
+    """Where a bundle that is decided again is written, if nobody says: other decisions have other names.
+
+    >>> beside(Path("castings.flawscope"), 0.02, None).name
+    'castings-max-escape-0.02.flawscope'
+    """
+    if costs:
+        asked = "-".join(["costs", *(f"{value:g}" for value in costs.values() if value is not None)])
+    else:
+        asked = f"max-escape-{max_escape:g}"
+        asked += f"-confidence-{confidence:g}" if confidence != 0.95 else ""
+        asked += f"-{units}" if units != "groups" else ""
+    return bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
+
+
+def named(bundle: Path, spec: DecideSpec) -> Path:
+    """The same, for what a recipe asks for."""
+    if spec.max_escape is None and spec.costs is None:
+        return bundle.with_name(f"{bundle.stem}-{spec.rule.replace('_', '-')}{SUFFIX}")
+    costs = spec.costs.model_dump() if spec.costs else None
+    return beside(bundle, spec.max_escape, costs, spec.confidence, spec.units)
+
+
+def decide_also(run: Run, spec: DecideSpec) -> Path:
+    """Another decision of a run's sealed bundle on the same calibration part: the new bundle, beside it.
+
+    One that is there already, of the same parent, is left as it is.
+
+    Raises:
+        UserError: the run has not been decided yet.
+        RecipeError: see `rule`.
+    """
+    parent = run.need(run.bundle, "decide")
+    target = named(parent, spec)
+    if not target.is_file() or read_bundle(target).manifest.parent != read_bundle(parent).manifest.seal:
+        _decide_again(parent, run.folder, target, spec, known=None, twins="find", overwrite=True)
+    return target
 
 
 def _decide_run(run: Run) -> Manifest:
@@ -195,9 +242,17 @@ def _sealed_cost(found: ClassBand) -> ExpectedCost:
     )
 
 
-def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: DecideSpec, overwrite: bool) -> Manifest:
-    asked = f"costs-{spec.costs.escape:g}-{spec.costs.overkill:g}" if spec.costs else f"max-escape-{spec.max_escape:g}"
-    target = output or bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
+def _decide_again(
+    bundle: Path,
+    data: str | Path,
+    output: Path | None,
+    spec: DecideSpec,
+    *,
+    known: str | Path | None,
+    twins: Search,
+    overwrite: bool,
+) -> Manifest:
+    target = output or named(bundle, spec)
     if target.exists() and target.resolve() == bundle.resolve():
         raise OutputError(f"{target} is the bundle that is decided again", "name another file (-o)")
     if target.exists() and (target.is_dir() or not overwrite):
@@ -207,10 +262,17 @@ def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: Dec
     if parent.sealed.calibrator is None or not parent.seal:
         raise BundleError(f"{bundle} is a draft", "decide its run first: flawscope decide RUN")
     own = (Path(data) / "recipe.yaml").is_file()
-    samples, groups, notes = _own_images(data, contents) if own else _new_images(data, runtime, contents)
+    if own and (known is not None or twins != "find"):
+        raise UserError(f"--known and --twins are for new images, and {data} is a run", "leave them out")
+    samples, groups, notes = (
+        _own_images(data, contents) if own else _new_images(data, bundle, contents, runtime, known=known, twins=twins)
+    )
     fitted = parent.sealed.calibrator
     logit_nk = scores(runtime, samples, "scoring")
     probability_nk = calibrate(runtime.task.kind, fitted.knots, logit_nk, fitted.against_rest)
+    earlier = contents.evidence.get("provenance", {})
+    history = [*earlier.get("history", ()), {"seal": parent.seal, "decided_on": earlier.get("decided_on")}]
+    times = f", {len(history)} times since its run was decided" if len(history) > 1 else ""
     decision, proof = rule(
         runtime.task,
         probability_nk,
@@ -219,16 +281,16 @@ def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: Dec
         spec,
         fitted_on="calibration" if own else "",
         where=CALIBRATION if own else f"the data set {samples.name!r}",
-        notes=(f"Decided again on {len(samples):,} images of {samples.name}", *notes),
+        notes=(f"Decided again on {len(samples):,} images of {samples.name}{times}", *notes),
     )
     sealed = Sealed(**{**dict(parent.sealed), "decision": decision})
-    known = contents.evidence.get("provenance", {})
     made = {
         "command": command(),
         "machine": machine(),
         "versions": versions(),
         "parent": parent.seal,
-        "contents": _contents(known.get("contents", {}), samples),
+        "history": history,
+        "contents": _contents(earlier.get("contents", {}), samples),
         "decided_on": {"name": samples.name, "source": samples.source, "hash": samples.hash},
     }
     return write_bundle(
@@ -236,7 +298,7 @@ def _decide_again(bundle: Path, data: str | Path, output: Path | None, spec: Dec
         parent.model_copy(update={"sealed": sealed, "parent": parent.seal, "created": today()}),
         contents.graphs,
         contents.golden,
-        {"provenance": {**known, **made}, **proof},
+        {"provenance": {**earlier, **made}, **proof},
     )
 
 
@@ -257,18 +319,20 @@ def _own_images(folder: str | Path, contents: Contents) -> ForDeciding:
     return samples, [run.split.group[row.id] for row in samples.rows], ()
 
 
-def _new_images(data: str | Path, runtime: Runtime, contents: Contents) -> ForDeciding:
+def _new_images(
+    data: str | Path, bundle: Path, contents: Contents, runtime: Runtime, *, known: str | Path | None, twins: Search
+) -> ForDeciding:
     """Those that the bundle was not trained, validated or tested with.
 
     Raises:
-        DataError: see `evaluate`; or none is left.
+        DataError: see `new_images`; or none is left.
     """
     remedy = "name labelled images that are new to it, or its run folder: the calibration part"
-    fresh, own, left_out = new_images(data, runtime, contents, NOT_FOR_DECIDING, remedy)
-    notes = [*left_out, ONLY_IDENTICAL]
+    found = new_images(data, bundle, contents, runtime, NOT_FOR_DECIDING, known=known, twins=twins, remedy=remedy)
+    notes = [*found.left_out, *found.checked]
     if not contents.evidence.get("provenance", {}).get("contents"):
         notes.append("the bundle does not say which images it has learnt from: make sure that none of these is one")
-    return fresh, [own[row.id] for row in fresh.rows], tuple(notes)
+    return found.samples, [found.group[row.id] for row in found.samples.rows], tuple(notes)
 
 
 def _contents(known: Mapping[str, Sequence[str]], samples: Samples) -> dict[str, list[str]]:

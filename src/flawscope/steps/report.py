@@ -1,4 +1,4 @@
-"""`flawscope report`: one page from what a run has left. Nothing is measured here."""
+"""`flawscope report`: one page from what a run has left, or of a bundle's decision. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from flawscope.bundle.archive import Contents, read_bundle
+from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.manifest import DecisionRule
 from flawscope.bundle.verify import calibrator_sentence, decision_sentences, engine_words
 from flawscope.data import findings
 from flawscope.data.census import take_census
 from flawscope.data.groups import contradictions
+from flawscope.errors import UserError
 from flawscope.evaluation.metrics import truth
 from flawscope.inspection.tables import read_results
 from flawscope.inspection.verdict import odds
-from flawscope.pages.contracts import ContractContent
-from flawscope.pages.costs import CostContent
+from flawscope.pages.decision import write_decision
 from flawscope.pages.pairs import ProofContent, summed
 from flawscope.pages.report import (
     BundleContent,
@@ -32,6 +32,8 @@ from flawscope.pages.report import (
     write_report,
 )
 from flawscope.records import NOT_CHECKED, PARTS, Prediction, Sample, Samples, Split, Task
+from flawscope.steps.decide import named
+from flawscope.steps.decision_content import bundle_content, contracts_of, costs_of
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
 
@@ -42,17 +44,30 @@ LOOKED_AT = 200
 META = 4
 
 
-def report(run: str | Path | Run) -> Path:
-    """Write RUN/report/index.html for a run, or for the folds of a cross-validation, and return its path.
+def report(run: str | Path | Run, output: str | Path | None = None, *, metrics: str | Path | None = None) -> Path:
+    """Write RUN/report/index.html for a run, or for folds; or the page of a bundle's decision.
+
+    Args:
+        run: a run folder, that of a cross-validation, or a sealed bundle.
+        output: the folder of the page; by default RUN/report, or NAME-report beside a bundle.
+        metrics: of a bundle: the metrics.json that `evaluate` wrote of it.
+
+    Returns: the page.
 
     Raises:
-        UserError: no such run, or not evaluated yet.
+        UserError: no such run, or not evaluated yet; metrics of another bundle.
+        BundleError: the bundle is damaged.
     """
+    if not isinstance(run, Run) and Path(run).is_file():
+        place = Path(output) if output else Path(run).with_name(f"{Path(run).stem}-report")
+        return write_decision(place, bundle_content(Path(run), metrics))
+    if metrics is not None:
+        raise UserError("--metrics is for a bundle: a run has its own", "name NAME.flawscope, or leave --metrics out")
     folds = [] if isinstance(run, Run) else fold_runs(Path(run))
     if folds:
-        return write_report(Path(str(run)) / "report", folds_content(Path(str(run)), folds))
+        return write_report(output or Path(str(run)) / "report", folds_content(Path(str(run)), folds))
     run = Run.at(run)
-    return write_report(run.folder / "report", run_content(run))
+    return write_report(output or run.folder / "report", run_content(run))
 
 
 def run_content(run: Run) -> ReportContent:
@@ -62,6 +77,7 @@ def run_content(run: Run) -> ReportContent:
     sealed, manifest = contents.manifest.sealed, contents.manifest
     task = sealed.task.task()
     history = read_history(run.training / FILE)
+    mistakes, person = _decided_pictures(task, [run])
     return ReportContent(
         title=run.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -74,6 +90,7 @@ def run_content(run: Run) -> ReportContent:
             size_bytes=run.bundle.stat().st_size,
             decision=tuple(_rule(task, sealed.decision)),
             calibration=calibrator_sentence(sealed.calibrator),
+            others=tuple(_others(run)),
         ),
         subtitle=run.samples.source,
         history=history,
@@ -85,9 +102,10 @@ def run_content(run: Run) -> ReportContent:
             *_network(run),
             ("licences", "; ".join(manifest.licences)),
         ],
-        mistakes=_mistakes(task, [run]),
-        contracts=_contracts(contents, metrics),
-        costs=_costs(contents, metrics),
+        mistakes=mistakes,
+        for_a_person=person,
+        contracts=contracts_of(contents, metrics),
+        costs=costs_of(contents, metrics),
         **_pictures(run.part("train"), "training images"),
         **_proof([run]),
         recipe_text=run.recipe.dump(folders=False),
@@ -96,42 +114,21 @@ def run_content(run: Run) -> ReportContent:
     )
 
 
+def _others(run: Run) -> Iterable[tuple[str, str, str]]:
+    """The bundles that `decide_also` has made: name, page, and the first sentence of each promise or cost."""
+    for spec in run.recipe.decide_also:
+        bundle = named(run.bundle, spec)
+        decision = read_bundle(bundle).manifest.sealed.decision if bundle.is_file() else None
+        if decision is not None:
+            told = [*(each.words for each in decision.contracts), *(each.words for each in decision.costs)]
+            said = " ".join(words[0] for words in told if words)
+            yield bundle.stem, f"../{bundle.stem}-report/index.html", said
+
+
 def _rule(task: Task, decision: DecisionRule | None) -> list[str]:
     """The rule in words, without contracts and costs: they have sections of their own."""
     short = decision.model_copy(update={"contracts": (), "costs": ()}) if decision else None
     return decision_sentences(task, short)
-
-
-def _contracts(contents: Contents, metrics: Mapping[str, Any]) -> list[ContractContent]:
-    """The escape contracts of a bundle, their curves, and what the test part says of the same classes."""
-    decision, task = contents.manifest.sealed.decision, contents.manifest.sealed.task
-    curves = contents.evidence.get("contract", {}).get("curves", {})
-    tested = {name: entry["measures"].get("escape rate") for name, entry in metrics["classes"].items()}
-    return [
-        ContractContent(
-            contract=each.model_dump(mode="json"),
-            curve=curves.get(each.name, {}),
-            negative=task.negative if task.kind != "multilabel" else f"not {each.name}",
-            tested=tested.get(each.name) if task.kind != "multiclass" else None,
-        )
-        for each in (decision.contracts if decision else ())
-    ]
-
-
-def _costs(contents: Contents, metrics: Mapping[str, Any]) -> list[CostContent]:
-    """What a decision by costs is expected to cost, class by class, the curve of it, and what the test part says."""
-    decision = contents.manifest.sealed.decision
-    curves = contents.evidence.get("costs", {}).get("curves", {})
-    tested = metrics.get("three_answers", {})
-    return [
-        CostContent(
-            cost=each.model_dump(mode="json"),
-            curve=curves.get(each.name, {}),
-            tested=tested.get("classes", {}).get(each.name),
-            person=tested.get("person"),
-        )
-        for each in (decision.costs if decision else ())
-    ]
 
 
 def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
@@ -139,6 +136,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
     metrics = read_json(folder / "metrics.json")
     first = folds[0]
     samples, task = first.samples, first.samples.task
+    mistakes, person = _decided_pictures(task, folds)
     return ReportContent(
         title=first.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -148,7 +146,8 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
         subtitle=samples.source,
         measured_on=f"the test parts of {len(folds)} folds",
         provenance=_provenance(metrics),
-        mistakes=_mistakes(task, folds),
+        mistakes=mistakes,
+        for_a_person=person,
         **_pictures(samples, "images"),
         folds=[_fold(run) for run in folds],
         **_proof(folds),
@@ -214,18 +213,47 @@ def _provenance(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*named, ("data", f"{facts['data']['name']}, {facts['data']['source']}")]
 
 
-def _mistakes(task: Task, runs: Iterable[Run]) -> list[Picture]:
-    """Every wrong decision, the most confident first."""
-    found = []
+Ranked = list[tuple[float, Picture]]
+
+
+def _decided_pictures(task: Task, runs: Iterable[Run]) -> tuple[list[Picture], list[Picture]]:
+    """Every wrong decision, the most confident first; and all that is for a person, the nearest to a mistake first."""
+    mistakes: Ranked = []
+    person: Ranked = []
     for run in runs:
         decision = read_bundle(run.bundle).manifest.sealed.decision
         assert decision is not None
         by_id = {row.id: row for row in run.samples.rows}
         for prediction in read_results(run.scores("test"), task).rows:
-            picture = _mistake(task, by_id[prediction.name], prediction, decision.thresholds, decision.looked_at)
+            sample = by_id[prediction.name]
+            if prediction.decision and prediction.decision.human:
+                person.append(_for_a_person(task, sample, prediction, decision))
+                continue
+            picture = _mistake(task, sample, prediction, decision.thresholds, decision.looked_at)
             if picture:
-                found.append(picture)
-    return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]
+                mistakes.append(picture)
+    return _sorted(mistakes), _sorted(person)
+
+
+def _sorted(ranked: Ranked) -> list[Picture]:
+    return [picture for _, picture in sorted(ranked, key=lambda pair: -pair[0])]
+
+
+def _for_a_person(task: Task, sample: Sample, prediction: Prediction, rule: DecisionRule) -> tuple[float, Picture]:
+    """How near it was to a mistake (0 to 1): a bad one to passing, a good one to being rejected; and the picture."""
+    assert prediction.decision is not None
+    open_k = [k for k, unsure in enumerate(prediction.decision.unsure) if unsure]
+    bad = any(truth(task.kind, np.array([sample.target]))[0])
+    up = max((prediction.probability[k] - rule.looked_at[k]) / (rule.thresholds[k] - rule.looked_at[k]) for k in open_k)
+    return 1 - up if bad else up, Picture(
+        image=sample.path,
+        name=sample.id,
+        true=task.describe(sample.target),
+        decided=prediction.decision.label,
+        kind="person-bad" if bad else "person-good",
+        odds=odds(task, rule.thresholds, prediction.probability, open_k, rule.looked_at),
+        meta=_meta(sample),
+    )
 
 
 def _mistake(
@@ -237,7 +265,8 @@ def _mistake(
 ) -> tuple[float, Picture] | None:
     """How sure the bundle was of its wrong answer (0 to 1), and the picture; None if it was right.
 
-    What a person has to look at is never sure, so that good parts of this kind come last.
+    A class that was missed because it is in its band, where another is called, is missed without being sure: it comes
+    last.
     """
     decision = prediction.decision
     assert decision is not None
@@ -251,7 +280,12 @@ def _mistake(
         wrong.sort(key=lambda k: not decision.flags[k])  # first what it was called, then what it is
         sure = prediction.probability[wrong[0]]
     else:
-        sure = max((p - t) / max(1 - t, 1e-9) if flag else (t - p) / t for k, (_, flag, p, t) in rows if k in wrong)
+        least = looked_at or thresholds
+        sure = max(
+            (p - t) / max(1 - t, 1e-9) if flag else (least[k] - p) / least[k]
+            for k, (_, flag, p, t) in rows
+            if k in wrong
+        )
     return sure, Picture(
         image=sample.path,
         name=sample.id,

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.verify import contract_sentences, cost_sentences
 from flawscope.inspection.tables import read_results
 from flawscope.records import Samples
-from flawscope.steps.decide import decide
-from flawscope.steps.evaluate import document, evaluate_run
+from flawscope.steps.decide import decide, decide_also
+from flawscope.steps.evaluate import document, evaluate_run, evaluate_test
 from flawscope.steps.export import export
 from flawscope.steps.report import report
 from flawscope.steps.split import split_samples
@@ -19,6 +20,7 @@ from flawscope.steps.train import help_with, prepared, train_in
 from flawscope.steps.workspace import Run, Say, fold_runs, read_json, samples_of, tell_idle, working_folder
 from flawscope.storage import write_json
 from flawscope.training.board import check_board
+from flawscope.training.decide_spec import DecideSpec
 from flawscope.training.processes import by_all, dismiss
 from flawscope.training.recipe import Recipe, load_recipe
 
@@ -116,7 +118,24 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
                     say(words)
         say(f"sealed {work.bundle.name}, seal {manifest.seal[:12]}")
         evaluate_run(work)
+    for spec in work.recipe.decide_also:
+        _also(work, spec, say)
     report(work)
+
+
+def _also(work: Run, spec: DecideSpec, say: Say) -> None:
+    """Another decision from the same network: its bundle, measured on the test split, and its page."""
+    bundle = decide_also(work, spec)
+    contents = read_bundle(bundle)
+    decision = contents.manifest.sealed.decision
+    assert decision is not None
+    for sentences in (contract_sentences, cost_sentences):
+        for words in sentences(contents.manifest.sealed.task.task(), decision):
+            say(words)
+    say(f"sealed {bundle.name}, seal {contents.manifest.seal[:12]}")
+    if "test" not in contents.evidence:
+        evaluate_test(work, bundle)
+    report(bundle)
 
 
 def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
@@ -124,7 +143,9 @@ def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
     runs = fold_runs(folder)
     rows = {row.name: row for work in runs for row in read_results(work.scores("test"), samples.task).rows}
     groups = {name: group for work in runs for name, group in work.split.group.items()}
-    metrics = document(samples, [rows[sample.id] for sample in samples.rows], groups, None)
+    folds = [read_json(work.metrics) for work in runs]
+    three = any("for_a_person" in each for each in folds)
+    metrics = document(samples, [rows[sample.id] for sample in samples.rows], groups, None, three=three)
     metrics["notes"] = [POOLED, *metrics["notes"]]
     metrics["recipe"] = {"name": recipe.name, "hash": recipe.hash}
     metrics["split"] = {"hash": [work.split.hash for work in runs], "stamp": runs[0].split.stamp, "folds": len(runs)}
@@ -134,7 +155,7 @@ def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
             "seal": each["bundle"]["seal"],
             **{entry["name"]: entry["interval"]["value"] for entry in each["headline"]},
         }
-        for each in (read_json(work.metrics) for work in runs)
+        for each in folds
     ]
     write_json(folder / "metrics.json", metrics)
     return metrics

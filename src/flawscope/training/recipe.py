@@ -132,6 +132,11 @@ class Recipe(Section):
     train: TrainSpec = Field(default=TrainSpec(), description="how it learns")
     calibrate: CalibrateSpec = Field(default=CalibrateSpec(), description="how a score becomes a probability")
     decide: DecideSpec = Field(default=DecideSpec(), description="how a probability becomes a decision")
+    decide_also: tuple[DecideSpec, ...] = Field(
+        default=(),
+        description="other decisions from the same network, each as `decide` and on the same calibration part: `run` "
+        "seals a bundle of its own for each, measures it on the test part and writes its page; not part of the hash",
+    )
     export: ExportSpec = Field(default=ExportSpec(), description="what runs the network at the line")
     tune: TuneSpec | None = Field(default=None, description="what `flawscope tune` searches; not part of the hash")
 
@@ -156,6 +161,13 @@ class Recipe(Section):
                 raise ValueError(f"model.metadata: {name} is what is to be learnt: it would give the answer away")
         return self
 
+    @model_validator(mode="after")
+    def _other_decisions(self) -> Recipe:
+        asked = [self.decide, *self.decide_also]
+        if any(spec in asked[:place] for place, spec in enumerate(asked)):
+            raise ValueError("decide_also: a decision stands there twice, or is that of decide: remove one of them")
+        return self
+
     @property
     def hash(self) -> str:
         """Hash of what is asked for, not of where it lies: paths are left out (data and weights have their own).
@@ -165,7 +177,7 @@ class Recipe(Section):
         Raises:
             SplitError: the group file cannot be read.
         """
-        content = self.model_dump(mode="json", exclude={"tune"})
+        content = self.model_dump(mode="json", exclude={"tune", "decide_also"})
         for key in ("root", "table", "images"):
             content["data"].pop(key, None)
         content["model"]["weights"] = Path(self.model.weights).name

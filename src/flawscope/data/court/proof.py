@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from flawscope.data.court.align import Alignment
 from flawscope.data.court.measure import Suspect, measured, pair_of, suspects_of
@@ -23,6 +24,7 @@ from flawscope.data.court.search import Searcher
 from flawscope.data.court.verdict import METHOD, Judge, Judged
 from flawscope.records import PARTS, Pair, Samples, Split
 
+Ints = npt.NDArray[np.int64]
 MOST = 5
 """The likeliest others of each image are measured."""
 
@@ -61,14 +63,17 @@ class Prover:
     def crossing(self, split: Split) -> Crossing:
         """All pairs of images of the same thing that stand in different parts of the split."""
         side = {name: PARTS.index(part) for name, part in split.part.items()}
-        side_n = np.array([side.get(row.id, -1) for row in self.samples.rows], np.int64)
+        return self.across(np.array([side.get(row.id, -1) for row in self.samples.rows], np.int64))
+
+    def across(self, side_n: Ints) -> Crossing:
+        """All pairs of images of the same thing of which each stands on another side; -1 is on none."""
         suspects = suspects_of(self.searcher.find(side_n=side_n), MOST)
         over: list[Judged] = []
         under: list[Judged] = []
         for each in self.judge.settled(list(zip(suspects, self._measured(suspects), strict=True))):
             (over if each[1].measure >= each[2] else under).append(each)
         under.sort(key=lambda each: (each[2] - each[1].measure, each[0].a, each[0].b))
-        count = np.bincount(side_n[side_n >= 0], minlength=len(PARTS))
+        count = np.bincount(side_n[side_n >= 0])
         return Crossing(
             tuple(pair_of(self.samples, self.searcher.grey_nhw, *each) for each in over),
             tuple(pair_of(self.samples, self.searcher.grey_nhw, *each) for each in under[:SHOWN]),

@@ -1,0 +1,277 @@
+"""Labelled images that are new to a bundle: read, told apart from what it has learnt from, and grouped.
+
+Two things make a number on new images too good: images of what the bundle has learnt from, and many images of one thing
+that count as many. Identical files are always found, by their hashes in the bundle. Images of the same thing are found
+by the leak court (`flawscope.data.court`): among the new ones in any case, and between them and what the bundle has
+learnt from where its run is at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from flawscope.bundle.archive import Contents
+from flawscope.bundle.runtime import Runtime
+from flawscope.data.findings import contrary
+from flawscope.data.groups import identical_groups
+from flawscope.data.linkage import link_samples
+from flawscope.data.look import look
+from flawscope.data.read import read
+from flawscope.data.spec import CsvSpec, DataSpec, FoldersSpec
+from flawscope.data.split import SplitSpec
+from flawscope.errors import DataError, UserError, choices
+from flawscope.metadata import known as value_of
+from flawscope.records import NOT_CHECKED, Pair, Samples, Task
+
+if TYPE_CHECKING:
+    from flawscope.steps.workspace import Run
+
+Search = Literal["find", "identical"]
+"""As `split.twins` of a recipe: whether images of the same thing are searched for, or identical files only."""
+SEEN = ("train", "validation", "calibration")
+NOT_ASKED = f"{NOT_CHECKED}: images of the same thing were not searched for (--twins identical), only identical files"
+NO_COURT = (
+    f"{NOT_CHECKED}: images of the same thing were not searched for, only identical files: the search is not installed "
+    'here (pip install "flawscope[report]")'
+)
+NO_RUN = (
+    f"{NOT_CHECKED} against what the bundle has learnt from: only identical files were found, as its run is not at "
+    "hand (--known RUN names it)"
+)
+
+
+@dataclass(frozen=True)
+class NewImages:
+    """Images that are new to a bundle and the group of each id; what was left out, and what was searched for."""
+
+    samples: Samples
+    group: Mapping[str, str]
+    left_out: tuple[str, ...]
+    checked: tuple[str, ...]
+
+
+def new_images(
+    data: str | Path,
+    bundle: Path,
+    contents: Contents,
+    runtime: Runtime,
+    parts: Sequence[str] = SEEN,
+    *,
+    known: str | Path | None = None,
+    twins: Search = "find",
+    remedy: str = "evaluate on images that it has never seen",
+) -> NewImages:
+    """Labelled images in the bundle's words, without those of these parts of it.
+
+    Args:
+        data: a recipe, class folders, a table of labels, or "elpv".
+        bundle: its file: a run that it lies in is taken as `known`.
+        contents: of the bundle.
+        runtime: of the bundle.
+        parts: of the bundle's data that are not new to it.
+        known: the bundle's run folder, whose images are compared with these.
+        twins: "find", or "identical" files only.
+        remedy: what to do if none is left.
+
+    Raises:
+        DataError: they cannot be used, or none is left; the images of `known` are not there any more.
+        UserError: `known` is not the bundle's run, or `twins` is neither of both.
+    """
+    if twins not in get_args(Search):
+        raise UserError(f"--twins {twins!r}", choices(twins, get_args(Search)))
+    if known is not None and twins == "identical":
+        raise UserError("--known and --twins identical contradict each other", "leave one of them out")
+    samples = renamed(labelled(data, runtime.task, [column.name for column in runtime.columns]), runtime.task)
+    check_metadata(samples, runtime)
+    fresh, left_out = unseen(samples, contents.evidence.get("provenance", {}).get("contents", {}), parts, remedy)
+    if twins == "identical":
+        return NewImages(fresh, identical_groups(fresh), left_out, (NOT_ASKED,))
+    try:
+        from flawscope.data.court.verdict import METHOD, find_twins
+    except ModuleNotFoundError:
+        if known is not None:
+            raise
+        return NewImages(fresh, identical_groups(fresh), left_out, (NO_COURT,))
+    run, against = _run_of(bundle, contents, known), NO_RUN
+    if run is not None:
+        fresh, more, against = _without_twins(fresh, run, parts, remedy)
+        left_out = (*left_out, *more)
+    found = find_twins(fresh)
+    linked = link_samples(fresh, found, SplitSpec().largest_group)
+    among = f"leak checked among these images: {METHOD}; {_pairs(fresh, found.pairs)}"
+    note = (f"leak check: {found.facts['note']}",) if found.facts.get("note") else ()
+    cut = (linked.words,) if linked.cut else ()
+    return NewImages(fresh, linked.group, left_out, (among, *cut, *note, against))
+
+
+def _pairs(samples: Samples, pairs: Sequence[Pair]) -> str:
+    """What was found among new images, in words."""
+    if not pairs:
+        return "no two of them show the same thing"
+    images = len({id for pair in pairs for id in (pair.a, pair.b)})
+    words = f"{images:,} of {len(samples):,} show the same thing as another one, and those that do count together"
+    wrong = contrary(samples, pairs)[1]
+    pairs_of = "a pair" if wrong == 1 else f"{wrong:,} pairs"
+    return words + (f"; {pairs_of} of them with different labels: see flawscope audit" if wrong else "")
+
+
+def _run_of(bundle: Path, contents: Contents, known: str | Path | None) -> Run | None:
+    """The run that the bundle comes from: the one that is named, or the one in whose folder it lies.
+
+    Raises:
+        UserError: another one is named.
+        DataError: the images of the named one are not what they were. Of one that is not named nothing is asked.
+    """
+    place = bundle.absolute().parent if known is None else Path(known)
+    if known is None and not ((place / "recipe.yaml").is_file() and (place / "split.json").is_file()):
+        return None
+    from flawscope.steps.workspace import Run
+
+    try:
+        run = Run.at(place)
+        if run.split.hash != contents.manifest.hashes.split:
+            raise UserError(f"{place} is not the run that the bundle comes from", "name its run, or leave --known out")
+        run.samples.select(())  # all of them are read, and are those that it was made with
+    except UserError:
+        if known is not None:
+            raise
+        return None
+    return run
+
+
+def _without_twins(fresh: Samples, run: Run, parts: Sequence[str], remedy: str) -> tuple[Samples, tuple[str, ...], str]:
+    """The images that show nothing that these parts of the run show; how many were left out, and what was compared.
+
+    Raises:
+        DataError: none is left, or the images of the run are not there any more.
+    """
+    from flawscope.data.court.proof import Prover
+    from flawscope.data.court.verdict import METHOD
+
+    part_of = {name: part for name, part in run.split.part.items() if part in parts}
+    learnt = run.samples.select(part_of)
+    rows = [replace(row, id=f"known/{row.id}", group=f"known/{row.group}") for row in learnt.rows]
+    rows += [replace(row, id=f"new/{row.id}", group=f"new/{row.group}") for row in fresh.rows]
+    both = Samples(fresh.name, fresh.task, tuple(rows))
+    side_n = np.repeat([0, 1], [len(learnt), len(fresh)])
+    twin: dict[str, str] = {}
+    for pair in Prover.of(both).across(side_n).pairs:
+        a, b = sorted((pair.a, pair.b))  # known before new
+        twin.setdefault(b.removeprefix("new/"), part_of[a.removeprefix("known/")])
+    against = f"leak checked against the {', '.join(parts)} parts of its run: {METHOD}, {len(learnt):,} images"
+    left_out = []
+    for part in parts:
+        count = sum(found == part for found in twin.values())
+        if count:
+            images = "1 image" if count == 1 else f"{count:,} images"
+            left_out.append(f"{images} left out: an image of the same thing is in the bundle's {part} part")
+    if len(twin) == len(fresh):
+        raise DataError(
+            f"all {len(fresh)} images show what images that the bundle was made with show: a number on them would say "
+            "nothing",
+            remedy,
+        )
+    return fresh.select(row.id for row in fresh.rows if row.id not in twin), tuple(left_out), against
+
+
+def check_metadata(samples: Samples, runtime: Runtime) -> None:
+    """See that labelled data bring the columns that a bundle takes beside the picture.
+
+    Raises:
+        DataError: one of them is known of no image.
+    """
+    for column in runtime.columns:
+        if all(value_of(row.meta, column.name) is None for row in samples.rows):
+            raise DataError(
+                f"the bundle also takes metadata, and the data bring no {column.words()}",
+                "name a table with this column beside image and label, or a recipe of such a table",
+            )
+
+
+def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> Samples:
+    """Labelled samples from a recipe, class folders, a table, or the word elpv.
+
+    Of a table these columns are read as metadata, whether a recipe names them or not. Folders named as the bundle's own
+    answers are taken as such: some may be missing, as where all parts are good.
+    """
+    path = Path(data)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        from flawscope.training.recipe import load_recipe
+
+        return read(with_columns(load_recipe(path).data, columns), Path.cwd(), complete=False)
+    folders = {each.name for each in path.iterdir() if each.is_dir()} if path.is_dir() else set()
+    if folders & set(task.labels) and folders <= set(task.labels) and task.kind != "multilabel":
+        positive = task.classes[0] if task.kind == "binary" else None
+        spec = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
+        return read(spec, Path.cwd(), complete=False)
+    return read(with_columns(look(data).spec, columns), Path.cwd(), complete=False)
+
+
+def with_columns(spec: DataSpec, columns: Sequence[str]) -> DataSpec:
+    """The same data, with these columns of a table as metadata; a column that was guessed to be a label is none."""
+    if not isinstance(spec, CsvSpec) or not columns:
+        return spec
+    labels = [name for name in spec.label_columns if name not in columns]
+    return spec.model_copy(
+        update={
+            "meta_columns": list(dict.fromkeys([*spec.meta_columns, *columns])),
+            "label_columns": labels or spec.label_columns,
+        }
+    )
+
+
+def renamed(samples: Samples, task: Task) -> Samples:
+    """The samples with the bundle's order of classes.
+
+    Raises:
+        DataError: a label that the bundle does not know, or another kind of task.
+    """
+    if samples.task == task:
+        return samples
+    mine, theirs = set(task.classes) | {task.negative}, {samples.task.describe(row.target) for row in samples.rows}
+    if task.kind == "multilabel":
+        mine, theirs = set(task.classes), set(samples.task.classes)
+    fits = theirs == mine if task.kind == "multilabel" else theirs <= mine
+    if (samples.task.kind == "multilabel") != (task.kind == "multilabel") or not fits:
+        raise DataError(
+            f"the data are {samples.task.kind} with the labels {', '.join(sorted(theirs))}; "
+            f"the bundle is {task.kind} and knows {', '.join(sorted(mine))}",
+            "name the folders or labels as the bundle does",
+        )
+    if task.kind == "multilabel":
+        order = [samples.task.classes.index(name) for name in task.classes]
+        rows = tuple(replace(row, target=tuple(row.target[c] for c in order)) for row in samples.rows)
+    else:
+        words = [samples.task.describe(row.target) for row in samples.rows]
+        rows = tuple(
+            replace(row, target=tuple(float(name == word) for name in task.classes))
+            for row, word in zip(samples.rows, words, strict=True)
+        )
+    return Samples(samples.name, task, rows, samples.skipped, samples.grouping, samples.source)
+
+
+def unseen(
+    samples: Samples, contents: Mapping[str, Sequence[str]], parts: Sequence[str], remedy: str
+) -> tuple[Samples, tuple[str, ...]]:
+    """The samples whose files are in none of these parts of the bundle's data, and how many were left out.
+
+    Raises:
+        DataError: none is left.
+    """
+    seen = {part: set(contents.get(part, ())) for part in parts}
+    fresh = [row.id for row in samples.rows if not any(row.sha256 in hashes for hashes in seen.values())]
+    left_out = []
+    for part, hashes in seen.items():
+        count = sum(row.sha256 in hashes for row in samples.rows)
+        if count:
+            left_out.append(f"{count} images left out: the bundle's {part} part holds the same files")
+    if not fresh:
+        raise DataError(
+            f"all {len(samples)} images were used to make the bundle: a number on them would say nothing", remedy
+        )
+    return samples.select(fresh), tuple(left_out)

@@ -1,0 +1,163 @@
+"""Labelled images that are new to a bundle: what shows the same thing is found, and what is known is left out."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import flawscope
+from flawscope.bundle.archive import read_bundle
+from flawscope.data.split_file import load_split, save_split
+from flawscope.errors import DataError, UserError
+from flawscope.records import NOT_CHECKED
+from flawscope.steps.new_images import NO_COURT, NO_RUN, NOT_ASKED
+from flawscope.steps.workspace import Run
+
+Draw = Callable[..., Path]
+BAD, GOOD, COPIES = 6, 6, 4
+
+
+def delivery(draw: Draw, root: Path) -> Path:
+    """Parts that nobody has seen before."""
+    for seed in range(500, 500 + BAD + GOOD):
+        draw(root / ("nok" if seed % 2 else "ok") / f"{seed}.png", seed, [seed % 4] if seed % 2 else ())
+    return root
+
+
+def copy(source: Path, target: Path, turns: int, seed: int = 0) -> None:
+    """The same part again: turned, exposed a little longer, with other noise."""
+    pixels = np.asarray(Image.open(source)).astype(float)
+    noise = np.random.default_rng(seed).normal(0, 2, pixels.shape)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.rot90(np.clip(1.05 * pixels + noise, 0, 255).astype(np.uint8), turns)).save(target)
+
+
+def copied_delivery(draw: Draw, root: Path) -> Path:
+    """Each bad part is there several times, and one good part stands among the bad ones as well."""
+    for source in sorted((delivery(draw, root) / "nok").iterdir()):
+        for turns in range(COPIES):
+            copy(source, source.with_stem(f"{source.stem}-{turns}"), turns, turns)
+    copy(root / "ok" / "500.png", root / "nok" / "good.png", 1)
+    return root
+
+
+def notes_of(manifest: Any) -> list[str]:
+    return list(manifest.sealed.decision.notes)
+
+
+def test_pictures_of_one_part_prove_no_more_than_the_part(finished: Any, draw: Draw, tmp_path: Path) -> None:
+    data = copied_delivery(draw, tmp_path / "delivery")
+    (data / "nok" / "good.png").unlink()
+    manifest = flawscope.decide(finished.bundle, data, tmp_path / "new.flawscope", max_escape=0.2)
+    contract = manifest.sealed.decision.contracts[0]  # type: ignore[union-attr]
+    assert (contract.positives, contract.groups) == (BAD * (1 + COPIES), BAD)
+    assert not contract.kept  # 14 independent parts would be needed; 30 pictures would have done
+    assert any(f"leak court 6; {BAD * (1 + COPIES)} of {len(list(data.rglob('*.png')))} show" in note
+               for note in notes_of(manifest))  # fmt: skip
+    blind = flawscope.decide(finished.bundle, data, tmp_path / "blind.flawscope", max_escape=0.2, twins="identical")
+    assert blind.sealed.decision.contracts[0].kept  # type: ignore[union-attr]
+    assert NOT_ASKED in notes_of(blind)
+
+
+def test_intervals_rest_on_parts_and_contrary_labels_are_told(finished: Any, draw: Draw, tmp_path: Path) -> None:
+    found = flawscope.evaluate(finished.bundle, copied_delivery(draw, tmp_path / "delivery"))
+    assert (found.metrics["n"], found.metrics["groups"]) == (BAD * (1 + COPIES) + GOOD + 1, BAD + GOOD)
+    assert any("a pair of them with different labels: see flawscope audit" in note for note in found.metrics["notes"])
+
+
+def test_what_the_bundle_has_learnt_from_is_no_new_image_in_whatever_copy(
+    finished: Any, draw: Draw, tmp_path: Path
+) -> None:
+    run, data = Run.at(finished.folder), delivery(draw, tmp_path / "delivery")
+    for part in ("train", "calibration", "test"):
+        for number, row in enumerate(run.part(part).rows[:2]):
+            label = row.id.split("/", maxsplit=1)[0]
+            copy(Path(row.path), data / label / f"{part}-{number}.png", 1 + number)
+    found = flawscope.evaluate(finished.bundle, data)
+    said = [f"2 images left out: an image of the same thing is in the bundle's {part} part"
+            for part in ("train", "calibration")]  # fmt: skip
+    assert found.left_out == tuple(said)  # its test part did not make it
+    assert found.metrics["n"] == BAD + GOOD + 2
+    manifest = flawscope.decide(finished.bundle, data, tmp_path / "new.flawscope", max_escape=0.2)
+    said = [
+        f"2 images left out: an image of the same thing is in the bundle's {part} part" for part in ("train", "test")
+    ]
+    assert [note for note in notes_of(manifest) if "left out" in note] == said  # its calibration part may decide
+
+
+def test_a_bundle_far_from_its_run(finished: Any, draw: Draw, tmp_path: Path) -> None:
+    bundle, data = tmp_path / "sent.flawscope", tmp_path / "data"
+    shutil.copy(finished.bundle, bundle)
+    delivery(draw, data)
+    copy(Path(Run.at(finished.folder).part("train").rows[0].path), data / "ok" / "learnt.png", 1)
+    found = flawscope.evaluate(bundle, data)
+    assert NO_RUN in found.metrics["notes"]
+    assert found.metrics["n"] == BAD + GOOD + 1
+    assert any(note.startswith("leak checked among these images") for note in found.metrics["notes"])
+    found = flawscope.evaluate(bundle, data, known=finished.folder)
+    assert (found.metrics["n"], len(found.left_out)) == (BAD + GOOD, 1)
+    assert not any(NOT_CHECKED in note for note in found.metrics["notes"])
+
+
+def test_a_run_whose_data_are_gone(copied: Any, draw: Draw, tmp_path: Path) -> None:
+    run, data = copied()
+    shutil.rmtree(data)
+    new = delivery(draw, tmp_path / "delivery")
+    assert NO_RUN in flawscope.evaluate(run / "tiny.flawscope", new).metrics["notes"]
+    with pytest.raises(DataError, match="does not exist"):
+        flawscope.evaluate(run / "tiny.flawscope", new, known=run)
+
+
+def test_nothing_is_left(finished: Any, tmp_path: Path) -> None:
+    run = Run.at(finished.folder)
+    for row in run.part("train").rows:
+        copy(Path(row.path), tmp_path / "data" / row.id, 2)
+    with pytest.raises(DataError, match=r"all \d+ images show what images that the bundle was made with show"):
+        flawscope.evaluate(finished.bundle, tmp_path / "data")
+
+
+def test_without_the_packages_of_the_court(
+    finished: Any, draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the line they are not installed: that is said, with what to do, and identical files are found as ever."""
+    monkeypatch.setitem(sys.modules, "flawscope.data.court.verdict", None)
+    found = flawscope.evaluate(finished.bundle, delivery(draw, tmp_path / "data"))
+    assert NO_COURT in found.metrics["notes"]
+    assert 'pip install "flawscope[report]"' in NO_COURT
+
+
+def test_what_is_refused(finished: Any, copied: Any, draw: Draw, tmp_path: Path) -> None:
+    data = delivery(draw, tmp_path / "delivery")
+    other, _ = copied()
+    split = load_split(other / "split.json")
+    moved = {**split.part, split.ids("train")[0]: "test", split.ids("test")[0]: "train"}
+    save_split(replace(split, part=moved), other / "split.json")
+    with pytest.raises(UserError, match=r"--twins 'some'(?s:.)*identical"):
+        flawscope.evaluate(finished.bundle, data, twins="some")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="contradict each other"):
+        flawscope.evaluate(finished.bundle, data, known=finished.folder, twins="identical")
+    with pytest.raises(UserError, match="are for new images"):
+        flawscope.evaluate(finished.folder, known=finished.folder)
+    with pytest.raises(UserError, match=r"are for new images(?s:.)*is a run"):
+        flawscope.decide(finished.bundle, finished.folder, max_escape=0.1, twins="identical")
+    with pytest.raises(UserError, match="is not a run folder"):
+        flawscope.evaluate(finished.bundle, data, known=tmp_path)
+    with pytest.raises(UserError, match="is not the run that the bundle comes from"):
+        flawscope.evaluate(finished.bundle, data, known=other)
+
+
+def test_how_often_it_was_decided_stays_with_the_bundle(finished: Any, draw: Draw, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.flawscope", tmp_path / "second.flawscope"
+    flawscope.decide(finished.bundle, finished.folder, first, max_escape=0.2)
+    made = flawscope.decide(first, delivery(draw, tmp_path / "delivery"), second, max_escape=0.3)
+    seals = [read_bundle(finished.bundle).manifest.seal, read_bundle(first).manifest.seal]
+    assert [each["seal"] for each in read_bundle(second).evidence["provenance"]["history"]] == seals
+    assert notes_of(made)[0] == f"Decided again on {BAD + GOOD} images of delivery, 2 times since its run was decided"
