@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flawscope.evaluation.contract import needed, upper_bound
+from flawscope.evaluation.plan import best_promise, defects_needed
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "escape-contract.md").read_text(encoding="utf-8")
@@ -40,9 +40,11 @@ def test_the_words_and_the_picture_are_those_of_the_script(script: ModuleType) -
 
 def test_the_numbers_of_parts_are_right() -> None:
     row = next(line for line in PAGE.splitlines() if line.startswith("| defective parts of which none passes"))
-    assert [int(cell) for cell in re.findall(r"\d+", row)] == [needed(rate) for rate in (0.05, 0.02, 0.01, 0.005)]
-    assert upper_bound(0, 164) < 0.0182
-    assert round(100 * upper_bound(0, 14), 1) == 19.3
+    assert [int(cell) for cell in re.findall(r"\d+", row)] == [
+        defects_needed(rate) for rate in (0.05, 0.02, 0.01, 0.005)
+    ]
+    assert best_promise(164) < 0.0182
+    assert round(100 * best_promise(14), 1) == 19.3
 
 
 def test_the_table_of_the_simulation_is_that_of_the_file() -> None:

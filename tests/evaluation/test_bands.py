@@ -85,6 +85,20 @@ def test_one_kind_of_parts_only_is_answered_in_words(kind: float) -> None:
     assert f"holds no {'ok' if kind else 'bad'} images" in found.each[0].words[0]
 
 
+def test_the_words_say_where_the_parts_are_from_and_one_is_one() -> None:
+    said = fit_bands(
+        BINARY, np.array([[0.2], [0.8]]), np.array([[0.0], [1.0]]), ["a", "b"], COSTS, where="the new"
+    ).each[0]
+    words = " ".join(said.words)
+    assert "measured on 1 bad image and 1 ok image of the new, which chose" in words
+    assert "50 % bad in the new" in words
+    assert "calibration" not in words
+    none = fit_bands(BINARY, np.array([[0.2]]), np.array([[0.0]]), ["a"], COSTS, where="the new").each[0]
+    assert none.words[0].startswith("NOT CHOSEN BY COSTS: the new holds no bad images")
+    rare = fit_bands(BINARY, *world(300, 0.3), replace(COSTS, prevalence=1e-7)).each[0]
+    assert any("0.00001 % bad at the line" in words for words in rare.words)
+
+
 def test_no_parts_at_all() -> None:
     found = fit_bands(BINARY, np.empty((0, 1)), np.empty((0, 1)), [], COSTS)
     assert (found.thresholds, found.looked_at) == ((0.5,), ())

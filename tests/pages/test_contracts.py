@@ -57,6 +57,17 @@ def test_what_is_not_proven_is_an_alarm(inspection: Callable[..., ReportContent]
     assert "NOT PROVEN" in page
 
 
+def test_only_what_is_proven_has_a_price_and_small_shares_are_no_round_ones() -> None:
+    rows = [dict(contract_views(contents(max_escape=most))[0]["rows"]) for most in (0.05, 0.0005)]
+    assert ["rejected without proof" in each for each in rows] == [True, False]
+    assert rows[1]["asked: share that may pass"] == "0.05\N{NO-BREAK SPACE}%"
+    kept = dict(contract_views(contents(max_escape=0.05))[0]["rows"])
+    assert (
+        float(kept["bound that is proven"].split("\N{NO-BREAK SPACE}")[0]) / 100
+        >= contents(max_escape=0.05)[0].contract["bound"]
+    )
+
+
 def test_a_promise_that_takes_no_network_is_an_alarm_though_it_is_proven(
     inspection: Callable[..., ReportContent],
 ) -> None:

@@ -27,6 +27,7 @@ from flawscope.evaluation.costs import Band, Costs, cheapest, cost_curve, fit_ba
 from flawscope.evaluation.decisions import FIXED
 from flawscope.evaluation.intervals import proportion
 from flawscope.records import HUMAN, BoolArray, FloatArray, Task
+from flawscope.wording import CALIBRATION
 
 RULE = "costs"
 
@@ -80,9 +81,15 @@ def check_task(task: Task, costs: Costs) -> None:
 
 
 def fit_bands(
-    task: Task, probability_nk: FloatArray, target_nk: FloatArray, groups: Sequence[str], costs: Costs
+    task: Task,
+    probability_nk: FloatArray,
+    target_nk: FloatArray,
+    groups: Sequence[str],
+    costs: Costs,
+    *,
+    where: str = CALIBRATION,
 ) -> Bands:
-    """The thresholds with the least expected cost, class by class.
+    """The thresholds with the least expected cost, class by class; the words call the samples `where`.
 
     >>> probability_nk = np.array([[0.1], [0.2], [0.4], [0.6], [0.7], [0.9]])
     >>> target_nk = np.array([[0.0], [0], [1], [0], [1], [1]])
@@ -107,12 +114,12 @@ def fit_bands(
         share = float(truth_n.mean()) if n else None
         band = fit_band(score_n, truth_n, groups, costs) if n else None
         if band is None:
-            words = missing_words(costs, name, good, bad_there=bool(truth_n.any()), threshold=FIXED)
+            words = missing_words(costs, name, good, bad_there=bool(truth_n.any()), threshold=FIXED, where=where)
             each.append(ClassBand(name, costs, share, FIXED, FIXED, FIXED, None, words, {}))
             continue
         asked = replace(costs, prevalence=band.prevalence)
         single = cheapest(score_n, truth_n, replace(asked, review=None))[0]
-        words = decision_words(band, costs, name, good, share=float(truth_n.mean()))
+        words = decision_words(band, costs, name, good, share=float(truth_n.mean()), where=where)
         curve = cost_curve(score_n, truth_n, asked)
         each.append(ClassBand(name, asked, share, band.low, band.high, single, band, words, curve))
     somebody = any(found.low < found.high for found in each)

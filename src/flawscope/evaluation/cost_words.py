@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from flawscope.evaluation.answer_words import bad_items, good_items
 from flawscope.evaluation.costs import Band, Costs
 from flawscope.records import Interval
+from flawscope.wording import CALIBRATION, counted, percent
 
 _ALIKE = 1e-9
 
 
 def decision_words(
-    band: Band, costs: Costs, name: str, good: str = "", *, share: float, items: str = "images"
+    band: Band,
+    costs: Costs,
+    name: str,
+    good: str = "",
+    *,
+    share: float,
+    items: str = "images",
+    where: str = CALIBRATION,
 ) -> tuple[str, ...]:
     """The thresholds of one class and what a part costs with them: the first sentence is for the hurried reader.
 
@@ -23,6 +32,7 @@ def decision_words(
         good: what its absence is called; empty in a multi-label task.
         share: of the class among these parts.
         items: what one image shows, in the plural.
+        where: what these parts are.
 
     >>> import numpy as np
     >>> from flawscope.evaluation.costs import fit_band
@@ -32,13 +42,13 @@ def decision_words(
     'A part is rejected from a probability of bad of 0.65, passes below 0.30, and in between a person looks'
     """
     saving = saving_words(band)
-    bad, fine = bad_items(name, good, items), good_items(name, good, items)
     return (
         f"{_rule(band, name)} {_expected(band)}",
         *([saving] if saving else []),
-        f"{_mistakes(band, name, good, items)}; measured on {band.escape.n:,} {bad} and {band.overkill.n:,} {fine} of "
-        "the calibration part, which chose the thresholds: on other parts it costs rather more.",
-        f"Reckoned with: {_asked(costs)}; {_prevalence(band, costs, name, share)}.",
+        f"{_mistakes(band, name, good, items)}; measured on {_count(band.escape.n, bad_items, name, good, items)} and "
+        f"{_count(band.overkill.n, good_items, name, good, items)} of {where}, which chose the thresholds: on other "
+        "parts it costs rather more.",
+        f"Reckoned with: {_asked(costs)}; {_prevalence(band, costs, name, share, where)}.",
         *_nobody(band, costs),
         _others(band),
     )
@@ -77,7 +87,14 @@ def saving_words(band: Band) -> str:
 
 
 def missing_words(
-    costs: Costs, name: str, good: str = "", *, bad_there: bool, threshold: float, items: str = "images"
+    costs: Costs,
+    name: str,
+    good: str = "",
+    *,
+    bad_there: bool,
+    threshold: float,
+    items: str = "images",
+    where: str = CALIBRATION,
 ) -> tuple[str, ...]:
     """What is to be said where parts with the class, or without it, are missing.
 
@@ -86,7 +103,7 @@ def missing_words(
     """  # noqa: E501
     lacking = good_items(name, good, items) if bad_there else bad_items(name, good, items)
     return (
-        f"NOT CHOSEN BY COSTS: the calibration part holds no {lacking}, so what the mistakes cost is not known; the "
+        f"NOT CHOSEN BY COSTS: {where} holds no {lacking}, so what the mistakes cost is not known; the "
         f"threshold of {threshold:g} is not chosen by data, and nobody looks.",
         f"Asked for: {_asked(costs)}.",
     )
@@ -167,11 +184,11 @@ def _asked(costs: Costs) -> str:
     return f"an escape costs {costs.escape:g}, an overkill {costs.overkill:g}, {look}"
 
 
-def _prevalence(band: Band, costs: Costs, name: str, share: float) -> str:
-    there = f"{100 * share:.3g} % {name} in the calibration part"
+def _prevalence(band: Band, costs: Costs, name: str, share: float, where: str) -> str:
+    there = f"{percent(share)} {name} in {where}"
     if costs.prevalence is None:
         return f"{there}, taken for that at the line (decide.costs.prevalence says another)"
-    return f"{100 * band.prevalence:.3g} % {name} at the line, {there}; the probabilities are those of its mix"
+    return f"{percent(band.prevalence)} {name} at the line, {there}; the probabilities are those of its mix"
 
 
 def _nobody(band: Band, costs: Costs) -> tuple[str, ...]:
@@ -196,6 +213,11 @@ def _rules(band: Band) -> dict[str, float]:
     """What a part costs where nothing is told apart."""
     rules = {"letting all pass": band.cost_all_good, "rejecting all": band.cost_all_bad}
     return rules if band.cost_all_reviewed is None else {**rules, "a person looking at all": band.cost_all_reviewed}
+
+
+def _count(n: int, kind: Callable[[str, str, str], str], name: str, good: str, items: str) -> str:
+    """So many of a kind: 1 nok image, 30 images with nok."""
+    return f"{n:,} {kind(name, good, counted(n, items).partition(' ')[2])}"
 
 
 def _share(share: Interval) -> str:
