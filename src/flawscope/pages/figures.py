@@ -353,11 +353,13 @@ def _mark(axes: Axes, x: float | None, y: float | None, words: str) -> None:
     held = words == "not passed"
     gid, inside = ("operating-point-held", PAPER) if held else ("operating-point", INK)
     axes.plot([x], [y], "o", color=INK, markerfacecolor=inside, markersize=8, gid=gid, clip_on=False, zorder=5)
+    if words != "as decided":  # two points may lie side by side: the page says which is which
+        return
     right = x < 0.55
     axes.annotate(
         words,
         (x, y),
-        xytext=(9 if right else -9, (-14 if held else -9) if y > 0.15 else 9),
+        xytext=(9 if right else -9, -9 if y > 0.15 else 9),
         textcoords="offset points",
         ha="left" if right else "right",
         va="center",
