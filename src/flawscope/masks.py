@@ -71,14 +71,20 @@ def decode_rle(code: str | float | None, height: int, width: int, where: str = "
     >>> decode_rle("1 2 6 1", height=3, width=2).astype(int).tolist()
     [[1, 0], [1, 0], [0, 1]]
     """
-    n = height * width
     if no_mask(code):
         return np.zeros((width, height), dtype=np.bool_).T
-    edges = _edges(str(code), height, width, where)
-    # Off, on, off, ..., on, off: each repeated up to the next edge.
+    return filled(_edges(str(code), height, width, where), height * width).reshape(width, height).T
+
+
+def filled(edges: IntArray, n: int) -> BoolArray:
+    """A row of n pixels: off up to the first edge, on up to the second, and so on. Edges count from 0 and only rise.
+
+    >>> filled(np.array([1, 3, 3, 4]), 5).astype(int).tolist()
+    [0, 1, 1, 1, 0]
+    """
     on = np.arange(len(edges) + 1) % 2 == 1
     flat: BoolArray = np.repeat(on, np.diff(edges, prepend=0, append=n))
-    return flat.reshape(width, height).T
+    return flat
 
 
 def encode_rle(mask_hw: BoolArray) -> str:
