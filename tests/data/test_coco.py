@@ -50,7 +50,8 @@ def test_a_pixel_is_set_if_its_centre_lies_inside(xy: list[tuple[float, float]])
     expected_hw = np.zeros((10, 12), dtype=bool)
     for row, column in np.ndindex(10, 12):
         x, y = column + 0.5, row + 0.5
-        for (x0, y0), (x1, y1) in zip(xy_n2, np.roll(xy_n2, -1, axis=0), strict=True):
+        for side in zip(xy, [*xy[1:], xy[0]], strict=True):
+            (x0, y0), (x1, y1) = sorted(side, key=lambda point: point[1])
             if (y0 <= y) != (y1 <= y) and x0 + (y - y0) * (x1 - x0) / (y1 - y0) <= x:
                 expected_hw[row, column] ^= True
     assert np.array_equal(fill_polygon(xy_n2, 10, 12), expected_hw)

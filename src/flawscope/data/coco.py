@@ -122,10 +122,13 @@ def fill_polygon(xy_n2: FloatArray, height: int, width: int) -> BoolArray:
     >>> fill_polygon(np.array([[1.0, 0.0], [3.0, 0.0], [3.0, 2.0], [1.0, 2.0]]), 3, 4).astype(int).tolist()
     [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
     """
-    (x0, y0), (x1, y1) = xy_n2.T, np.roll(xy_n2, -1, axis=0).T
+    after_n2 = np.roll(xy_n2, -1, axis=0)
+    # Each side from above to below, so that two polygons that share one round it alike and share no pixel.
+    falls = (xy_n2[:, 1] <= after_n2[:, 1])[:, None]
+    (x0, y0), (x1, y1) = np.where(falls, xy_n2, after_n2).T, np.where(falls, after_n2, xy_n2).T
     # The rows whose centre line each side crosses, one entry a crossing.
-    first = np.clip(np.ceil(np.minimum(y0, y1) - 0.5), 0, height).astype(np.int64)
-    rows = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, height).astype(np.int64) - first
+    first = np.clip(np.ceil(y0 - 0.5), 0, height).astype(np.int64)
+    rows = np.clip(np.ceil(y1 - 0.5), 0, height).astype(np.int64) - first
     side = np.repeat(np.arange(len(rows)), rows)
     row = np.arange(len(side)) + np.repeat(first - (np.cumsum(rows) - rows), rows)
     x = x0[side] + (row + 0.5 - y0[side]) * (x1 - x0)[side] / (y1 - y0)[side]
