@@ -47,6 +47,9 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/cpu_training.py
 	@$(BIN)/python benchmarks/label_noise.py
 	@$(BIN)/python benchmarks/contract_simulation.py
+	@$(PIP) 'mapie>=1.6' && $(BIN)/python benchmarks/contract_mapie.py
+	@$(BIN)/python benchmarks/cost_simulation.py
+	@$(BIN)/python benchmarks/reliability_simulation.py
 	@$(BIN)/python benchmarks/learning_curve_simulation.py
 	@$(BIN)/python benchmarks/coil_exam.py
 	@$(BIN)/python benchmarks/court/run_exam.py

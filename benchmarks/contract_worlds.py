@@ -73,9 +73,7 @@ def sizes(design: Design, random: np.random.Generator) -> IndexArray:
 
 def draw(design: Design, random: np.random.Generator) -> Drawn:
     """One calibration part. Good parts stand in groups of their own, one each."""
-    size_g = sizes(design, random)
-    code_n = np.repeat(np.arange(design.groups), size_g)
-    latent_n = _latent(design, code_n, random)
+    latent_n, code_n = draw_defective(design, random)
     good = round(len(code_n) * (1 - design.prevalence) / design.prevalence)
     good_n = random.normal(GOOD, 1, good)
     return Drawn(
@@ -83,6 +81,12 @@ def draw(design: Design, random: np.random.Generator) -> Drawn:
         np.append(np.ones(len(code_n)), np.zeros(good)).astype(np.int64),
         np.append(code_n, design.groups + np.arange(good)),
     )
+
+
+def draw_defective(design: Design, random: np.random.Generator) -> tuple[FloatArray, IndexArray]:
+    """The latent numbers of the defective parts, and their groups."""
+    code_n = np.repeat(np.arange(design.groups), sizes(design, random))
+    return _latent(design, code_n, random), code_n
 
 
 def _latent(design: Design, code_n: IndexArray, random: np.random.Generator) -> FloatArray:

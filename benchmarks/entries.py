@@ -1,17 +1,21 @@
-"""What several benchmarks share: pretrained weights as overrides of a recipe, and entries of a file of results."""
+"""What several benchmarks share: overrides for pretrained weights, entries of a file of results, and what is kept."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from flawscope.data.elpv import elpv_folder
+from flawscope.data.progress import watched
+from flawscope.evaluation.intervals import wilson
+from flawscope.steps.provenance import code_version, command, machine, today, versions
 from flawscope.steps.workspace import read_json
 from flawscope.storage import write_json
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
 WEIGHTS = SHARED / "weights" / "mobilenetv2_100_imagenet.safetensors"
 DEFAULT_WEIGHTS = str(WEIGHTS) if WEIGHTS.is_file() else "imagenet"
 # The file's own preprocessing and padding, as its notes say; timm's weights from the hub need none of this.
@@ -33,6 +37,45 @@ def append(path: Path, entry: Mapping[str, Any], by: Sequence[str] = ()) -> None
     entries = read_json(path) if path.is_file() else []
     if not any(all(old[key] == entry[key] for key in by) if by else old == entry for old in entries):
         write_json(path, [*entries, entry])
+
+
+def provenance() -> dict[str, str]:
+    """Command, date, code, machine and versions: the head of an entry."""
+    return {
+        "command": f"python benchmarks/{command()}",
+        "date": today(),
+        "code": code_version(),
+        "machine": machine(),
+        "versions": versions(),
+    }
+
+
+def share(times: int, draws: int) -> list[float]:
+    """How often something happened among so many draws: value, low and high (95 %, Wilson).
+
+    >>> share(95, 100)
+    [0.95, 0.8882, 0.9785]
+    """
+    return [round(number, 4) for number in (times / draws, *wilson(times / draws, draws))]
+
+
+def one_by_one(
+    name: str, asked: Mapping[str, Any], jobs: Iterable[str], make: Callable[[str], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What `make` finds for each job. Stopped, it goes on where it was: below `runs/bench` each is kept.
+
+    What was asked otherwise or found by other code is not used again; nor is anything of uncommitted code.
+    """
+    kept, code = ROOT / "runs" / "bench" / f"{name}.json", code_version()
+    about = {"code": code, "asked": dict(asked)}
+    old = read_json(kept) if kept.is_file() else {}
+    found = old["found"] if "+" not in code and {key: old.get(key) for key in about} == about else {}
+    names = list(jobs)
+    for job in watched(names, len(names), name):
+        if job not in found:
+            found[job] = make(job)
+            write_json(kept, {**about, "found": found})
+    return [found[job] for job in names]
 
 
 def ends(interval: Mapping[str, float]) -> list[float]:

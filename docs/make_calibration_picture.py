@@ -1,4 +1,4 @@
-"""Draw the picture of docs/statistics.md and measure its tables: python docs/make_calibration_picture.py.
+"""Draw the picture of docs/calibration.md and measure its tables: python docs/make_calibration_picture.py.
 
 Scores and truth are drawn at random by this file, so that the right probability of each is known. No camera, no parts.
 Shapes: n samples.
@@ -67,7 +67,7 @@ def excess(curve: Curve, n: int, method: str) -> float:
 
 
 def table() -> list[str]:
-    """The rows of the table in docs/statistics.md."""
+    """The rows of the table in docs/calibration.md."""
     return [
         f"| {name} | {n:,} | " + " | ".join(f"{excess(curve, n, method):.0f}" for method in METHODS) + " |"
         for name, curve in CURVES.items()

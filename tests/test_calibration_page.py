@@ -1,7 +1,8 @@
-"""docs/statistics.md says of calibration what its script measures."""
+"""docs/calibration.md says of calibration what its script measures."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = (DOCS / "statistics.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "calibration.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +57,18 @@ def test_the_picture_is_the_one_that_the_text_speaks_of(
     assert errors["calibrated low"] == 0
     with Image.open(tmp_path / "new.png") as new, Image.open(DOCS / "images" / "calibration.png") as kept:
         assert new.size == kept.size
+
+
+def test_the_intervals_hold_as_often_as_the_page_says() -> None:
+    results = DOCS.parent / "benchmarks" / "results" / "reliability-simulation.json"
+    found = json.loads(results.read_text(encoding="utf-8"))[-1]
+    page = " ".join(PAGE.split())
+    assert found["asked"]["draws"] >= 1000
+    assert f"{found['asked']['draws']:,} test parts of each of {len(found['cases'])} cases" in page
+    error = found["summary"]["expected calibration error"]
+    assert f"held it in {100 * error['least']:.1f} to {100 * error['most']:.1f} % of the draws" in page
+    for name in ("Brier score", "log loss"):
+        each = found["summary"][name]
+        said = f"{100 * each['mean']:.1f} % of the draws ({100 * each['least']:.1f} to {100 * each['most']:.1f} %)"
+        assert said in page or said.replace(" of the draws", "") in page
+    assert min(found["summary"][name]["least"] for name in found["summary"]) > 0.9

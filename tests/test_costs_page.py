@@ -1,4 +1,4 @@
-"""docs/costs.md says what its script draws."""
+"""docs/costs.md says what its script draws and what the benchmark has found."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "costs.md").read_text(encoding="utf-8")
+README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+FLAT = " ".join(PAGE.split())
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +23,37 @@ def script(docs_script: Callable[[str], ModuleType]) -> ModuleType:
 
 
 def test_the_words_and_the_picture_are_those_of_the_script(script: ModuleType) -> None:
-    assert f"\n> {script.band().words[0]}\n" in (ROOT / "docs" / "costs.md").read_text(encoding="utf-8")
+    assert f"\n> {script.band().words[0]}\n" in PAGE
     with Image.open(script.TARGET) as stored, Image.open(io.BytesIO(script.drawn())) as made:
         first, second = (np.asarray(each.convert("L"), dtype=float) for each in (stored, made))
     assert first.shape == second.shape
     assert np.abs(first - second).mean() < 2, "run: python docs/make_costs_picture.py"
+
+
+def test_the_tables_are_those_of_the_simulation(script: ModuleType) -> None:
+    for row in (*script.held(), *script.too_good()):
+        assert row in PAGE.splitlines(), "run: python docs/make_costs_picture.py"
+
+
+def test_the_simulation_is_large_enough_and_its_intervals_of_the_test_part_hold(script: ModuleType) -> None:
+    found = script.entry()
+    assert f"{found['asked']['draws']:,} draws of each of {len(found['designs'])} designs" in FLAT
+    assert found["asked"]["draws"] >= 1000
+    assert "+" not in found["provenance"]["code"], "from a clean commit"
+    for kind in ("alone", "alike", "alike, together", "tails"):
+        assert found["summary"][kind]["cost"]["too_seldom"] == 0, kind
+
+
+def test_what_the_text_says_is_what_was_found(script: ModuleType) -> None:
+    found = script.entry()["summary"]
+    least = min(each["cost"]["mean"] for each in found.values())
+    assert f"held the truth in {100 * least:.0f} of 100 simulated cases or more" in FLAT
+    wrongly = max(each["said_wrongly"] for each in found.values())
+    assert f"in up to {100 * wrongly:.0f} of 100 draws of a design" in FLAT
+    surely = max(each["surely_wrongly"] for each in found.values())
+    assert f"wrongly, in at most {100 * surely:.1f} %" in FLAT
+    few = [each[answers] for each in script.entry()["designs"] if each["strength"] == 0 and each["bad"] == 20
+           for answers in ("two answers", "three answers")]  # fmt: skip
+    ends = [100 * end(each["optimism"] for each in few) for end in (min, max)]
+    assert f"{ends[0]:.0f} to {ends[1]:.0f} % of the true one" in FLAT
+    assert f"{ends[0]:.0f} to {ends[1]:.0f} % of the true one" in README

@@ -66,7 +66,10 @@ def test_the_rule_on_paths_can_fail() -> None:
         assert not MACHINE_PATH.search(good), good
 
 
-HELP = {"__init__", "curve_document", "learning_curve", "provenance", "tested", "workspace"}
+HELP = {
+    "__init__", "curve_document", "decide_options", "decision_content", "learning_curve", "new_images", "provenance",
+    "tested", "workspace",
+}  # fmt: skip
 """What helps the steps and is none."""
 
 

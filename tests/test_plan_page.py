@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from flawscope.evaluation.plan import best_promise, power
-from flawscope.evaluation.wanted import Wanted, interval_sizes, promise_sizes
+from flawscope.evaluation.plan_sizes import interval_sizes, promise_sizes
+from flawscope.evaluation.wanted import Wanted
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = " ".join((DOCS / "plan.md").read_text(encoding="utf-8").split())
@@ -29,10 +30,16 @@ def test_the_page_states_what_is_computed() -> None:
     asked = promise_sizes(Wanted(max_escape=0.01, expected_escape=0.002), 0.2, None)
     assert f"{asked['independent']} parts, of which two may pass" in PAGE and asked["escapes"] == 2
     assert f"suffice {100 * asked['power']['reached']:.0f} times in 100" in PAGE
-    grouped = promise_sizes(Wanted(max_escape=0.01, groups_of=5, correlation=0.3), 0.2, 0.04)
-    counted, parts = grouped["in_all"].values()
-    assert f"{grouped['parts']} parts in {grouped['groups']} groups" in PAGE
-    assert f"{counted:,} defective parts in all" in PAGE and f"{parts:,} images" in PAGE
+    alike = promise_sizes(Wanted(max_escape=0.01, groups_of=5, correlation=0.3), 0.2, None)["ways"]["effective"]
+    assert f"{alike['parts']} parts in {alike['groups']} groups" in PAGE
+    both = promise_sizes(Wanted(max_escape=0.01, groups_of=5), 0.2, 0.04)["ways"]
+    first, last = both["images"], both["groups"]
+    assert f"{first['parts']} parts in {first['groups']} groups if each part counts" in PAGE
+    assert f"{last['parts']:,} parts in {last['groups']} groups if each group counts as one" in PAGE
+    assert f"{first['in_all']['counted']:,} to {last['in_all']['counted']:,} defective parts in all" in PAGE
+    assert f"{first['in_all']['parts']:,} to {last['in_all']['parts']:,} images" in PAGE
+    one = promise_sizes(Wanted(max_escape=0.01, groups_of=5, escapes=1), 0.2, None)
+    assert f"{one['independent']} parts that stand alone, but {one['ways']['groups']['groups']} groups of 5" in PAGE
     interval = interval_sizes(Wanted(measure="recall", value=0.95, half_width=0.02), 0.2, None)
     assert f"{interval['independent']} independent defective parts in the test part" in PAGE
 

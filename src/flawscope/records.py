@@ -267,19 +267,28 @@ class Interval:
 
 @dataclass(frozen=True)
 class Decision:
-    """The answer of the bundle for one image: one yes or no a class, and the words for it.
+    """The answer of the bundle for one image: which classes are called, and the words for it.
 
-    `human`: the answer is that a person has to look. The flags then say which classes are not ruled out, so that what
-    is flagged has not passed, whoever decides in the end.
+    `unsure` says which classes are neither called nor ruled out; empty if none is.
+
+    >>> Decision((False,), "human", unsure=(True,)).human, Decision((True, False), "crack", unsure=(False, True)).human
+    (True, False)
     """
 
     flags: tuple[bool, ...]
     label: str
-    human: bool = False
+    unsure: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.human and not any(self.flags):
-            raise ValueError("a person looks only where some class is not ruled out")
+        if self.unsure and (len(self.unsure) != len(self.flags) or not any(self.unsure)):
+            raise ValueError(f"expected {len(self.flags)} classes of which some is unsure, or none, got {self.unsure}")
+        if any(flag and unsure for flag, unsure in zip(self.flags, self.unsure, strict=False)):
+            raise ValueError("a class is either called or unsure")
+
+    @property
+    def human(self) -> bool:
+        """Whether a person has to look: no class is called, and not all are ruled out."""
+        return any(self.unsure) and not any(self.flags)
 
 
 @dataclass(frozen=True)

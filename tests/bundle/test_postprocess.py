@@ -90,13 +90,13 @@ def test_three_answers_by_hand() -> None:
     task = Task("multilabel", ("crack", "inactive"), "good")
     rows = [[0.9, 0.3], [0.2, 0.3], [0.05, 0.3], [0.05, 0.1], [0.8, 0.1], [0.2, 0.1]]
     made = three_answers(task, (0.8, 0.5), (0.1, 0.2), rows)
-    assert [(each.flags, each.label, each.human) for each in made] == [
-        ((True, False), "crack", False),
-        ((True, True), "human", True),
-        ((False, True), "human", True),
-        ((False, False), "good", False),
-        ((True, False), "crack", False),
-        ((True, False), "human", True),
+    assert [(each.flags, each.label, each.unsure, each.human) for each in made] == [
+        ((True, False), "crack", (False, True), False),
+        ((False, False), "human", (True, True), True),
+        ((False, False), "human", (False, True), True),
+        ((False, False), "good", (), False),
+        ((True, False), "crack", (), False),
+        ((False, False), "human", (True, False), True),
     ]
     assert three_answers(task, (0.8, 0.5), (), rows) == answers(task, decide("multilabel", (0.8, 0.5), rows))
     with pytest.raises(ValueError, match="can have the thresholds"):

@@ -374,3 +374,19 @@ def test_a_bundle_is_decided_again_and_says_what_it_promises(
     assert cli(*words, "--overwrite").code == 0
     refused(cli("decide", finished.bundle, "data"), "--max-escape")
     assert "Escape contract, nok" in cli("show", "new.flawscope").out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--max-escape", "0.02", "--cost-escape", "10"], "are two rules for one threshold"),
+        (["--cost-escape", "100"], "--cost-overkill is missing"),
+        (["--max-escape", "nan"], "--max-escape nan"),
+        (["--max-escape", "0.1", "--confidence", "95"], "--confidence 95"),
+        (["--cost-escape", "inf", "--cost-overkill", "1"], "--cost-escape inf"),
+    ],
+)
+def test_another_decision_that_cannot_be_is_refused_before_anything_is_read(
+    options: list[str], words: str, cli: Cli
+) -> None:
+    refused(cli("decide", "no.flawscope", "no-data", *options), words, "\n  -> ")

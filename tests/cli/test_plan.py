@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from flawscope.cli.plan import classes_table, shares
+from flawscope.cli.plan import classes_table, sentences, shares
 from flawscope.errors import UserError
 
 Answer = tuple[int, str, str]
@@ -41,8 +41,59 @@ def test_power_groups_and_prevalence_in_plain_words(typed: Callable[..., Answer]
     assert "628 independent defective parts in the calibration part, of which at most 2 pass." in said
     assert "If truly 0.2 % pass, it can then be made with a probability of 86.7 % (asked for: 80 %)." in said
     assert "In groups of 5, correlated by 0.3: 1,382 defective parts in 277 groups" in said
-    assert "6,910 defective parts in all; if 4 % of the labelled parts are such, 172,750 labelled images." in said
+    assert (
+        "If each group counts as one (decide.units: groups, the default): 3,600 defective parts in 720 groups" in said
+    )
+    assert "6,910 to 18,000 defective parts in all; if 4 % of the labelled parts are such, 172,750 to 450,000" in said
     assert (tmp_path / "plan.json").is_file()
+
+
+def test_groups_without_a_correlation_have_both_ends(typed: Callable[..., Answer]) -> None:
+    code, said, _ = typed("--max-escape", 0.01, "--groups-of", 5, "--escapes", 1)
+    assert code == 0
+    assert "In groups of 5, if each part counts: 473 defective parts in 95 groups, of which at most 1 passes." in said
+    assert (
+        "(decide.units: groups, the default): 1,885 defective parts in 377 groups, of which at most 1 passes." in said
+    )
+    assert "--correlation says one number" in said
+    assert "2,365 to 9,425 defective parts in all" in said
+    _, said, _ = typed("--half-width", 0.05, "--groups-of", 4)
+    assert "If each group counts as one: 332 defective parts in 83 groups." in said
+
+
+def test_a_promise_of_hardly_any_escape_has_no_powers_of_ten(typed: Callable[..., Answer]) -> None:
+    _, said, _ = typed("--max-escape", "1e-7", "--prevalence", "1e-3", "--confidence", 0.99999)
+    assert "with 99.999 % confidence at most 1 of 10,000,000 defective parts passes." in said
+    assert "e-" not in said
+    _, said, _ = typed("--max-escape", 0.9, "--confidence", 0.1)
+    assert "It needs 1 independent defective part in the calibration part" in said
+
+
+@pytest.mark.parametrize("asked", [[], ["--max-escape", 0.1]])
+def test_good_parts_alone_are_told_so_with_what_to_do(
+    asked: list[Any], typed: Callable[..., Answer], draw: Callable[..., Path], tmp_path: Path
+) -> None:
+    for seed in range(6):
+        draw(tmp_path / "good" / "ok" / f"{seed}.png", seed)
+    code, said, _ = typed("good", *asked)
+    assert code == 0
+    assert "good: 6 images, none of them defective." in said
+    assert "NO DEFECTIVE IMAGES" in said and "What to do: collect defective parts" in said
+    assert ("299 and 1,495 for at most 1 %" in said) == (not asked)
+    assert ("145 defective parts in all" in said) == bool(asked)
+    assert "best promise" not in said, "there is no table of nothing"
+
+
+def test_a_class_without_an_image_is_named() -> None:
+    row = {"images": 0}
+    found = {
+        "name": "x",
+        "images": 5,
+        "prevalence": None,
+        "classes": [row | {"name": "dark"}, {"name": "a", "images": 5}],
+    }
+    said = list(sentences({"data": found, "promise": None, "interval": None, "asked": {}}))
+    assert said == ["x: 5 images.", "No image shows dark: nothing can be promised of that yet."]
 
 
 def test_an_interval_in_plain_words(typed: Callable[..., Answer]) -> None:
@@ -61,7 +112,11 @@ def test_an_interval_in_plain_words(typed: Callable[..., Answer]) -> None:
         ["--max-escape", "1"],
         ["--max-escape", "2"],
         ["--max-escape", "-0.01"],
+        ["--max-escape", "nan"],
+        ["--max-escape", "inf"],
         ["--max-escape", "0.01", "--confidence", "95"],
+        ["--max-escape", "0.01", "--correlation", "0.3"],
+        ["--max-escape", "0.01", "--power", "0.9"],
         ["--measure", "recall"],
         ["--measure", "f1", "--half-width", "0.1"],
         ["--learning-curve"],
@@ -75,9 +130,14 @@ def test_bad_input_ends_with_a_remedy_and_exit_code_2(words: list[str], typed: C
     assert error.startswith("error: ") and "\n  -> " in error
 
 
-@pytest.mark.parametrize("words", [["--max-escape", "one"], ["--max-escape", "1%"]])
-def test_what_is_no_number_is_refused(words: list[str], typed: Callable[..., Answer]) -> None:
-    assert typed(*words)[0] == 2
+@pytest.mark.parametrize("command", ["plan", "decide"])
+@pytest.mark.parametrize(("option", "text"), [("--max-escape", "one"), ("--max-escape", "2%"), ("--confidence", "95 %"),
+                                              ("--prevalence", "a,b")])  # fmt: skip
+def test_what_is_no_number_is_refused(command: str, option: str, text: str, cli: Callable[..., Answer]) -> None:
+    code, said, error = cli(command, "x.flawscope", option, text)
+    assert (code, said) == (2, "")
+    assert f"'{option}': {text!r} is no number" in error
+    assert ("2 % is 0.02" in error) == ("%" in text)
 
 
 def support(best: float, lacking: int | None) -> dict[str, Any]:
@@ -98,6 +158,20 @@ def test_the_table_of_classes_fits_80_columns(wanted: float | None) -> None:
     said = capture.get()
     assert "[crack]" in said and "1.21 to 2.92 %" in said and "none" in said
     assert ("265 to" in said) == ("990 groups" in said) == ("perhaps" in said) == (wanted is not None)
+
+
+def test_ends_that_nearly_agree_are_one_number() -> None:
+    """The larger: so many are enough, and so much is proven, however they are counted."""
+    row = {"name": "crack", "images": 500, "groups": 498, "calibration_images": 100, "calibration_groups": 99,
+           "verdict": "no"}  # fmt: skip
+    asked = {"max_escape": 0.01, "confidence": 0.95}
+    for images, groups, more in (((0.0295, 644), (0.0298, 648), "648"), ((0.0295, 644), (0.0295, 644), "644")):
+        ways = {"images": support(*images), "groups": support(*groups)}
+        console = Console(width=80)
+        with console.capture() as capture:
+            console.print(classes_table({"asked": asked, "data": {"classes": [row | {"support": ways}]}}))
+        cells = [cell.strip() for cell in capture.get().splitlines()[-2].strip("│").split("│")]
+        assert cells[3:] == [f"{100 * groups[0]:.2f} %", "too few", more]
 
 
 def test_fractions_are_numbers() -> None:

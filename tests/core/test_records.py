@@ -121,6 +121,15 @@ def test_a_prediction_has_an_answer_or_a_reason() -> None:
             Prediction("a", **wrong)  # type: ignore[arg-type]
 
 
+def test_a_class_is_called_or_unsure_or_ruled_out() -> None:
+    assert not Decision((False, False), "good").human
+    assert Decision((False, False), "human", (True, False)).human
+    assert not Decision((False, True), "crack", (True, False)).human
+    for flags, unsure in (((True,), (True,)), ((False,), (False,)), ((False, False), (True,))):
+        with pytest.raises(ValueError, match=r"called or unsure|of which some is unsure"):
+            Decision(flags, "x", unsure)
+
+
 @pytest.mark.parametrize("record", [BINARY, sample("a"), Interval(0.5, 0, 1), Decision((True,), "bad")])
 def test_records_are_frozen(record: Any) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from flawscope.data.unlabelled import UNLABELLED, read_unlabelled
+from flawscope.data.unlabelled import UNLABELLED, read_one_kind, read_unlabelled
 from flawscope.errors import DataError
 
 
@@ -51,3 +51,35 @@ def test_nothing_to_read_is_an_error_in_words(tmp_path: Path) -> None:
         read_unlabelled(tmp_path / "none")
     with pytest.raises(DataError, match="not a folder"):
         read_unlabelled(tmp_path / "empty.png")
+
+
+@pytest.mark.parametrize(
+    ("place", "classes", "negative", "target"),
+    [
+        ("parts/ok/a.png", ("defective",), "ok", 0.0),
+        ("good/a.png", ("defective",), "good", 0.0),
+        ("good/images/a.png", ("defective",), "good", 0.0),
+        ("parts/0_nio/a.png", ("0_nio",), "ok", 1.0),
+    ],
+)
+def test_the_only_folder_says_whether_all_are_good(
+    tmp_path: Path, place: str, classes: tuple[str, ...], negative: str, target: float
+) -> None:
+    picture(tmp_path / place)
+    samples = read_one_kind(tmp_path / Path(place).parts[0])
+    assert samples is not None
+    assert (samples.task.classes, samples.task.negative) == (classes, negative)
+    assert [row.target for row in samples.rows] == [(target,)]
+
+
+@pytest.mark.parametrize("files", [["parts/x/a.png"], ["good/x/a.png", "good/y/b.png"], ["good/a.png", "good/t.csv"],
+                                   ["good/t.txt"], []])  # fmt: skip
+def test_where_nothing_says_it_nothing_is_taken_for_good(tmp_path: Path, files: list[str]) -> None:
+    (tmp_path / "good").mkdir()
+    for name in files:
+        if name.endswith("png"):
+            picture(tmp_path / name)
+        else:
+            (tmp_path / name).write_text("image,label\n")
+    assert read_one_kind(tmp_path / "good") is None
+    assert read_one_kind(tmp_path / "parts") is None

@@ -12,7 +12,8 @@ from scipy.stats import norm
 
 from flawscope.errors import RecipeError
 from flawscope.evaluation.bands import Chosen, check_task, fit_bands, measured_costs
-from flawscope.evaluation.costs import Costs, cheapest, cost_curve, fit_band
+from flawscope.evaluation.cost_words import saving_words
+from flawscope.evaluation.costs import Costs, cheapest, cost_curve, fit_band, measured
 from flawscope.records import Task
 
 BINARY = Task("binary", ("bad",), "ok")
@@ -84,6 +85,20 @@ def test_one_kind_of_parts_only_is_answered_in_words(kind: float) -> None:
     assert f"holds no {'ok' if kind else 'bad'} images" in found.each[0].words[0]
 
 
+def test_the_words_say_where_the_parts_are_from_and_one_is_one() -> None:
+    said = fit_bands(
+        BINARY, np.array([[0.2], [0.8]]), np.array([[0.0], [1.0]]), ["a", "b"], COSTS, where="the new"
+    ).each[0]
+    words = " ".join(said.words)
+    assert "measured on 1 bad image and 1 ok image of the new, which chose" in words
+    assert "50 % bad in the new" in words
+    assert "calibration" not in words
+    none = fit_bands(BINARY, np.array([[0.2]]), np.array([[0.0]]), ["a"], COSTS, where="the new").each[0]
+    assert none.words[0].startswith("NOT CHOSEN BY COSTS: the new holds no bad images")
+    rare = fit_bands(BINARY, *world(300, 0.3), replace(COSTS, prevalence=1e-7)).each[0]
+    assert any("0.00001 % bad at the line" in words for words in rare.words)
+
+
 def test_no_parts_at_all() -> None:
     found = fit_bands(BINARY, np.empty((0, 1)), np.empty((0, 1)), [], COSTS)
     assert (found.thresholds, found.looked_at) == ((0.5,), ())
@@ -104,6 +119,52 @@ def test_a_look_that_does_not_pay_is_explained() -> None:
     assert any("would have to cost less than 9.1" in words for words in dear.each[0].words)
     useless = fit_bands(BINARY, np.array([[0.5]] * 4), np.array([[0.0], [1], [0], [1]]), list("abcd"), Costs(10, 10))
     assert any("THE NETWORK SAVES NOTHING" in words for words in useless.each[0].words)
+
+
+def test_a_decision_that_is_worth_no_network_is_called_so() -> None:
+    """Of noise, what other parts say; the cheapest rule without it is found by hand."""
+    costs = Costs(100, 10, 2, 0.02)  # all pass: 2, all rejected: 9.8, all looked at: 2
+    said = []
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        target_nk = (random.random((200, 1)) < 0.3).astype(float)
+        groups = list(map(str, range(200)))
+        chosen = Chosen(costs, 0.3, 0.8, 0.5)
+        nobody_n = np.zeros(200, dtype=bool)
+        made = measured_costs(BINARY, random.random((200, 1)), target_nk, groups, human_n=nobody_n, chosen_k=[chosen])
+        said.append(made["classes"]["bad"]["saving"])
+    assert all("costs 2.0." in words for words in said)
+    assert (
+        sum(words.startswith("THE NETWORK SAVES NOTHING at these costs: with it a part costs") for words in said) > 30
+    )
+    probability_nk, target_nk, groups = world(600, 0.3)
+    found = fit_bands(BINARY, probability_nk, target_nk, groups, costs).each[0]
+    assert not any("SAVES" in words for words in found.words)
+    assert measured_costs(
+        BINARY, probability_nk, target_nk, groups, human_n=np.zeros(600, dtype=bool),
+        chosen_k=[Chosen(costs, found.low, found.high, found.single)],
+    )["classes"]["bad"]["saving"] == ""  # fmt: skip
+
+
+def test_a_band_that_sends_all_to_a_person_and_one_that_is_not_known_to_pay() -> None:
+    random = np.random.default_rng(0)
+    bad_n = np.arange(200) < 60
+    score_n, groups = random.random(200), list(range(200))
+    all_of_them = measured(score_n, bad_n, groups, Costs(100, 100, 1), (0.0, 1.0))
+    assert all_of_them is not None and all_of_them.review.value == 1
+    assert saving_words(all_of_them) == "THE NETWORK SAVES NOTHING: every part is for a person, so it decides none."
+    dear = measured(score_n, bad_n, groups, Costs(100, 10, 50, 0.02), (0.0, 1.0))
+    assert dear is not None
+    assert saving_words(dear).endswith("so it decides none, and letting all pass costs 2.0.")
+    few = measured(score_n, bad_n, groups, Costs(10, 10, None, 0.5), (0.3, 0.3))
+    assert few is not None
+    best, low, high = 5.0, few.cost.low, few.cost.high
+    assert low < best < high
+    expected = "NOT SHOWN THAT" if few.cost.value < best else "THE NETWORK SAVES NOTHING at these costs"
+    assert saving_words(few).startswith(expected)
+    assert saving_words(replace(few, cost=replace(few.cost, value=4.99))).startswith("NOT SHOWN THAT")
+    assert saving_words(replace(few, cost=replace(few.cost, value=4.5, low=4.2, high=4.99))) == ""
+    assert saving_words(replace(few, cost=replace(few.cost, value=4.5, low=4.2, high=5.0))) != ""
 
 
 def test_tasks_that_cannot_be() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 from flawscope.evaluation.class_promise import ClassPromise, class_promise
+from flawscope.evaluation.contract import Contract, escape_contract
 from flawscope.evaluation.plan import best_promise, defects_needed
 from flawscope.evaluation.wanted import Wanted
 
@@ -14,14 +18,51 @@ PAIRS = [str(i // 2) for i in range(120)]
 def test_each_way_of_counting_has_its_promise_and_its_lack() -> None:
     found = class_promise("crack", 600, 300, PAIRS, share=0.2, wanted=Wanted(max_escape=0.01, correlation=0.5))
     needed = defects_needed(0.01)
-    for way, counted in (("images", 120), ("groups", 60), ("effective", 80)):
+    # Of the last way the images that are lacking stand in pairs like these, each worth two thirds.
+    for way, counted, size in (("images", 120, 1.0), ("groups", 60, 1.0), ("effective", 80, 1.5)):
         support = found.support[way]  # type: ignore[index]
         assert support.counted == pytest.approx(counted)
         assert support.best == pytest.approx(best_promise(counted))
-        assert support.lacking == needed - counted
-        assert support.lacking_in_all == 5 * (needed - counted)
-        assert support.allowed == -1
+        assert support.lacking == math.ceil((needed - counted) * size)
+        assert support.lacking_in_all == 5 * support.lacking
     assert found.verdict == "no"
+
+
+def contract(sizes: list[int], passing: list[int], most: float) -> Contract:
+    """Of groups of these sizes, of each of which so many parts pass at the only threshold but the one of all."""
+    score_n = np.concatenate([np.where(np.arange(n) < k, 0.1, 0.9) for n, k in zip(sizes, passing, strict=True)])
+    return escape_contract(score_n, np.ones(len(score_n)), np.repeat(np.arange(len(sizes)), sizes), max_escape=most)
+
+
+@pytest.mark.parametrize("escapes", [0, 1, 3, 8])
+@pytest.mark.parametrize("sizes", [[1] * 90 + [2] * 10, [2] * 60, [5, 2, 9, 3] * 15])
+def test_what_groups_promise_is_what_the_contract_proves_and_what_is_lacking_completes_it(
+    sizes: list[int], escapes: int
+) -> None:
+    """The parts that pass stand in the smallest groups, where they weigh most."""
+    calibration = [str(g) for g, n in enumerate(sizes) for _ in range(n)]
+    wanted = Wanted(max_escape=0.02, escapes=escapes)
+    found = class_promise("crack", 900, 900, calibration, share=0.2, wanted=wanted).support["groups"]
+    left, passing = escapes, []
+    for size in sorted(sizes):
+        passing.append(min(size, left))
+        left -= passing[-1]
+    made = contract(sorted(sizes), passing, 0.5)
+    assert (made.escapes, made.threshold) == (escapes, 0.9)
+    assert made.bound == pytest.approx(found.best)
+    assert found.lacking is not None
+    for more in (found.lacking, found.lacking - 1):
+        grown = contract([*sorted(sizes), *[min(sizes)] * more], [*passing, *[0] * more], 0.02)
+        assert (grown.kept and grown.threshold == 0.9) == (more == found.lacking)
+
+
+def test_enough_is_enough_for_as_many_as_may_pass() -> None:
+    alone = [str(i) for i in range(400)]
+    for escapes, verdict in ((0, "yes"), (1, "no")):
+        wanted = Wanted(max_escape=0.01, escapes=escapes)
+        assert class_promise("crack", 400, 400, alone, share=1.0, wanted=wanted).verdict == verdict
+    asked = Wanted(max_escape=0.01, expected_escape=0.002)
+    assert class_promise("crack", 400, 400, alone, share=1.0, wanted=asked).support["groups"].lacking == 228
 
 
 @pytest.mark.parametrize(

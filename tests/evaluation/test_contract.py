@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from flawscope.evaluation.contract import curve, effective_number, escape_contract, needed, upper_bound
+from flawscope.evaluation.contract import curve, effective_number, escape_contract
 from flawscope.evaluation.intervals import proportion
+from flawscope.evaluation.plan import best_promise, defects_needed
 
 
 def only_bad(score_n, groups=None, **asked):
@@ -25,12 +26,13 @@ def only_bad(score_n, groups=None, **asked):
 
 
 def test_how_many_faultless_parts_prove_a_rate() -> None:
-    assert (needed(0.01), needed(0.005), needed(0.02), needed(0.0)) == (299, 598, 149, None)
-    assert upper_bound(0, 164) == pytest.approx(0.018, abs=2e-4)
-    assert upper_bound(0, 299) <= 0.01 < upper_bound(0, 298)
-    assert upper_bound(0, 598) <= 0.005 < upper_bound(0, 597)
+    rates = (0.01, 0.005, 0.02, 0.0, 1e-11)
+    assert [only_bad([0.5], max_escape=most).needed for most in rates] == [299, 598, 149, None, None]
+    assert best_promise(164) == pytest.approx(0.018, abs=2e-4)
+    assert best_promise(299) <= 0.01 < best_promise(298)
+    assert best_promise(598) <= 0.005 < best_promise(597)
     exact = stats.binomtest(3, 200, alternative="less").proportion_ci(0.95, method="exact").high
-    assert upper_bound(3, 200) == pytest.approx(exact)
+    assert best_promise(200, escapes=3) == pytest.approx(exact)
 
 
 @pytest.mark.parametrize(("n", "most", "kept"), [(164, 0.018, False), (298, 0.01, False), (299, 0.01, True),
@@ -40,7 +42,7 @@ def test_a_promise_is_kept_from_the_number_on_that_proves_it(n: int, most: float
     assert (found.kept, found.escapes) == (kept, 0)
     assert found.bound == pytest.approx(1 - 0.05 ** (1 / n))
     assert found.reached == pytest.approx(1 - (1 - most) ** n)
-    assert found.more == (None if kept else needed(most) - n)
+    assert found.more == (None if kept else defects_needed(most) - n)
 
 
 @given(
@@ -86,7 +88,7 @@ def test_good_parts_choose_among_what_is_proven() -> None:
     found = escape_contract(np.append(bad, good), np.arange(128) < 124, range(128), max_escape=0.05)
     assert (found.escapes, found.threshold) == (0, pytest.approx(0.4))
     # The bound stays that of the choice: it is not made better by looking.
-    assert found.bound == pytest.approx(upper_bound(2, 124))
+    assert found.bound == pytest.approx(best_promise(124, escapes=2))
 
 
 def test_the_price_is_overkill_beyond_what_was_only_measured() -> None:
@@ -122,7 +124,7 @@ def test_odd_calibration_parts_get_an_answer(units) -> None:
     # A score of 0 is never rejected: it passes whatever the threshold is.
     some = contract([0.0] * 2 + [0.5] * 298, most=0.05)
     assert (some.kept, some.escapes, some.threshold) == (True, 2, 0.5)
-    assert some.bound == pytest.approx(upper_bound(2, 300))
+    assert some.bound == pytest.approx(best_promise(300, escapes=2))
     nothing = escape_contract([], [], [], max_escape=0.1, units=units)
     assert (nothing.kept, nothing.positives, nothing.overkill) == (False, 0, None)
     assert contract([1.0] * 100).threshold == 1.0
@@ -177,7 +179,7 @@ def test_a_group_that_passes_in_part_counts_in_part() -> None:
     two = found(8, 0.08)
     assert 2 * stats.binom.cdf(2, 100, 0.08) <= 0.05 < 2 * stats.binom.cdf(3, 100, 0.08)
     assert (two.kept, two.escapes) == (True, 8)
-    assert two.bound == pytest.approx(upper_bound(2, 100, 0.975))
+    assert two.bound == pytest.approx(best_promise(100, 0.975, 2))
     # None at all: exact.
     assert found(0, 0.05).bound == pytest.approx(1 - 0.05**0.01)
 
@@ -200,7 +202,7 @@ def test_where_nearly_all_groups_are_single_each_that_passes_counts_in_full() ->
     score_n = np.append(np.full(109, 0.9), 0.1)
     groups = np.append(np.arange(109), 108)  # the last two are a pair, one of which passes
     found = only_bad(score_n, groups, max_escape=0.06)
-    assert (found.threshold, found.bound) == (0.9, pytest.approx(upper_bound(1, 109)))
+    assert (found.threshold, found.bound) == (0.9, pytest.approx(best_promise(109, escapes=1)))
 
 
 def test_one_group_is_one_part() -> None:
@@ -264,6 +266,6 @@ def test_the_curve_agrees_with_the_contract() -> None:
     for t, escape, bound, overkill in zip(*drawn.values(), strict=True):
         assert escape == np.mean(score_n[truth_n] < t)
         assert overkill == np.mean(score_n[~truth_n] >= t)
-        assert bound == pytest.approx(upper_bound(int((score_n[truth_n] < t).sum()), 300))
+        assert bound == pytest.approx(best_promise(300, escapes=int((score_n[truth_n] < t).sum())))
     assert curve([0.2], [False], [0]) == {}
     assert "overkill" not in curve([0.2], [True], [0])

@@ -134,6 +134,24 @@ def test_the_interval_holds_where_escapes_are_rare() -> None:
     assert always.cost.high == pytest.approx(1 + 0.1 * 100 * always.escape.high, rel=0.1)
 
 
+def test_the_review_load_of_few_parts_is_known_roughly_only() -> None:
+    """Of 20 good parts 2 % are in the band, so that two samples in three show none; nearly all parts are good."""
+    costs, held, wide = Costs(escape=100, overkill=10, review=1, prevalence=0.02), 0, []
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        kind_b, kind_g = random.choice(3, 20, p=[0.1, 0.3, 0.6]), random.choice(3, 20, p=[0.96, 0.02, 0.02])
+        score_n = np.array([0.1, 0.5, 0.9])[np.append(kind_b, kind_g)]
+        found = measured(score_n, np.arange(40) < 20, range(40), costs, (0.3, 0.8))
+        assert found is not None
+        held += found.review.low <= 0.02 * 0.3 + 0.98 * 0.02 <= found.review.high
+        wide.append(found.review.high - found.review.low)
+    assert held >= 89  # 95 in the mean
+    assert np.mean(wide) < 0.3
+    all_looked = measured(np.full(40, 0.5), np.arange(40) < 20, range(40), costs, (0.3, 0.8))
+    assert all_looked is not None
+    assert all_looked.review.low < all_looked.review.value == all_looked.review.high == 1
+
+
 def test_where_nobody_looks_or_a_look_costs_too_much_there_is_one_threshold() -> None:
     score_n, truth_n = drawn(500, 0.5, seed=5)
     for costs in (Costs(10, 10), Costs(10, 10, review=5), Costs(10, 10, review=40)):

@@ -12,6 +12,7 @@ from flawscope.evaluation.intervals import (
     bootstrap,
     bootstrap_draws,
     bootstrap_interval,
+    bootstrap_sums,
     proportion,
     wilson,
 )
@@ -153,6 +154,16 @@ def test_draws_take_whole_groups_in_rising_order_and_follow_the_seed():
     again, other = (bootstrap_draws(lambda i: [float(i.sum())], groups, seed, 20) for seed in (4, 5))
     assert [row[0] for row in again] == [index.sum() for index in seen]
     assert (again != other).any()
+
+
+@pytest.mark.parametrize("draws", [3, 100, 230])
+def test_sums_of_draws_are_those_of_the_same_draws(draws):
+    random = np.random.default_rng(8)
+    value_nc, groups = random.random((60, 2)), random.permutation(np.repeat(list("abcdefghijkl"), 5))
+    drawn_dc = bootstrap_sums(value_nc, groups, seed=3, draws=draws)
+    assert drawn_dc == pytest.approx(bootstrap_draws(lambda i: value_nc[i].sum(axis=0).tolist(), groups, 3, draws))
+    with pytest.raises(ValueError, match="one group for each"):
+        bootstrap_sums(value_nc, groups[:-1], seed=0)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.6, 1.0])

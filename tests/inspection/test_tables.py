@@ -157,6 +157,16 @@ def test_the_third_answer_comes_back(task: Task, tmp_path: Path) -> None:
     assert (tmp_path / "r.csv").read_text(encoding="utf-8").count(",human,") >= 4
 
 
+def test_a_class_that_is_not_ruled_out_beside_one_that_is_called(tmp_path: Path) -> None:
+    task = Task("multilabel", ("crack", "inactive"), "ok")
+    decision = three_answers(task, (0.8, 0.8), (0.1, 0.1), [(0.9, 0.3)])[0]
+    rows = [Prediction("a.png", (), (0.9, 0.3), decision, 0.5)]
+    summary = write_results(tmp_path / "r.csv", task, rows)
+    assert (summary.counts, summary.human) == ({"crack": 1}, 0)
+    assert "a.png,0.9,0.3,yes,human,crack," in (tmp_path / "r.csv").read_text(encoding="utf-8")
+    assert list(read_results(tmp_path / "r.csv").rows) == rows
+
+
 def test_a_good_answer_that_is_called_human_is_good(tmp_path: Path) -> None:
     task = Task("binary", ("robot",), "human")
     rows = [Prediction("a.png", (), (0.1,), answers(task, [[False]])[0], 0.5)]

@@ -68,5 +68,9 @@ def test_the_third_answer_in_words() -> None:
     made = verdict(BINARY, [0.7], Prediction("a.png", (), (0.12,), decision), [0.04])
     assert (made.kind, made.headline) == ("for a person", "human: for a person")
     assert "12.0 % (a person looks from 4.0 %, called so from 70.0 %), of ok 88.0 %" in made.facts.replace("\xa0", " ")
+    two, both = [0.7, 0.7], [0.04, 0.04]
+    decision = three_answers(LABELS, two, both, [[0.01, 0.12]])[0]
+    made = verdict(LABELS, two, Prediction("a.png", (), (0.01, 0.12), decision), both)
+    assert (made.kind, made.facts.count("probability"), LABELS.classes[0] in made.facts) == ("for a person", 1, False)
     assert KINDS.index("not decided") < KINDS.index("for a person") < KINDS.index("not good")
     assert set(COLOURS) == set(KINDS)

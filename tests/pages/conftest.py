@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from flawscope.evaluation.measure import measure
+from flawscope.evaluation.measure import for_a_person, measure
 from flawscope.pages.report import (
     BundleContent,
     FoldContent,
@@ -63,15 +63,28 @@ def scores(task: Task, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, n
     return target_nk, probability_nk, probability_nk >= 0.41
 
 
-def invent(task: Task, n: int, groups: int, *, pictures: bool = True, **changes: Any) -> ReportContent:
-    """A whole report of invented decisions."""
+def invent(
+    task: Task, n: int, groups: int, *, pictures: bool = True, low: float | None = None, **changes: Any
+) -> ReportContent:
+    """A whole report of invented decisions; with three answers where a person looks from `low` on."""
     target_nk, probability_nk, flag_nk = scores(task, n)
-    thresholds = None if task.kind == "multiclass" else [0.41] * len(task.classes)
+    k = len(task.classes)
+    thresholds = None if task.kind == "multiclass" else [0.41] * k
+    unsure_nk = (probability_nk >= (low or 1)) & ~flag_nk
     names = [f"block {index * groups // n}" for index in range(n)]
-    document = measure(task, target_nk, probability_nk, flag_nk, names, thresholds=thresholds)
-    ranked = []
+    three = {} if low is None else {"unsure_nk": unsure_nk, "looked_at": [low] * k}
+    document = measure(task, target_nk, probability_nk, flag_nk, names, thresholds=thresholds, **three)
+    ranked, person = [], []
+    human_n = for_a_person(flag_nk, unsure_nk) if low is not None else np.zeros(n, dtype=bool)
     for index in range(n):
         kind = mistake_kind(task, target_nk[index].tolist(), flag_nk[index].tolist())
+        if human_n[index]:
+            if pictures:
+                true = task.describe(target_nk[index])
+                bad = true != task.negative
+                sort: Any = "person-bad" if bad else "person-good"
+                person.append(Picture(cell(index, bad), f"images/cell{index:04d}.png", true, "human", sort))
+            continue
         if kind is not None and pictures:
             column = int(np.abs(probability_nk[index] - target_nk[index]).argmax())
             picture = Picture(
@@ -114,6 +127,7 @@ def invent(task: Task, n: int, groups: int, *, pictures: bool = True, **changes:
         provenance=[("command", "flawscope run recipes/solar-binary.yaml"), ("data hash", "9b1c" * 16),
                     ("versions", "flawscope 0.1.0, onnxruntime 1.23, numpy 2.3"), ("machine", "2 cores, x86-64")],
         mistakes=[picture for _, _, picture in sorted(ranked, key=lambda item: item[:2])],
+        for_a_person=person,
         examples={label: [Picture(cell(i + 900, label != task.negative), f"cell{i}.png", label) for i in range(4)]
                   for label in counts} if pictures else {},
         recipe_text="task:\n  kind: binary\n  classes: [defective]\n",

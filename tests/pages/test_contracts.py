@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,32 @@ def test_what_is_not_proven_is_an_alarm(inspection: Callable[..., ReportContent]
     alarm = re.search(r'<div class="stamp alarm" role="alert"><strong>defective: not proven as asked', page)
     assert alarm is not None
     assert "NOT PROVEN" in page
+
+
+def test_only_what_is_proven_has_a_price_and_small_shares_are_no_round_ones() -> None:
+    rows = [dict(contract_views(contents(max_escape=most))[0]["rows"]) for most in (0.05, 0.0005)]
+    assert ["rejected without proof" in each for each in rows] == [True, False]
+    assert rows[1]["asked: share that may pass"] == "0.05\N{NO-BREAK SPACE}%"
+    kept = dict(contract_views(contents(max_escape=0.05))[0]["rows"])
+    assert (
+        float(kept["bound that is proven"].split("\N{NO-BREAK SPACE}")[0]) / 100
+        >= contents(max_escape=0.05)[0].contract["bound"]
+    )
+
+
+def test_a_promise_that_takes_no_network_is_an_alarm_though_it_is_proven(
+    inspection: Callable[..., ReportContent],
+) -> None:
+    (content,) = contents(max_escape=0.05)
+    saving = "The promise holds, but THE NETWORK SAVES NOTHING: all functional images are rejected."
+    words = (content.contract["words"][0], saving, "And more.")
+    useless = replace(content, contract={**content.contract, "words": words}, saving=saving)
+    page = render(inspection(BINARY, 60, 9, pictures=False, contracts=[useless]))
+    assert '<div class="stamp alarm" role="alert"><strong>defective: proven</strong>' in page
+    assert page.count(saving) == 1 and f"<b>{saving}</b>" in page
+    assert '<div class="stamp calm"><strong>defective: proven' in render(
+        inspection(BINARY, 60, 9, pictures=False, contracts=[content])
+    )
 
 
 def test_without_a_contract_there_is_no_promise(binary: ReportContent) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,20 @@ def test_several_classes_and_one_without_bad_parts(inspection: Callable[..., Rep
     page = render(inspection(BINARY, 60, 9, pictures=False, costs=[content]))
     assert '<div class="stamp alarm" role="alert"><strong>defective</strong><p>NOT CHOSEN BY COSTS' in page
     assert "there are no defective images among them" in page
+
+
+def test_a_network_that_saves_nothing_is_an_alarm(inspection: Callable[..., ReportContent]) -> None:
+    (content,) = contents()
+    here, there = "THE NETWORK SAVES NOTHING here.", "THE NETWORK SAVES NOTHING there."
+    assert content.tested is not None and content.tested["saving"] == ""
+    assert '<div class="stamp calm"><strong>defective</strong>' in render(
+        inspection(BINARY, 60, 9, pictures=False, costs=[content])
+    )
+    cost = {**content.cost, "words": (content.cost["words"][0], here, *content.cost["words"][1:])}
+    useless = replace(content, cost=cost, saving=here, tested={**content.tested, "saving": there})
+    page = render(inspection(BINARY, 60, 9, pictures=False, costs=[useless]))
+    assert page.count(here) == page.count(there) == 1
+    assert '<div class="stamp alarm" role="alert"><strong>defective</strong>' in page
 
 
 def test_without_costs_there_is_no_such_section(binary: ReportContent) -> None:

@@ -37,7 +37,11 @@ def test_escape_and_overkill_name_both_sides() -> None:
     assert words.meaning("overkill rate", interval, TASK, "cells") == (
         "Of 100 functional cells, 10 are rejected as defective (5 to 20)."
     )
-    assert words.meaning("overkill rate", interval, TASK, "cells", looked_at=True) == (
-        "Of 100 functional cells, 10 are rejected as defective or are for a person (5 to 20)."
+    assert words.meaning("overkill rate", interval, TASK, "cells", three=True) == (
+        "Of 100 functional cells, 10 are rejected as defective without a person (5 to 20)."
     )
+    assert words.meaning("review load", interval, TASK, "cells", three=True) == (
+        "Of 100 cells mixed as in this test, 10 are for a person (5 to 20)."
+    )
+    assert words.number("review load", 0.0812).replace("\xa0", " ") == "8.1 %"
     assert words.meaning("something new", interval, TASK, "cells") == ""

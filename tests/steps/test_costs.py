@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from flawscope.bundle.verify import verify
 from flawscope.cli.app import app
 from flawscope.errors import RecipeError, UserError
 from flawscope.inspection.tables import read_results
+from flawscope.steps.report import run_content
 from flawscope.steps.workspace import Run
 
 Copy = Callable[[], tuple[Path, Path]]
@@ -79,6 +81,42 @@ def test_a_recipe_with_costs_from_seal_to_report(copied: Copy) -> None:
     assert 'id="costs"' in page
 
 
+def test_what_is_for_a_person_is_no_mistake_wherever_it_is_told(copied: Copy, tmp_path: Path) -> None:
+    """Looking is nearly free, so all that is not sure is for a person; against the scores, one part after the other."""
+    run = asked(copied()[0], costs={"escape": 10, "overkill": 10, "review": 0.01})
+    decision = flawscope.decide(run).sealed.decision
+    assert decision is not None
+    metrics = flawscope.evaluate(run).metrics
+    rows = read_results(Run.at(run).scores("test")).rows
+    truth = {row.id: "nok" if row.target[0] else "ok" for row in Run.at(run).part("test").rows}
+    table = {(true, said): 0 for true in ("ok", "nok") for said in ("ok", "nok", "human")}
+    for row in rows:
+        assert row.decision is not None
+        table[truth[row.name], row.decision.label] += 1
+    assert metrics["confusion"]["columns"] == ["ok", "nok", "human"]
+    assert metrics["confusion"]["matrix"] == [
+        [table[true, said] for said in ("ok", "nok", "human")] for true in ("ok", "nok")
+    ]
+    assert metrics["for_a_person"]["n"] == table["ok", "human"] + table["nok", "human"] > 0
+    assert metrics["headline"][-1]["interval"] == metrics["three_answers"]["person"]
+    entry = metrics["classes"]["nok"]
+    for key, rate in (("escape", "escape rate"), ("overkill", "overkill rate")):
+        assert entry["measures"][rate] == metrics["three_answers"]["classes"]["nok"][key]
+    content = run_content(Run.at(run))
+    wrong = {row.name for row in rows if row.decision and row.decision.label not in ("human", truth[row.name])}
+    human = {row.name for row in rows if row.decision and row.decision.human}
+    assert {picture.name for picture in content.mistakes} == wrong
+    assert {picture.name for picture in content.for_a_person} == human
+    assert all((picture.kind == "person-bad") == (truth[picture.name] == "nok") for picture in content.for_a_person)
+    shown = "\n".join(flawscope.show(run / "tiny.flawscope"))
+    assert f"review load {metrics['headline'][-1]['interval']['value']:.3f}" in shown
+    said = " ".join(CliRunner().invoke(app, ["report", str(run)]).output.split())
+    assert all(words in said for words in ("review load", *metrics["classes"]["nok"]["answers"]))
+    made = flawscope.compare([shutil.copytree(run, tmp_path / "again"), run], tmp_path / "compared").document
+    assert sum("has three answers" in note for note in made["notes"]) == 2
+    assert made["differences"][0]["difference"]["value"] == 0
+
+
 def test_a_bundle_is_decided_again_by_costs(finished: Any, tmp_path: Path) -> None:
     new = tmp_path / "new.flawscope"
     manifest = flawscope.decide(finished.bundle, finished.folder, new, costs=COSTS)
@@ -92,6 +130,7 @@ def test_a_bundle_is_decided_again_by_costs(finished: Any, tmp_path: Path) -> No
     assert decision.costs[0].cost is not None
     expected = part_by_part(rows, bad_n, low, decision.thresholds[0], COSTS)[0]
     assert decision.costs[0].cost.value == pytest.approx(expected)
+    assert any("of the calibration part, which chose the thresholds" in words for words in decision.costs[0].words)
 
 
 def test_data_of_one_kind_only_are_answered_in_words(finished: Any, draw: Any, tmp_path: Path) -> None:
@@ -102,7 +141,7 @@ def test_data_of_one_kind_only_are_answered_in_words(finished: Any, draw: Any, t
     decision = flawscope.decide(finished.bundle, tmp_path / "good", new, costs=COSTS).sealed.decision
     assert decision is not None
     assert (decision.thresholds, decision.looked_at, decision.costs[0].cost) == ((0.5,), (), None)
-    assert "holds no nok images" in decision.costs[0].words[0]
+    assert "the data set 'good' holds no nok images" in decision.costs[0].words[0]
     assert any("NOT CHOSEN BY COSTS" in words for words in flawscope.show(new))
     found = flawscope.evaluate(new, tmp_path / "more").metrics["three_answers"]
     assert "there are no nok images among them" in found["classes"]["nok"]["words"]
@@ -111,11 +150,8 @@ def test_data_of_one_kind_only_are_answered_in_words(finished: Any, draw: Any, t
 @pytest.mark.parametrize(
     ("costs", "words"),
     [
-        ({"escape": 0, "overkill": 10}, "escape: Input should be greater than 0"),
-        ({"escape": 100, "overkill": -1}, "overkill: Input should be greater than 0"),
-        ({"escape": 100}, "overkill: Field required"),
-        ({"escape": float("nan"), "overkill": 1}, "escape: Input should be"),
-        ({"escape": 100, "overkill": 10, "prevalence": 2}, "not percent"),
+        ({"escape": 0, "overkill": 10}, "--cost-escape 0: expected a number above 0"),
+        ({"escape": 100}, "--cost-overkill is missing"),
     ],
 )
 def test_costs_that_cannot_be(finished: Any, costs: dict[str, float], words: str) -> None:
@@ -124,7 +160,7 @@ def test_costs_that_cannot_be(finished: Any, costs: dict[str, float], words: str
 
 
 def test_costs_and_a_contract_exclude_each_other(finished: Any) -> None:
-    with pytest.raises(UserError, match="or the costs"):
+    with pytest.raises(UserError, match="are two rules for one threshold"):
         flawscope.decide(finished.bundle, finished.folder, costs=COSTS, max_escape=0.1)
 
 

@@ -12,9 +12,10 @@ import pytest
 
 import flawscope
 from flawscope.data.split import SplitSpec
-from flawscope.errors import UserError
+from flawscope.errors import DataError, UserError
 from flawscope.evaluation.plan import best_promise, defects_needed
-from flawscope.steps.split import split
+from flawscope.steps.split import split, split_samples
+from flawscope.steps.workspace import Run
 from flawscope.training.recipe import load_recipe
 
 module = import_module("flawscope.steps.plan")
@@ -63,7 +64,8 @@ def test_what_a_recipes_data_support_is_counted_in_the_split_that_a_run_would_ma
     assert row["support"]["groups"]["lacking"] == defects_needed(0.1) - len(inside) // 2
     assert sum(each["images"] for each in row["parts"].values()) == 32
     assert made["data"]["prevalence"] == pytest.approx(1 / 3)
-    assert made["promise"]["in_all"]["parts"] == 3 * made["promise"]["in_all"]["counted"]
+    every = made["promise"]["ways"]["images"]["in_all"]
+    assert every["parts"] == 3 * every["counted"]
     assert "LEAK NOT CHECKED" in made["notes"][0]
 
 
@@ -73,7 +75,8 @@ def test_shares_are_those_of_the_recipe_and_prevalence_may_be_said(recipe: Path,
         recipe, tmp_path / "p.json", max_escape=0.1, half_width=0.1, prevalence=0.02, overrides=overrides
     ).document
     assert (found["promise"]["share"], found["interval"]["share"]) == (0.4, 0.3)
-    assert found["promise"]["in_all"]["parts"] == 50 * found["promise"]["in_all"]["counted"]
+    every = found["promise"]["ways"]["images"]["in_all"]
+    assert every["parts"] == 50 * every["counted"]
 
 
 def test_too_few_images_for_a_split_get_an_answer(draw: Callable[..., Path], tmp_path: Path) -> None:
@@ -102,7 +105,79 @@ def test_data_without_a_defective_part_get_an_answer(draw: Callable[..., Path], 
     row = classes(made)["nok"]
     assert (row["images"], row["support"]["images"]["best"], made["data"]["prevalence"]) == (0, 1.0, None)
     assert row["support"]["images"]["lacking_in_all"] == 5 * 59
-    assert made["promise"]["in_all"]["parts"] is None
+    assert made["promise"]["ways"]["images"]["in_all"]["parts"] is None
+    assert (made["data"]["parts"], made["data"]["needed"], made["notes"]) == (None, [], []), "nothing is to be split"
+
+
+@pytest.mark.parametrize("place", ["good/ok", "good"])
+def test_a_folder_of_good_parts_alone_gets_the_counts_that_are_needed(
+    place: str, draw: Callable[..., Path], tmp_path: Path
+) -> None:
+    for seed in range(8):
+        draw(tmp_path / place / f"{seed}.png", seed)
+    made = flawscope.plan(tmp_path / "good", tmp_path / "p.json", confidence=0.9).document
+    assert {name: row["images"] for name, row in classes(made).items()} == {"defective": 0}
+    needed = [(row["max_escape"], row["independent"]) for row in made["data"]["needed"]]
+    assert needed == [(rate, defects_needed(rate, 0.9)) for rate in (0.05, 0.02, 0.01, 0.005)]
+    assert made["data"]["needed"][0]["ways"]["images"]["in_all"]["counted"] == 5 * needed[0][1]
+    assert (made["data"]["prevalence"], made["notes"]) == (None, [])
+
+
+def test_bad_parts_alone_are_what_a_promise_needs(
+    draw: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "split_samples", lambda recipe, samples, **more: split_as(recipe, samples))
+    for seed in range(20):
+        draw(tmp_path / "scrap" / f"{seed}.png", seed)
+    made = flawscope.plan(tmp_path / "scrap", tmp_path / "p.json", max_escape=0.5).document
+    row = classes(made)["scrap"]
+    assert (row["images"], row["calibration_images"]) == (20, 4)
+    assert made["data"]["needed"] == []
+
+
+def split_as(recipe: Any, samples: Any) -> Any:
+    return split_samples(recipe.changed({"split.twins": "identical"}), samples)
+
+
+def test_a_run_is_planned_with_the_split_that_it_was_made_with(
+    finish_run: Callable[..., Path], parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.at(finish_run(tmp_path / "runs" / "one", parts, overrides=["split.calibration=0.2", "split.seed=5"]))
+
+    def never(*given: Any, **more: Any) -> None:
+        raise AssertionError("the split is there")
+
+    monkeypatch.setattr(module, "split_samples", never)
+    made = flawscope.plan(run.folder, tmp_path / "plan.json", max_escape=0.1).document
+    bad = {row.id for row in run.samples.rows if row.target[0]}
+    inside = [id for id in run.split.ids("calibration") if id in bad]
+    row = classes(made)["nok"]
+    assert (row["images"], row["calibration_images"]) == (len(bad), len(inside))
+    assert row["calibration_groups"] == len({run.split.group[id] for id in inside}) < len(inside)
+    assert (made["data"]["shares"], made["promise"]["share"]) == (dict(run.split.wanted), 0.2)
+    assert made["notes"][0] == f"split as the run is: {run.split.stamp}"
+    with pytest.raises(UserError, match="--set changes a recipe"):
+        flawscope.plan(run.folder, overrides=["split.seed=6"])
+    (run.folder / "data.json").write_text('{"hash": "other"}', encoding="utf-8")
+    with pytest.raises(DataError, match="have changed since it was made"):
+        flawscope.plan(run.folder)
+
+
+def test_a_fold_has_its_own_shares_and_all_folds_have_none(
+    finish_run: Callable[..., Path], parts: Path, tmp_path: Path
+) -> None:
+    folder = finish_run(tmp_path / "runs" / "all", parts, folds=3)
+    with pytest.raises(UserError, match=r"is a cross-validation(?s:.)*fold-0"):
+        flawscope.plan(folder)
+    made = flawscope.plan(folder / "fold-1", half_width=0.1).document
+    assert made["interval"]["share"] == made["data"]["shares"]["test"] == pytest.approx(1 / 3)
+
+
+def test_what_is_foretold_is_what_the_data_ask(recipe: Path, draw: Callable[..., Path], tmp_path: Path) -> None:
+    assert flawscope.plan(recipe).document["notes"][1:] == [module.TWO_ENDS, module.PRICE]
+    assert flawscope.plan(recipe, correlation=0.4).document["notes"][1:] == [module.BY_CORRELATION, module.PRICE]
+    alone = flawscope.plan(recipe, overrides=["split.groups=none"]).document
+    assert alone["notes"][1:] == [module.PRICE], "each image is a group of its own"
 
 
 def test_each_class_of_a_multi_label_table_has_its_line(
@@ -136,6 +211,8 @@ def test_each_class_of_a_multi_label_table_has_its_line(
         (None, {"resume": True, "max_escape": 0.1}, "--resume belongs to a learning curve"),
         (None, {"overrides": ["a=1"], "max_escape": 0.1}, "--set changes a recipe"),
         ("x.csv", {"overrides": ["a=1"]}, "--set changes a recipe"),
+        (None, {"max_escape": 0.1, "correlation": 0.3}, "--correlation 0.3 is that of the parts of a group"),
+        (None, {"half_width": 0.1, "escapes": 2}, "--escapes is part of a promise"),
         ("r.yaml", {"groups_of": 3}, "--groups-of: the groups of these data are known"),
         (None, {"learning_curve": True}, "a learning curve trains a recipe"),
         ("x.csv", {"learning_curve": True}, "a learning curve trains a recipe"),

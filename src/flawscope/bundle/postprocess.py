@@ -42,7 +42,7 @@ def answers(task: Task, flag_nk: npt.ArrayLike) -> list[Decision]:
     """The answer for each image in words.
 
     >>> answers(Task("binary", ("defective",), "ok"), [[True], [False]])[1]
-    Decision(flags=(False,), label='ok', human=False)
+    Decision(flags=(False,), label='ok', unsure=())
     """
     rows = np.asarray(flag_nk, dtype=bool).tolist()
     return [Decision(tuple(row), task.describe(row)) for row in rows]
@@ -53,7 +53,8 @@ def three_answers(
 ) -> list[Decision]:
     """The answer for each image in words; `human` where no class is called, but one reaches its lower threshold.
 
-    Binary and multi-label. `looked_at` holds the lower thresholds; without any nobody looks.
+    Binary and multi-label. `looked_at` holds the lower thresholds; without any nobody looks. A class that reaches its
+    lower threshold alone is unsure, also where another is called, so that nobody looks.
 
     >>> made = three_answers(Task("binary", ("defective",)), [0.8], [0.1], [[0.9], [0.3], [0.05]])
     >>> [decision.label for decision in made]
@@ -65,9 +66,8 @@ def three_answers(
         return found
     if task.kind == "multiclass" or not all(low <= high for low, high in zip(looked_at, thresholds, strict=True)):
         raise ValueError(f"no {task.kind} task can have the thresholds {looked_at} below {thresholds}")
-    reached_nk = decide(task.kind, looked_at, probability_nk)
-    person_n: list[bool] = np.asarray(reached_nk.any(axis=1) & ~flag_nk.any(axis=1)).tolist()
+    unsure_nk = decide(task.kind, looked_at, probability_nk) & ~flag_nk
     return [
-        Decision(tuple(reached), HUMAN, human=True) if person else answer
-        for answer, person, reached in zip(found, person_n, reached_nk.tolist(), strict=True)
+        Decision(answer.flags, answer.label if any(answer.flags) else HUMAN, tuple(unsure)) if any(unsure) else answer
+        for answer, unsure in zip(found, unsure_nk.tolist(), strict=True)
     ]

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from flawscope._version import __version__
 from flawscope.cli.plan import plan
-from flawscope.cli.terminal import console, errors, say, step
+from flawscope.cli.terminal import console, errors, numeric, say, step
 from flawscope.errors import UserError
 
 STOPPED = 130
@@ -174,13 +174,13 @@ def export(folder: RunFolder) -> None:
 def decide(
     bundle: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="a run folder, or a bundle to decide again")],
     data: Annotated[str | None, typer.Argument(help="BUNDLE: labelled images, or its run (calibration part)")] = None,
-    max_escape: Annotated[float | None, typer.Option(help="the share of defective parts that may pass: 0.02")] = None,
-    confidence: Annotated[float, typer.Option(help="of that promise")] = 0.95,
+    max_escape: Annotated[float | None, numeric(help="the share of defective parts that may pass: 0.02")] = None,
+    confidence: Annotated[float, numeric(help="of that promise")] = 0.95,
     units: Annotated[str, typer.Option(help="what counts as independent: groups | effective")] = "groups",
-    cost_escape: Annotated[float | None, typer.Option(help="in place of --max-escape: cost of an escape")] = None,
-    cost_overkill: Annotated[float | None, typer.Option(help="cost of a good part that is rejected")] = None,
-    cost_review: Annotated[float | None, typer.Option(help="cost of a look; none: nobody looks")] = None,
-    prevalence: Annotated[float | None, typer.Option(help="share of bad parts at the line: 0.02")] = None,
+    cost_escape: Annotated[float | None, numeric(help="in place of --max-escape: cost of an escape")] = None,
+    cost_overkill: Annotated[float | None, numeric(help="cost of a good part that is rejected")] = None,
+    cost_review: Annotated[float | None, numeric(help="cost of a look; none: nobody looks")] = None,
+    prevalence: Annotated[float | None, numeric(help="share of bad parts at the line: 0.02")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the new bundle; default: beside it")] = None,
     known: Known = None,
     twins: Twins = "find",
@@ -230,7 +230,12 @@ def report(
     metrics: Annotated[Path | None, typer.Option(help="BUNDLE: the metrics.json that `evaluate` wrote of it")] = None,
 ) -> None:
     """Write the report of a run anew; or of a bundle the page of its decision, for an auditor."""
-    say(f"wrote {step('report', folder, output, metrics=metrics)}")
+    page = step("report", folder, output, metrics=metrics)
+    from flawscope.steps.workspace import read_json
+
+    if folder.is_dir():
+        numbers(read_json(folder / "metrics.json"))
+    say(f"wrote {page}")
 
 
 @app.command()
@@ -331,8 +336,13 @@ def numbers(metrics: dict[str, Any]) -> None:
         interval = entry["interval"]
         table.add_row(entry["name"], f"{interval['value']:.3f}", f"{interval['low']:.3f} to {interval['high']:.3f}")
     console.print(table)
+    for found in metrics["classes"].values():
+        for words in found.get("answers", ()):
+            say(words)
     for name, found in metrics.get("three_answers", {}).get("classes", {}).items():
         say(f"costs of {name} on these images: {found['words']}")
+    for words in metrics.get("savings", ()):
+        say(words)
     for note in metrics["notes"]:
         say(f"note: {note}")
     if "split" in metrics:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -40,3 +41,23 @@ def step(name: str, *arguments: Any, **options: Any) -> Any:
 def say(words: str) -> None:
     """Tell the user, as plain text."""
     console.print(words, markup=False, soft_wrap=True)
+
+
+def number(text: str | float) -> float:
+    """A number as it was typed; the parser of options that are shares or costs.
+
+    >>> number("0.02")
+    0.02
+
+    Raises:
+        BadParameter: it is none; typer names the option.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        hint = ": write percent as shares, 2 % is 0.02" if "%" in str(text) else ""
+        raise typer.BadParameter(f"{text!r} is no number{hint}") from None
+
+
+numeric = partial(typer.Option, parser=number, metavar="NUMBER")
+"""An option that is a number; what is none is refused with a word on percent."""

@@ -20,6 +20,7 @@ from flawscope.errors import DataError, choices, listing
 from flawscope.masks import decode_rle, no_mask
 from flawscope.metadata import missing
 from flawscope.records import BoolArray
+from flawscope.wording import counted
 
 IMAGE, CLASS, CODE, BOTH = "ImageId", "ClassId", "EncodedPixels", "ImageId_ClassId"
 
@@ -72,7 +73,7 @@ def read_mask_table(path: str | Path, classes: Sequence[str] | None = None) -> M
         _add(found, table.where(row), cell, classes)
     if found.bad:
         raise DataError(
-            f"{path}: {len(found.bad)} rows cannot be used:\n" + listing(found.bad),
+            f"{path}: {counted(len(found.bad), 'rows')} cannot be used:\n" + listing(found.bad),
             "mend or remove them, and try again",
         )
     if not cells:
@@ -86,9 +87,11 @@ def read_mask_table(path: str | Path, classes: Sequence[str] | None = None) -> M
     if passed:
         notes.append(f"columns that are not used: {', '.join(passed)}")
     if found.double:
-        notes.append(f"{len(found.double)} rows stand there twice and count once, such as {found.double[0]}")
+        notes.append(f"{counted(len(found.double), 'rows')} said again what another says, such as {found.double[0]}")
     if several:
-        notes.append(f"{len(several)} images have several codes of one class, which are united, such as {several[0]}")
+        notes.append(
+            f"several codes of one class, which are united, in {counted(len(several), 'images')}, such as {several[0]}"
+        )
     return MaskTable(
         path=Path(path),
         classes=tuple(classes) if classes is not None else tuple(sorted(named, key=natural)),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from flawscope.data.class_folders import LAYOUT
 from flawscope.data.layout import CONTAINERS, PARTITIONS
 from flawscope.data.read import check_images
 from flawscope.data.table import Row, walk_images
+from flawscope.data.table_file import TABLE_SUFFIXES
+from flawscope.data.words import meaning
 from flawscope.errors import DataError
 from flawscope.preprocess import IMAGE_SUFFIXES
 from flawscope.records import Samples, Task
@@ -44,3 +47,24 @@ def read_unlabelled(root: str | Path) -> Samples:
     name = folder.resolve().name
     task = Task("binary", (NONE,), negative=label)
     return Samples(name, task, tuple(samples), tuple(skipped), source=f"pictures of {name}")
+
+
+def read_one_kind(root: str | Path) -> Samples | None:
+    """All pictures below a folder as good ones, or as bad ones, where they lie in one folder whose name says so.
+
+    None where there are no pictures, where no name speaks of good or bad, or where a table may say more.
+    """
+    folder = Path(root)
+    if not folder.is_dir() or any(path.suffix.lower() in TABLE_SUFFIXES for path in folder.iterdir()):
+        return None
+    try:
+        found = read_unlabelled(folder)
+    except DataError:
+        return None
+    name = found.name if found.task.negative == UNLABELLED else found.task.negative
+    kind = meaning(name) if len({PurePosixPath(row.id).parts[:-1][:1] for row in found.rows}) == 1 else ""
+    if not kind:
+        return None
+    task = Task("binary", ("defective",), name) if kind == "good" else Task("binary", (name,), "ok")
+    rows = tuple(replace(row, target=(float(kind == "bad"),)) for row in found.rows)
+    return replace(found, task=task, rows=rows)

@@ -16,11 +16,18 @@ import numpy as np
 
 from flawscope.errors import RecipeError
 from flawscope.evaluation import metrics
-from flawscope.evaluation.cost_words import decision_words, measured_words, missing_words, unmeasured_words
+from flawscope.evaluation.cost_words import (
+    decision_words,
+    measured_words,
+    missing_words,
+    saving_words,
+    unmeasured_words,
+)
 from flawscope.evaluation.costs import Band, Costs, cheapest, cost_curve, fit_band, measured
 from flawscope.evaluation.decisions import FIXED
 from flawscope.evaluation.intervals import proportion
 from flawscope.records import HUMAN, BoolArray, FloatArray, Task
+from flawscope.wording import CALIBRATION
 
 RULE = "costs"
 
@@ -74,9 +81,15 @@ def check_task(task: Task, costs: Costs) -> None:
 
 
 def fit_bands(
-    task: Task, probability_nk: FloatArray, target_nk: FloatArray, groups: Sequence[str], costs: Costs
+    task: Task,
+    probability_nk: FloatArray,
+    target_nk: FloatArray,
+    groups: Sequence[str],
+    costs: Costs,
+    *,
+    where: str = CALIBRATION,
 ) -> Bands:
-    """The thresholds with the least expected cost, class by class.
+    """The thresholds with the least expected cost, class by class; the words call the samples `where`.
 
     >>> probability_nk = np.array([[0.1], [0.2], [0.4], [0.6], [0.7], [0.9]])
     >>> target_nk = np.array([[0.0], [0], [1], [0], [1], [1]])
@@ -101,12 +114,12 @@ def fit_bands(
         share = float(truth_n.mean()) if n else None
         band = fit_band(score_n, truth_n, groups, costs) if n else None
         if band is None:
-            words = missing_words(costs, name, good, bad_there=bool(truth_n.any()), threshold=FIXED)
+            words = missing_words(costs, name, good, bad_there=bool(truth_n.any()), threshold=FIXED, where=where)
             each.append(ClassBand(name, costs, share, FIXED, FIXED, FIXED, None, words, {}))
             continue
         asked = replace(costs, prevalence=band.prevalence)
         single = cheapest(score_n, truth_n, replace(asked, review=None))[0]
-        words = decision_words(band, costs, name, good, share=float(truth_n.mean()))
+        words = decision_words(band, costs, name, good, share=float(truth_n.mean()), where=where)
         curve = cost_curve(score_n, truth_n, asked)
         each.append(ClassBand(name, asked, share, band.low, band.high, single, band, words, curve))
     somebody = any(found.low < found.high for found in each)
@@ -140,7 +153,7 @@ def measured_costs(
 
     `human_n`: for which parts the answer was that a person has to look; `person` is their share among these parts,
     mixed as they are, and `review` of a class that at the line. A class of which bad or good parts are missing has
-    words in place of numbers.
+    words in place of numbers. `saving` says where the network saves nothing on these parts.
     """
     truth_nk = metrics.truth(task.kind, target_nk)
     classes: dict[str, Any] = {}
@@ -152,5 +165,6 @@ def measured_costs(
         )  # fmt: skip
         numbers = band.as_dict() if band else {"low": chosen.low, "high": chosen.high}
         words = measured_words(band, name, good) if band else unmeasured_words(name, good, bool(truth_nk[:, c].any()))
-        classes[name] = {**numbers, "costs": asdict(chosen.costs), "words": words}
+        saving = saving_words(band) if band else ""
+        classes[name] = {**numbers, "costs": asdict(chosen.costs), "words": words, "saving": saving}
     return {"schema": 1, "person": proportion(human_n, groups).as_dict(), "classes": classes}

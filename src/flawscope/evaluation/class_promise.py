@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
-from flawscope.evaluation.plan import best_promise, design_effect, escapes_allowed, in_all
+import numpy as np
+
+from flawscope.evaluation.group_bound import Passed
+from flawscope.evaluation.plan import best_promise, design_effect, in_all
+from flawscope.evaluation.plan_sizes import Way
 from flawscope.evaluation.wanted import Wanted
-
-Way = Literal["images", "groups", "effective"]
-"""How images are counted: each as independent, each group as one, or by the design effect of a stated correlation."""
 
 
 @dataclass(frozen=True)
 class Support:
     """What so many independent parts (`counted`) allow.
 
-    `best` is the smallest escape rate that can be promised if none of them passes (or as many as are allowed). Of the
-    wanted promise: how many of them may pass (-1: it cannot be made), how many are lacking in the calibration part, and
-    how many more that is in all, in what is counted: images, or groups. The three are None where none is wanted.
+    `best` is the smallest escape rate that can be promised if none of the images passes (or as many as are allowed). Of
+    the wanted promise: how many are lacking in the calibration part, and how many more that is in all; images, or
+    groups. Both are None where none is wanted.
     """
 
     counted: float
     best: float
-    allowed: int | None
     lacking: int | None
     lacking_in_all: int | None
 
@@ -52,13 +52,11 @@ class ClassPromise:
         >>> class_promise("crack", 400, 2, ["a", "b"] * 150, share=0.75, wanted=Wanted(max_escape=0.01)).verdict
         'depends'
         """
-        if "effective" in self.support:
-            allowed = [self.support["effective"].allowed]
-        else:
-            allowed = [self.support["groups"].allowed, self.support["images"].allowed]
-        if None in allowed:
+        ways: list[Way] = ["effective"] if "effective" in self.support else ["groups", "images"]
+        lacking = [self.support[way].lacking for way in ways]
+        if None in lacking:
             return ""
-        possible = [each is not None and each >= 0 for each in allowed]
+        possible = [each == 0 for each in lacking]
         return "yes" if all(possible) else "depends" if any(possible) else "no"
 
     def as_dict(self) -> dict[str, Any]:
@@ -85,20 +83,32 @@ def class_promise(
     >>> {way: (each.counted, round(each.best, 3), each.lacking_in_all) for way, each in found.support.items()}
     {'images': (80, 0.037, 345), 'groups': (40, 0.072, 545)}
     """
-    size = Counter(calibration)
-    counted: dict[Way, float] = {"images": len(calibration), "groups": len(size)}
-    if wanted.correlation is not None and size:
-        typical = sum(n * n for n in size.values()) / len(calibration)
-        counted["effective"] = len(calibration) / design_effect(typical, wanted.correlation)
-    support = {way: _support(n, share, wanted) for way, n in counted.items()}
-    return ClassPromise(name, images, groups, len(calibration), len(size), support)
+    sizes = list(Counter(calibration).values())
+    n, escapes = len(calibration), wanted.escapes
+    support: dict[Way, Support] = {"images": _support(n, 1.0, escapes, share, wanted)}
+    support["groups"] = _by_groups(sizes, share, wanted) if sizes else support["images"]
+    if wanted.correlation is not None and sizes:
+        effect = design_effect(sum(size * size for size in sizes) / n, wanted.correlation)
+        support["effective"] = _support(n / effect, effect, escapes / effect, share, wanted)
+    return ClassPromise(name, images, groups, n, len(sizes), support)
 
 
-def _support(counted: float, share: float, wanted: Wanted) -> Support:
-    best = best_promise(counted, wanted.confidence, wanted.escapes)
+def _support(counted: float, effect: float, passed: float, share: float, wanted: Wanted) -> Support:
+    """Of so many independent ones, each of which is `effect` images."""
+    best = best_promise(counted, wanted.confidence, passed)
     if wanted.max_escape is None:
-        return Support(counted, best, None, None, None)
-    needed, _ = wanted.promise()
-    lacking = max(0, in_all(needed - counted, 1))
-    allowed = escapes_allowed(int(counted), wanted.max_escape, wanted.confidence)
-    return Support(counted, best, allowed, lacking, in_all(lacking, share))
+        return Support(counted, best, None, None)
+    needed, _ = wanted.promise(passed)
+    lacking = max(0, in_all((needed - counted) * effect, 1))
+    return Support(counted, best, lacking, in_all(lacking, share))
+
+
+def _by_groups(sizes: Sequence[int], share: float, wanted: Wanted) -> Support:
+    """Of whole groups of these sizes."""
+    seen = Passed.at_most(wanted.escapes, np.array(sizes))
+    best = seen.bound(wanted.confidence)
+    if wanted.max_escape is None:
+        return Support(seen.groups, best, None, None)
+    needed, _ = wanted.promise(seen.passed, seen.proof)
+    lacking = max(0, needed - seen.groups)
+    return Support(seen.groups, best, lacking, in_all(lacking, share))

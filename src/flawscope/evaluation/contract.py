@@ -15,13 +15,8 @@ Good parts choose among thresholds below the proven one only: a lower threshold 
 
 Parts of one group are alike and do not count as independent. Two ways (`Units`):
 
-- `groups`, the default: whole groups are the units, and nothing is assumed of how alike their parts are. x is the sum
-  over the groups of the share of a group that passes. The probability of x or less is at most exp(-g kl(x / g,
-  max_escape)) (Hoeffding, 1963; at x = 0 the exact (1 - max_escape)^g), and at most twice that of a Binomial at x
-  rounded up: let each share be a coin of that mean, then the sum of coins is Binomial, and at or below x rounded up at
-  least half of the time (Jogdeo and Samuels, 1968). Both rise with x, so the smaller of the two is a p-value. Where
-  most groups are single parts, each group of which any part passes counts in full instead, and the Binomial is exact.
-  It speaks of a part drawn at random from a group drawn at random.
+- `groups`, the default: whole groups are the units, and nothing is assumed of how alike their parts are. A group that
+  passes in part counts as that part (`group_bound`). It speaks of a part drawn at random from a group drawn at random.
 - `effective`: n parts count as n / deff, in the bound of Korn and Graubard (1998). deff = 1 + (m - 1) r (Kish, 1965)
   with m = sum(size^2) / sum(size), and r the upper 90 % limit (Thomas and Hultquist, 1978) of the correlation of two
   scores of a group, on normal ranks. It needs no escape to be seen. Where escapes are seen, the larger of this and
@@ -39,11 +34,12 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special, stats
+from scipy import stats
 
 from flawscope.evaluation import plan
+from flawscope.evaluation.group_bound import Passed
 from flawscope.evaluation.intervals import IndexArray, design_effect, proportion
-from flawscope.evaluation.plan import TooManyError, best_promise, defects_needed
+from flawscope.evaluation.plan import TooManyError, best_promise, binomial, defects_needed, proven
 from flawscope.records import FloatArray, Interval
 
 Units = Literal["groups", "effective"]
@@ -51,8 +47,6 @@ NO_DEFECTS = 0.5
 """The threshold where there is nothing to choose it by."""
 LIMIT = 0.9
 """Confidence of the upper limit of the correlation inside a group."""
-MOSTLY_SINGLE = 1.5
-"""Below this mean size of the groups each group that lets a part pass counts in full."""
 CURVE_POINTS = 200
 
 
@@ -90,31 +84,6 @@ class Contract:
         return asdict(self)
 
 
-def needed(max_escape: float, confidence: float = 0.95) -> int | None:
-    """How many independent defective parts without a single escape prove a rate; None: no number does.
-
-    (1 - max_escape)^n <= 1 - confidence (the exact bound of Clopper and Pearson, 1934, at no escape).
-
-    >>> needed(0.01), needed(0.005), needed(0.0)
-    (299, 598, None)
-    """
-    try:
-        return defects_needed(max_escape, confidence) if max_escape > 0 else None
-    except TooManyError:
-        return None
-
-
-def upper_bound(escapes: float, n: float, confidence: float = 0.95) -> float:
-    """The exact upper limit of a rate of which so many were seen among n (Clopper and Pearson, 1934).
-
-    Neither need be whole: an effective number seldom is.
-
-    >>> round(upper_bound(0, 164), 4), round(upper_bound(1, 164), 4)
-    (0.0181, 0.0286)
-    """
-    return best_promise(n, confidence, escapes)
-
-
 def escape_contract(
     score_n: npt.ArrayLike,
     truth_n: npt.ArrayLike,
@@ -146,10 +115,10 @@ def escape_contract(
     if not (0.0 <= max_escape < 1.0 and 0.0 < confidence < 1.0):
         raise ValueError(f"expected max_escape in [0, 1) and confidence in (0, 1), got {max_escape}, {confidence}")
     n = len(data.score_n)
-    proven, kept, worth = _proven(data, max_escape, confidence)
-    threshold = data.lowered(proven) if proven else NO_DEFECTS
-    effective = data.effective(proven) if proven else data.effective(1.0) if n else 0.0
-    lacking = needed(max_escape, confidence)
+    highest, kept, worth = _highest(data, max_escape, confidence)
+    threshold = data.lowered(highest) if highest else NO_DEFECTS
+    effective = data.effective(highest) if highest else data.effective(1.0) if n else 0.0
+    lacking = _needed(max_escape, confidence)
     more = None if kept or lacking is None else _more(lacking, effective, data)
     return Contract(
         max_escape=max_escape,
@@ -212,12 +181,20 @@ def _thinned(value_n: FloatArray, most: int) -> FloatArray:
     return np.asarray(value_n[np.unique(np.linspace(0, len(value_n) - 1, most).round().astype(int))])
 
 
-def _proven(data: _Data, max_escape: float, confidence: float) -> tuple[float, bool, _Evidence]:
+def _needed(max_escape: float, confidence: float) -> int | None:
+    """How many independent defective parts without a single escape prove a rate; None: no number that anybody has."""
+    try:
+        return defects_needed(max_escape, confidence) if max_escape > 0 else None
+    except TooManyError:
+        return None
+
+
+def _highest(data: _Data, max_escape: float, confidence: float) -> tuple[float, bool, _Evidence]:
     """The highest threshold that is proven, whether there is one (else it is the safest), and what speaks for it."""
     found: tuple[float, bool, _Evidence] = (0.0, False, _Evidence(1.0, 1.0))
     for candidate in data.candidates():
         worth = data.evidence(candidate, confidence, max_escape)
-        if worth.p > 1 - confidence:
+        if not proven(worth.p, confidence):
             return found if found[1] else (float(candidate), False, worth)
         found = (float(candidate), True, worth)
     return found
@@ -282,32 +259,23 @@ class _Data:
         if self.units == "effective":
             n = self.effective(threshold)
             x = float(passes_n.mean()) * n
-            return _Evidence(float(stats.beta.sf(max_escape, x + 1, n - x)), upper_bound(x, n, confidence))
-        g, passing_g = len(self.size_g), np.bincount(self.code_n, weights=passes_n)
-        if len(passes_n) < MOSTLY_SINGLE * g:
-            x = int((passing_g > 0).sum())
-            return _Evidence(float(stats.binom.cdf(x, g, max_escape)), upper_bound(x, g, confidence))
-        share = float((passing_g / self.size_g).sum()) / g
-        # Rounded a little down first: a sum of thirds is no more than the whole number that it is.
-        up = math.ceil(share * g - 1e-9)
-        return _Evidence(
-            min(2 * float(stats.binom.cdf(up, g, max_escape)), _hoeffding(share, g, max_escape)),
-            min(upper_bound(up, g, (1 + confidence) / 2), _hoeffding_bound(share, g, 1 - confidence)),
-        )
+            return _Evidence(binomial(x, n, max_escape), best_promise(n, confidence, x))
+        seen = Passed.of(np.bincount(self.code_n, weights=passes_n), self.size_g)
+        return _Evidence(seen.p(max_escape), seen.bound(confidence))
 
-    def lowered(self, proven: float) -> float:
+    def lowered(self, highest: float) -> float:
         """Of the thresholds with the overkill of a proven one: in the middle of the lowest gap.
 
         Between the highest good score below it and the next defective one: nothing more is rejected, fewer escape, and
         a score that another machine rounds otherwise falls on the same side.
         """
-        below = self.good_n[self.good_n < proven]
+        below = self.good_n[self.good_n < highest]
         if not below.size:
-            return proven
+            return highest
         floor = float(below.max())
         above = float(self.score_n[self.score_n > floor].min())
         middle = (floor + above) / 2
-        return middle if floor < middle <= proven else proven
+        return middle if floor < middle <= highest else highest
 
     def overkill(self, threshold: float) -> Interval | None:
         """The share of good parts at or above a threshold, with its interval; None without good parts."""
@@ -321,26 +289,6 @@ class _Data:
         share = np.searchsorted(np.sort(self.score_n), candidates, side="left") / len(self.score_n)
         allowed = candidates[share <= max_escape]
         return float((self.good_n >= allowed.max()).mean()) if allowed.size else None
-
-
-def _hoeffding(share: float, g: int, rate: float) -> float:
-    """The probability of at most this mean of g shares whose true mean is `rate`, at most (Hoeffding, 1963)."""
-    return math.exp(-g * _divergence(share, rate)) if share < rate else 1.0
-
-
-def _hoeffding_bound(share: float, g: int, probability: float) -> float:
-    """The rate at which so small a mean has this probability, at most."""
-    if share >= 1:
-        return 1.0
-    top = 1 - 1e-12
-    if g * _divergence(share, top) <= -math.log(probability):
-        return 1.0
-    return float(optimize.brentq(lambda rate: g * _divergence(share, rate) + math.log(probability), share, top))
-
-
-def _divergence(share: float, rate: float) -> float:
-    """Relative entropy of two coins, kl(share, rate)."""
-    return float(special.rel_entr(share, rate) + special.rel_entr(1 - share, 1 - rate))
 
 
 def effective_number(score_n: FloatArray, code_n: IndexArray) -> float:

@@ -5,110 +5,164 @@ from __future__ import annotations
 import math
 
 from flawscope.evaluation.contract import Contract
+from flawscope.evaluation.plan import MOST
+from flawscope.records import Interval
+from flawscope.wording import CALIBRATION, EXACT, counted, percent, percent_down, percent_up, so_many_of
 
 
-def contract_words(contract: Contract, name: str, negative: str = "ok", items: str = "images") -> tuple[str, ...]:
+def contract_words(
+    contract: Contract, name: str, negative: str = "ok", items: str = "images", where: str = CALIBRATION
+) -> tuple[str, ...]:
     """What is promised of one class and what it rests on: the first sentence says all that a hurried reader needs.
+
+    `items` is what one image shows, in the plural, and `where` what the images are that it rests on.
 
     >>> from flawscope.evaluation.contract import escape_contract
     >>> found = escape_contract([0.2, 0.5, 0.9], [False, True, True], range(3), max_escape=0.02)
     >>> contract_words(found, "defective", items="cells")[0]
-    'NOT PROVEN: that of 100 defective cells at most 2 pass, 95 % confidence; the data allow only 4 % confidence.'
+    'NOT PROVEN: that of 100 defective cells at most 2 pass, 95 % confidence; the data allow only 3.9 % confidence.'
     """
+    promise = _promise(contract, name, items)
     if not contract.positives:
         return (
-            f"NOT PROVEN: {_promise(contract, name, items)}: the calibration part holds no {name} {items}, so nothing "
-            f"is known of them; the threshold of {contract.threshold:g} is not chosen by data.",
+            f"NOT PROVEN: that {promise}: {where} holds no {name} {items}, so nothing is known of them; the threshold "
+            f"of {contract.threshold:g} is not chosen by data.",
             _lacking(contract, name, items),
         )
     rests = _rests(contract, name, items)
-    rejected = _rejected(contract, negative, items)
-    first = f"Of {_promise(contract, name, items).removeprefix('that of ')}; measured on {rests}; {rejected}."
+    rejected = _rejected(contract, negative, items, where)
     head: tuple[str, ...]
     if contract.kept:
-        head = (first, f"{_seen(contract)}, which proves a rate of at most {percent_up(contract.bound)}.")
+        head = (
+            f"{promise[0].upper()}{promise[1:]}; measured on {rests}; {rejected}.",
+            f"{_seen(contract)}, which proves a rate of at most {percent_up(contract.bound)}.",
+        )
     elif contract.bound >= 1:
         head = (
-            f"NOT PROVEN: {_promise(contract, name, items)}: no threshold finds them, the score of each is 0.",
+            f"NOT PROVEN: that {promise}: no threshold finds them, the score of each is 0.",
             f"Measured on {rests}; {rejected}.",
         )
     else:
-        reached = f"the data allow only {100 * contract.reached:.0f} % confidence"
         best = (
             f"Best promise that they support, and what is set: at most {percent_up(contract.bound)} of {name} {items}"
         )
         head = (
-            f"NOT PROVEN: {_promise(contract, name, items)}; {reached}.",
+            f"NOT PROVEN: that {promise}; the data allow only {percent_down(contract.reached, 2)} confidence.",
             f"{best} pass, {_level(contract)} confidence; measured on {rests}; {rejected}.",
             _lacking(contract, name, items),
         )
-    return (*head, *_price(contract, negative, items), *_groups(contract))
+    share = contract.max_escape if contract.kept else contract.bound
+    saving = saving_words(contract.overkill, share, f"{negative} {items}", kept=contract.kept)
+    return (
+        *head,
+        *([saving] if saving else []),
+        *_hardly(contract, name, items),
+        *_price(contract, negative, items),
+        *_groups(contract),
+    )
 
 
-def percent_up(share: float) -> str:
-    """A bound in percent, rounded upwards, so that the words never promise more than the number.
+def saving_words(overkill: Interval | None, share: float, good: str, *, kept: bool = False) -> str:
+    """What is to be said where a promise is worth no network, or may be; empty where it is worth one.
 
-    >>> percent_up(0.018101), percent_up(0.02), percent_up(1.0)
-    ('1.82 %', '2 %', '100 %')
+    Whoever rejects parts by lot, without a look at them, keeps the promise that at most `share` escapes by rejecting
+    1 - share of all parts, good ones among them. A network whose overkill is not below that separates nothing; where
+    the interval of its overkill reaches that far, it is not shown that it does.
+
+    Args:
+        overkill: share of the good parts that is rejected, None where it is not known.
+        share: of the defective parts that may escape.
+        good: what the good parts are called.
+        kept: the promise is proven, which is said first.
+
+    >>> saving_words(Interval(1.0, 0.96, 1.0), 0.02, "ok images", kept=True)
+    'The promise holds, but THE NETWORK SAVES NOTHING: all ok images are rejected, and that takes no network.'
+    >>> saving_words(Interval(0.93, 0.87, 0.99), 0.02, "ok images").split(":")[0]
+    'NOT SHOWN THAT THE NETWORK SAVES ANYTHING'
+    >>> saving_words(Interval(0.93, 0.87, 0.97), 0.02, "ok images")
+    ''
     """
-    return f"{math.ceil(round(1e4 * share, 6)) / 100:g} %"
+    by_lot = 1 - share
+    if overkill is None or share >= 1 or overkill.high < by_lot:
+        return ""
+    lot = f"rejecting {percent(by_lot, 4)} of all parts by lot, without a look at them, would keep the promise as well"
+    if overkill.value >= 1:
+        said = f"THE NETWORK SAVES NOTHING: all {good} are rejected, and that takes no network."
+    elif overkill.value >= by_lot:
+        said = f"THE NETWORK SAVES NOTHING: {_percent(overkill.value)} % of {good} are rejected, and {lot}."
+    else:
+        reached = f"up to {_percent(overkill.high)} % of {good} may be rejected"
+        said = f"{'it is ' if kept else ''}NOT SHOWN THAT THE NETWORK SAVES ANYTHING: {reached}, and {lot}."
+    return f"The promise holds, but {said}" if kept else said
 
 
 def _promise(contract: Contract, name: str, items: str) -> str:
-    base = 100
-    while base < 1_000_000 and abs(base * contract.max_escape - round(base * contract.max_escape)) > 1e-9:
-        base *= 10
-    most = f"at most {base * contract.max_escape:,.6g} pass" if contract.max_escape else "none passes"
-    return f"that of {base:,} {name} {items} {most}, {_level(contract)} confidence"
+    """The promise, as a part of a sentence."""
+    many, base = so_many_of(contract.max_escape)
+    said = f"at most {many:,} {'passes' if many == 1 else 'pass'}" if many else "none passes"
+    if contract.max_escape > 0.5:  # "at most 9,999 of 10,000" hides that it is next to nothing
+        said = f"at least {base - many:,} {'is' if base - many == 1 else 'are'} rejected"
+    return f"of {base:,} {name} {items} {said}, {_level(contract)} confidence"
+
+
+def _hardly(contract: Contract, name: str, items: str) -> tuple[str, ...]:
+    if contract.max_escape <= 0.5:
+        return ()
+    return (f"That is next to nothing: more than half of the {name} {items} may pass.",)
 
 
 def _level(contract: Contract) -> str:
-    return f"{100 * contract.confidence:g} %"
+    return percent(contract.confidence, EXACT)
 
 
 def _rests(contract: Contract, name: str, items: str) -> str:
+    found = counted(contract.positives, f"{name} {items}")
     if contract.groups == contract.positives:
-        return f"{contract.positives:,} {name} {items}, each by itself"
-    worth = math.floor(contract.effective + 1e-9)
-    groups = f"{contract.groups:,} group{'' if contract.groups == 1 else 's'}"
-    return f"{contract.positives:,} {name} {items}, worth {worth:,} independent ones, from {groups}"
+        return f"{found}, each by itself" if contract.positives > 1 else found
+    worth = counted(math.floor(contract.effective + 1e-9), "independent ones")
+    return f"{found}, worth {worth}, from {counted(contract.groups, 'groups')}"
 
 
 def _seen(contract: Contract) -> str:
     if not contract.escapes:
-        return "None of them passes"
+        return "None of them passes" if contract.positives > 1 else "It does not pass"
     return f"{contract.escapes:,} of them pass{'es' if contract.escapes == 1 else ''}"
 
 
-def _rejected(contract: Contract, negative: str, items: str) -> str:
+def _rejected(contract: Contract, negative: str, items: str, where: str) -> str:
     if contract.overkill is None:
-        return f"how many {negative} {items} are rejected is not known: there are none in the calibration part"
+        return f"how many {negative} {items} are rejected is not known: there are none in {where}"
     found = contract.overkill
     ends = f"{_percent(found.low)} to {_percent(found.high)} %"
     return f"{_percent(found.value)} % of {negative} {items} are rejected ({ends})"
 
 
 def _lacking(contract: Contract, name: str, items: str) -> str:
-    if contract.needed is None:
+    if not contract.max_escape:
         return "No number of images proves that none ever passes: ask for a small share instead."
     if contract.escapes:
-        return f"{contract.escapes:,} of them score 0 and pass at every threshold: more images alone do not help."
-    alone = f"{contract.needed:,} independent {name} {items} of which none passes would prove it"
+        score = "scores 0 and passes" if contract.escapes == 1 else "score 0 and pass"
+        return f"{contract.escapes:,} of them {score} at every threshold: more images alone do not help."
+    if contract.needed is None:
+        return f"More than {MOST:,} independent {name} {items} would be needed: ask for a larger share."
+    whole = "that does not pass" if contract.needed == 1 else "of which none passes"
+    alone = f"{counted(contract.needed, f'independent {name} {items}')} {whole} would prove it"
     if contract.more is None or not contract.positives or contract.groups == contract.positives:
         return f"{alone}: {contract.more or contract.needed:,} more."
     if contract.units == "groups":
-        return f"{alone}: {contract.more:,} more, each from another group."
+        return f"{alone}: {contract.more:,} more, {'each ' if contract.more > 1 else ''}from another group."
     return f"{alone}: {contract.more:,} more in groups such as these, or fewer if each is from another group."
 
 
 def _price(contract: Contract, negative: str, items: str) -> tuple[str, ...]:
-    if contract.overkill is None or contract.overkill_unproven is None:
+    """Of a proof only: what is not proven has no price."""
+    if not contract.kept or contract.overkill is None or contract.overkill_unproven is None:
         return ()
     extra = 100 * (contract.overkill.value - contract.overkill_unproven)
     share = f"{_percent(contract.overkill_unproven)} % of {negative} {items}"
     return (
-        f"Without proof, a threshold with at most {100 * contract.max_escape:g} % of escapes among these would reject "
-        f"{share}: the proof costs {extra:.1f} points.",
+        f"Without proof, a threshold with at most {percent(contract.max_escape, EXACT)} of escapes among these would "
+        f"reject {share}: the proof costs {extra:.1f} points.",
     )
 
 

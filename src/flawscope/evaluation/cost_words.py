@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+from flawscope.evaluation.answer_words import bad_items, good_items
 from flawscope.evaluation.costs import Band, Costs
 from flawscope.records import Interval
+from flawscope.wording import CALIBRATION, counted, percent
 
 _ALIKE = 1e-9
 
 
 def decision_words(
-    band: Band, costs: Costs, name: str, good: str = "", *, share: float, items: str = "images"
+    band: Band,
+    costs: Costs,
+    name: str,
+    good: str = "",
+    *,
+    share: float,
+    items: str = "images",
+    where: str = CALIBRATION,
 ) -> tuple[str, ...]:
     """The thresholds of one class and what a part costs with them: the first sentence is for the hurried reader.
 
@@ -22,6 +32,7 @@ def decision_words(
         good: what its absence is called; empty in a multi-label task.
         share: of the class among these parts.
         items: what one image shows, in the plural.
+        where: what these parts are.
 
     >>> import numpy as np
     >>> from flawscope.evaluation.costs import fit_band
@@ -30,28 +41,69 @@ def decision_words(
     >>> decision_words(band, costs, "bad", "ok", share=0.5)[0].split(": ")[0]
     'A part is rejected from a probability of bad of 0.65, passes below 0.30, and in between a person looks'
     """
+    saving = saving_words(band)
     return (
         f"{_rule(band, name)} {_expected(band)}",
-        f"{_mistakes(band, name, good, items)}; measured on {band.escape.n:,} {_bad(name, good, items)} and "
-        f"{band.overkill.n:,} {_good(name, good, items)} of the calibration part, which chose the thresholds: on other "
+        *([saving] if saving else []),
+        f"{_mistakes(band, name, good, items)}; measured on {_count(band.escape.n, bad_items, name, good, items)} and "
+        f"{_count(band.overkill.n, good_items, name, good, items)} of {where}, which chose the thresholds: on other "
         "parts it costs rather more.",
-        f"Reckoned with: {_asked(costs)}; {_prevalence(band, costs, name, share)}.",
+        f"Reckoned with: {_asked(costs)}; {_prevalence(band, costs, name, share, where)}.",
         *_nobody(band, costs),
         _others(band),
     )
 
 
+def saving_words(band: Band) -> str:
+    """What is to be said where the decision is worth no network, or may be; empty where it is worth one.
+
+    It is held against the cheapest rule that tells no part from another: let all pass, reject all, or look at all.
+    What these cost is known from the prices and the share of bad parts alone, so the interval of the difference is that
+    of the cost.
+
+    >>> import numpy as np
+    >>> from flawscope.evaluation.costs import Costs, fit_band
+    >>> saving_words(fit_band([0.5] * 4, np.array([0, 0, 0, 1], bool), range(4), Costs(escape=100, overkill=10)))
+    'THE NETWORK SAVES NOTHING at these costs: rejecting all is as cheap.'
+    """
+    rules, cost = _rules(band), band.cost
+    best = min(rules, key=lambda words: rules[words])
+    if band.review.value >= 1 - _ALIKE:
+        least = f", and {best} costs {money(rules[best])}" if rules[best] < cost.value - _ALIKE else ""
+        return f"THE NETWORK SAVES NOTHING: every part is for a person, so it decides none{least}."
+    if cost.value > rules[best] + _ALIKE:
+        return (
+            f"THE NETWORK SAVES NOTHING at these costs: with it a part costs {money(cost.value)}, and {best} costs "
+            f"{money(rules[best])}."
+        )
+    if cost.value >= rules[best] - _ALIKE:
+        return f"THE NETWORK SAVES NOTHING at these costs: {best} is as cheap."
+    if cost.high >= rules[best]:
+        return (
+            f"NOT SHOWN THAT THE NETWORK SAVES ANYTHING at these costs: with it a part may cost "
+            f"{money(cost.high)}, and {best} costs {money(rules[best])}."
+        )
+    return ""
+
+
 def missing_words(
-    costs: Costs, name: str, good: str = "", *, bad_there: bool, threshold: float, items: str = "images"
+    costs: Costs,
+    name: str,
+    good: str = "",
+    *,
+    bad_there: bool,
+    threshold: float,
+    items: str = "images",
+    where: str = CALIBRATION,
 ) -> tuple[str, ...]:
     """What is to be said where parts with the class, or without it, are missing.
 
     >>> missing_words(Costs(100, 10), "bad", "ok", bad_there=False, threshold=0.5)[0]
     'NOT CHOSEN BY COSTS: the calibration part holds no bad images, so what the mistakes cost is not known; the threshold of 0.5 is not chosen by data, and nobody looks.'
     """  # noqa: E501
-    lacking = _good(name, good, items) if bad_there else _bad(name, good, items)
+    lacking = good_items(name, good, items) if bad_there else bad_items(name, good, items)
     return (
-        f"NOT CHOSEN BY COSTS: the calibration part holds no {lacking}, so what the mistakes cost is not known; the "
+        f"NOT CHOSEN BY COSTS: {where} holds no {lacking}, so what the mistakes cost is not known; the "
         f"threshold of {threshold:g} is not chosen by data, and nobody looks.",
         f"Asked for: {_asked(costs)}.",
     )
@@ -59,7 +111,8 @@ def missing_words(
 
 def measured_words(band: Band, name: str, good: str = "", *, items: str = "images") -> str:
     """One sentence on what the decision of one class costs on parts that had no say in it."""
-    looked = f"; {_share(band.review)} are for a person" if band.low < band.high else ""
+    where = "for a person" if good else "in the band for a person"
+    looked = f"; {_share(band.review)} are {where}" if band.low < band.high else ""
     return f"{_expected(band).removesuffix('.')}{looked}. {_mistakes(band, name, good, items)}."
 
 
@@ -69,7 +122,7 @@ def unmeasured_words(name: str, good: str, bad_there: bool, items: str = "images
     >>> unmeasured_words("bad", "ok", True)
     'What a part costs cannot be said of these images: there are no ok images among them.'
     """
-    lacking = _good(name, good, items) if bad_there else _bad(name, good, items)
+    lacking = good_items(name, good, items) if bad_there else bad_items(name, good, items)
     return f"What a part costs cannot be said of these {items}: there are no {lacking} among them."
 
 
@@ -84,27 +137,32 @@ def money(cost: float) -> str:
     return f"{cost:,.{max(0, 1 - math.floor(math.log10(abs(cost))))}f}"
 
 
-def threshold_words(value: float) -> str:
-    """A threshold with as many digits as it takes to be told within a twentieth, from either end.
+def threshold_words(value: float, other: float | None = None) -> str:
+    """A threshold with as many digits as it takes to be told within a twentieth, from either end, and from another.
 
     >>> threshold_words(0.714), threshold_words(0.0431), threshold_words(0.9993), threshold_words(1.0)
     ('0.71', '0.043', '0.9993', '1')
+    >>> threshold_words(0.4913, 0.4931), threshold_words(0.4931, 0.4913)
+    ('0.491', '0.493')
     """
     if value in (0.0, 1.0):
         return f"{value:g}"
-    digits = 2
-    while abs(round(value, digits) - value) > min(value, 1 - value) / 20 and digits < 12:
+    digits, other = 2, math.inf if other is None or other == value else other
+    while digits < 12 and (
+        abs(round(value, digits) - value) > min(value, 1 - value) / 20 or f"{value:.{digits}f}" == f"{other:.{digits}f}"
+    ):
         digits += 1
     return f"{value:.{digits}f}"
 
 
 def _rule(band: Band, name: str) -> str:
-    high = threshold_words(band.high)
+    high = threshold_words(band.high, band.low)
     if band.low >= band.high:
         return f"A part is rejected from a probability of {name} of {high} and passes below."
+    low = threshold_words(band.low, band.high)
     return (
-        f"A part is rejected from a probability of {name} of {high}, passes below {threshold_words(band.low)}, and in "
-        f"between a person looks: {_share(band.review)}."
+        f"A part is rejected from a probability of {name} of {high}, passes below {low}, and in between a person "
+        f"looks: {_share(band.review)}."
     )
 
 
@@ -117,7 +175,8 @@ def _expected(band: Band) -> str:
 def _mistakes(band: Band, name: str, good: str, items: str) -> str:
     passed = f"{_percent(band.escape.value)} % ({_percent(band.escape.low)} to {_percent(band.escape.high)} %)"
     called = f"{_percent(band.overkill.value)} % ({_percent(band.overkill.low)} to {_percent(band.overkill.high)} %)"
-    return f"Of {_bad(name, good, items)} {passed} pass unseen, of {_good(name, good, items)} {called} are rejected"
+    bad, fine = bad_items(name, good, items), good_items(name, good, items)
+    return f"Of {bad} {passed} pass unseen, of {fine} {called} are rejected"
 
 
 def _asked(costs: Costs) -> str:
@@ -125,11 +184,11 @@ def _asked(costs: Costs) -> str:
     return f"an escape costs {costs.escape:g}, an overkill {costs.overkill:g}, {look}"
 
 
-def _prevalence(band: Band, costs: Costs, name: str, share: float) -> str:
-    there = f"{100 * share:.3g} % {name} in the calibration part"
+def _prevalence(band: Band, costs: Costs, name: str, share: float, where: str) -> str:
+    there = f"{percent(share)} {name} in {where}"
     if costs.prevalence is None:
         return f"{there}, taken for that at the line (decide.costs.prevalence says another)"
-    return f"{100 * band.prevalence:.3g} % {name} at the line, {there}; the probabilities are those of its mix"
+    return f"{percent(band.prevalence)} {name} at the line, {there}; the probabilities are those of its mix"
 
 
 def _nobody(band: Band, costs: Costs) -> tuple[str, ...]:
@@ -146,22 +205,19 @@ def _nobody(band: Band, costs: Costs) -> tuple[str, ...]:
 
 
 def _others(band: Band) -> str:
+    told = ", ".join(f"{words} {money(cost)}" for words, cost in _rules(band).items())
+    return f"Without the network: {told} a part."
+
+
+def _rules(band: Band) -> dict[str, float]:
+    """What a part costs where nothing is told apart."""
     rules = {"letting all pass": band.cost_all_good, "rejecting all": band.cost_all_bad}
-    if band.cost_all_reviewed is not None:
-        rules["a person looking at all"] = band.cost_all_reviewed
-    said = f"Without the network: {', '.join(f'{words} {money(cost)}' for words, cost in rules.items())} a part."
-    best = min(rules, key=lambda words: rules[words])
-    if band.cost.value >= rules[best] - _ALIKE:
-        return f"{said} THE NETWORK SAVES NOTHING at these costs: {best} is as cheap."
-    return said
+    return rules if band.cost_all_reviewed is None else {**rules, "a person looking at all": band.cost_all_reviewed}
 
 
-def _bad(name: str, good: str, items: str) -> str:
-    return f"{name} {items}" if good else f"{items} with {name}"
-
-
-def _good(name: str, good: str, items: str) -> str:
-    return f"{good} {items}" if good else f"{items} without {name}"
+def _count(n: int, kind: Callable[[str, str, str], str], name: str, good: str, items: str) -> str:
+    """So many of a kind: 1 nok image, 30 images with nok."""
+    return f"{n:,} {kind(name, good, counted(n, items).partition(' ')[2])}"
 
 
 def _share(share: Interval) -> str:

@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from flawscope.evaluation import metrics
 from flawscope.evaluation.decisions import widest_middle
-from flawscope.evaluation.intervals import BOOTSTRAP, bootstrap, proportion
+from flawscope.evaluation.intervals import BOOTSTRAP, bootstrap_interval, bootstrap_sums, proportion
 from flawscope.records import BoolArray, FloatArray, Interval
 
 CURVE_POINTS = 200
@@ -155,17 +155,17 @@ def measured(
     most = max(costs.escape, costs.overkill, look)
     code = np.asarray(groups)
     price_n = np.where(truth, passed * costs.escape, called * costs.overkill) + looked * look
-
-    def share(value_n: FloatArray) -> Interval:
-        return bootstrap(lambda index: _at_the_line(value_n[index], truth[index], prevalence), code, seed=0)
-
+    price, review = _drawn(np.stack([price_n / most, looked], axis=1), truth, code, prevalence)
     escape = proportion(passed[truth], code[truth])
     overkill = proportion(called[~truth], code[~truth])
+    looks = (
+        (prevalence, proportion(looked[truth], code[truth])),
+        (1 - prevalence, proportion(looked[~truth], code[~truth])),
+    )
     priced = (
         (prevalence * costs.escape, escape),
-        (prevalence * look, proportion(looked[truth], code[truth])),
         ((1 - prevalence) * costs.overkill, overkill),
-        ((1 - prevalence) * look, proportion(looked[~truth], code[~truth])),
+        *((weight * look, share) for weight, share in looks),
     )
     single = high if chosen_without is None else chosen_without
     without_n = np.where(truth, (score < single) * costs.escape, (score >= single) * costs.overkill)
@@ -173,8 +173,8 @@ def measured(
         low=low,
         high=high,
         prevalence=prevalence,
-        cost=_with_rare(_scaled(share(price_n / most), most), priced),
-        review=share(looked.astype(np.float64)),
+        cost=_with_rare(_scaled(price, most), priced),
+        review=_at_most_all(_with_rare(review, looks)),
         escape=escape,
         overkill=overkill,
         cost_without_review=_at_the_line(without_n, truth, prevalence),
@@ -261,8 +261,24 @@ def _at_the_line(value_n: FloatArray, truth: BoolArray, prevalence: float) -> fl
     return float(prevalence * value_n[truth].mean() + (1 - prevalence) * value_n[~truth].mean())
 
 
+def _drawn(value_nc: FloatArray, truth: BoolArray, code: npt.NDArray[Any], prevalence: float) -> list[Interval]:
+    """The mean of each column of a part at the line, each with its interval: whole groups are drawn."""
+    columns = value_nc.shape[1]
+    bad_n1 = truth[:, None]
+    both_nc = np.hstack([value_nc * bad_n1, value_nc * ~bad_n1, bad_n1, ~bad_n1])
+    drawn_dc = bootstrap_sums(both_nc, code, seed=0)
+    with np.errstate(invalid="ignore"):  # a draw without bad or without good parts is undefined
+        bad_dc = drawn_dc[:, :columns] / drawn_dc[:, [2 * columns]]
+        good_dc = drawn_dc[:, columns : 2 * columns] / drawn_dc[:, [2 * columns + 1]]
+    line_dc = prevalence * bad_dc + (1 - prevalence) * good_dc
+    return [
+        bootstrap_interval(_at_the_line(value_n, truth, prevalence), line_d, code)
+        for value_n, line_d in zip(value_nc.T, line_dc.T, strict=True)
+    ]
+
+
 def _with_rare(drawn: Interval, priced: Sequence[tuple[float, Interval]]) -> Interval:
-    """The interval of the cost, at least as wide as its shares ask: what is rare is in no draw, and is dear.
+    """The interval of a cost or a load, at least as wide as its shares ask: what is rare is in no draw, and is dear.
 
     The limits of the shares, each times its price, put together as if they were independent (Zou & Donner, 2008,
     Statistics in Medicine 27:1693). Where the draws cannot tell the spread they alone count.
@@ -274,6 +290,10 @@ def _with_rare(drawn: Interval, priced: Sequence[tuple[float, Interval]]) -> Int
         return replace(drawn, low=low, high=high, method="the limits of the shares put together", effective=0.0)
     method = f"{BOOTSTRAP}, at least the limits of the shares put together"
     return replace(drawn, low=min(drawn.low, low), high=max(drawn.high, high), method=method)
+
+
+def _at_most_all(share: Interval) -> Interval:
+    return replace(share, high=min(share.high, 1.0))
 
 
 def _scaled(interval: Interval, factor: float) -> Interval:

@@ -3,13 +3,13 @@
 Images of one group (a cell, a block, a shift) resemble each other, so n images are worth fewer than n independent
 ones. Proportions: Wilson interval on the effective sample size. All else: bootstrap over whole groups.
 
-Shapes: n samples, g groups, d bootstrap draws.
+Shapes: n samples, g groups, d bootstrap draws, c columns.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +26,7 @@ BOOTSTRAP = "expanded percentile bootstrap over groups"
 
 IndexArray = npt.NDArray[np.int64]
 _TINY = 1e-9
+_CHUNK = 100
 
 
 def wilson(value: float, n: float, level: float = 0.95) -> tuple[float, float]:
@@ -134,6 +135,47 @@ def bootstrap_draws(
         times_g = np.bincount(random.integers(group_count, size=group_count), minlength=group_count)
         rows.append(measures(np.repeat(index_n, times_g[code_n])))
     return np.array(rows, dtype=np.float64)
+
+
+def bootstrap_sums(value_nc: FloatArray, groups: npt.ArrayLike, seed: int, draws: int = 1000) -> FloatArray:
+    """The sum of each column over the samples of each draw: the draws of `bootstrap_draws`, much faster.
+
+    For what is made of sums, as means and ratios are: only the sums of the groups are added up.
+
+    >>> bootstrap_sums(np.array([[1.0], [2.0], [3.0]]), ["a", "a", "a"], seed=0, draws=2).tolist()
+    [[6.0], [6.0]]
+
+    Raises:
+        ValueError: there are no samples, or the lengths differ.
+    """
+    code_n, group_count = _codes(groups, len(value_nc))
+    sums_gc = group_sums(value_nc, code_n)
+    random = np.random.default_rng(seed)
+    drawn = []
+    for size in chunks(draws):
+        number_dg = random.integers(group_count, size=(size, group_count))
+        number_dg += group_count * np.arange(size)[:, None]  # each draw its own numbers: all are counted at once
+        times_dg = np.bincount(number_dg.ravel(), minlength=size * group_count).reshape(size, group_count)
+        drawn.append(times_dg @ sums_gc)
+    return np.concatenate(drawn)
+
+
+def group_sums(value_nc: FloatArray, code_n: IndexArray) -> FloatArray:
+    """The sum of each column over each group, g x c; `code_n` numbers the groups 0 ... g-1.
+
+    >>> group_sums(np.array([[1.0, 0.0], [2.0, 1.0], [4.0, 1.0]]), np.array([1, 0, 1])).tolist()
+    [[2.0, 1.0], [5.0, 1.0]]
+    """
+    return np.stack([np.bincount(code_n, weights=value_n) for value_n in value_nc.T], axis=1).astype(np.float64)
+
+
+def chunks(draws: int) -> Iterator[int]:
+    """So many draws in pieces that fit into memory.
+
+    >>> list(chunks(250))
+    [100, 100, 50]
+    """
+    return (min(_CHUNK, draws - start) for start in range(0, draws, _CHUNK))
 
 
 def bootstrap_interval(

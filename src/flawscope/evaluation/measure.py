@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from flawscope.evaluation import metrics
+from flawscope.evaluation.answer_words import answer_words
 from flawscope.evaluation.intervals import (
     BOOTSTRAP,
     FEW_GROUPS,
@@ -26,14 +27,16 @@ from flawscope.evaluation.intervals import (
     proportion,
 )
 from flawscope.evaluation.reliability import reliability
-from flawscope.records import BoolArray, FloatArray, Interval, Task
+from flawscope.records import HUMAN, BoolArray, FloatArray, Interval, Task
 
 SCHEMA = 1
 CURVE_POINTS = 200
 BINS = 20
 DRAWS = 1000
 NOTHING = "no image was measured"
-HEADLINE = ("AUROC", "accuracy", "F1", "escape rate", "overkill rate")
+REVIEW = "review load"
+"""The share that is for a person, where there is that answer."""
+HEADLINE = ("AUROC", "accuracy", "F1", "escape rate", "overkill rate", REVIEW)
 SAMPLED = ("F1", "AUROC", "average precision")
 """The measures of a class whose intervals come from the bootstrap."""
 AVERAGED = (
@@ -55,14 +58,21 @@ Reasons = dict[str, str]
 
 @dataclass(frozen=True)
 class _Measured:
-    """What is measured, and at which level of confidence."""
+    """What is measured, and at which level of confidence; `three`: a person may be asked to look."""
 
     task: Task
     truth_nk: BoolArray
     probability_nk: FloatArray
     flag_nk: BoolArray
+    unsure_nk: BoolArray
+    three: bool
     group_n: IndexArray
     level: float
+
+    @property
+    def human_n(self) -> BoolArray:
+        """Which samples are for a person."""
+        return for_a_person(self.flag_nk, self.unsure_nk)
 
 
 def measure(
@@ -73,15 +83,22 @@ def measure(
     groups: Sequence[str],
     *,
     thresholds: Sequence[float] | None,
+    unsure_nk: BoolArray | None = None,
+    looked_at: Sequence[float] | None = None,
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, Any]:
     """Measure decisions and probabilities against the targets, each number with its interval.
 
     Targets >= 0.5 count as present; a multi-class sample belongs to its largest target, and each class is measured
-    against the rest. Escape rate = 1 - recall: defective parts let through. Overkill rate = 1 - specificity: good
-    parts rejected. Proportions have Wilson intervals on the effective sample size, the others bootstrap intervals
+    against the rest. Escape rate: the share of defective parts let through. Overkill rate: the share of good parts
+    rejected. Proportions have Wilson intervals on the effective sample size, the others bootstrap intervals
     over `groups`; `seed` fixes the draws. A mean is over the classes for which the measure is defined.
+
+    Three answers: `unsure_nk` says which classes are neither called nor ruled out; a sample of which no class is called
+    and some is unsure is for a person. That is neither right nor wrong, neither escape nor overkill: the shares of the
+    defective parts that are found (recall), let through (escape rate) and for a person make 1 together, and so do those
+    of the good ones. Review load: the share for a person. `looked_at` are the thresholds from which a class is unsure.
 
     >>> target_nk = np.array([[0.0], [0], [1], [1]])
     >>> probability_nk = np.array([[0.1], [0.6], [0.7], [0.9]])
@@ -91,8 +108,8 @@ def measure(
     ([[1, 1], [0, 2]], [1.0, 0.75, 0.8, 0.0, 0.5])
 
     Raises:
-        ValueError: the shapes do not fit, a probability lies outside [0, 1], or a multi-class sample has not exactly
-            one flag.
+        ValueError: the shapes do not fit, a probability lies outside [0, 1], a class is called and unsure, or a
+            multi-class sample has not exactly one flag and is not for a person.
     """
     n, k = len(groups), len(task.classes)
     shapes = [array.shape for array in (target_nk, probability_nk, flag_nk)]
@@ -100,15 +117,27 @@ def measure(
         raise ValueError(f"expected targets, probabilities and flags {n} x {k} and {k} thresholds, got {shapes}")
     if flag_nk.dtype != np.bool_ or not ((probability_nk >= 0) & (probability_nk <= 1)).all():
         raise ValueError("expected probabilities in [0, 1] and boolean flags")
-    if task.kind == "multiclass" and not (flag_nk.sum(axis=1) == 1).all():
-        raise ValueError("a multi-class decision has exactly one flag a sample")
+    three = unsure_nk is not None
+    unsure_nk = np.zeros_like(flag_nk) if unsure_nk is None else unsure_nk
+    if unsure_nk.shape != (n, k) or unsure_nk.dtype != np.bool_ or (unsure_nk & flag_nk).any():
+        raise ValueError("expected for each class whether it is unsure, and none that is called, too")
+    if task.kind == "multiclass" and not (flag_nk.sum(axis=1) + unsure_nk.any(axis=1) == 1).all():
+        raise ValueError("a multi-class decision has exactly one flag a sample, or is for a person")
     # As text alone: numpy would turn a mix of numbers and words into something else.
     group_n = np.unique([str(group) for group in groups], return_inverse=True)[1].astype(np.int64)
-    data = _Measured(task, metrics.truth(task.kind, target_nk), probability_nk, flag_nk, group_n, level)
-    return _document(data, thresholds, seed)
+    truth_nk = metrics.truth(task.kind, target_nk)
+    data = _Measured(task, truth_nk, probability_nk, flag_nk, unsure_nk, three, group_n, level)
+    return _document(data, thresholds, looked_at, seed)
 
 
-def _document(data: _Measured, thresholds: Sequence[float] | None, seed: int) -> dict[str, Any]:
+def for_a_person(flag_nk: BoolArray, unsure_nk: BoolArray) -> BoolArray:
+    """Which samples are for a person: no class is called, and some is unsure."""
+    return np.asarray(unsure_nk.any(axis=1) & ~flag_nk.any(axis=1))
+
+
+def _document(
+    data: _Measured, thresholds: Sequence[float] | None, looked_at: Sequence[float] | None, seed: int
+) -> dict[str, Any]:
     task = data.task
     intervals_k, reasons_k = _proportions(data)
     means = _sampled(data, seed, intervals_k, reasons_k) if len(data.group_n) else {}
@@ -121,7 +150,7 @@ def _document(data: _Measured, thresholds: Sequence[float] | None, seed: int) ->
         "task": {"kind": task.kind, "classes": list(task.classes), "negative": task.negative},
         "n": len(words),
         "groups": groups,
-        "combinations": dict(sorted(Counter(words).items(), key=lambda item: (-item[1], item[0]))),
+        "combinations": _tally(words),
         "headline": [
             {"name": name, "interval": interval.as_dict()}
             for name, interval in _headline(data, intervals_k, means).items()
@@ -131,7 +160,7 @@ def _document(data: _Measured, thresholds: Sequence[float] | None, seed: int) ->
                 "positives": int(data.truth_nk[:, c].sum()),
                 "negatives": int((~data.truth_nk[:, c]).sum()),
                 "threshold": None if thresholds is None else float(thresholds[c]),
-                "confusion": asdict(metrics.confusion(data.truth_nk[:, c], data.flag_nk[:, c])),
+                **_answers(data, c, looked_at),
                 "measures": {key: interval.as_dict() for key, interval in intervals_k[c].items()},
                 "undefined": reasons_k[c],
                 **_curves(data.truth_nk[:, c], data.probability_nk[:, c]),
@@ -144,23 +173,51 @@ def _document(data: _Measured, thresholds: Sequence[float] | None, seed: int) ->
         "confidence": _confidence(data, seed),
         "confusion": _confusion(data),
         "notes": _notes(task, groups, reasons_k),
+        **_person(data, words),
     }
+
+
+def _answers(data: _Measured, c: int, looked_at: Sequence[float] | None) -> dict[str, Any]:
+    """How often each answer was given for a class, in numbers; with three answers in words as well."""
+    task = data.task
+    counts = metrics.confusion(data.truth_nk[:, c], data.flag_nk[:, c], data.unsure_nk[:, c])
+    found: dict[str, Any] = {"confusion": counts.as_dict(human=data.three)}
+    if not data.three:
+        return found
+    good = task.negative if task.kind == "binary" else ""
+    words = answer_words(counts, task.classes[c], good)
+    return {"looked_at": None if looked_at is None else float(looked_at[c]), **found, "answers": words}
+
+
+def _person(data: _Measured, words: Sequence[str]) -> dict[str, Any]:
+    """What is for a person, and what it truly is; nothing where there is no such answer."""
+    if not data.three:
+        return {}
+    chosen = [word for word, human in zip(words, data.human_n, strict=True) if human]
+    return {"for_a_person": {"n": len(chosen), "combinations": _tally(chosen)}}
+
+
+def _tally(words: Sequence[str]) -> dict[str, int]:
+    return dict(sorted(Counter(words).items(), key=lambda item: (-item[1], item[0])))
 
 
 def _proportions(data: _Measured) -> tuple[list[Intervals], list[Reasons]]:
     """The proportions of each class, on the samples in their denominator with the groups of those samples."""
     intervals_k: list[Intervals] = []
     reasons_k: list[Reasons] = []
-    for name, truth_n, flag_n in zip(data.task.classes, data.truth_nk.T, data.flag_nk.T, strict=True):
+    columns = zip(data.task.classes, data.truth_nk.T, data.flag_nk.T, data.unsure_nk.T, strict=True)
+    for name, truth_n, flag_n, unsure_n in columns:
         no_positive, no_negative = f"no image shows {name!r}", f"every image shows {name!r}"
         rows = {
-            "accuracy": (truth_n == flag_n, np.ones_like(truth_n), NOTHING),
+            "accuracy": ((truth_n == flag_n) & ~unsure_n, np.ones_like(truth_n), NOTHING),
             "recall": (flag_n, truth_n, no_positive),
             "precision": (truth_n, flag_n, f"no image was called {name!r}"),
-            "specificity": (~flag_n, ~truth_n, no_negative),
-            "escape rate": (~flag_n, truth_n, no_positive),
+            "specificity": (~flag_n & ~unsure_n, ~truth_n, no_negative),
+            "escape rate": (~flag_n & ~unsure_n, truth_n, no_positive),
             "overkill rate": (flag_n, ~truth_n, no_negative),
         }
+        if data.three:
+            rows[REVIEW] = (unsure_n, np.ones_like(truth_n), NOTHING)
         intervals, reasons = {}, {} if len(truth_n) else dict.fromkeys(SAMPLED, NOTHING)
         for key, (success_n, among_n, reason) in rows.items():
             if among_n.any():
@@ -178,9 +235,9 @@ def _sampled(data: _Measured, seed: int, intervals_k: list[Intervals], reasons_k
     for c, name in enumerate(data.task.classes):
         # Sorted once by score, each draw is sorted too, and sorting it again takes linear time.
         order_n = np.argsort(data.probability_nk[:, c], kind="stable")
-        truth_n, flag_n = data.truth_nk[order_n, c], data.flag_nk[order_n, c]
+        truth_n, flag_n, unsure_n = (nk[order_n, c] for nk in (data.truth_nk, data.flag_nk, data.unsure_nk))
         score_n, group_n = data.probability_nk[order_n, c], data.group_n[order_n]
-        values = partial(sampled_values, truth_n, flag_n, score_n)
+        values = partial(sampled_values, truth_n, flag_n, unsure_n, score_n)
         value_m = values(np.arange(len(group_n)))
         # One seed: each class sees the same draws of groups, so draws of a mean are means of draws.
         drawn_dm = bootstrap_draws(values, group_n, seed, DRAWS)
@@ -199,10 +256,12 @@ def _sampled(data: _Measured, seed: int, intervals_k: list[Intervals], reasons_k
     }
 
 
-def sampled_values(truth_n: BoolArray, flag_n: BoolArray, score_n: FloatArray, index: IndexArray) -> list[float]:
+def sampled_values(
+    truth_n: BoolArray, flag_n: BoolArray, unsure_n: BoolArray, score_n: FloatArray, index: IndexArray
+) -> list[float]:
     """The measures of `AVERAGED` on these samples. AUROC and average precision need both kinds, F1 positives."""
-    truth_n, flag_n, score_n = truth_n[index], flag_n[index], score_n[index]
-    counts = metrics.confusion(truth_n, flag_n)
+    truth_n, flag_n, unsure_n, score_n = truth_n[index], flag_n[index], unsure_n[index], score_n[index]
+    counts = metrics.confusion(truth_n, flag_n, unsure_n)
     some, both = truth_n.any(), truth_n.any() and not truth_n.all()
     return [
         metrics.auroc(truth_n, score_n) if both else np.nan,
@@ -212,8 +271,8 @@ def sampled_values(truth_n: BoolArray, flag_n: BoolArray, score_n: FloatArray, i
         metrics.precision(counts),
         metrics.specificity(counts),
         metrics.average_precision(truth_n, score_n) if both else np.nan,
-        1 - metrics.recall(counts),
-        1 - metrics.specificity(counts),
+        metrics.escape_rate(counts),
+        metrics.overkill_rate(counts),
     ]
 
 
@@ -239,10 +298,11 @@ def _headline(data: _Measured, intervals_k: list[Intervals], means: Intervals) -
         return {key: intervals_k[0][key] for key in HEADLINE if key in intervals_k[0]}
     if not len(data.group_n):
         return {}
-    right_n = (data.truth_nk == data.flag_nk).all(axis=1)
+    right_n = (data.truth_nk == data.flag_nk).all(axis=1) & ~data.human_n
     name = "accuracy" if data.task.kind == "multiclass" else "exact match"
     shown = {f"mean {key}": means[f"mean {key}"] for key in AVERAGED[:2] if f"mean {key}" in means}
-    return shown | {name: proportion(right_n, data.group_n, data.level)}
+    shown[name] = proportion(right_n, data.group_n, data.level)
+    return shown | ({REVIEW: proportion(data.human_n, data.group_n, data.level)} if data.three else {})
 
 
 def _curves(truth_n: BoolArray, score_n: FloatArray) -> dict[str, dict[str, list[float]]]:
@@ -279,12 +339,17 @@ def _histogram(truth_n: BoolArray, score_n: FloatArray) -> dict[str, list[Any]]:
 
 
 def _confusion(data: _Measured) -> dict[str, Any] | None:
-    """Rows true, columns decided; none for multi-label, whose answers do not exclude each other."""
+    """Rows true, columns decided; none for multi-label, whose answers do not exclude each other.
+
+    With three answers there is a last column for a person, and `columns` names them all.
+    """
     if data.task.kind == "multilabel":
         return None
-    binary, labels = data.task.kind == "binary", data.task.labels
+    binary, labels = data.task.kind == "binary", list(data.task.labels)
     true_n, decided_n = (nk[:, 0] if binary else nk.argmax(axis=1) for nk in (data.truth_nk, data.flag_nk))
-    return {"labels": list(labels), "matrix": metrics.confusion_matrix(true_n, decided_n, len(labels)).tolist()}
+    decided_n = np.where(data.human_n, len(labels), decided_n)
+    matrix = metrics.confusion_matrix(true_n, decided_n, len(labels), human=data.three).tolist()
+    return {"labels": labels, **({"columns": [*labels, HUMAN]} if data.three else {}), "matrix": matrix}
 
 
 def _notes(task: Task, groups: int, reasons_k: list[Reasons]) -> list[str]:

@@ -20,16 +20,26 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Counts:
-    """How often a decision for one class was right and wrong.
+    """How often a decision for one class was right and wrong, and how often there was none.
 
-    >>> recall(Counts(tp=3, fp=1, fn=1, tn=5))
-    0.75
+    `hp` and `hn` count positives and negatives that are for a person (human): they are neither found nor missed,
+    neither called nor let pass. They stand in the denominators of all rates but precision.
+
+    >>> recall(Counts(tp=3, fp=1, fn=1, tn=5)), recall(Counts(tp=3, fp=1, fn=1, tn=5, hp=2))
+    (0.75, 0.5)
     """
 
     tp: int
     fp: int
     fn: int
     tn: int
+    hp: int = 0
+    hn: int = 0
+
+    def as_dict(self, *, human: bool) -> dict[str, int]:
+        """Plain data for JSON; `human`: with those for a person."""
+        four = {"tp": self.tp, "fp": self.fp, "fn": self.fn, "tn": self.tn}
+        return {**four, "hp": self.hp, "hn": self.hn} if human else four
 
 
 def truth(kind: TaskKind, target_nk: FloatArray) -> BoolArray:
@@ -44,15 +54,21 @@ def truth(kind: TaskKind, target_nk: FloatArray) -> BoolArray:
     return present_nk
 
 
-def confusion(truth_n: BoolArray, flag_n: BoolArray) -> Counts:
-    """Count the four outcomes of a yes-or-no decision.
+def confusion(truth_n: BoolArray, flag_n: BoolArray, unsure_n: BoolArray | None = None) -> Counts:
+    """Count the four outcomes of a yes-or-no decision, and those that are left to a person.
 
     >>> confusion(np.array([True, True, False]), np.array([True, False, False]))
-    Counts(tp=1, fp=0, fn=1, tn=1)
+    Counts(tp=1, fp=0, fn=1, tn=1, hp=0, hn=0)
 
     Raises:
-        ValueError: the arrays are not boolean, or differ in shape.
+        ValueError: the arrays are not boolean, or differ in shape, or a sample is called and unsure.
     """
+    if unsure_n is not None:
+        if unsure_n.shape != flag_n.shape or (unsure_n & flag_n).any():
+            raise ValueError("expected for each sample whether it is unsure, and none that is called, too")
+        two, hp = confusion(truth_n, flag_n), int(np.count_nonzero(truth_n & unsure_n))
+        hn = int(np.count_nonzero(unsure_n)) - hp
+        return Counts(two.tp, two.fp, two.fn - hp, two.tn - hn, hp, hn)
     if truth_n.shape != flag_n.shape or truth_n.dtype != np.bool_ or flag_n.dtype != np.bool_:
         raise ValueError(
             f"expected two boolean arrays of one shape, got {truth_n.dtype} {truth_n.shape}, "
@@ -63,19 +79,26 @@ def confusion(truth_n: BoolArray, flag_n: BoolArray) -> Counts:
     return Counts(tp=tp, fp=called - tp, fn=positive - tp, tn=truth_n.size - positive - called + tp)
 
 
-def confusion_matrix(true_index_n: npt.ArrayLike, decided_index_n: npt.ArrayLike, k: int) -> IntArray:
+def confusion_matrix(
+    true_index_n: npt.ArrayLike, decided_index_n: npt.ArrayLike, k: int, *, human: bool = False
+) -> IntArray:
     """Count each pair of true and decided class: k x k, rows true, columns decided.
+
+    `human`: there is one column more, for a person; its index is k.
 
     >>> confusion_matrix([0, 1, 1], [0, 1, 0], k=2).tolist()
     [[1, 0], [1, 1]]
+    >>> confusion_matrix([0, 1, 1], [2, 1, 2], k=2, human=True).tolist()
+    [[0, 0, 1], [0, 1, 1]]
 
     Raises:
         ValueError: an index lies outside 0 ... k-1, or the arrays differ in length.
     """
     index_2n = np.array([true_index_n, decided_index_n], dtype=np.int64)
-    if index_2n.size and not 0 <= index_2n.min() <= index_2n.max() < k:
+    width = k + human
+    if index_2n.size and not (0 <= index_2n.min() <= index_2n.max() < width and index_2n[0].max() < k):
         raise ValueError(f"class indices lie in 0 ... {k - 1}, got {index_2n.min()} ... {index_2n.max()}")
-    return np.bincount(index_2n[0] * k + index_2n[1], minlength=k * k).reshape(k, k).astype(np.int64)
+    return np.bincount(index_2n[0] * width + index_2n[1], minlength=k * width).reshape(k, width).astype(np.int64)
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -83,8 +106,26 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def recall(counts: Counts) -> float:
-    """tp / (tp + fn), the share of the positives that was found; NaN without positives. 1 - recall: escape rate."""
-    return _ratio(counts.tp, counts.tp + counts.fn)
+    """tp / (tp + fn + hp), the share of the positives that was found; NaN without positives."""
+    return _ratio(counts.tp, counts.tp + counts.fn + counts.hp)
+
+
+def escape_rate(counts: Counts) -> float:
+    """fn / (tp + fn + hp), the share of the positives let through; NaN without positives. With two answers 1 - recall.
+
+    >>> escape_rate(Counts(tp=3, fp=1, fn=1, tn=5)), escape_rate(Counts(tp=3, fp=1, fn=0, tn=5, hp=1))
+    (0.25, 0.0)
+    """
+    return 1 - _ratio(counts.tp + counts.hp, counts.tp + counts.fn + counts.hp)
+
+
+def overkill_rate(counts: Counts) -> float:
+    """fp / (tn + fp + hn), the share of the negatives called; NaN without negatives. With two answers 1 - specificity.
+
+    >>> overkill_rate(Counts(tp=3, fp=2, fn=1, tn=6)), overkill_rate(Counts(tp=3, fp=2, fn=1, tn=2, hn=4))
+    (0.25, 0.25)
+    """
+    return 1 - _ratio(counts.tn + counts.hn, counts.tn + counts.fp + counts.hn)
 
 
 def precision(counts: Counts) -> float:
@@ -93,18 +134,19 @@ def precision(counts: Counts) -> float:
 
 
 def specificity(counts: Counts) -> float:
-    """tn / (tn + fp), the share of the negatives let pass; NaN without negatives. 1 - specificity: overkill rate."""
-    return _ratio(counts.tn, counts.tn + counts.fp)
+    """tn / (tn + fp + hn), the share of the negatives let pass; NaN without negatives."""
+    return _ratio(counts.tn, counts.tn + counts.fp + counts.hn)
 
 
 def f1(counts: Counts) -> float:
-    """2 tp / (2 tp + fp + fn), harmonic mean of recall and precision; NaN without positives and without alarms."""
-    return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
+    """2 tp / (2 tp + fp + fn + hp), harmonic mean of recall and precision; NaN without positives and without alarms."""
+    return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn + counts.hp)
 
 
 def accuracy(counts: Counts) -> float:
-    """(tp + tn) / n, the share of right decisions; NaN without samples."""
-    return _ratio(counts.tp + counts.tn, counts.tp + counts.fp + counts.fn + counts.tn)
+    """(tp + tn) / n, the share decided rightly (without a person); NaN without samples."""
+    everything = counts.tp + counts.fp + counts.fn + counts.tn + counts.hp + counts.hn
+    return _ratio(counts.tp + counts.tn, everything)
 
 
 def auroc(truth_n: BoolArray, score_n: npt.NDArray[Any]) -> float:

@@ -26,7 +26,7 @@ from flawscope.evaluation.intervals import (
     bootstrap_interval,
     difference_interval,
 )
-from flawscope.evaluation.measure import AVERAGED, DRAWS, measure, sampled_values
+from flawscope.evaluation.measure import AVERAGED, DRAWS, for_a_person, measure, sampled_values
 from flawscope.records import BoolArray, FloatArray, Interval, Task
 
 COUNTED = ("accuracy", "recall", "precision", "specificity", "F1")
@@ -95,11 +95,21 @@ class Answers:
     value: dict[str, list[float]]
     drawn: dict[str, FloatArray]
     right_drawn: FloatArray
+    unsure_nk: BoolArray
+
+    @property
+    def human_n(self) -> BoolArray:
+        """Which samples are for a person."""
+        return for_a_person(self.flag_nk, self.unsure_nk)
 
     @property
     def right_n(self) -> BoolArray:
-        """Whether every label of a sample is right."""
-        right_n: BoolArray = (self.truth_nk == self.flag_nk).all(axis=1)
+        """Whether every label of a sample is right; what is for a person is not decided, so neither rightly."""
+        return _right(self.truth_nk, self.flag_nk, self.unsure_nk)
+
+    def right_of(self, c: int) -> BoolArray:
+        """Whether the answer for one class is right; where it is unsure there is none."""
+        right_n: BoolArray = (self.truth_nk[:, c] == self.flag_nk[:, c]) & ~self.unsure_nk[:, c]
         return right_n
 
 
@@ -110,10 +120,13 @@ def answers(
     flag_nk: BoolArray,
     groups: Sequence[str],
     *,
+    unsure_nk: BoolArray | None = None,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Answers:
     """Measure one run, and draw its measures over groups. The same groups and seed give the same draws for each run.
+
+    `unsure_nk`: of a run with three answers, see `measure`.
 
     >>> target_nk = np.array([[0.0], [0], [1], [1]])
     >>> score_nk = np.array([[0.1], [0.6], [0.7], [0.9]])
@@ -124,23 +137,34 @@ def answers(
     Raises:
         ValueError: as `measure` does, or there are no samples.
     """
-    document = measure(task, target_nk, probability_nk, flag_nk, groups, thresholds=None, seed=seed)
+    document = measure(
+        task, target_nk, probability_nk, flag_nk, groups, thresholds=None, unsure_nk=unsure_nk, seed=seed
+    )
+    unsure_nk = np.zeros_like(flag_nk) if unsure_nk is None else unsure_nk
     truth_nk = metrics.truth(task.kind, target_nk)
     group_n = np.unique([str(group) for group in groups], return_inverse=True)[1].astype(np.int64)
     value, drawn = {}, {}
     for c, name in enumerate(task.classes):
         order_n = np.argsort(probability_nk[:, c], kind="stable")  # Sorted once, each draw is sorted too.
-        values = partial(_values, truth_nk[order_n, c], flag_nk[order_n, c], probability_nk[order_n, c])
+        truth_n, flag_n, unsure_n = (nk[order_n, c] for nk in (truth_nk, flag_nk, unsure_nk))
+        values = partial(_values, truth_n, flag_n, unsure_n, probability_nk[order_n, c])
         value[name] = values(np.arange(len(order_n)))
         drawn[name] = bootstrap_draws(values, group_n[order_n], seed, draws)
-    right_n = (truth_nk == flag_nk).all(axis=1)
+    right_n = _right(truth_nk, flag_nk, unsure_nk)
     right_drawn = bootstrap_draws(lambda index: [float(right_n[index].mean())], group_n, seed, draws)[:, 0]
-    return Answers(task, truth_nk, flag_nk, group_n, document, value, drawn, right_drawn)
+    return Answers(task, truth_nk, flag_nk, group_n, document, value, drawn, right_drawn, unsure_nk)
 
 
-def _values(truth_n: BoolArray, flag_n: BoolArray, score_n: FloatArray, index: IndexArray) -> list[float]:
+def _right(truth_nk: BoolArray, flag_nk: BoolArray, unsure_nk: BoolArray) -> BoolArray:
+    right_n: BoolArray = (truth_nk == flag_nk).all(axis=1) & ~for_a_person(flag_nk, unsure_nk)
+    return right_n
+
+
+def _values(
+    truth_n: BoolArray, flag_n: BoolArray, unsure_n: BoolArray, score_n: FloatArray, index: IndexArray
+) -> list[float]:
     """The measures of `MEASURES` on these samples; NaN where one is undefined."""
-    found = dict(zip(AVERAGED, sampled_values(truth_n, flag_n, score_n, index), strict=True))
+    found = dict(zip(AVERAGED, sampled_values(truth_n, flag_n, unsure_n, score_n, index), strict=True))
     return [found[measure] for measure in MEASURES]
 
 
@@ -160,11 +184,16 @@ def differences(baseline: Answers, other: Answers) -> list[Difference]:
     return [*_overall(baseline, other), *by_class] if len(baseline.task.classes) > 1 else by_class
 
 
+def _differ(baseline: Answers, other: Answers) -> BoolArray:
+    """Where the two answer differently."""
+    return np.asarray((baseline.flag_nk != other.flag_nk) | (baseline.unsure_nk != other.unsure_nk))
+
+
 def _of_class(baseline: Answers, other: Answers, name: str) -> Iterator[Difference]:
     c = baseline.task.classes.index(name)
     truth_n, group_n = baseline.truth_nk[:, c], baseline.group_n
     units = min(len(np.unique(group_n[kind_n])) for kind_n in (truth_n, ~truth_n) if kind_n.any())
-    changed = _groups(group_n, baseline.flag_nk[:, c] != other.flag_nk[:, c])
+    changed = _groups(group_n, _differ(baseline, other)[:, c])
     for m, key in enumerate(MEASURES):
         ends = [each.document["classes"][name]["measures"].get(key) for each in (baseline, other)]
         if None not in ends:
@@ -177,7 +206,7 @@ def _of_class(baseline: Answers, other: Answers, name: str) -> Iterator[Differen
 def _overall(baseline: Answers, other: Answers) -> Iterator[Difference]:
     """The share of samples that are right, and the mean of each other measure over the classes."""
     group_n, classes = baseline.group_n, baseline.task.classes
-    changed = _groups(group_n, (baseline.flag_nk != other.flag_nk).any(axis=1))
+    changed = _groups(group_n, np.asarray(_differ(baseline, other).any(axis=1)))
     heads = [
         {entry["name"]: Interval(**entry["interval"]) for entry in each.document["headline"]}
         for each in (baseline, other)

@@ -18,6 +18,9 @@ MOST = 10**9
 """More parts than these are never planned for."""
 _ROUNDING = 1e-12
 
+Proof = Callable[[float, float, float], float]
+"""The p-value of "more than this rate pass" where so many of so many have passed: proof(passed, n, rate)."""
+
 
 class TooManyError(ValueError):
     """More than `MOST` parts would be needed."""
@@ -33,6 +36,24 @@ class Needed:
     def __post_init__(self) -> None:
         if not 0 <= self.escapes < self.parts:
             raise ValueError(f"expected 0 <= escapes < parts, got {self.escapes} of {self.parts}")
+
+
+def binomial(passed: float, n: float, rate: float) -> float:
+    """The exact `Proof` for independent parts, P(Binomial(n, rate) <= passed); neither need be whole.
+
+    >>> round(binomial(0, 299, 0.01), 4), round(binomial(1, 10, 0.5), 4)
+    (0.0495, 0.0107)
+    """
+    return 1.0 if n <= passed else float(stats.beta.sf(rate, passed + 1, n - passed))
+
+
+def proven(p: float, confidence: float) -> bool:
+    """Whether a p-value is small enough for this confidence, but for rounding.
+
+    >>> proven(1 - 0.95, 0.95), proven(0.0501, 0.95)
+    (True, False)
+    """
+    return p <= (1 - confidence) * (1 + _ROUNDING)
 
 
 def best_promise(n: float, confidence: float = 0.95, escapes: float = 0) -> float:
@@ -52,8 +73,10 @@ def best_promise(n: float, confidence: float = 0.95, escapes: float = 0) -> floa
     return 1.0 if n <= escapes else float(stats.beta.ppf(confidence, escapes + 1, n - escapes))
 
 
-def defects_needed(max_escape: float, confidence: float = 0.95, escapes: int = 0) -> int:
+def defects_needed(max_escape: float, confidence: float = 0.95, escapes: float = 0, proof: Proof = binomial) -> int:
     """The fewest independent defective parts that allow the promise although `escapes` of them pass.
+
+    Of groups that pass in part the escapes need not be whole; `proof` is then `group_bound.p_of_groups`.
 
     >>> defects_needed(0.01), defects_needed(0.005), defects_needed(0.01, escapes=1)
     (299, 598, 473)
@@ -66,13 +89,10 @@ def defects_needed(max_escape: float, confidence: float = 0.95, escapes: int = 0
     if escapes < 0:
         raise ValueError(f"counts are not negative, got {escapes}")
 
-    def enough(n: int) -> bool:
-        return float(stats.binom.cdf(escapes, n, max_escape)) <= (1 - confidence) * (1 + _ROUNDING)
-
-    return _first(enough, escapes + 1)
+    return _first(lambda n: proven(proof(escapes, n, max_escape), confidence), math.floor(escapes) + 1)
 
 
-def escapes_allowed(n: int, max_escape: float, confidence: float = 0.95) -> int:
+def escapes_allowed(n: int, max_escape: float, confidence: float = 0.95, proof: Proof = binomial) -> int:
     """How many of n independent defective parts may pass so that the promise still holds; -1: not even none.
 
     >>> escapes_allowed(298, 0.01), escapes_allowed(299, 0.01), escapes_allowed(473, 0.01)
@@ -83,13 +103,14 @@ def escapes_allowed(n: int, max_escape: float, confidence: float = 0.95) -> int:
     """
     _check(max_escape=max_escape, confidence=confidence)
     # The quantile is the least k with P(<= k) >= 1 - confidence: one below it the promise holds, or at it, if equal.
+    # No proof allows more than the exact one.
     k = int(stats.binom.ppf(1 - confidence, n, max_escape)) + 1
-    while k >= 0 and float(stats.binom.cdf(k, n, max_escape)) > (1 - confidence) * (1 + _ROUNDING):
+    while k >= 0 and not proven(proof(k, n, max_escape), confidence):
         k -= 1
     return k
 
 
-def power(n: int, expected: float, max_escape: float, confidence: float = 0.95) -> float:
+def power(n: int, expected: float, max_escape: float, confidence: float = 0.95, proof: Proof = binomial) -> float:
     """The probability that n defective parts allow the promise at a threshold where truly `expected` of them pass.
 
     The threshold itself can always be lowered until so few pass, at the price of overkill. So this is also the
@@ -103,11 +124,13 @@ def power(n: int, expected: float, max_escape: float, confidence: float = 0.95) 
     """
     if not 0 <= expected < 1:
         raise ValueError(f"an expected escape rate lies in [0, 1), got {expected}")
-    allowed = escapes_allowed(n, max_escape, confidence)
+    allowed = escapes_allowed(n, max_escape, confidence, proof)
     return 0.0 if allowed < 0 else float(stats.binom.cdf(allowed, n, expected))
 
 
-def needed_with_power(expected: float, max_escape: float, confidence: float = 0.95, target: float = 0.8) -> Needed:
+def needed_with_power(
+    expected: float, max_escape: float, confidence: float = 0.95, target: float = 0.8, proof: Proof = binomial
+) -> Needed:
     """The fewest defective parts with which the promise can be made with at least this probability, see `power`.
 
     The power rises in teeth: at each n that allows one escape more it jumps, and then falls a little until the next
@@ -125,11 +148,11 @@ def needed_with_power(expected: float, max_escape: float, confidence: float = 0.
         raise ValueError(f"expected an escape rate from 0 to below {max_escape}, got {expected}")
 
     def good(escapes: int) -> bool:
-        n = defects_needed(max_escape, confidence, escapes)
+        n = defects_needed(max_escape, confidence, escapes, proof)
         return float(stats.binom.cdf(escapes, n, expected)) >= target
 
     escapes = 0 if good(0) else _first(good, 1)
-    return Needed(defects_needed(max_escape, confidence, escapes), escapes)
+    return Needed(defects_needed(max_escape, confidence, escapes, proof), escapes)
 
 
 def design_effect(size: float, correlation: float) -> float:

@@ -22,6 +22,7 @@ from flawscope.evaluation import metrics
 from flawscope.evaluation.contract import Contract, Units, curve, escape_contract
 from flawscope.evaluation.contract_words import contract_words
 from flawscope.records import BoolArray, FloatArray, Task
+from flawscope.wording import CALIBRATION
 
 RULE = "max_escape"
 _BELOW = 1 - 1e-9
@@ -60,8 +61,11 @@ def fit_promises(
     max_escape: float,
     confidence: float = 0.95,
     units: Units = "groups",
+    where: str = CALIBRATION,
 ) -> Promises:
     """The thresholds with the least overkill for which the asked escape rate is proven, class by class.
+
+    The words call the samples `where`.
 
     >>> probability_nk = np.append(np.linspace(0.5, 1, 99), 0.1)[:, None]
     >>> target_nk = np.array([[1.0]] * 99 + [[0.0]])
@@ -79,7 +83,7 @@ def fit_promises(
     found = []
     for name, score_n, truth_n in _scores(task, probability_nk.astype(np.float64), target_nk):
         contract = escape_contract(score_n, truth_n, groups, max_escape=max_escape, confidence=confidence, units=units)
-        words = contract_words(contract, name, task.negative)
+        words = contract_words(contract, name, task.negative, where=where)
         drawn = curve(score_n, truth_n, groups, confidence=confidence, units=units, mark=contract.threshold)
         found.append(Promise(name, contract, words, drawn))
     if task.kind != "multiclass":

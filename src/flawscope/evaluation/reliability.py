@@ -6,7 +6,6 @@ Shapes: n samples, b bins, g groups, d bootstrap draws, c columns of sums.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,10 @@ from flawscope.evaluation.intervals import (
     FEW_GROUPS,
     IndexArray,
     bootstrap_interval,
+    bootstrap_sums,
+    chunks,
     expanded_tail,
+    group_sums,
     proportion,
     wilson,
 )
@@ -25,7 +27,6 @@ from flawscope.records import BoolArray, FloatArray, Interval
 BINS = 10
 LEAST = 1e-15
 """A probability counts as at least this far from 0 and 1 in the log loss."""
-CHUNK = 100
 METHOD = (
     "bootstrap over groups, without the bias of noise; begins at 0 unless a sign-flip test over groups rejects that"
 )
@@ -59,8 +60,7 @@ def reliability(
     units = min(len(np.unique(group_n[kind_n])) for kind_n in (truth_n, ~truth_n) if kind_n.any())
     square_n = (probability_n - truth_n) ** 2
     surprise_n = -np.log(np.clip(np.where(truth_n, probability_n, 1 - probability_n), LEAST, 1.0))
-    sums_gc = _sums(group_n, np.stack([np.ones(n), square_n, surprise_n], axis=1))
-    drawn_dc = np.concatenate([times_dg @ sums_gc for times_dg in _times(len(sums_gc), seed, draws)])
+    drawn_dc = bootstrap_sums(np.stack([np.ones(n), square_n, surprise_n], axis=1), group_n, seed, draws)
     square_d, surprise_d = (drawn_dc[:, 1:] / drawn_dc[:, :1]).T
     brier = bootstrap_interval(float(square_n.mean()), square_d, group_n, level, units)
     error, facts = calibration_error(truth_n, probability_n, group_n, seed=seed, draws=draws, level=level)
@@ -133,17 +133,16 @@ def calibration_error(
     bin_n = equal_count_bins(probability_n)
     bins = int(bin_n.max()) + 1
     member_nb = bin_n[:, None] == np.arange(bins)
-    excess_gb = _sums(group_n, member_nb * (truth_n - probability_n)[:, None])
-    count_gb = _sums(group_n, member_nb.astype(np.float64))
-    groups = len(count_gb)
-    excess_b, count_b = excess_gb.sum(axis=0), count_gb.sum(axis=0)
+    excess_nb = member_nb * (truth_n - probability_n)[:, None]
+    excess_gb = group_sums(excess_nb, np.unique(group_n, return_inverse=True)[1].astype(np.int64))
+    groups = len(excess_gb)
+    excess_b, count_b = excess_gb.sum(axis=0), member_nb.sum(axis=0)
     plain = float(np.abs(excess_b).sum() / n)
     signs = np.random.default_rng([seed, 1])
-    turned = (2 * signs.integers(2, size=(size, groups)) - 1 for size in _sizes(draws))
+    turned = (2 * signs.integers(2, size=(size, groups)) - 1 for size in chunks(draws))
     null_d = np.concatenate([np.abs(sign_dg @ excess_gb).sum(axis=1) / n for sign_dg in turned])
     p = (1 + int(np.sum(null_d >= plain - 1e-12))) / (1 + draws)
-    sums_gc = np.hstack([excess_gb, count_gb])
-    drawn_dc = np.concatenate([times_dg @ sums_gc for times_dg in _times(groups, seed, draws)])
+    drawn_dc = bootstrap_sums(np.hstack([excess_nb, member_nb]), group_n, seed, draws)
     drawn_db, counted_db = drawn_dc[:, :bins], drawn_dc[:, bins:]
     kept, error_d = _shrunk_draws(excess_b / count_b, count_b / n, drawn_db, counted_db)
     value = min(max(plain + kept * plain - float(error_d.mean()), 0.0), 1.0)
@@ -195,28 +194,6 @@ def _shrunk_draws(
     kept = math.sqrt(max(0.0, 1 - noise / size)) if size > 0 else 0.0
     moved_db = drawn_db - (1 - kept) * error_b * counted_db
     return kept, np.asarray(np.abs(moved_db).sum(axis=1) / counted_db.sum(axis=1))
-
-
-def _sums(group_n: IndexArray, value_nc: FloatArray) -> FloatArray:
-    """The sum of each column over each group, g x c; groups may be numbered in any way."""
-    code_n = np.unique(group_n, return_inverse=True)[1]
-    return np.stack([np.bincount(code_n, weights=value_n) for value_n in value_nc.T], axis=1).astype(np.float64)
-
-
-def _times(groups: int, seed: int, draws: int) -> Iterator[IndexArray]:
-    """How often each group is drawn, in pieces of `CHUNK` draws; the same seed gives the same draws."""
-    random = np.random.default_rng(seed)
-    for size in _sizes(draws):
-        yield _counted(random.integers(groups, size=(size, groups)), groups)
-
-
-def _sizes(draws: int) -> list[int]:
-    return [min(CHUNK, draws - start) for start in range(0, draws, CHUNK)]
-
-
-def _counted(drawn_dg: IndexArray, groups: int) -> IndexArray:
-    row_d1 = groups * np.arange(len(drawn_dg))[:, None]
-    return np.bincount((drawn_dg + row_d1).ravel(), minlength=drawn_dg.size).reshape(drawn_dg.shape).astype(np.int64)
 
 
 def _stretched(interval: Interval, units: int) -> Interval:

@@ -1,28 +1,14 @@
-"""What `flawscope plan` is asked, checked, and its answers as plain data: counts for a promise and for an interval.
-
-A promise is "at most `max_escape` of the defective parts pass, with this confidence", see `plan`; an interval is that
-of a proportion, see `sample_size`.
-"""
+"""What `flawscope plan` is asked, checked; for the answers see `plan_sizes` and `class_promise`."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from flawscope.errors import UserError, choices
-from flawscope.evaluation.plan import (
-    TooManyError,
-    defects_needed,
-    design_effect,
-    in_all,
-    needed_with_power,
-    power,
-)
-from flawscope.evaluation.sample_size import RECALL, needed
+from flawscope.evaluation.plan import Proof, TooManyError, binomial, defects_needed, needed_with_power
 
-LADDER = (0, 1, 2, 5, 10)
-"""So many escapes may be allowed: what each of them costs in parts is listed."""
+POWER = 0.8
 COUNTED = {
     "recall": "defective parts",
     "escape": "defective parts",
@@ -53,7 +39,7 @@ class Wanted:
     confidence: float = 0.95
     escapes: int = 0
     expected_escape: float | None = None
-    power: float = 0.8
+    power: float = POWER
     groups_of: float = 1.0
     correlation: float | None = None
     prevalence: float | None = None
@@ -86,6 +72,10 @@ class Wanted:
     def _check_expected(self) -> None:
         expected = self.expected_escape
         if expected is None:
+            if self.power != POWER:
+                raise UserError(
+                    "--power is that of the promise if truly a known share passes", "name the share: --expected-escape"
+                )
             return
         if self.max_escape is None:
             raise UserError("--expected-escape needs the promise", "name it: --max-escape 0.01")
@@ -116,8 +106,13 @@ class Wanted:
                 choices(self.measure, COUNTED),
             )
 
-    def promise(self) -> tuple[int, int]:
-        """How many independent parts the promise needs, and how many of them may pass.
+    def promise(self, passed: float, proof: Proof = binomial) -> tuple[int, float]:
+        """How many units the promise needs if so many of them pass, and how many may; units are parts, or groups.
+
+        Where a share is expected to pass, `passed` does not count: how many may pass is then worked out.
+
+        >>> Wanted(max_escape=0.01).promise(0), Wanted(max_escape=0.01, expected_escape=0.002).promise(0)
+        ((299, 0), (628, 2))
 
         Raises:
             UserError: more than anybody collects.
@@ -125,79 +120,8 @@ class Wanted:
         assert self.max_escape is not None
         try:
             if self.expected_escape is None:
-                return defects_needed(self.max_escape, self.confidence, self.escapes), self.escapes
-            found = needed_with_power(self.expected_escape, self.max_escape, self.confidence, self.power)
+                return defects_needed(self.max_escape, self.confidence, passed, proof), passed
+            found = needed_with_power(self.expected_escape, self.max_escape, self.confidence, self.power, proof)
         except TooManyError as error:
             raise UserError(f"for this promise {error}", "promise less, or expect fewer escapes") from None
         return found.parts, found.escapes
-
-
-def promise_sizes(wanted: Wanted, share: float, prevalence: float | None) -> dict[str, Any]:
-    """How many defective parts the calibration part must hold for a promise, and how many that is in all.
-
-    `share` is how much of all parts the calibration part is given.
-
-    >>> promise_sizes(Wanted(max_escape=0.01), 0.2, 0.1)["in_all"]
-    {'counted': 1495, 'parts': 14950}
-    """
-    independent, escapes = wanted.promise()
-    found: dict[str, Any] = {
-        "max_escape": wanted.max_escape,
-        "confidence": wanted.confidence,
-        "independent": independent,
-        "escapes": escapes,
-        **_grouped(wanted, independent, share, prevalence),
-        "ladder": [],
-        "power": None,
-    }
-    assert wanted.max_escape is not None
-    if wanted.expected_escape is not None:
-        chance = power(independent, wanted.expected_escape, wanted.max_escape, wanted.confidence)
-        found["power"] = {"expected_escape": wanted.expected_escape, "wanted": wanted.power, "reached": chance}
-    elif not escapes:
-        ladder = [(k, defects_needed(wanted.max_escape, wanted.confidence, k)) for k in LADDER]
-        found["ladder"] = [{"escapes": k, "independent": n} for k, n in ladder]
-    return found
-
-
-def interval_sizes(wanted: Wanted, share: float, prevalence: float | None) -> dict[str, Any]:
-    """How many parts the test part must hold for an interval, and how many that is in all; `share` is its share.
-
-    >>> found = interval_sizes(Wanted(measure="recall", value=0.95, half_width=0.05), 0.2, 0.1)
-    >>> found["independent"], found["in_all"]
-    (83, {'counted': 415, 'parts': 4150})
-    """
-    assert wanted.half_width is not None
-    measure, value = wanted.measure or "recall", RECALL if wanted.value is None else wanted.value
-    if wanted.value is None and measure in ("escape", "overkill"):
-        value = 1 - RECALL
-    independent = needed(value, wanted.half_width, wanted.confidence)
-    of = COUNTED[measure]
-    common = {"defective parts": prevalence, "good parts": None if prevalence is None else 1 - prevalence, "parts": 1.0}
-    grouped = _grouped(wanted, independent, share, common.get(of))
-    if of == "parts called defective":  # how many are called so shows only after training
-        grouped["in_all"] = None
-    return {
-        "measure": measure,
-        "of": of,
-        "value": value,
-        "half_width": wanted.half_width,
-        "confidence": wanted.confidence,
-        "independent": independent,
-        **grouped,
-    }
-
-
-def _grouped(wanted: Wanted, independent: int, share: float, prevalence: float | None) -> dict[str, Any]:
-    """The same number of parts that stand in groups, and how many that is in all."""
-    effect = design_effect(wanted.groups_of, wanted.correlation or 0.0)
-    parts = in_all(independent * effect, 1)
-    every = in_all(parts, share)
-    return {
-        "effect": effect,
-        "parts": parts,
-        "groups": math.ceil(parts / wanted.groups_of),
-        "share": share,
-        "prevalence": prevalence,
-        "in_all": {"counted": every, "parts": None if prevalence is None else in_all(every, prevalence)},
-    }

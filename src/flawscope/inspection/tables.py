@@ -1,7 +1,8 @@
 """The results of an inspection as CSV: one row an image, UTF-8, comma, header.
 
 Columns: name, <class>_probability ..., (multi-label: <class> yes or no ...,) decision, seconds, error. Where a person
-has to look, the decision is `human`, and so are the multi-label classes that are not ruled out.
+has to look, the decision is `human`. In place of yes or no, a multi-label class that is not ruled out is `human`, too,
+also where another class is called, so that nobody has to look.
 
 A spreadsheet takes text that starts with = + - @ or a tab for a formula, and a picture may come from anyone. So such
 text is written with an apostrophe before it (as OWASP advises, "CSV Injection"), and so is text that starts with an
@@ -118,8 +119,9 @@ def _row(task: Task, prediction: Prediction) -> list[str]:
     probabilities = [repr(float(value)) for value in prediction.probability] if answer else [""] * k
     flags: list[str] = []
     if task.kind == "multilabel":
-        yes = HUMAN if answer and answer.human else "yes"
-        flags = [yes if flag else "no" for flag in answer.flags] if answer else [""] * k
+        flags = ["yes" if flag else "no" for flag in answer.flags] if answer else [""] * k
+        if answer and answer.unsure:
+            flags = [HUMAN if unsure else cell for unsure, cell in zip(answer.unsure, flags, strict=True)]
     label = _safe(answer.label) if answer else ""
     return [
         _safe(prediction.name), *probabilities, *flags, label, f"{prediction.seconds:.6f}", _safe(prediction.error)
@@ -159,12 +161,13 @@ def _read(path: str | Path, n: int, row: Sequence[str], classes: Sequence[str], 
         probability = tuple(float(cell) for cell in row[1 : 1 + k])
         if has_flags:
             cells = row[1 + k : 1 + 2 * k]
-            flags = tuple({"yes": True, HUMAN: True, "no": False}[cell] for cell in cells)
-            human = HUMAN in cells
+            flags = tuple({"yes": True, HUMAN: False, "no": False}[cell] for cell in cells)
+            unsure = tuple(cell == HUMAN for cell in cells)
         else:
-            human = k == 1 and label == HUMAN and HUMAN not in classes
-            flags = tuple(human or label == each for each in classes)
-        return Prediction(row[0], (), probability, Decision(flags, label, human), float(seconds))
+            unsure = (k == 1 and label == HUMAN and HUMAN not in classes,)
+            flags = tuple(label == each for each in classes)
+        decision = Decision(flags, label, unsure if any(unsure) else ())
+        return Prediction(row[0], (), probability, decision, float(seconds))
     except (ValueError, KeyError) as problem:
         raise DataError(f"{path}, row {n} ({row[0]}): {problem}", "write the table again") from None
 

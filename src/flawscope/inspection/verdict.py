@@ -54,7 +54,8 @@ def verdict(
     else:
         kind = "for a person" if decision.human else "not good" if called else "good"
         least = looked_at or thresholds
-        chosen = called or [max(range(len(least)), key=lambda k: prediction.probability[k] / least[k])]
+        unsure = [k for k, is_unsure in enumerate(decision.unsure) if is_unsure]
+        chosen = called or unsure or [max(range(len(least)), key=lambda k: prediction.probability[k] / least[k])]
     said = odds(task, thresholds, prediction.probability, chosen, looked_at)
     weighed = task.kind == "multiclass" and len(chosen) > 1
     return Verdict(decision.label, kind, f"{said}: the classes are weighed differently" if weighed else said)

@@ -5,7 +5,6 @@ Nothing is measured here. What is promised comes from the seal, the curves from 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from flawscope.pages import figures, words
 from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
+from flawscope.wording import EXACT, percent, percent_down, percent_up
 
 SIZE = (5.4, 4.4)
 _FONT = 10.0
@@ -36,13 +36,15 @@ ASSUMED = (
 class ContractContent:
     """One contract: its fields as they stand in the manifest, and the curves over the threshold (may be empty).
 
-    `tested` is the interval of the escape rate on the test part, where that was measured.
+    `tested` is the interval of the escape rate on the test part, where that was measured. `saving` says where the
+    network saves nothing beside this promise.
     """
 
     contract: Mapping[str, Any]
     curve: Mapping[str, Sequence[float]]
     negative: str
     tested: Mapping[str, Any] | None = None
+    saving: str = ""
 
 
 def contract_views(contents: Sequence[ContractContent], items: str = "images") -> list[dict[str, Any]]:
@@ -60,7 +62,8 @@ def _view(content: ContractContent, prefix: str, items: str) -> dict[str, Any]:
         "name": contract["name"],
         "kept": contract["kept"],
         "first": contract["words"][0],
-        "more": contract["words"][1:],
+        "saving": content.saving,
+        "more": [text for text in contract["words"][1:] if text != content.saving],
         "rows": _rows(content, items),
         "svg": svg,
         "overkill": "overkill" in content.curve,
@@ -72,11 +75,11 @@ def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
     contract, name = content.contract, content.contract["name"]
     counted = {"groups": "each group as one", "effective": "by how alike the scores inside the groups are"}
     rows = [
-        ("asked: share that may pass", _share(contract["max_escape"])),
-        ("asked: confidence", _share(contract["confidence"])),
+        ("asked: share that may pass", _share(contract["max_escape"], EXACT)),
+        ("asked: confidence", _share(contract["confidence"], EXACT)),
         ("kept", "yes, proven" if contract["kept"] else "NO, not proven"),
-        ("bound that is proven", _share(_up(contract["bound"]), 2)),
-        (f"confidence reached for {_share(contract['max_escape'])}", _share(contract["reached"], 2)),
+        ("bound that is proven", _unbroken(percent_up(contract["bound"]))),
+        (f"confidence reached for {_share(contract['max_escape'])}", _unbroken(percent_down(contract["reached"]))),
         (f"{name} {items} that it rests on", f"{contract['positives']:,}, in {contract['groups']:,} groups"),
         ("worth so many independent ones", f"{contract['effective']:.4g}, {counted[contract['units']]}"),
         ("of these let through", f"{contract['escapes']:,}"),
@@ -86,8 +89,8 @@ def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
     if overkill is not None:
         rejected = f"{words.number('overkill rate', overkill['value'])} ({words.span('overkill rate', overkill)})"
         rows.append((f"{content.negative} {items} rejected", rejected))
-    if contract["overkill_unproven"] is not None:
-        rows.append(("rejected without proof", _share(contract["overkill_unproven"])))
+    if contract["kept"] and contract["overkill_unproven"] is not None:
+        rows.append(("rejected without proof", words.number("overkill rate", contract["overkill_unproven"])))
     if contract["needed"] is not None:
         rows.append(("independent ones that would do, if none passes", f"{contract['needed']:,}"))
     if content.tested is not None:
@@ -115,7 +118,9 @@ def picture(content: ContractContent) -> Figure:
         at_t, curve["escape"], where="pre", color=FIND, linewidth=1.3, linestyle=(0, (3, 2)), gid="escape",
         label="measured",
     )  # fmt: skip
-    upper.axhline(most, color=INK, linewidth=1.2, linestyle=(0, (1, 2)), gid="asked", label=f"asked: {_share(most)}")
+    upper.axhline(
+        most, color=INK, linewidth=1.2, linestyle=(0, (1, 2)), gid="asked", label=f"asked: {_share(most, EXACT)}"
+    )
     upper.set_ylim(-0.02 * top, top)
     _panel(upper, f"escapes: {figures.short(contract['name'], 24)} let through", chosen)
     upper.legend(frameon=False, fontsize=_FONT - 1, labelcolor=INK, handlelength=1.8, loc="upper left")
@@ -140,10 +145,9 @@ def _panel(axes: Axes, title: str, chosen: float) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
 
 
-def _up(share: float) -> float:
-    """Rounded upwards as in the words of the contract: a bound is never told smaller than it is."""
-    return math.ceil(round(1e4 * share, 6)) / 1e4
+def _share(share: float, digits: int = 3) -> str:
+    return _unbroken(percent(share, digits))
 
 
-def _share(value: float, digits: int = 1) -> str:
-    return f"{100 * value:.{digits}f}".rstrip("0").rstrip(".") + "\N{NO-BREAK SPACE}%"
+def _unbroken(words: str) -> str:
+    return words.replace(" ", "\N{NO-BREAK SPACE}")

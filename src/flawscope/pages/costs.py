@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from flawscope.pages import figures
-from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
+from flawscope.pages.figures import FIND, GOOD, GRID, INK, PERSON, style
 
 SIZE = (5.4, 3.7)
 _FONT = 10.0
@@ -32,21 +32,22 @@ class CostContent:
     """One class: its fields as they stand in the manifest, the cost over one threshold (may be empty).
 
     `tested` is its entry of `three_answers` in the metrics, `person` the share of the test part that is for a person;
-    both None where that was not measured.
+    both None where that was not measured. `saving` says where the network saves nothing on the calibration part.
     """
 
     cost: Mapping[str, Any]
     curve: Mapping[str, Sequence[float]]
     tested: Mapping[str, Any] | None = None
     person: Mapping[str, Any] | None = None
+    saving: str = ""
 
 
 def cost_views(contents: Sequence[CostContent]) -> list[dict[str, Any]]:
     """What the template prints of each class."""
-    return [_view(content, f"cost{index}") for index, content in enumerate(contents)]
+    return [_view(content, f"cost{index}", len(contents) > 1) for index, content in enumerate(contents)]
 
 
-def _view(content: CostContent, prefix: str) -> dict[str, Any]:
+def _view(content: CostContent, prefix: str, several: bool) -> dict[str, Any]:
     cost, svg = content.cost, ""
     if content.curve.get("threshold") and cost["cost"]:
         alt = f"Expected cost of a part against the threshold of {cost['name']}"
@@ -55,23 +56,30 @@ def _view(content: CostContent, prefix: str) -> dict[str, Any]:
         "name": cost["name"],
         "known": cost["cost"] is not None,
         "first": cost["words"][0],
-        "more": cost["words"][1:],
+        "saving": content.saving,
+        "more": [text for text in cost["words"][1:] if text != content.saving],
         "tested": content.tested["words"] if content.tested else "",
-        "rows": _rows(content),
+        "tested_saving": content.tested.get("saving", "") if content.tested else "",
+        "rows": _rows(content, several),
         "svg": svg,
         "band": cost["low"] < cost["high"],
     }
 
 
-def _rows(content: CostContent) -> list[tuple[str, Cell, Cell]]:
-    """Names, and value with its interval, on the calibration part and on the test part."""
+def _rows(content: CostContent, several: bool) -> list[tuple[str, Cell, Cell]]:
+    """Names, and value with its interval, on the calibration part and on the test part.
+
+    A part is for a person once, not once for each of several classes, and not where one of them is called.
+    """
+    looked = "share in the band of this class, at the line" if several else "share for a person, at the line"
+    asked = "share for a person, any class, among these images" if several else "share for a person, among these images"
     cost, tested = content.cost, content.tested or {}
     person = {"person": content.person} if content.person else {}
     rows = [
         ("expected cost a part", _money(cost["cost"]), _money(tested.get("cost"))),
         ("the same without a person", _alone(cost["cost_without_review"]), _alone(tested.get("cost_without_review"))),
-        ("share for a person, at the line", _share(cost["review"]), _share(tested.get("review"))),
-        ("share for a person, among these images", _NONE, _share(person.get("person"))),
+        (looked, _share(cost["review"]), _share(tested.get("review"))),
+        (asked, _NONE, _share(person.get("person"))),
         (f"{cost['name']} part that passes unseen", _share(cost["escape"]), _share(tested.get("escape"))),
         ("good part that is rejected", _share(cost["overkill"]), _share(tested.get("overkill"))),
     ]
@@ -93,7 +101,7 @@ def picture(content: CostContent) -> Figure:
     axes.step(np.clip(at_t, left, right), cost_t, where="pre", color=FIND, linewidth=2, gid="cost")
     band = cost["low"] < cost["high"]
     if band:
-        axes.axvspan(low, high, color=MUTED, alpha=0.16, linewidth=0, gid="band")
+        axes.axvspan(low, high, color=PERSON, alpha=0.25, linewidth=0, gid="band")
         middle = 1 / (1 + math.exp(-(math.log(low / (1 - low)) + math.log(high / (1 - high))) / 2))
         axes.text(middle, 0.97 * top, "a person\nlooks", color=INK, fontsize=_FONT, ha="center", va="top")
         axes.axhline(without, color=FIND, linewidth=1.2, linestyle=(0, (1, 2)), gid="without")

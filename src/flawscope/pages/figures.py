@@ -22,16 +22,22 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from flawscope.pages.operating import operating_points
+
 # Okabe and Ito's colours, told apart with every kind of colour vision. Each stands for one CSS variable of the page.
 FIND, GOOD, INK, MUTED, GRID = "#d55e00", "#0072b2", "#20262e", "#66707c", "#dfe3e8"
-_VARIABLES = {FIND: "--find", GOOD: "--good", INK: "--ink", MUTED: "--muted", GRID: "--line"}
+PERSON, PAPER = "#cc79a7", "#ffffff"
+_VARIABLES = {
+    FIND: "--find", GOOD: "--good", INK: "--ink", MUTED: "--muted", GRID: "--line", PERSON: "--person",
+    PAPER: "--paper",
+}  # fmt: skip
 
 Stroke = tuple[str, Any]
 STROKES: tuple[Stroke, ...] = (
     (GOOD, "-"),
     (FIND, (0, (5, 2))),
     ("#009e73", (0, (1.5, 1.5))),
-    ("#cc79a7", (0, (6, 2, 1.5, 2))),
+    (PERSON, (0, (6, 2, 1.5, 2))),
     ("#e69f00", (0, (9, 3))),
     ("#56b4e9", (0, (3, 2, 1, 2, 1, 2))),
 )
@@ -55,8 +61,8 @@ def roc(curve: Mapping[str, Any], name: str) -> Figure:
     points = curve["roc"]
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
     axes.plot(points["false_positive_rate"], points["true_positive_rate"], color=FIND, linewidth=2, gid="curve")
-    mark = operating_point(curve["confusion"])
-    _mark(axes, mark["overkill"], mark["recall"])
+    for mark, words in operating_points(curve["confusion"]):
+        _mark(axes, mark["overkill"], mark["recall"], words)
     square(axes, f"falsely called {short(name)} (overkill)", f"{short(name)} found (recall)")
     axes.text(0.66, 0.6, "chance", color=MUTED, fontsize=_FONT - 1, ha="left", va="top")
     return figure
@@ -69,8 +75,8 @@ def precision_recall(curve: Mapping[str, Any], name: str) -> Figure:
     share = curve["positives"] / max(curve["positives"] + curve["negatives"], 1)
     axes.plot([0, 1], [share, share], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
     axes.plot(points["recall"], points["precision"], color=FIND, linewidth=2, gid="curve")
-    mark = operating_point(curve["confusion"])
-    _mark(axes, mark["recall"], mark["precision"])
+    for mark, words in operating_points(curve["confusion"]):
+        _mark(axes, mark["recall"], mark["precision"], words)
     square(axes, f"{short(name)} found (recall)", "precision")
     above = share < 0.8
     place = {"y": share + (0.02 if above else -0.02), "va": "bottom" if above else "top"}
@@ -82,15 +88,17 @@ def histogram(curve: Mapping[str, Any], name: str, other: str, *, sides: bool = 
     """Probabilities of images with the class (above) and without (below), each with its own scale, and the threshold.
 
     `sides` shades the wrong side of the threshold; it is off where the threshold alone does not decide. `good` says
-    that the class is the good one, and swaps the colours.
+    that the class is the good one, and swaps the colours. The band in which a person looks is shaded in its own colour.
     """
     figure = Figure(figsize=SIZE, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     edges = np.asarray(curve["histogram"]["edges"], dtype=float)
     threshold = curve["threshold"]
     colours = (GOOD, FIND) if good else (FIND, GOOD)
+    low = curve.get("looked_at")
+    band = None if low is None or threshold is None or low >= threshold else (low, threshold)
     panels = (
-        (upper, "positive", colours[0], name, (0.0, threshold)),
+        (upper, "positive", colours[0], name, (0.0, threshold if band is None else low)),
         (lower, "negative", colours[1], other, (threshold, 1.0)),
     )
     for axes, key, colour, label, wrong in panels:
@@ -98,6 +106,9 @@ def histogram(curve: Mapping[str, Any], name: str, other: str, *, sides: bool = 
         if threshold is not None and sides:
             axes.axvspan(*wrong, color=MUTED, alpha=0.14, linewidth=0, gid=f"wrong-side-{key}")
         axes.bar(edges[:-1], counts, np.diff(edges) * 0.9, align="edge", color=colour, linewidth=0)
+        if band is not None:
+            axes.axvspan(*band, color=PERSON, alpha=0.25, linewidth=0, gid=f"band-{key}")
+            axes.axvline(band[0], color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid=f"looked-at-{key}")
         if threshold is not None:
             axes.axvline(threshold, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid=f"threshold-{key}")
         style(axes)
@@ -107,6 +118,8 @@ def histogram(curve: Mapping[str, Any], name: str, other: str, *, sides: bool = 
         axes.set_title(f"{short(label, 32)}: {int(counts.sum())}", fontsize=_FONT, color=INK, loc="left", pad=4)
     upper.tick_params(labelbottom=False)
     words = "" if threshold is None else f" (threshold {threshold:.2f})"
+    if band is not None:
+        words = f" (a person: {band[0]:.2f} to {band[1]:.2f})"
     lower.set_xlabel(f"probability{words}", fontsize=_FONT, color=INK)
     return figure
 
@@ -248,20 +261,6 @@ def brightness(edges: Sequence[float], counts: Mapping[str, Sequence[int]]) -> F
     return figure
 
 
-def operating_point(confusion: Mapping[str, int]) -> dict[str, float | None]:
-    """Recall, overkill rate and precision of the decisions that were taken; None where nothing can be divided.
-
-    >>> operating_point({"tp": 8, "fp": 1, "fn": 2, "tn": 9})["recall"]
-    0.8
-    """
-
-    def share(part: int, whole: int) -> float | None:
-        return part / whole if whole else None
-
-    tp, fp, fn, tn = (int(confusion[key]) for key in ("tp", "fp", "fn", "tn"))
-    return {"recall": share(tp, tp + fn), "overkill": share(fp, fp + tn), "precision": share(tp, tp + fp)}
-
-
 def svg(figure: Figure, prefix: str, alt: str) -> str:
     """Markup of a figure for inlining; `prefix` makes its ids unique in the page, `alt` says what is seen."""
     for words in figure.findobj(Text):
@@ -347,14 +346,18 @@ def square(axes: Axes, xlabel: str, ylabel: str) -> None:
     axes.set_ylabel(ylabel, fontsize=_FONT, color=INK)
 
 
-def _mark(axes: Axes, x: float | None, y: float | None) -> None:
+def _mark(axes: Axes, x: float | None, y: float | None, words: str) -> None:
     """The decisions that were taken, as a point; left out where it cannot be computed."""
     if x is None or y is None:
         return
-    axes.plot([x], [y], "o", color=INK, markersize=8, gid="operating-point", clip_on=False, zorder=5)
+    held = words == "not passed"
+    gid, inside = ("operating-point-held", PAPER) if held else ("operating-point", INK)
+    axes.plot([x], [y], "o", color=INK, markerfacecolor=inside, markersize=8, gid=gid, clip_on=False, zorder=5)
+    if words != "as decided":  # two points may lie side by side: the page says which is which
+        return
     right = x < 0.55
     axes.annotate(
-        "as decided",
+        words,
         (x, y),
         xytext=(9 if right else -9, -9 if y > 0.15 else 9),
         textcoords="offset points",

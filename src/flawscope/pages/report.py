@@ -21,6 +21,7 @@ from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED, Skipped, Task
 
 MistakeKind = Literal["escape", "overkill", "mix-up"]
+PersonKind = Literal["person-bad", "person-good"]
 MISTAKE_KINDS: tuple[MistakeKind, ...] = ("escape", "overkill", "mix-up")
 
 SECTIONS = (
@@ -31,6 +32,7 @@ SECTIONS = (
     ("curves", "Curves"),
     ("probabilities", "Probabilities"),
     ("mistakes", "Mistakes"),
+    ("person", "For a person"),
     ("data", "Data"),
     ("split", "Split"),
     ("proof", "Proof"),
@@ -42,15 +44,16 @@ SECTIONS = (
 class Picture:
     """One picture to show.
 
-    An example has a true label only; a mistake has a kind (see `mistake_kind`). What may stand below it: `odds`, how
-    probable the bundle held its answer; `why` it stands here; `meta`, what is known of it beside its pixels.
+    An example has a true label only; a mistake has a kind (see `mistake_kind`), and so has what is for a person. What
+    may stand below it: `odds`, how probable the bundle held its answer; `why` it stands here; `meta`, what is known of
+    it beside its pixels.
     """
 
     image: Image.Image | str | Path
     name: str
     true: str
     decided: str = ""
-    kind: MistakeKind | None = None
+    kind: MistakeKind | PersonKind | None = None
     odds: str = ""
     why: str = ""
     meta: str = ""
@@ -122,6 +125,7 @@ class ReportContent:
 
     Required: `metrics` is the metrics document of evaluation, `mistakes` are all mistakes, worst first (the page
     shows the first `shown` of each kind and counts the rest), `provenance` are pairs of name and value.
+    `for_a_person` are all pictures that a person has to look at, in the order in which they are shown.
     `items` is what one image shows, in the plural: "cells", "castings". `history` are the rows of history.csv;
     `watched` names the column that chose the best epoch. `bundle` is None for a cross-validation, which has `folds`.
     `pictures` is the census of the pictures (see `flawscope.data.census`), `looked_at` says of which; both are empty
@@ -144,6 +148,7 @@ class ReportContent:
     best_epoch: int | None = None
     provenance: Sequence[tuple[str, str]] = ()
     mistakes: Sequence[Picture] = ()
+    for_a_person: Sequence[Picture] = ()
     shown: int = 24
     examples: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
     pictures: Mapping[str, Any] = field(default_factory=dict)
@@ -158,9 +163,12 @@ class ReportContent:
     warnings: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        without = [picture.name for picture in self.mistakes if picture.kind is None]
+        without = [picture.name for picture in self.mistakes if picture.kind not in MISTAKE_KINDS]
         if without:
             raise ValueError(f"every mistake needs a kind (see mistake_kind), {without[0]} has none")
+        strange = [picture.name for picture in self.for_a_person if picture.kind not in view.PERSON]
+        if strange:
+            raise ValueError(f"a picture for a person is of a kind of {tuple(view.PERSON)}, {strange[0]} is not")
 
 
 def mistake_kind(task: Task, true: Sequence[float], decided: Sequence[bool]) -> MistakeKind | None:
@@ -199,12 +207,13 @@ def render(content: ReportContent) -> str:
     confusion = metrics.get("confusion")
     mistakes = view.gallery(content.mistakes, content.shown)
     known = [entry["name"] for entry in metrics["headline"]]
-    left_out = {name for name, there in (("promise", content.contracts), ("costs", content.costs)) if not there}
+    three = view.three_answers(metrics)
+    there = {"promise": content.contracts, "costs": content.costs, "person": three}
     return fill(
         "report.html",
         content=content,
         size=_size(content.bundle.size_bytes) if content.bundle else "",
-        sections=[each for each in SECTIONS if each[0] not in left_out],
+        sections=[each for each in SECTIONS if there.get(each[0], True)],
         decided_on="the calibration part",
         promises=contract_views(content.contracts, content.items),
         assumed=ASSUMED,
@@ -214,14 +223,18 @@ def render(content: ReportContent) -> str:
         number=words.number,
         classes=view.classes(metrics),
         reliable=reliability.view(metrics, content.items),
-        overview=view.OVERVIEW,
+        overview=view.overview_columns(metrics),
         overview_mean=view.overview_mean(metrics),
-        confusion=view.matrix(confusion["labels"], confusion["matrix"]) if confusion else None,
+        confusion=view.matrix(confusion["labels"], confusion["matrix"], confusion.get("columns"))
+        if confusion
+        else None,
         learning=view.learning_figures(content),
         loose_point=metrics["task"]["kind"] == "multiclass",
         thresholds=any(entry["threshold"] is not None for entry in metrics["classes"].values()),
         wrong=view.wrong_decisions(metrics),
         mistakes=mistakes,
+        three=three,
+        person=view.gallery(content.for_a_person, content.shown, view.PERSON),
         shown=sum(len(entry["pictures"]) for entry in mistakes),
         balance=view.balance(content),
         examples={name: view.pictures(chosen) for name, chosen in content.examples.items() if chosen},

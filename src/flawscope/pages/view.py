@@ -15,6 +15,7 @@ from rich.progress import track
 
 from flawscope.pages import figures, words
 from flawscope.pages.thumbnails import data_uri
+from flawscope.records import HUMAN
 
 if TYPE_CHECKING:
     from flawscope.pages.report import Picture, ReportContent
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 View = dict[str, Any]
 
 OVERVIEW = ("recall", "precision", "F1", "AUROC", "overkill rate")
-"""The measures by which several classes are compared side by side."""
+THREE_OVERVIEW = ("escape rate", "overkill rate", "review load", "recall", "precision", "F1", "AUROC")
+"""The measures by which several classes are compared side by side, with two answers and with three."""
 
 HEADLINE = ("escape rate", "overkill rate", "AUROC", "accuracy", "F1")
+STATED = ("escape rate", "overkill rate", "review load", "exact match")
+"""Said first, each in one sentence and a hundred dots."""
 """The headline of a binary task: what of it cannot be computed stands there with its reason."""
 
 KINDS = {
@@ -32,6 +36,11 @@ KINDS = {
     "overkill": ("Overkill", "falsely accused: a good one rejected, or a class seen that is not there"),
     "mix-up": ("Mix-ups", "one class taken for another"),
 }
+PERSON = {
+    "person-bad": ("Bad ones", "a person has to find them; the nearest to passing stand first"),
+    "person-good": ("Good ones", "a person has to let them pass; the nearest to being rejected stand first"),
+}
+"""The kinds of pictures that are for a person."""
 
 
 def figure_of(measure: str, interval: Mapping[str, Any]) -> View:
@@ -51,15 +60,13 @@ def figure_of(measure: str, interval: Mapping[str, Any]) -> View:
 
 
 def headline(metrics: Mapping[str, Any], items: str) -> View:
-    """The section "In one minute": two statements drawn as a hundred dots, cards for the rest."""
-    task, statements, cards = metrics["task"], [], []
-    person = metrics.get("three_answers", {}).get("person")
-    looked_at = bool(person) and person["value"] > 0
+    """The section "In one minute": some statements drawn as a hundred dots, cards for the rest."""
+    task, statements, cards, three = metrics["task"], [], [], three_answers(metrics)
     for entry in metrics["headline"]:
         name, interval = entry["name"], entry["interval"]
-        card = {**figure_of(name, interval), "meaning": words.meaning(name, interval, task, items, looked_at=looked_at)}
-        if name in ("escape rate", "overkill rate", "exact match") or (name == "accuracy" and task["kind"] != "binary"):
-            statements.append({**card, **_dots(interval), "bad": name.endswith("rate")})
+        card = {**figure_of(name, interval), "meaning": words.meaning(name, interval, task, items, three=three)}
+        if name in STATED or (name == "accuracy" and task["kind"] != "binary"):
+            statements.append({**card, **_dots(interval), "tone": _tone(name)})
         else:
             cards.append(card)
     if task["kind"] == "binary":
@@ -68,9 +75,9 @@ def headline(metrics: Mapping[str, Any], items: str) -> View:
     worst = _most_missed(metrics) if task["kind"] != "binary" else None
     if worst:
         name, interval = worst
-        sentence = words.class_escape(name, interval, items)
+        sentence = words.class_escape(name, interval, items, three=three)
         card = {**figure_of("escape rate", interval), "name": f"most often missed: {name}", "meaning": sentence}
-        statements.append({**card, **_dots(interval), "bad": True})
+        statements.append({**card, **_dots(interval), "tone": "bad"})
     remarks = common_remarks([*statements, *cards])
     level = next((card["level"] for card in [*statements, *cards] if "level" in card), 95)
     return {
@@ -79,8 +86,24 @@ def headline(metrics: Mapping[str, Any], items: str) -> View:
         "remarks": remarks,
         "level": level,
         "methods": _methods(metrics),
+        "savings": metrics.get("savings", []),
         "notes": metrics.get("notes", []),
+        "answers": [text for entry in metrics["classes"].values() for text in entry.get("answers", ())],
     }
+
+
+def three_answers(metrics: Mapping[str, Any]) -> bool:
+    """Whether a person may be asked to look."""
+    return "for_a_person" in metrics
+
+
+def overview_columns(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """The measures by which the classes stand side by side."""
+    return THREE_OVERVIEW if three_answers(metrics) else OVERVIEW
+
+
+def _tone(name: str) -> str:
+    return "person" if name == "review load" else "bad" if name.endswith("rate") else ""
 
 
 def classes(metrics: Mapping[str, Any]) -> list[View]:
@@ -98,7 +121,7 @@ def classes(metrics: Mapping[str, Any]) -> list[View]:
 def overview_mean(metrics: Mapping[str, Any]) -> list[View | None]:
     """The last line of the table of several classes: the means of its columns; nothing where there are none."""
     means = metrics.get("means") or {}
-    known = {measure: means.get(f"mean {measure}") for measure in OVERVIEW if means}
+    known = {measure: means.get(f"mean {measure}") for measure in overview_columns(metrics) if means}
     return [figure_of(measure, interval) if interval else None for measure, interval in known.items()]
 
 
@@ -109,14 +132,22 @@ def _class(metrics: Mapping[str, Any], index: int, name: str) -> View:
     known = {**dict.fromkeys(words.ORDER), **dict.fromkeys(curve["measures"]), **dict.fromkeys(undefined)}
     rows = []
     for measure in known:
-        row = {"name": measure, "explained": words.EXPLAINED.get(measure, "").format(name=name)}
+        explained = words.EXPLAINED.get(measure, "").format(name=name)
+        if measure in ("accuracy", "recall", "specificity", "overkill rate", "escape rate") and three_answers(metrics):
+            explained += ", without a person"
+        if measure == "review load" and kind != "binary":
+            explained = "share of all that is in its band for a person"
+        row = {"name": measure, "explained": explained}
         if measure in curve["measures"]:
             rows.append({**row, **figure_of(measure, curve["measures"][measure])})
         elif measure in undefined:
             rows.append({**row, "undefined": undefined[measure]})
     remarks = common_remarks(rows)
     counts = curve["confusion"]
-    table = matrix([other, name], [[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]])
+    rows_2x = [[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]]
+    columns = None
+    if "hp" in counts:
+        rows_2x, columns = [[*rows_2x[0], counts["hn"]], [*rows_2x[1], counts["hp"]]], [other, name, HUMAN]
     return {
         "name": name,
         "other": other,
@@ -124,8 +155,11 @@ def _class(metrics: Mapping[str, Any], index: int, name: str) -> View:
         "negatives": curve["negatives"],
         "measures": rows,
         "remarks": remarks,
-        "overview": [next((row for row in rows if row["name"] == measure), None) for measure in OVERVIEW],
-        "matrix": table,
+        "overview": [
+            next((row for row in rows if row["name"] == measure), None) for measure in overview_columns(metrics)
+        ],
+        "matrix": matrix([other, name], rows_2x, columns),
+        "answers": curve.get("answers", []),
         "figures": _figures(metrics, f"c{index}", name, other),
     }
 
@@ -148,8 +182,11 @@ def _figures(metrics: Mapping[str, Any], prefix: str, name: str, other: str) -> 
     return [*shown, {"title": "Scores", "svg": svg, "undefined": ""}]
 
 
-def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> View:
-    """A confusion matrix for printing: rows true, columns decided, each cell with its share of the row."""
+def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]], columns: Sequence[str] | None = None) -> View:
+    """A confusion matrix for printing: rows true, columns decided, each cell with its share of the row.
+
+    `columns` names them where there is one more than labels, for a person: that is neither right nor wrong.
+    """
     rows = []
     for index, (label, row) in enumerate(zip(labels, counts, strict=True)):
         total = sum(row)
@@ -158,12 +195,12 @@ def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> View:
                 "count": count,
                 "share": f"{100 * count / total:.0f} %" if total else "–",
                 "heat": round(_heat(count / total, index == column), 3) if total else 0,
-                "right": index == column,
+                "tone": "right" if index == column else "wrong" if column < len(labels) else "person",
             }
             for column, count in enumerate(row)
         ]
         rows.append({"label": label, "total": total, "cells": cells})
-    return {"labels": list(labels), "rows": rows, "many": len(labels) > 3}
+    return {"labels": list(labels), "columns": list(columns or labels), "rows": rows, "many": len(labels) > 3}
 
 
 def _heat(share: float, right: bool) -> float:
@@ -201,10 +238,10 @@ def _pair(column: str, columns: Sequence[str]) -> list[str]:
     return [name for name in (training, column) if name in columns]
 
 
-def gallery(mistakes: Sequence[Picture], shown: int) -> list[View]:
+def gallery(mistakes: Sequence[Picture], shown: int, kinds: Mapping[str, tuple[str, str]] = KINDS) -> list[View]:
     """Mistakes by kind, escapes first; within a kind in the order given, capped, the number of all of them kept."""
     entries = []
-    for kind, (title, explained) in KINDS.items():
+    for kind, (title, explained) in kinds.items():
         all_of_kind = [picture for picture in mistakes if picture.kind == kind]
         if all_of_kind:
             tiles = pictures(all_of_kind[:shown])
@@ -215,15 +252,19 @@ def gallery(mistakes: Sequence[Picture], shown: int) -> list[View]:
 
 
 def wrong_decisions(metrics: Mapping[str, Any]) -> int:
-    """How many samples got any answer wrong, from the metrics document alone.
+    """How many samples got any answer wrong, from the metrics document alone; those for a person got none.
 
     >>> wrong_decisions({"n": 4, "confusion": {"matrix": [[1, 1], [0, 2]]}})
     1
+    >>> wrong_decisions({"n": 5, "confusion": {"matrix": [[1, 1, 1], [0, 2, 0]]}, "for_a_person": {"n": 1}})
+    1
     """
+    person = metrics.get("for_a_person", {}).get("n", 0)
     if metrics["confusion"]:
-        return int(metrics["n"] - sum(row[index] for index, row in enumerate(metrics["confusion"]["matrix"])))
+        right = sum(row[index] for index, row in enumerate(metrics["confusion"]["matrix"]))
+        return int(metrics["n"] - right - person)
     exact = [entry["interval"]["value"] for entry in metrics["headline"] if entry["name"] == "exact match"]
-    return round(metrics["n"] * (1 - exact[0])) if exact else 0
+    return round(metrics["n"] * (1 - exact[0])) - person if exact else 0
 
 
 def pictures(chosen: Iterable[Picture]) -> list[View]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-RATES = ("accuracy", "exact match", "recall", "precision", "specificity", "escape rate", "overkill rate")
+RATES = (
+    "accuracy", "exact match", "recall", "precision", "specificity", "escape rate", "overkill rate", "review load"
+)  # fmt: skip
 """Measures that count cases and read best in percent; the others lie between 0 and 1 as they are."""
 
 ORDER = (
     "escape rate",
     "overkill rate",
+    "review load",
     "accuracy",
     "recall",
     "precision",
@@ -27,6 +30,7 @@ ORDER = (
 EXPLAINED = {
     "escape rate": "of those with {name}, the share let through",
     "overkill rate": "of those without, the share rejected",
+    "review load": "share of all that is for a person",
     "accuracy": "share of right decisions",
     "recall": "of those with {name}, the share found",
     "precision": "of those called {name}, the share that are",
@@ -92,11 +96,11 @@ def of_hundred(interval: Mapping[str, Any]) -> tuple[int, int, int, int]:
 
 
 def meaning(
-    measure: str, interval: Mapping[str, Any], task: Mapping[str, Any], items: str, *, looked_at: bool = False
+    measure: str, interval: Mapping[str, Any], task: Mapping[str, Any], items: str, *, three: bool = False
 ) -> str:
     """One sentence on what a headline measure means for the parts, with its interval.
 
-    `looked_at`: some of them are for a person, who has to look; they have not passed.
+    `three`: there is a third answer, that a person has to look.
 
     >>> task = {"kind": "binary", "classes": ["defective"], "negative": "functional"}
     >>> meaning("escape rate", {"value": 0.183, "low": 0.121, "high": 0.262}, task, "cells")
@@ -106,15 +110,17 @@ def meaning(
     negative = task["negative"]
     base, count, low, high = of_hundred(interval)
     few = f"{count:,} {{}} ({low:,} to {high:,})."
-    rejected = f"are rejected as {find}" + (" or are for a person" if looked_at else "")
+    mixed, alone = f"Of {base:,} {items} mixed as in this test", " without a person" if three else ""
     sentences = {
-        "escape rate": f"Of {base:,} {find} {items}, {few.format(f'pass as {negative}')}",
-        "overkill rate": f"Of {base:,} {negative} {items}, {few.format(rejected)}",
-        "accuracy": f"Of {base:,} {items} mixed as in this test, {few.format('are decided rightly')}",
-        "exact match": f"Of {base:,} {items} mixed as in this test, {few.format('get every answer right')}",
+        "escape rate": f"Of {base:,} {find} {items}, {few.format(f'pass as {negative}{alone}')}",
+        "overkill rate": f"Of {base:,} {negative} {items}, {few.format(f'are rejected as {find}{alone}')}",
+        "review load": f"{mixed}, {few.format('are for a person')}",
+        "accuracy": f"{mixed}, {few.format(f'are decided rightly{alone}')}",
+        "exact match": f"{mixed}, {few.format(f'get every answer right{alone}')}",
         "AUROC": f"Of {base:,} pairs of one {find} and one {negative}, the score puts {count:,} in the right order; "
         "chance would be half.",
-        "F1": f"Recall and precision in one number: at 1 all {find} {items} are found and no others are called so.",
+        "F1": f"Recall and precision in one number: at 1 all {find} {items} are found{alone} and no others are called "
+        "so.",
         "mean AUROC": "How well the scores separate each class from the rest, averaged over the classes; "
         "0.5 is chance, 1 is perfect.",
         "mean F1": "Recall and precision in one number, averaged over the classes; every class counts alike.",
@@ -122,10 +128,11 @@ def meaning(
     return sentences.get(measure, "")
 
 
-def class_escape(name: str, interval: Mapping[str, Any], items: str) -> str:
-    """One sentence on how often a class of several is missed."""
+def class_escape(name: str, interval: Mapping[str, Any], items: str, *, three: bool = False) -> str:
+    """One sentence on how often a class of several is missed; `three`: see `meaning`."""
     base, count, low, high = of_hundred(interval)
-    return f"Of {base:,} {items} with {name}, {count:,} are not recognised as such ({low:,} to {high:,})."
+    missed = "ruled out without a person" if three else "not recognised as such"
+    return f"Of {base:,} {items} with {name}, {count:,} are {missed} ({low:,} to {high:,})."
 
 
 def gain(measure: str, difference: Mapping[str, Any]) -> str:

@@ -18,8 +18,8 @@ import numpy as np
 
 from flawscope.evaluation.paired import OVERALL, Answers, answers, differences, mcnemar
 from flawscope.pages.words import verdict
-from flawscope.records import NOT_CHECKED, PARTS, Samples
-from flawscope.steps.evaluate import source
+from flawscope.records import HUMAN, NOT_CHECKED, PARTS, Samples
+from flawscope.steps.evaluate import decided, source
 from flawscope.steps.new_images import SEEN
 from flawscope.steps.tested import Key, Side, check_tasks, common, finished_places, joint_groups, short_names, side_of
 from flawscope.steps.workspace import Say, read_json
@@ -134,7 +134,7 @@ def _document(sides: Sequence[Side], keys: Sequence[Key], left_out: dict[str, An
         "combinations": measured[0].document["combinations"],
         "left_out": left_out,
         "warnings": _warnings(sides, keys, group),
-        "notes": _notes(sides, keys, group, left_out),
+        "notes": [*_notes(sides, keys, group, left_out), *_person_notes(sides, measured)],
         **compared,
         "runs": [_facts(side, made) for side, made in zip(sides, measured, strict=True)],
         "recipe_changes": changes([side.parts[0].recipe for side in sides]),
@@ -148,8 +148,9 @@ def _answers(side: Side, base: Side, keys: Sequence[Key], groups: Sequence[str])
     chosen = [side.answers[key].prediction for key in keys]
     target_nk = np.array([base.answers[key].sample.target for key in keys], dtype=np.float64)
     probability_nk = np.array([each.probability for each in chosen], dtype=np.float64)[:, order]
-    flag_nk = np.array([each.decision.flags for each in chosen if each.decision], dtype=np.bool_)[:, order]
-    return answers(base.task, target_nk, probability_nk, flag_nk, groups)
+    flag_nk, unsure_nk = (nk[:, order] for nk in decided(chosen, len(order)))
+    three = unsure_nk if side.three_answers else None
+    return answers(base.task, target_nk, probability_nk, flag_nk, groups, unsure_nk=three)
 
 
 def _tests(baseline: Answers, other: Answers, groups: Sequence[str]) -> list[dict[str, Any]]:
@@ -157,8 +158,7 @@ def _tests(baseline: Answers, other: Answers, groups: Sequence[str]) -> list[dic
     rows = [{"class_name": OVERALL, **asdict(mcnemar(baseline.right_n, other.right_n, groups))}]
     if len(baseline.task.classes) > 1:
         for c, name in enumerate(baseline.task.classes):
-            first_n, second_n = (made.truth_nk[:, c] == made.flag_nk[:, c] for made in (baseline, other))
-            rows.append({"class_name": name, **asdict(mcnemar(first_n, second_n, groups))})
+            rows.append({"class_name": name, **asdict(mcnemar(baseline.right_of(c), other.right_of(c), groups))})
     return rows
 
 
@@ -186,7 +186,9 @@ def _disagreements(
             {
                 "image": keys[i][0],
                 "true": base.task.describe(baseline.truth_nk[i]),
-                "decided": [base.task.describe(made.flag_nk[i]) for made in (baseline, other)],
+                "decided": [
+                    HUMAN if made.human_n[i] else base.task.describe(made.flag_nk[i]) for made in (baseline, other)
+                ],
                 "right": base.name if baseline.right_n[i] else side.name,
                 "probability_of": worst,
                 "probability": [value[worst] for value in values],
@@ -244,6 +246,16 @@ def _notes(
         )
     notes += [POOLED.format(side.name, len(side.parts)) for side in sides if len(side.parts) > 1]
     return [*notes, MANY]
+
+
+def _person_notes(sides: Sequence[Side], measured: Sequence[Answers]) -> list[str]:
+    """Which runs may hand an image to a person, and what that means for the measures."""
+    return [
+        f"{side.name} has three answers: {int(made.human_n.sum()):,} of the {len(made.human_n):,} images are for a "
+        "person, and count as not decided: neither right nor wrong, neither found nor let pass"
+        for side, made in zip(sides, measured, strict=True)
+        if side.three_answers
+    ]
 
 
 def _warnings(sides: Sequence[Side], keys: Sequence[Key], group: Mapping[str, str]) -> list[str]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from flawscope.bundle.archive import SUFFIX, Contents, read_bundle, write_bundle
 from flawscope.bundle.contract import EscapeContract
@@ -19,7 +18,7 @@ from flawscope.bundle.cost import ExpectedCost
 from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest, Sealed
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.progress import watched
-from flawscope.errors import BundleError, OutputError, UserError, choices, listing
+from flawscope.errors import BundleError, OutputError, UserError
 from flawscope.evaluation.bands import RULE as BY_COSTS
 from flawscope.evaluation.bands import ClassBand, fit_bands
 from flawscope.evaluation.calibration import fit
@@ -31,10 +30,12 @@ from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
 from flawscope.probability import calibrate
 from flawscope.records import PARTS, FloatArray, Samples, Task
+from flawscope.steps.decide_options import asked_spec
 from flawscope.steps.new_images import Search, new_images
 from flawscope.steps.provenance import command, machine, today, versions
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
+from flawscope.wording import CALIBRATION
 
 NOT_FOR_DECIDING = ("train", "validation", "test")
 """Parts of a bundle's data that it is not decided on again: it knows the first two, and the third is its test."""
@@ -74,33 +75,24 @@ def decide(
         overwrite: replace a file that exists.
 
     Raises:
-        UserError: no such run, or not exported yet; a bundle without data, or data without `max_escape` or `costs`.
+        UserError: no such run, or not exported yet; a bundle without data, or data without `max_escape` or `costs`; see
+            also `asked_spec`.
         BundleError: the draft or the bundle is damaged.
         DataError: the data cannot be used.
         OutputError: the new bundle exists already.
     """
-    if data is None and max_escape is None and costs is None and (isinstance(run, Run) or not Path(run).is_file()):
+    spec = asked_spec(max_escape, confidence, units, costs)
+    if data is None and spec is None and (isinstance(run, Run) or not Path(run).is_file()):
         return _decide_run(Run.at(run))
-    if isinstance(run, Run) or Path(run).is_dir() or data is None or (max_escape is None) == (costs is None):
+    if isinstance(run, Run) or Path(run).is_dir() or data is None or spec is None:
         raise UserError(
             "to decide again takes a sealed bundle, labelled images and the share that may escape, or the costs",
             "flawscope decide NAME.flawscope DATA --max-escape 0.02, or --cost-escape 100 --cost-overkill 10; a run is "
             "decided as its recipe says, without them",
         )
-    target = None if output is None else Path(output)
-    rest: dict[str, Any] = {"known": known, "twins": twins, "overwrite": overwrite}
-    if costs is not None:
-        return _decide_again(Path(run), data, target, _by_costs(costs), **rest)
-    assert max_escape is not None  # exactly one of both is given
-    if not (0.0 <= max_escape < 1.0 and 0.0 < confidence < 1.0):
-        raise UserError(
-            f"--max-escape {max_escape:g} --confidence {confidence:g}: shares are asked for, not percent",
-            "for example --max-escape 0.02 --confidence 0.95",
-        )
-    if units not in get_args(Units):
-        raise UserError(f"--units {units!r}", choices(units, get_args(Units)))
-    spec = DecideSpec(rule="max_escape", max_escape=max_escape, confidence=confidence, units=units)
-    return _decide_again(Path(run), data, target, spec, **rest)
+    return _decide_again(
+        Path(run), data, None if output is None else Path(output), spec, known=known, twins=twins, overwrite=overwrite
+    )
 
 
 def beside(
@@ -146,22 +138,6 @@ def decide_also(run: Run, spec: DecideSpec) -> Path:
     if not target.is_file() or read_bundle(target).manifest.parent != read_bundle(parent).manifest.seal:
         _decide_again(parent, run.folder, target, spec, known=None, twins="find", overwrite=True)
     return target
-
-
-def _by_costs(costs: Mapping[str, float | None]) -> DecideSpec:
-    """What the recipe would say.
-
-    Raises:
-        UserError: a cost is missing, or is none.
-    """
-    try:
-        return DecideSpec.model_validate({"costs": {key: value for key, value in costs.items() if value is not None}})
-    except ValidationError as error:
-        told = [f"{each['loc'][-1]}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors()]
-        raise UserError(
-            f"the costs cannot be used:\n{listing(told)}",
-            "for example --cost-escape 100 --cost-overkill 10 --cost-review 2 --prevalence 0.02",
-        ) from None
 
 
 def _decide_run(run: Run) -> Manifest:
@@ -212,14 +188,17 @@ def rule(
     *,
     fitted_on: str = "calibration",
     notes: Sequence[str] = (),
+    where: str = CALIBRATION,
 ) -> tuple[DecisionRule, dict[str, dict[str, Any]]]:
     """The decision that a recipe asks for, and the evidence of its escape contracts or costs (none for other rules).
+
+    The words call the samples `where`.
 
     Raises:
         RecipeError: see `fit_promises` and `fit_bands`.
     """
     if spec.costs is not None:
-        bands = fit_bands(task, probability_nk, target_nk, groups, Costs(**spec.costs.model_dump()))
+        bands = fit_bands(task, probability_nk, target_nk, groups, Costs(**spec.costs.model_dump()), where=where)
         decision = DecisionRule(
             rule=BY_COSTS,
             fitted_on=fitted_on,
@@ -234,7 +213,7 @@ def rule(
         notes = (*chosen.notes, *notes)
         return DecisionRule(rule=chosen.rule, fitted_on=fitted_on, thresholds=chosen.values, notes=tuple(notes)), {}
     asked: dict[str, Any] = {"max_escape": spec.max_escape, "confidence": spec.confidence, "units": spec.units}
-    found = fit_promises(task, probability_nk, target_nk, groups, **asked)
+    found = fit_promises(task, probability_nk, target_nk, groups, where=where, **asked)
     contracts = []
     for promise in found.each:
         values = {key: value for key, value in promise.contract.as_dict().items() if key in EscapeContract.model_fields}
@@ -301,6 +280,7 @@ def _decide_again(
         groups,
         spec,
         fitted_on="calibration" if own else "",
+        where=CALIBRATION if own else f"the data set {samples.name!r}",
         notes=(f"Decided again on {len(samples):,} images of {samples.name}{times}", *notes),
     )
     sealed = Sealed(**{**dict(parent.sealed), "decision": decision})

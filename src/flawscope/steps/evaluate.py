@@ -6,7 +6,7 @@ calibrated or decided with are left out: a number on them would say nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,14 @@ from flawscope.bundle.manifest import DecisionRule
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.progress import watched
 from flawscope.errors import DataError, UserError, listing
+from flawscope.evaluation.answer_words import good_items
 from flawscope.evaluation.bands import Chosen, measured_costs
+from flawscope.evaluation.contract_words import saving_words
 from flawscope.evaluation.costs import Costs
 from flawscope.evaluation.measure import measure
 from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
-from flawscope.records import Prediction, Samples
+from flawscope.records import BoolArray, Interval, Prediction, Samples
 from flawscope.steps.new_images import Search, new_images
 from flawscope.steps.provenance import code_version, command, machine, today, versions
 from flawscope.storage import write_json
@@ -32,7 +34,10 @@ if TYPE_CHECKING:
     from flawscope.steps.workspace import Run
 
 FEW = 10
-NOT_PASSED = "they have not passed, and are counted so in all measures but the costs, right or wrong"
+FOR_A_PERSON = (
+    "they are counted apart, neither right nor wrong: an escape is a bad part that passes without a look, overkill a "
+    "good one that is rejected without a look"
+)
 
 
 @dataclass(frozen=True)
@@ -126,10 +131,29 @@ def evaluate_samples(runtime: Runtime, samples: Samples, groups: Any, left_out: 
         )
     decision = runtime.sealed.decision
     assert decision is not None
-    metrics = document(samples, predictions, groups, decision.looked_at or decision.thresholds)
+    three = bool(decision.looked_at)
+    metrics = document(
+        samples, predictions, groups, decision.thresholds, three=three, looked_at=decision.looked_at or None
+    )
     if decision.costs:
         metrics["three_answers"] = _costs(samples, predictions, groups, decision)
+    if savings := _savings(metrics, decision):
+        metrics["savings"] = savings
     return Evaluation(metrics, samples, tuple(predictions), tuple(left_out))
+
+
+def _savings(metrics: Mapping[str, Any], decision: DecisionRule) -> list[str]:
+    """Where these samples say that the network saves nothing, or do not show that it does."""
+    task, classes = metrics["task"], metrics["classes"]
+    said = {name: found["saving"] for name, found in metrics.get("three_answers", {}).get("classes", {}).items()}
+    for each in decision.contracts:
+        # The good parts of a multi-class task that are called something else are not found as good ones.
+        name, rate = (task["negative"], "escape rate") if task["kind"] == "multiclass" else (each.name, "overkill rate")
+        seen = classes.get(name, {}).get("measures", {}).get(rate)
+        share = each.max_escape if each.kept else each.bound
+        good = good_items(each.name, "" if task["kind"] == "multilabel" else task["negative"], "images")
+        said[each.name] = saving_words(Interval(**seen) if seen else None, share, good)
+    return [f"{name}, on these images: {words}" for name, words in said.items() if words]
 
 
 def _costs(samples: Samples, predictions: Sequence[Prediction], groups: Any, decision: DecisionRule) -> dict[str, Any]:
@@ -152,28 +176,44 @@ def _costs(samples: Samples, predictions: Sequence[Prediction], groups: Any, dec
 
 
 def document(
-    samples: Samples, predictions: Sequence[Prediction], groups: Any, thresholds: Sequence[float] | None
+    samples: Samples,
+    predictions: Sequence[Prediction],
+    groups: Any,
+    thresholds: Sequence[float] | None,
+    *,
+    three: bool = False,
+    looked_at: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """The metrics document, with where it comes from; no thresholds where several bundles have decided.
 
-    An image for a person has not passed, so the thresholds are those from which a person looks, where one does.
+    `three`: a person may be asked to look, from the thresholds `looked_at`.
     """
+    flag_nk, unsure_nk = decided(predictions, len(samples.task.classes))
     metrics = measure(
         samples.task,
         samples.target_nk,
         np.array([each.probability for each in predictions]),
-        np.array([each.decision.flags for each in predictions if each.decision]),
+        flag_nk,
         [groups[row.id] for row in samples.rows],
         thresholds=thresholds,
+        unsure_nk=unsure_nk if three else None,
+        looked_at=looked_at,
     )
     for name, found in metrics["classes"].items():
         for count, words in ((found["positives"], name), (found["negatives"], f"without {name}")):
             if 0 < count < FEW:
                 metrics["notes"].append(f"only {count} test images {words}: what is said of them is worth little")
-    human = sum(bool(each.decision and each.decision.human) for each in predictions)
-    if human:
-        metrics["notes"].append(f"{human:,} of {len(samples):,} test images are for a person: {NOT_PASSED}")
+    if three:
+        person = metrics["for_a_person"]["n"]
+        metrics["notes"].append(f"{person:,} of {len(samples):,} test images are for a person: {FOR_A_PERSON}")
     return metrics | source(samples)
+
+
+def decided(predictions: Sequence[Prediction], k: int) -> tuple[BoolArray, BoolArray]:
+    """Which classes are called, and which are neither called nor ruled out, both n x k; only what is decided."""
+    rows = [each.decision for each in predictions if each.decision]
+    flags, unsure = [row.flags for row in rows], [row.unsure or (False,) * k for row in rows]
+    return np.array(flags, np.bool_).reshape(-1, k), np.array(unsure, np.bool_).reshape(-1, k)
 
 
 def source(samples: Samples) -> dict[str, Any]:

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flawscope.data.findings import class_members
 from flawscope.data.groups import identical_groups
 from flawscope.data.look import look
+from flawscope.data.spec import FoldersSpec
 from flawscope.data.split import SplitSpec
-from flawscope.errors import SplitError, UserError
+from flawscope.data.unlabelled import read_one_kind
+from flawscope.errors import DataError, SplitError, UserError
 from flawscope.evaluation.class_promise import class_promise
-from flawscope.evaluation.wanted import Wanted, interval_sizes, promise_sizes
+from flawscope.evaluation.plan_sizes import interval_sizes, promise_sizes
+from flawscope.evaluation.wanted import POWER, Wanted
 from flawscope.records import PARTS, Samples, Split, Task
 from flawscope.steps.audit import is_recipe, skipping
 from flawscope.steps.evaluate import source
 from flawscope.steps.split import split_samples
-from flawscope.steps.workspace import Say
+from flawscope.steps.workspace import Run, Say, fold_runs
 from flawscope.storage import write_json
 from flawscope.training.recipe import Recipe, load_recipe
 
 FRACTIONS = (0.125, 0.25, 0.5, 1.0)
 REPEATS = 3
 NO_SPLIT = "no split can be made yet ({}): counts by the shares of the recipe, groups without the search for twins"
-FORETOLD = (
+TWO_ENDS = (
     "how many images of one group are worth shows only after training, so there are two ends: each image counts, or "
-    "each group (--correlation says one number); so does what a promise costs in good parts that are rejected"
+    "each group as one, as in a contract (decide.units: groups); --correlation says one number"
 )
+BY_CORRELATION = (
+    "images of a group are counted by the correlation that was said; a contract counts each group as one, or, by "
+    "decide.units: effective, reckons with the upper limit of the correlation that it finds"
+)
+PRICE = "what a promise costs in good parts that are rejected shows only after training"
+NOT_ASKED = (0.05, 0.02, 0.01, 0.005)
+"""Promises that are worked out for data without a defective image, if none was asked."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ def plan(
     confidence: float = 0.95,
     escapes: int = 0,
     expected_escape: float | None = None,
-    power: float = 0.8,
+    power: float = POWER,
     groups_of: float = 1.0,
     correlation: float | None = None,
     prevalence: float | None = None,
@@ -72,7 +82,7 @@ def plan(
     """Say how many images are needed: for a promise, for an interval, for each class of data, or by a learning curve.
 
     Args:
-        data: a recipe, class folders, a table of labels, or "elpv"; none: counts alone.
+        data: a recipe, a run folder (its split), class folders, a table of labels, or "elpv"; none: counts alone.
         output: where to write the same as JSON; of a learning curve the folder, by default plans/NAME.
         max_escape: the promise: at most this share of the defective parts passes.
         confidence: of the promise, or of the interval.
@@ -81,7 +91,7 @@ def plan(
             can be made with a probability of `power`.
         power: see there.
         groups_of: so many parts belong together and resemble each other; of `data` the groups are known.
-        correlation: how much they do: 0 not at all, 1 as if they were one part.
+        correlation: how much they do: 0 not at all, 1 as if they were one part; none: both ends are said.
         prevalence: the share of defective parts among those that are labelled; of `data` it is known.
         measure: the share that is to be measured, see `evaluation.wanted.COUNTED`; recall, if only a width is given.
         value: its value as far as is known.
@@ -118,12 +128,8 @@ def plan(
         return Plan(document, folder)
     if reach is not None or resume:
         raise UserError(f"--{'resume' if resume else 'reach'} belongs to a learning curve", "add --learning-curve")
-    if data is None and max_escape is None and half_width is None:
-        raise UserError(
-            "nothing was asked",
-            "name a promise (--max-escape 0.01), an interval (--measure recall --half-width 0.02), your data, or a "
-            "recipe with --learning-curve",
-        )
+    if data is None:
+        _check_alone(wanted)
     if output is not None and Path(output).is_dir():
         raise UserError(f"{output} is a folder", "name a .json file for what was planned")
     place = Path(output).parent if output else Path("runs")
@@ -151,6 +157,23 @@ def _check_curve(data: str | Path | None, wanted: Wanted, fractions: Sequence[fl
         raise UserError(f"--repeats {repeats}: expected at least 1", "two or more allow an extrapolation")
 
 
+def _check_alone(wanted: Wanted) -> None:
+    """Refuse what says nothing without data."""
+    if wanted.max_escape is None and wanted.half_width is None:
+        raise UserError(
+            "nothing was asked",
+            "name a promise (--max-escape 0.01), an interval (--measure recall --half-width 0.02), your data, or a "
+            "recipe with --learning-curve",
+        )
+    if wanted.max_escape is None and wanted.escapes:
+        raise UserError("--escapes is part of a promise", "name the promise: --max-escape 0.01")
+    if wanted.correlation is not None and wanted.groups_of == 1:
+        raise UserError(
+            f"--correlation {wanted.correlation:g} is that of the parts of a group, and no groups were named",
+            "say how many parts belong together: --groups-of 5",
+        )
+
+
 def _counts(
     wanted: Wanted,
     data: str | Path | None,
@@ -164,46 +187,70 @@ def _counts(
     found = None if data is None else _Found.of(data, images, overrides, folder / ".cache", say)
     if found is not None and wanted.groups_of != 1:
         raise UserError("--groups-of: the groups of these data are known", "leave it out; --correlation is enough")
-    spec = found.recipe.split if found else SplitSpec()
+    shares = found.shares if found else SplitSpec().wanted
     prevalence = wanted.prevalence if wanted.prevalence or found is None else found.prevalence
-    classes = None if found is None else found.classes(wanted)
-    return {
+    content: dict[str, Any] = {
         "schema": 1,
         "asked": asdict(wanted),
-        "promise": promise_sizes(wanted, spec.calibration, prevalence) if wanted.max_escape else None,
-        "interval": interval_sizes(wanted, spec.test, prevalence) if wanted.half_width else None,
-        "data": None if found is None else found.document() | {"classes": classes},
-        "notes": [] if found is None else [*found.notes, FORETOLD],
-        **({} if found is None else source(found.samples)),
+        "promise": promise_sizes(wanted, shares["calibration"], prevalence) if wanted.max_escape else None,
+        "interval": interval_sizes(wanted, shares["test"], prevalence) if wanted.half_width else None,
+        "data": None,
+        "notes": [],
     }
+    if found is None:
+        return content
+    content["data"] = {**found.document(), "classes": found.classes(wanted), "needed": []}
+    if not any(found.defects.values()) and not wanted.max_escape:
+        asked = [replace(wanted, max_escape=rate) for rate in NOT_ASKED]
+        content["data"]["needed"] = [promise_sizes(each, shares["calibration"], prevalence) for each in asked]
+    content["notes"] = [*found.notes, *_foretold(content["data"]["classes"], wanted)]
+    return content | source(found.samples)
+
+
+def _foretold(classes: Sequence[Mapping[str, Any]], wanted: Wanted) -> Iterator[str]:
+    """What no plan can know of the classes that are there."""
+    if any(row["groups"] < row["images"] for row in classes):
+        yield TWO_ENDS if wanted.correlation is None else BY_CORRELATION
+    if any(row["images"] for row in classes):
+        yield PRICE
 
 
 @dataclass(frozen=True)
 class _Found:
-    """Data, and the split that would be made of them; none where they do not suffice for one."""
+    """Data, and the split that would be made of them; none where they do not suffice for one or hold no defect."""
 
     recipe: Recipe
     samples: Samples
-    split: Split | None
-    notes: tuple[str, ...]
+    split: Split | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: str | Path, images: str | Path | None, overrides: Sequence[str], cache: Path, say: Say) -> _Found:
-        if is_recipe(data):
-            recipe = load_recipe(data, overrides)
-        else:
-            finding = look(data, images)
-            for words in finding.unused:
-                say(words)
-            recipe = Recipe(name="plan", data=finding.spec)
-        samples = skipping(recipe.data, recipe.image.crop)
-        searched = ", and looking for those of the same thing" if recipe.split.twins == "find" else ""
-        say(f"splitting {len(samples):,} images as a run would{searched}")
+        folder = Path(data)
+        if (folder / "recipe.yaml").is_file():
+            run = Run.at(folder)
+            say(f"reading the data of {folder}, and its split")
+            return cls(run.recipe, run.samples, run.split, (f"split as the run is: {run.split.stamp}",))
+        if runs := fold_runs(folder):
+            raise UserError(
+                f"{data} is a cross-validation: each of its folds has its own split",
+                f"name one of them: {runs[0].folder}",
+            )
+        found = cls(*_read(data, images, overrides, say))
+        if not any(found.defects.values()):
+            return found
+        searched = ", and looking for those of the same thing" if found.recipe.split.twins == "find" else ""
+        say(f"splitting {len(found.samples):,} images as a run would{searched}")
         try:
-            split = split_samples(recipe, samples, cache=cache)[0].split
+            split = split_samples(found.recipe, found.samples, cache=cache)[0].split
         except SplitError as error:
-            return cls(recipe, samples, None, (NO_SPLIT.format(error.problem),))
-        return cls(recipe, samples, split, (f"split as a run would: {split.stamp}",))
+            return replace(found, notes=(NO_SPLIT.format(error.problem),))
+        return replace(found, split=split, notes=(f"split as a run would: {split.stamp}",))
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """Which share of the images each part is given."""
+        return dict(self.recipe.split.wanted.items()) if self.split is None else self.split.wanted
 
     @property
     def defects(self) -> dict[str, list[str]]:
@@ -224,7 +271,7 @@ class _Found:
             "images": len(self.samples),
             "prevalence": self.prevalence,
             "stamp": None if split is None else split.stamp,
-            "shares": {str(part): share for part, share in self.recipe.split.wanted.items()},
+            "shares": dict(self.shares),
             "parts": None if split is None else {part: len(split.ids(part)) for part in PARTS},
         }
 
@@ -232,7 +279,7 @@ class _Found:
         """What each class supports."""
         group = self.split.group if self.split else identical_groups(self.samples, self.recipe.split.respected)
         part = self.split.part if self.split else {}
-        calibrated = self.recipe.split.calibration
+        calibrated = self.shares["calibration"]
         found = []
         for name, ids in self.defects.items():
             inside = [id for id in ids if part.get(id) == "calibration"]
@@ -254,6 +301,24 @@ class _Found:
             part: {"images": len(inside), "groups": len({self.split.group[id] for id in inside})}
             for part, inside in held.items()
         }
+
+
+def _read(data: str | Path, images: str | Path | None, overrides: Sequence[str], say: Say) -> tuple[Recipe, Samples]:
+    """A recipe and its samples, or what can be told of data without one."""
+    if is_recipe(data):
+        recipe = load_recipe(data, overrides)
+        return recipe, skipping(recipe.data, recipe.image.crop)
+    try:
+        finding = look(data, images)
+    except DataError:
+        samples = read_one_kind(data)
+        if samples is None:
+            raise
+        return Recipe(name="plan", data=FoldersSpec(root=Path(data))), samples
+    for words in finding.unused:
+        say(words)
+    recipe = Recipe(name="plan", data=finding.spec)
+    return recipe, skipping(recipe.data, recipe.image.crop)
 
 
 def defects_of(task: Task) -> tuple[str, ...]:

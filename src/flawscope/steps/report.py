@@ -9,19 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from flawscope.bundle.archive import Contents, read_bundle
+from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.manifest import DecisionRule
 from flawscope.bundle.verify import calibrator_sentence, decision_sentences, engine_words
 from flawscope.data import findings
 from flawscope.data.census import take_census
 from flawscope.data.groups import contradictions
-from flawscope.errors import BundleError, UserError
+from flawscope.errors import UserError
 from flawscope.evaluation.metrics import truth
 from flawscope.inspection.tables import read_results
 from flawscope.inspection.verdict import odds
-from flawscope.pages.contracts import ContractContent
-from flawscope.pages.costs import CostContent
-from flawscope.pages.decision import DecisionContent, write_decision
+from flawscope.pages.decision import write_decision
 from flawscope.pages.pairs import ProofContent, summed
 from flawscope.pages.report import (
     BundleContent,
@@ -35,6 +33,7 @@ from flawscope.pages.report import (
 )
 from flawscope.records import NOT_CHECKED, PARTS, Prediction, Sample, Samples, Split, Task
 from flawscope.steps.decide import named
+from flawscope.steps.decision_content import bundle_content, contracts_of, costs_of
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
 
@@ -71,54 +70,6 @@ def report(run: str | Path | Run, output: str | Path | None = None, *, metrics: 
     return write_report(output or run.folder / "report", run_content(run))
 
 
-def bundle_content(bundle: Path, metrics: str | Path | None = None) -> DecisionContent:
-    """The page of a bundle's decision, from what it carries, and from its evaluation on other images.
-
-    Raises:
-        UserError: the metrics are of another bundle.
-        BundleError: a draft, or damaged.
-    """
-    contents = read_bundle(bundle)
-    manifest, sealed = contents.manifest, contents.manifest.sealed
-    if sealed.decision is None:
-        raise BundleError(f"{bundle} is a draft", "decide its run first: flawscope decide RUN")
-    measured: Mapping[str, Any] = contents.evidence.get("test", {}) if metrics is None else read_json(Path(metrics))
-    if metrics is not None and measured.get("bundle", {}).get("seal") != manifest.seal:
-        raise UserError(f"{metrics} was not measured with {bundle}", f"flawscope evaluate {bundle} IMAGES -o DIR")
-    known = contents.evidence.get("provenance", {})
-    own = sealed.decision.fitted_on == "calibration"
-    images = known.get("decided_on", {}).get("name", "new images")
-    short = sealed.decision.model_copy(update={"contracts": (), "costs": (), "notes": ()})
-    return DecisionContent(
-        title=manifest.name,
-        date=manifest.created[:10],
-        file=bundle.name,
-        seal=manifest.seal,
-        parent=manifest.parent or "",
-        engine=engine_words(sealed),
-        decided_on="the calibration part" if own else f"the images of {images}",
-        decision=decision_sentences(sealed.task.task(), short),
-        calibration=calibrator_sentence(sealed.calibrator),
-        stamp=sealed.split_stamp,
-        notes=sealed.decision.notes,
-        contracts=_contracts(contents, measured),
-        costs=_costs(contents, measured),
-        metrics=measured,
-        provenance=[
-            *((name, str(known[name])) for name in ("command", "machine", "versions") if name in known),
-            *((f"hash of the {name}", value) for name, value in manifest.hashes.model_dump().items() if value),
-            *((f"decided before, {n}", _before(each)) for n, each in enumerate(known.get("history", ()), start=1)),
-            ("licences", "; ".join(manifest.licences)),
-        ],
-    )
-
-
-def _before(earlier: Mapping[str, Any]) -> str:
-    """An earlier decision of the same graph, in words."""
-    images = earlier["decided_on"]
-    return f"seal {earlier['seal'][:12]}, on {images['name'] if images else 'the calibration part of its run'}"
-
-
 def run_content(run: Run) -> ReportContent:
     """The page of one run."""
     metrics = read_json(run.need(run.metrics, "run"))
@@ -126,6 +77,7 @@ def run_content(run: Run) -> ReportContent:
     sealed, manifest = contents.manifest.sealed, contents.manifest
     task = sealed.task.task()
     history = read_history(run.training / FILE)
+    mistakes, person = _decided_pictures(task, [run])
     return ReportContent(
         title=run.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -150,9 +102,10 @@ def run_content(run: Run) -> ReportContent:
             *_network(run),
             ("licences", "; ".join(manifest.licences)),
         ],
-        mistakes=_mistakes(task, [run]),
-        contracts=_contracts(contents, metrics),
-        costs=_costs(contents, metrics),
+        mistakes=mistakes,
+        for_a_person=person,
+        contracts=contracts_of(contents, metrics),
+        costs=costs_of(contents, metrics),
         **_pictures(run.part("train"), "training images"),
         **_proof([run]),
         recipe_text=run.recipe.dump(folders=False),
@@ -178,43 +131,12 @@ def _rule(task: Task, decision: DecisionRule | None) -> list[str]:
     return decision_sentences(task, short)
 
 
-def _contracts(contents: Contents, metrics: Mapping[str, Any]) -> list[ContractContent]:
-    """The escape contracts of a bundle, their curves, and what the test part says of the same classes."""
-    decision, task = contents.manifest.sealed.decision, contents.manifest.sealed.task
-    curves = contents.evidence.get("contract", {}).get("curves", {})
-    tested = {name: entry["measures"].get("escape rate") for name, entry in metrics.get("classes", {}).items()}
-    return [
-        ContractContent(
-            contract=each.model_dump(mode="json"),
-            curve=curves.get(each.name, {}),
-            negative=task.negative if task.kind != "multilabel" else f"not {each.name}",
-            tested=tested.get(each.name) if task.kind != "multiclass" else None,
-        )
-        for each in (decision.contracts if decision else ())
-    ]
-
-
-def _costs(contents: Contents, metrics: Mapping[str, Any]) -> list[CostContent]:
-    """What a decision by costs is expected to cost, class by class, the curve of it, and what the test part says."""
-    decision = contents.manifest.sealed.decision
-    curves = contents.evidence.get("costs", {}).get("curves", {})
-    tested = metrics.get("three_answers", {})
-    return [
-        CostContent(
-            cost=each.model_dump(mode="json"),
-            curve=curves.get(each.name, {}),
-            tested=tested.get("classes", {}).get(each.name),
-            person=tested.get("person"),
-        )
-        for each in (decision.costs if decision else ())
-    ]
-
-
 def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
     """The page of a cross-validation: every sample was tested once, by a bundle that had not seen its group."""
     metrics = read_json(folder / "metrics.json")
     first = folds[0]
     samples, task = first.samples, first.samples.task
+    mistakes, person = _decided_pictures(task, folds)
     return ReportContent(
         title=first.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -224,7 +146,8 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
         subtitle=samples.source,
         measured_on=f"the test parts of {len(folds)} folds",
         provenance=_provenance(metrics),
-        mistakes=_mistakes(task, folds),
+        mistakes=mistakes,
+        for_a_person=person,
         **_pictures(samples, "images"),
         folds=[_fold(run) for run in folds],
         **_proof(folds),
@@ -290,18 +213,47 @@ def _provenance(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*named, ("data", f"{facts['data']['name']}, {facts['data']['source']}")]
 
 
-def _mistakes(task: Task, runs: Iterable[Run]) -> list[Picture]:
-    """Every wrong decision, the most confident first."""
-    found = []
+Ranked = list[tuple[float, Picture]]
+
+
+def _decided_pictures(task: Task, runs: Iterable[Run]) -> tuple[list[Picture], list[Picture]]:
+    """Every wrong decision, the most confident first; and all that is for a person, the nearest to a mistake first."""
+    mistakes: Ranked = []
+    person: Ranked = []
     for run in runs:
         decision = read_bundle(run.bundle).manifest.sealed.decision
         assert decision is not None
         by_id = {row.id: row for row in run.samples.rows}
         for prediction in read_results(run.scores("test"), task).rows:
-            picture = _mistake(task, by_id[prediction.name], prediction, decision.thresholds, decision.looked_at)
+            sample = by_id[prediction.name]
+            if prediction.decision and prediction.decision.human:
+                person.append(_for_a_person(task, sample, prediction, decision))
+                continue
+            picture = _mistake(task, sample, prediction, decision.thresholds, decision.looked_at)
             if picture:
-                found.append(picture)
-    return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]
+                mistakes.append(picture)
+    return _sorted(mistakes), _sorted(person)
+
+
+def _sorted(ranked: Ranked) -> list[Picture]:
+    return [picture for _, picture in sorted(ranked, key=lambda pair: -pair[0])]
+
+
+def _for_a_person(task: Task, sample: Sample, prediction: Prediction, rule: DecisionRule) -> tuple[float, Picture]:
+    """How near it was to a mistake (0 to 1): a bad one to passing, a good one to being rejected; and the picture."""
+    assert prediction.decision is not None
+    open_k = [k for k, unsure in enumerate(prediction.decision.unsure) if unsure]
+    bad = any(truth(task.kind, np.array([sample.target]))[0])
+    up = max((prediction.probability[k] - rule.looked_at[k]) / (rule.thresholds[k] - rule.looked_at[k]) for k in open_k)
+    return 1 - up if bad else up, Picture(
+        image=sample.path,
+        name=sample.id,
+        true=task.describe(sample.target),
+        decided=prediction.decision.label,
+        kind="person-bad" if bad else "person-good",
+        odds=odds(task, rule.thresholds, prediction.probability, open_k, rule.looked_at),
+        meta=_meta(sample),
+    )
 
 
 def _mistake(
@@ -313,7 +265,8 @@ def _mistake(
 ) -> tuple[float, Picture] | None:
     """How sure the bundle was of its wrong answer (0 to 1), and the picture; None if it was right.
 
-    What a person has to look at is never sure, so that good parts of this kind come last.
+    A class that was missed because it is in its band, where another is called, is missed without being sure: it comes
+    last.
     """
     decision = prediction.decision
     assert decision is not None
@@ -327,7 +280,12 @@ def _mistake(
         wrong.sort(key=lambda k: not decision.flags[k])  # first what it was called, then what it is
         sure = prediction.probability[wrong[0]]
     else:
-        sure = max((p - t) / max(1 - t, 1e-9) if flag else (t - p) / t for k, (_, flag, p, t) in rows if k in wrong)
+        least = looked_at or thresholds
+        sure = max(
+            (p - t) / max(1 - t, 1e-9) if flag else (least[k] - p) / least[k]
+            for k, (_, flag, p, t) in rows
+            if k in wrong
+        )
     return sure, Picture(
         image=sample.path,
         name=sample.id,

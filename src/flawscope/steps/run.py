@@ -143,7 +143,9 @@ def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
     runs = fold_runs(folder)
     rows = {row.name: row for work in runs for row in read_results(work.scores("test"), samples.task).rows}
     groups = {name: group for work in runs for name, group in work.split.group.items()}
-    metrics = document(samples, [rows[sample.id] for sample in samples.rows], groups, None)
+    folds = [read_json(work.metrics) for work in runs]
+    three = any("for_a_person" in each for each in folds)
+    metrics = document(samples, [rows[sample.id] for sample in samples.rows], groups, None, three=three)
     metrics["notes"] = [POOLED, *metrics["notes"]]
     metrics["recipe"] = {"name": recipe.name, "hash": recipe.hash}
     metrics["split"] = {"hash": [work.split.hash for work in runs], "stamp": runs[0].split.stamp, "folds": len(runs)}
@@ -153,7 +155,7 @@ def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
             "seal": each["bundle"]["seal"],
             **{entry["name"]: entry["interval"]["value"] for entry in each["headline"]},
         }
-        for each in (read_json(work.metrics) for work in runs)
+        for each in folds
     ]
     write_json(folder / "metrics.json", metrics)
     return metrics

@@ -7,7 +7,7 @@ the bundle carries. Letters: k classes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from flawscope.errors import UserError, listing
 from flawscope.evaluation import metrics
 from flawscope.inspection.tables import read_results
 from flawscope.records import Prediction, Sample, Samples, Task
+from flawscope.steps.evaluate import decided
 from flawscope.steps.new_images import SEEN
 from flawscope.steps.runs import FINISHED, state
 from flawscope.steps.workspace import Run, fold_runs, read_json
@@ -38,7 +39,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Side:
-    """One run: its parts are its folds, or itself; `seen` holds for each the contents that it was made with."""
+    """One run: its parts are its folds, or itself; `seen` holds for each the contents that it was made with.
+
+    `three_answers`: a person may be asked to look.
+    """
 
     name: str
     folder: Path
@@ -47,6 +51,7 @@ class Side:
     answers: Mapping[Key, Answer]
     seen: tuple[frozenset[str], ...]
     seals: tuple[str, ...]
+    three_answers: bool = False
 
     @property
     def group(self) -> dict[str, str]:
@@ -100,7 +105,7 @@ def side_of(name: str, place: Path, known: dict[str, Samples]) -> Side:
     """
     parts = tuple(fold_runs(place)) or (Run.at(place),)
     found: dict[Key, Answer] = {}
-    seen, seals = [], []
+    seen, seals, three = [], [], False
     for number, part in enumerate(parts):
         recipe = part.recipe
         data = f"{recipe.data.model_dump_json()} {recipe.image.crop}"
@@ -108,16 +113,18 @@ def side_of(name: str, place: Path, known: dict[str, Samples]) -> Side:
             part.check_data(known[data])
             part.samples = known[data]
         known[data] = part.samples
-        rows, contents, seal = _decided(part)
+        rows, contents, seal, person = _decided(part)
         seen.append(contents)
         seals.append(seal)
+        three |= person
         for sample in part.part("test").rows:
             found[sample.id, sample.sha256] = Answer(sample, rows[sample.id], number)
-    return Side(name, place, parts, parts[0].samples.task, found, tuple(seen), tuple(seals))
+    return Side(name, place, parts, parts[0].samples.task, found, tuple(seen), tuple(seals), three)
 
 
-def _decided(run: Run) -> tuple[dict[str, Prediction], frozenset[str], str]:
-    """What the sealed bundle said of each test image, the contents that it was made with, and its seal.
+def _decided(run: Run) -> tuple[dict[str, Prediction], frozenset[str], str, bool]:
+    """What the sealed bundle said of each test image, the contents that it was made with, its seal, and whether it has
+    three answers.
 
     Raises:
         UserError: the scores are not those that the bundle carries the measures of.
@@ -129,8 +136,14 @@ def _decided(run: Run) -> tuple[dict[str, Prediction], frozenset[str], str]:
         for row in read_results(run.need(run.scores("test"), "evaluate"), contents.manifest.sealed.task.task()).rows
     }
     samples = run.part("test")
+    decision = contents.manifest.sealed.decision
+    three = bool(decision and decision.looked_at)
     fits = evidence is not None and set(rows) == {row.id for row in samples.rows}
-    if not fits or read_json(run.metrics)["bundle"]["seal"] != seal or not _same_numbers(evidence, samples, rows):
+    if (
+        not fits
+        or read_json(run.metrics)["bundle"]["seal"] != seal
+        or not _same_numbers(evidence, samples, rows, three)
+    ):
         raise UserError(
             f"{run.folder}: scores/test.csv or metrics.json are not those of its sealed bundle",
             f"measure it anew: flawscope evaluate {run.folder}",
@@ -138,20 +151,21 @@ def _decided(run: Run) -> tuple[dict[str, Prediction], frozenset[str], str]:
     stated = contents.evidence.get("provenance", {}).get("contents", {})
     made_with = {content for part in SEEN for content in stated.get(part, ())}
     made_with |= {sample.sha256 for part in SEEN for sample in run.part(part).rows}
-    return rows, frozenset(made_with), seal
+    return rows, frozenset(made_with), seal, three
 
 
-def _same_numbers(evidence: Any, samples: Samples, rows: Mapping[str, Prediction]) -> bool:
+def _same_numbers(evidence: Any, samples: Samples, rows: Mapping[str, Prediction], three: bool) -> bool:
     """Whether decisions and ranks of the scores give the counts and the AUROC that the bundle carries."""
     truth_nk = metrics.truth(samples.task.kind, samples.target_nk)
     chosen = [rows[sample.id] for sample in samples.rows]
-    flag_nk = np.array([each.decision.flags for each in chosen if each.decision], dtype=np.bool_)
+    flag_nk, unsure_nk = decided(chosen, len(samples.task.classes))
     if flag_nk.shape != truth_nk.shape or list(evidence["classes"]) != list(samples.task.classes):
         return False
     for c, stated in enumerate(evidence["classes"].values()):
         auroc = stated["measures"].get("AUROC")
         score_n = np.array([each.probability[c] for each in chosen])
-        if asdict(metrics.confusion(truth_nk[:, c], flag_nk[:, c])) != stated["confusion"]:
+        counts = metrics.confusion(truth_nk[:, c], flag_nk[:, c], unsure_nk[:, c])
+        if counts.as_dict(human=three) != stated["confusion"]:
             return False
         if auroc and abs(metrics.auroc(truth_nk[:, c], score_n) - auroc["value"]) > 1e-9:
             return False

@@ -273,7 +273,7 @@ def without_effect(spec: TrainSpec) -> list[str]:
 
 class CalibrateSpec(Section):
     """How scores become probabilities, on the validation split. What the methods are, and when which:
-    [the statistics](statistics.md#what-does-08-mean).
+    [what 0.8 means](calibration.md).
     """
 
     method: Literal["standard", "auto", "temperature", "platt", "isotonic", "venn_abers", "none"] = Field(

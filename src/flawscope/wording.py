@@ -1,0 +1,72 @@
+"""Numbers in words: percent that never reads 1e-05 % or a false 0 or 100 %, so many of so many, one or many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+CALIBRATION = "the calibration part"
+"""Where decisions are made, if nothing else is said."""
+
+EXACT = 10
+"""Digits of a number that the user has given: all of them, but not the noise of floating point."""
+
+
+def percent(share: float, digits: int = 3) -> str:
+    """A share in percent, with so many digits that count, at most, as seen from the nearer of 0 and 1.
+
+    >>> percent(0.01), percent(0.0181), percent(0.1234), percent(1e-7), percent(0.99999), percent(1.0)
+    ('1 %', '1.81 %', '12.3 %', '0.00001 %', '99.999 %', '100 %')
+    """
+    return _written(share, _decimals(share, digits), round)
+
+
+def percent_up(share: float, digits: int = 3) -> str:
+    """A bound in percent, rounded upwards, so that the words never promise more than the number.
+
+    >>> percent_up(0.018101), percent_up(0.02), percent_up(1e-7), percent_up(0.99991), percent_up(1.0)
+    ('1.82 %', '2 %', '0.00001 %', '99.991 %', '100 %')
+    """
+    return _written(share, _decimals(share, digits), math.ceil)
+
+
+def percent_down(share: float, digits: int = 3) -> str:
+    """The same rounded downwards: what is not reached is not said.
+
+    >>> percent_down(0.94999), percent_down(0.95), percent_down(0.5604, 2), percent_down(0.0)
+    ('94.99 %', '95 %', '56 %', '0 %')
+    """
+    return _written(share, _decimals(share, digits), math.floor)
+
+
+def so_many_of(share: float) -> tuple[int, int]:
+    """A share as a count of 100, or of as many more as it takes for a whole number; never fewer than it is.
+
+    >>> so_many_of(0.02), so_many_of(0.005), so_many_of(1e-7), so_many_of(1 / 3)
+    ((2, 100), (5, 1000), (1, 10000000), (333334, 1000000))
+    """
+    base = 100
+    while 0 < share * base < 1e5 and abs(share * base - round(share * base)) > 1e-9 * share * base:
+        base *= 10
+    return math.ceil(share * base * (1 - 1e-9)), base
+
+
+def counted(n: int, items: str) -> str:
+    """So many items, of which the plural is given.
+
+    >>> counted(1, "images"), counted(1200, "cells"), counted(0, "groups")
+    ('1 image', '1,200 cells', '0 groups')
+    """
+    return f"{n:,} {items.removesuffix('s') if n == 1 else items}"
+
+
+def _decimals(share: float, digits: int) -> int:
+    near = 100 * min(share, 1 - share)
+    found = max(0, digits - 1 - math.floor(math.log10(near))) if near > 0 else 0
+    return min(found, 12) if share > 0.5 else found  # a double just below 1 knows no more
+
+
+def _written(share: float, decimals: int, rounded: Callable[[float], float]) -> str:
+    number = rounded(round(100 * share * 10**decimals, 6)) / 10**decimals
+    text = f"{number:.{decimals}f}"
+    return f"{text.rstrip('0').rstrip('.') if decimals else text} %"
