@@ -16,6 +16,8 @@ from flawscope.records import Skipped
 DELIMITERS = (";", "\t", ",", "|")
 SPACES = "whitespace"
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+# The run-length code of a large image is longer than the 131,072 characters that Python takes for a damaged file.
+csv.field_size_limit(2**31 - 1)
 
 
 @dataclass(frozen=True)

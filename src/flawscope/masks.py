@@ -1,0 +1,180 @@
+"""Run-length code <-> mask, and the connected flaws of a mask.
+
+The code is that of Kaggle's contests, Severstal's among them: pairs of start and length, counted from 1, down the
+columns from the left one on. Shapes: h x w pixels.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+import numpy.typing as npt
+
+from flawscope.errors import DataError
+from flawscope.metadata import missing
+from flawscope.records import BoolArray
+
+IntArray = npt.NDArray[np.int64]
+LabelArray = npt.NDArray[np.int32]
+
+REMEDY = "expected pairs of start and length, down the columns, counted from 1, in order and apart: 1 3 10 5"
+_DIGITS = re.compile(r"[0-9 \t\r\n]+")
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One connected flaw. A pixel is a square of side 1, and (0, 0) the upper left corner of the image.
+
+    `box` is (left, top, right, bottom), right and bottom just beyond the last pixel; `centroid` is (x, y), the mean of
+    the centres of its pixels, so that a single pixel in the corner has (0.5, 0.5).
+    """
+
+    area: int
+    box: tuple[int, int, int, int]
+    centroid: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        left, top, right, bottom = self.box
+        x, y = self.centroid
+        if not 0 < self.area <= (right - left) * (bottom - top):
+            raise ValueError(f"the area of a flaw lies between 1 and that of its box {self.box}, got {self.area}")
+        if not (left < x < right and top < y < bottom):
+            raise ValueError(f"the centroid of a flaw lies in its box {self.box}, got {self.centroid}")
+
+
+def no_mask(code: object) -> bool:
+    """Whether a cell says that there is nothing: empty, a word such as NaN, or -1, as contests have it.
+
+    >>> no_mask(""), no_mask(float("nan")), no_mask("-1"), no_mask(-1), no_mask("1 3")
+    (True, True, True, True, False)
+    """
+    if code is None:
+        return True
+    if isinstance(code, Real):
+        return code == -1 or math.isnan(code)
+    return missing(str(code)) or str(code).strip() == "-1"
+
+
+def decode_rle(code: str | float | None, height: int, width: int, where: str = "run-length code") -> BoolArray:
+    """The mask of a run-length code, height x width; nothing is set where the cell says that there is no mask.
+
+    Runs may go on in the next column and may touch each other. `where` is what messages call the code.
+
+    Raises:
+        DataError: an odd number of words, a word that is no whole number, a start before the first pixel or a length
+            of nothing, a run beyond the image, runs that overlap or are not in order.
+
+    >>> decode_rle("1 2 6 1", height=3, width=2).astype(int).tolist()
+    [[1, 0], [1, 0], [0, 1]]
+    """
+    if no_mask(code):
+        return np.zeros((width, height), dtype=np.bool_).T
+    return filled(_edges(str(code), height, width, where), height * width).reshape(width, height).T
+
+
+def filled(edges: IntArray, n: int) -> BoolArray:
+    """A row of n pixels: off up to the first edge, on up to the second, and so on. Edges count from 0 and only rise.
+
+    >>> filled(np.array([1, 3, 3, 4]), 5).astype(int).tolist()
+    [0, 1, 1, 1, 0]
+    """
+    on = np.arange(len(edges) + 1) % 2 == 1
+    flat: BoolArray = np.repeat(on, np.diff(edges, prepend=0, append=n))
+    return flat
+
+
+def encode_rle(mask_hw: BoolArray) -> str:
+    """The run-length code of a mask: the shortest one, empty where nothing is set.
+
+    >>> encode_rle(np.array([[True, False], [True, False], [False, True]]))
+    '1 2 6 1'
+    """
+    if mask_hw.ndim != 2 or mask_hw.dtype != np.bool_:
+        raise ValueError(f"expected a boolean mask, height x width, got {mask_hw.dtype} of shape {mask_hw.shape}")
+    flawed = np.flatnonzero(mask_hw.any(axis=0))
+    if not flawed.size:
+        return ""
+    # Turning rows into columns takes the most time: so only what lies between the first and the last flawed column.
+    first, last = flawed[0], flawed[-1] + 1
+    flat = mask_hw[:, first:last].ravel(order="F")
+    edges = np.flatnonzero(np.diff(flat, prepend=False, append=False))
+    start, stop = edges[::2], edges[1::2]
+    words = np.stack([start + first * mask_hw.shape[0] + 1, stop - start], axis=1).ravel()
+    return str(words.tolist())[1:-1].replace(",", "")
+
+
+def _edges(code: str, height: int, width: int, where: str) -> IntArray:
+    """Where the mask changes, counted from 0: the first pixel of each run, and the first one behind it."""
+    if not _DIGITS.fullmatch(code):
+        _refuse_words(code, where)
+    numbers = np.fromstring(code, dtype=np.int64, sep=" ")  # too large a number becomes the largest one
+    if numbers.size % 2:
+        raise DataError(f"{where}: {numbers.size} numbers, the last start has no length", REMEDY)
+    start, length = numbers[::2], numbers[1::2]
+    _refuse(start < 1, "starts before the first pixel, which is 1", start, length, where)
+    _refuse(length < 1, "has no length", start, length, where)
+    n = height * width
+    beyond = (start > n) | (length > n)  # first, so that the sum cannot overflow
+    if not beyond.any():
+        beyond = start + length - 1 > n
+    _refuse(beyond, f"reaches beyond the image of {height} x {width} = {n} pixels", start, length, where)
+    edges = np.empty_like(numbers)
+    edges[::2] = start - 1
+    edges[1::2] = edges[::2] + length
+    behind = np.zeros(len(start), dtype=np.bool_)
+    behind[1:] = edges[2::2] < edges[1:-1:2]
+    _refuse(behind, "starts before the run ahead of it ends: overlapping or not in order", start, length, where)
+    return edges
+
+
+def _refuse(bad: BoolArray, what: str, start: IntArray, length: IntArray, where: str) -> None:
+    """Raise for the first bad run, and say how many there are."""
+    if bad.any():
+        first = int(bad.argmax())
+        more = f" ({int(bad.sum())} such runs)" if bad.sum() > 1 else ""
+        raise DataError(f"{where}: run {first + 1} ({start[first]} {length[first]}) {what}{more}", REMEDY)
+
+
+def _refuse_words(code: str, where: str) -> None:
+    words = code.split()
+    place, word = next((i, word) for i, word in enumerate(words) if not (word.isascii() and word.isdigit()))
+    if re.fullmatch(r"-[0-9]+", word):
+        what = "has no length" if place % 2 else "starts before the first pixel, which is 1"
+        run = " ".join(words[place - place % 2 :][:2])
+        raise DataError(f"{where}: run {place // 2 + 1} ({run[:60]}) {what}", REMEDY)
+    raise DataError(f"{where}: word {place + 1}, {word[:30]!r}, is no whole number", REMEDY)
+
+
+def components(mask_hw: BoolArray) -> LabelArray:
+    """The number of its flaw for each pixel, from 1; 0 where there is none. Pixels that touch at corners are one.
+
+    >>> components(np.array([[1, 0, 0, 0], [0, 1, 0, 1]], dtype=bool)).tolist()
+    [[1, 0, 0, 0], [0, 1, 0, 2]]
+    """
+    from scipy import ndimage
+
+    label_hw = np.empty(mask_hw.shape, dtype=np.int32)
+    ndimage.label(mask_hw, structure=np.ones((3, 3)), output=label_hw)
+    return label_hw
+
+
+def flaws(label_hw: LabelArray) -> tuple[Flaw, ...]:
+    """What is to be said of each flaw that `components` has numbered, in the order of the numbers.
+
+    >>> flaws(components(np.array([[1, 0, 0, 0], [0, 1, 0, 1]], dtype=bool)))[0]
+    Flaw(area=2, box=(0, 0, 2, 2), centroid=(1.0, 1.0))
+    """
+    from scipy import ndimage
+
+    y_n, x_n = np.nonzero(label_hw)
+    number_n = label_hw[y_n, x_n]
+    area = np.bincount(number_n)[1:]
+    centre_x = np.bincount(number_n, weights=x_n + 0.5)[1:] / area
+    centre_y = np.bincount(number_n, weights=y_n + 0.5)[1:] / area
+    boxes = [(x.start, y.start, x.stop, y.stop) for y, x in ndimage.find_objects(label_hw)]
+    found = zip(area.tolist(), boxes, centre_x.tolist(), centre_y.tolist(), strict=True)
+    return tuple(Flaw(size, box, (x, y)) for size, box, x, y in found)
