@@ -57,9 +57,9 @@ ORIGINALS = (
     ),
 )
 OLD_GROUPS = {
-    "960398357724": "measured on groups that leak court 5 had made. Leak court 6 finds castings of one part in different "
-    "folds of them (116 pairs above 0.98, see benchmarks/README.md), so these numbers are too good, and the groups were "
-    "made again. Not comparable with the committed groups, and not yet measured on them",
+    "960398357724": "measured on groups that leak court 5 had made. Leak court 6 finds castings of one part in "
+    "different folds of them (116 pairs above 0.98, see benchmarks/README.md), so these numbers are too good, and the "
+    "groups were made again. Not comparable with the committed groups, and not yet measured on them",
 }
 """Splits, by the beginning of the hash of their first fold, that are not those of the committed groups any more."""
 MEASURES = ("accuracy", "AUROC", "mean F1", "mean AUROC", "F1", "exact match", "escape rate", "overkill rate")
