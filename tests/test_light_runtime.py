@@ -42,6 +42,7 @@ NEED_TORCH = {
     "flawscope.training.joint_norm",
     "flawscope.training.loop",
     "flawscope.training.losses",
+    "flawscope.training.mask_augment",
     "flawscope.training.mask_losses",
     "flawscope.training.optimisation",
     "flawscope.training.processes",
