@@ -22,7 +22,9 @@ MORE = [
     *("smp:pan/test_efficientnet", "smp:upernet/test_byobnet", "smp:segformer/test_mambaout", "smp:dpt/test_vit"),
 ]
 EVERY = [*FAMILIES, *(pytest.param(name, marks=pytest.mark.slow) for name in MORE)]
-# One kind of picture each, exports take seconds; sizes that no family divides, but for the last one.
+# Exports take seconds.
+EXPORTS = [*FAMILIES[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in (*FAMILIES[2:], *MORE))]
+# One kind of picture each; sizes that no family divides, but for the last one.
 KINDS = {
     "table:resunet": Preprocess(size=(40, 70), channels=1, depth=16),
     "smp:unet/test_resnet": Preprocess(size=(70, 40), channels=3),
@@ -60,7 +62,9 @@ def test_shapes_gradients_and_checkpoint(name: str, tmp_path: Path) -> None:
     assert (logit_bkhw.shape, logit_bkhw.dtype) == ((4, 3, *spec.size), torch.float32)
     logit_bkhw.square().mean().backward()
     without = [n for n, p in network.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]
-    assert without == []
+    # Of a vision transformer DPT takes the blocks: its last norm and its head are there, and used by nothing.
+    unused = ("body.backbone.model.norm.", "body.backbone.model.head.") if ":dpt/" in name else ("-",)
+    assert [n for n in without if not n.startswith(unused)] == []
 
     save_checkpoint(tmp_path / "best", network, epoch=3)
     again, facts = load_checkpoint(tmp_path / "best")
@@ -70,7 +74,7 @@ def test_shapes_gradients_and_checkpoint(name: str, tmp_path: Path) -> None:
         assert torch.equal(again(inputs_bchw), network.eval()(inputs_bchw))
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", EXPORTS)
 def test_the_exported_graph_answers_as_torch_does_for_any_number_of_pictures(name: str) -> None:
     spec = KINDS.get(name, OTHERS)
     network = made(name, spec)
