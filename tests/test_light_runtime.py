@@ -15,7 +15,9 @@ import pytest
 import flawscope
 from flawscope.preprocess import Preprocess
 
-TRAINING = {"torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors", "optuna"}
+TRAINING = {
+    "torch", "torchvision", "timm", "segmentation_models_pytorch", "lightning_fabric", "onnx", "safetensors", "optuna"
+}  # fmt: skip
 COURT = {"cv2", "faiss", "sklearn"}
 REPORT = {"yaml", "jinja2", "matplotlib"} | COURT
 NEED_TORCH = {
@@ -23,6 +25,8 @@ NEED_TORCH = {
     "flawscope.models.blocks",
     "flawscope.models.build",
     "flawscope.models.joined",
+    "flawscope.models.masks",
+    "flawscope.models.pretrained",
     "flawscope.models.rows",
     "flawscope.models.table",
     "flawscope.models.views",
@@ -38,6 +42,8 @@ NEED_TORCH = {
     "flawscope.training.joint_norm",
     "flawscope.training.loop",
     "flawscope.training.losses",
+    "flawscope.training.mask_augment",
+    "flawscope.training.mask_losses",
     "flawscope.training.optimisation",
     "flawscope.training.processes",
     "flawscope.training.sampling",

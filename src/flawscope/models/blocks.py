@@ -41,6 +41,31 @@ class BasicBlock(nn.Module):
         return out
 
 
+class PointBlock(nn.Module):
+    """Residual block of reference system D: convolution 1x1, batch norm, ReLU, convolution 3x3, batch norm.
+
+    The shortcut is always a 1x1 convolution with batch norm; ReLU stands after the addition. Convolutions have a bias,
+    as Keras gives them, though batch norm cancels it: so there are as many parameters as in the system itself.
+    """
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, channels, 1),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.BatchNorm2d(channels),
+        )
+        self.shortcut = nn.Sequential(nn.Conv2d(inputs, channels, 1), nn.BatchNorm2d(channels))
+        self.last = nn.ReLU()
+
+    def forward(self, x_bchw: Tensor) -> Tensor:
+        """Output has `channels` channels, height and width stay."""
+        out: Tensor = self.last(self.body(x_bchw) + self.shortcut(x_bchw))
+        return out
+
+
 def _two_convolutions(inputs: int, channels: int, stride: int) -> list[nn.Module]:
     """Convolution, batch norm, ReLU, convolution, batch norm."""
     return [

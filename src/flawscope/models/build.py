@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import timm
@@ -15,17 +13,17 @@ from torch import Tensor, nn
 from flawscope.errors import RecipeError, WeightsError, choices, reason
 from flawscope.metadata import MetaColumn
 from flawscope.models.joined import JoinedHead, join
-from flawscope.models.table import TABLE, Headed, TableNet
+from flawscope.models.masks import MaskNet, decoded, makes_masks
+from flawscope.models.pretrained import building, check_held, known, source
+from flawscope.models.table import MASKS, TABLE, Headed, TableNet
 
-OTHER_WAYS = (
-    "three ways lead to weights: `weights: imagenet` (downloaded through timm, needs the network), "
-    "`weights: path/to/file.safetensors` (a local file in timm's key names), `weights: none` (train from scratch)"
-)
 HALF = 0.5
 LINEAR = "linear"
 """The head that a network comes with: pooling and one fully connected layer."""
-BELOW_HEAD = "backbone."
-"""Begins the names of a timm backbone's layers where another head stands on it (`Headed`)."""
+BELOW_HEAD = ("", "backbone.", "backbone.model.")
+"""Begins the names of a timm backbone's layers: alone, under another head (`Headed`), under a decoder (`Decoded`)."""
+Made = tuple[nn.Module, tuple[float, ...], tuple[float, ...]]
+"""A network, and the mean and standard deviation of the pictures that its backbone has learnt from."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +57,18 @@ class NetworkPlan:
         """Channels, height and width of a picture."""
         return (self.channels, *self.size)
 
+    @property
+    def masks(self) -> bool:
+        """Whether it gives a map of logits for each score column, as high and wide as the picture."""
+        return makes_masks(self.name)
+
 
 class Network(nn.Module):
     """Integer images in, logits out; normalisation is inside, so that no runtime can forget it.
 
-    `inputs_bchw` holds uint8 or uint16 values; logits are b x outputs, float32. A network whose plan names m columns
-    also takes `table_bm`, float32: see `flawscope.metadata.encode`. Its head is then taken out of the body.
+    `inputs_bchw` holds uint8 or uint16 values; logits are b x outputs, float32, of networks that make masks b x outputs
+    x h x w. A network whose plan names m columns also takes `table_bm`, float32: see `flawscope.metadata.encode`.
+    Its head is then taken out of the body.
     """
 
     mean_1c11: Tensor
@@ -79,7 +83,8 @@ class Network(nn.Module):
         self.joined: JoinedHead | None = None
         if plan.columns:
             self.joined = join(body, self.head, plan.columns, plan.outputs, plan.name)
-        self._start_undecided()
+        if not plan.masks:
+            self._start_undecided()
         if plan.freeze:
             self.learn_from(None)
 
@@ -157,10 +162,10 @@ class Network(nn.Module):
                     f"0 ({names[0]}) to {len(names) - 1} ({names[-1]}), or a name",
                 )
             return layer % len(names)
-        asked = (f"{layer}.", f"{BELOW_HEAD}{layer}.")  # one name with every head
+        asked = tuple(f"{below}{layer}." for below in BELOW_HEAD)  # one name with every head
         inside = [index for index, name in enumerate(names) if f"{name}.".startswith(asked)]
         if not inside:
-            plain = [name.removeprefix(BELOW_HEAD) for name in names]
+            plain = [name.removeprefix("backbone.").removeprefix("model.") for name in names]
             stages = dict.fromkeys(".".join(name.split(".")[:depth]) for name in plain for depth in (1, 2))
             raise RecipeError(
                 f"train.unfreeze.layer: {self.plan.name} has no layer or stage {layer!r}", choices(layer, stages)
@@ -178,7 +183,8 @@ class Network(nn.Module):
 
 
 def build(plan: NetworkPlan, *, pretrained: bool = True) -> Network:
-    """Build a network: `timm:<name>` with keyword arguments, or `table:<name>` from `models.table`.
+    """Build a network: `timm:<name>` with keyword arguments, `table:<name>` from `models.table`, or
+    `smp:<decoder>/<name>`, a decoder of segmentation_models_pytorch on a backbone of timm, which makes masks.
 
     Args:
         plan: what to build.
@@ -193,31 +199,37 @@ def build(plan: NetworkPlan, *, pretrained: bool = True) -> Network:
     """
     family, _, name = plan.name.partition(":")
     weights = plan.weights if pretrained else "none"
+    if (family == "table" or plan.masks) and plan.head != LINEAR:
+        raise RecipeError(f"model.head: {plan.name} has its own head, got {plan.head!r}", "use `head: linear`")
+    if plan.masks and plan.columns:
+        raise RecipeError(f"model.metadata: {plan.name} makes masks and takes no metadata", "leave metadata out")
     if family == "timm":
         body, mean, std = _timm(name, plan, weights)
+    elif family == "smp":
+        body, mean, std = decoded(name, plan.channels, plan.outputs, plan.arguments, weights)
     elif family == "table":
-        if plan.arguments:
-            raise RecipeError(
-                f"model.arguments: networks of the table take none, got {dict(plan.arguments)}", "remove them"
-            )
-        if weights != "none":
-            raise WeightsError(f"model.weights: there are no weights for {plan.name}", "use `weights: none`")
-        if plan.head != LINEAR:
-            raise RecipeError(f"model.head: {plan.name} has its own head, got {plan.head!r}", "use `head: linear`")
-        body, mean, std = TableNet(name, plan.shape, plan.outputs), (), ()
+        body, mean, std = _table(name, plan, weights)
     else:
-        names = [f"table:{entry}" for entry in TABLE] + ["timm:mobilenetv2_100", "timm:resnet34"]
+        names = [f"table:{entry}" for entry in (*TABLE, *MASKS)]
+        names += ["timm:mobilenetv2_100", "timm:resnet34", "smp:unet/resnet34"]
         raise RecipeError(f"model.name: {plan.name!r} names no family of networks", choices(plan.name, names))
     return Network(body, plan, _values("mean", plan.mean, mean, plan), _values("std", plan.std, std, plan))
 
 
-def check_forward(network: Network, shape: tuple[int, int, int]) -> None:
+def check_forward(network: Network, shape: tuple[int, int, int], *, masks: bool = False) -> None:
     """Let a network see two empty images of a shape (c, h, w), so that what cannot work is known at once.
 
     Raises:
-        RecipeError: it cannot take images of that size, or does not give one logit a class.
+        RecipeError: it cannot take images of that size, or does not give one logit a class, or a map of them where
+            `masks` are wanted.
     """
-    wanted = (2, network.plan.outputs)
+    if network.plan.masks != masks:
+        raise RecipeError(
+            f"model.name: {network.plan.name} makes {'masks' if network.plan.masks else 'no masks'}, this task wants "
+            f"{'masks' if masks else 'one score a class'}",
+            "choose another model.name",
+        )
+    wanted = (2, network.plan.outputs, *(shape[1:] if masks else ()))
     tables = [torch.zeros(2, len(network.plan.columns))] if network.plan.columns else []
     images = torch.zeros((2, *shape), dtype=torch.uint8)
     found = tuple(_given(network.eval(), images, network.plan.name, *tables).shape)
@@ -250,17 +262,25 @@ def _values(key: str, asked: tuple[float, ...] | None, own: tuple[float, ...], p
     return own if len(own) == plan.channels else (sum(own) / len(own),) * plan.channels
 
 
-def _timm(name: str, plan: NetworkPlan, weights: str) -> tuple[nn.Module, tuple[float, ...], tuple[float, ...]]:
-    if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=3)
-        hint = f"did you mean {', '.join(near)}? " if near else ""
-        raise RecipeError(f"model.name: timm knows no model {name!r}", f"{hint}`timm.list_models()` lists all of them")
+def _table(name: str, plan: NetworkPlan, weights: str) -> Made:
+    if plan.arguments:
+        raise RecipeError(
+            f"model.arguments: networks of the table take none, got {dict(plan.arguments)}", "remove them"
+        )
+    if weights != "none":
+        raise WeightsError(f"model.weights: there are no weights for {plan.name}", "use `weights: none`")
+    if plan.masks:
+        return MaskNet(name, plan.channels, plan.outputs), (), ()
+    return TableNet(name, plan.shape, plan.outputs), (), ()
+
+
+def _timm(name: str, plan: NetworkPlan, weights: str) -> Made:
+    known(name)
     options: dict[str, Any] = {"num_classes": plan.outputs}
     if plan.head != LINEAR:
         options = {"num_classes": 0, "global_pool": ""}
-    if weights not in ("none", "imagenet"):
-        options |= {"pretrained_cfg_overlay": {"file": str(_weight_file(weights)), "hf_hub_id": None, "url": ""}}
-    try:
+    options |= source(weights)
+    with building(name, plan.arguments, weights):
         body = timm.create_model(
             name,
             pretrained=weights != "none",
@@ -268,26 +288,9 @@ def _timm(name: str, plan: NetworkPlan, weights: str) -> tuple[nn.Module, tuple[
             **options,
             **plan.arguments,
         )
-    except TypeError as error:
-        raise RecipeError(f"model.arguments: {name} does not take them ({error})", "see timm's documentation") from None
-    except Exception as error:
-        if weights == "none":
-            raise RecipeError(
-                f"{name} cannot be built with model.arguments {dict(plan.arguments)}: {reason(error)}"
-            ) from error
-        verb = "downloaded" if weights == "imagenet" else f"loaded from {weights}"
-        raise WeightsError(f"weights for {name} could not be {verb}: {reason(error)}", OTHER_WAYS) from error
+    check_held(body, name, weights)
     cfg = cast(Mapping[str, Any], body.pretrained_cfg)
     if plan.head != LINEAR:
         maps = _given(body.eval(), torch.zeros(1, *plan.shape), plan.name)
         body = Headed(body, plan.head, tuple(maps.shape[1:]), plan.outputs)
     return body, tuple(cfg.get("mean") or ()), tuple(cfg.get("std") or ())
-
-
-def _weight_file(path: str) -> Path:
-    file = Path(path)
-    if not file.is_file():
-        raise WeightsError(f"model.weights: there is no file {path}", OTHER_WAYS)
-    if file.suffix != ".safetensors":
-        raise WeightsError(f"model.weights: {path} is not a .safetensors file (others can run code)", OTHER_WAYS)
-    return file

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import nn
 
 from flawscope.errors import RecipeError
-from flawscope.models.blocks import BasicBlock, ResBlock
+from flawscope.models.blocks import BasicBlock, PointBlock, ResBlock
 
 Shape = tuple[int, ...]
 
@@ -64,6 +64,24 @@ class Basic(NamedTuple):
     stride: int
 
 
+class Point(NamedTuple):
+    """A `PointBlock`."""
+
+    channels: int
+
+
+class Keep(NamedTuple):
+    """The map goes on, and is kept for the `Join` that answers it: the last one kept is joined first."""
+
+
+class Join(NamedTuple):
+    """Height and width doubled (each value repeated, 2x2), then the channels of the map kept last are added."""
+
+
+class Maps(NamedTuple):
+    """Convolution 1x1 with bias: a map of logits for each score column."""
+
+
 class GlobalAvgPool(NamedTuple):
     """Mean over height and width."""
 
@@ -84,7 +102,9 @@ class FC(NamedTuple):
     channels: int | None = None
 
 
-Row = Conv | BN | ReLU | MaxPool | AvgPool | Res | Basic | GlobalAvgPool | Flatten | DropOut | FC
+Row = Conv | BN | ReLU | MaxPool | AvgPool | Res | Basic | Point | Maps | GlobalAvgPool | Flatten | DropOut | FC
+MaskRow = Row | Keep | Join
+"""Rows of networks that make masks; `Keep` and `Join` are no layers, see `models.masks.MaskNet`."""
 
 
 def layers_of(rows: Sequence[Row], shape: Shape, outputs: int, name: str) -> nn.Sequential:
@@ -104,7 +124,7 @@ def layers_of(rows: Sequence[Row], shape: Shape, outputs: int, name: str) -> nn.
     """
     layers, now = [], shape
     for row in rows:
-        layer, now = _layer(row, now, outputs)
+        layer, now = layer_of(row, now, outputs)
         if min(now) < 1:
             raise RecipeError(
                 f"{name} cannot take {' x '.join(map(str, shape))} (channels, height, width): nothing is left after "
@@ -113,15 +133,20 @@ def layers_of(rows: Sequence[Row], shape: Shape, outputs: int, name: str) -> nn.
             )
         layers.append(layer)
     made = nn.Sequential(*layers)
-    for module in made.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    begin(made, "fan_out")
     return made
 
 
-def _layer(row: Row, shape: Shape, outputs: int) -> tuple[nn.Module, Shape]:  # noqa: PLR0911 (a case each row)
+def begin(made: nn.Module, mode: Literal["fan_in", "fan_out"]) -> None:
+    """First weights of all convolutions as in He et al. 2015, equation 10 (fan_in) or 14 (fan_out); biases are 0."""
+    for module in made.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def layer_of(row: Row, shape: Shape, outputs: int) -> tuple[nn.Module, Shape]:  # noqa: PLR0911, PLR0912 (a case each row)
     """The module of one row, and the shape of what leaves it."""
     width = shape[0]
     match row:
@@ -142,6 +167,10 @@ def _layer(row: Row, shape: Shape, outputs: int) -> tuple[nn.Module, Shape]:  # 
             return ResBlock(width, channels, stride), (channels, *_slid(shape, 3, stride, 1))
         case Basic(channels, stride):
             return BasicBlock(width, channels, stride), (channels, *_slid(shape, 3, stride, 1))
+        case Point(channels):
+            return PointBlock(width, channels), (channels, *shape[1:])
+        case Maps():
+            return nn.Conv2d(width, outputs, 1), (outputs, *shape[1:])
         case GlobalAvgPool():
             return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), (width,)
         case Flatten():

@@ -18,7 +18,12 @@ from flawscope.models.rows import (
     DropOut,
     Flatten,
     GlobalAvgPool,
+    Join,
+    Keep,
+    Maps,
+    MaskRow,
     MaxPool,
+    Point,
     ReLU,
     Res,
     Row,
@@ -68,6 +73,24 @@ HEADS: dict[str, tuple[Row, ...]] = {
     "gate": (AvgPool(4, 4), Flatten(), FC(256), ReLU(), DropOut(0.3), FC()),
 }
 
+MASKS: dict[str, tuple[MaskRow, ...]] = {
+    # Reference system D, the ResUNet, 256 x 256 x 1 there. "Same" padding is half the filter. Not stated there, chosen
+    # here: biases (everywhere, as Keras has them), how maps are doubled (each value repeated, as Keras does), and batch
+    # norm's momentum and epsilon (torch's). The sigmoid of its last row is the loss's and the runtime's.
+    "resunet": (
+        Conv(16, 3, bias=True), ReLU(), BN(), Conv(16, 3, bias=True), ReLU(), BN(), Keep(), MaxPool(2, 2, padding=0),
+        Point(32), Keep(), MaxPool(2, 2, padding=0),
+        Point(64), Keep(), MaxPool(2, 2, padding=0),
+        Point(128), Keep(), MaxPool(2, 2, padding=0),
+        Point(256),
+        Join(), Point(128),
+        Join(), Point(64),
+        Join(), Point(32),
+        Join(), Point(16),
+        Maps(),
+    ),
+}  # fmt: skip
+
 
 class TableNet(nn.Module):
     """A network made from the rows of one entry of `TABLE`.
@@ -87,7 +110,7 @@ class TableNet(nn.Module):
     def __init__(self, name: str, shape: tuple[int, int, int], outputs: int) -> None:
         super().__init__()
         if name not in TABLE:
-            raise RecipeError(f"model.name: there is no network table:{name}", choices(name, TABLE))
+            raise RecipeError(f"model.name: there is no network table:{name}", choices(name, [*TABLE, *MASKS]))
         self.layers = layers_of(TABLE[name], shape, outputs, f"table:{name}")
 
     def forward(self, x_bchw: Tensor) -> Tensor:

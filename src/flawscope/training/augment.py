@@ -1,14 +1,16 @@
-"""Random changes of training images, on integer c x h x w tensors."""
+"""Random changes of training images, on integer c x h x w tensors; of their masks as well, where they have some."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision import tv_tensors
 from torchvision.transforms import v2
+from torchvision.transforms.v2.functional import get_size
 
 from flawscope.errors import RecipeError
 
@@ -19,7 +21,7 @@ POLICIES: dict[str, type[v2.Transform]] = {"trivial": v2.TrivialAugmentWide, "ra
 
 
 def augmentation(spec: Augment, depth: int = 8) -> nn.Module:
-    """The random changes that the recipe asks for.
+    """The random changes that the recipe asks for: of one image, or of an image and its mask as torchvision's types.
 
     Raises:
         RecipeError: a policy was asked for on pictures of 16 bits.
@@ -43,17 +45,20 @@ def augmentation(spec: Augment, depth: int = 8) -> nn.Module:
     return changes
 
 
-class QuarterTurn(nn.Module):
+class QuarterTurn(v2.Transform):  # type: ignore[misc]
     """A turn by 0, 90, 180 or 270 degrees, each as likely; without 90 and 270 where the image is not square."""
 
-    def forward(self, image_chw: Tensor) -> Tensor:
-        """The turned image, of the same shape."""
-        square = image_chw.shape[-1] == image_chw.shape[-2]
-        turns = int(torch.randint(4 if square else 2, ())) * (1 if square else 2)
-        return torch.rot90(image_chw, turns, (-2, -1))
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """How many quarter turns."""
+        height, width = get_size(flat_inputs[0])
+        return {"turns": int(torch.randint(4 if height == width else 2, ())) * (1 if height == width else 2)}
+
+    def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        """The turned image or mask, of the same shape."""
+        return alike(torch.rot90(inpt, params["turns"], (-2, -1)), inpt)
 
 
-class Warp(nn.Module):
+class Warp(v2.Transform):  # type: ignore[misc]
     """One affine map of the image: turn, shear, zoom of height and width, shift, crop. The border is repeated.
 
     torchvision's own map has one zoom for both sides and fills with one colour.
@@ -63,9 +68,9 @@ class Warp(nn.Module):
         super().__init__()
         self.spec = spec
 
-    def forward(self, image_chw: Tensor) -> Tensor:
-        """The image laid anew, bilinear, of the same shape and type."""
-        spec, (height, width) = self.spec, image_chw.shape[-2:]
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """From where each pixel is taken: 1 x h x w x 2."""
+        spec, (height, width) = self.spec, get_size(flat_inputs[0])
         turn, shear = (math.radians(_either_way(degrees)) for degrees in (spec.rotate, spec.shear))
         zoom_y, zoom_x = _between(*spec.zoom), _between(*spec.zoom)
         piece = _between(spec.crop, 1.0)
@@ -79,10 +84,26 @@ class Warp(nn.Module):
         grid = functional.affine_grid(
             torch.cat([map_22, moved[:, None]], dim=1)[None], [1, 1, height, width], align_corners=False
         )
+        return {"grid": grid}
+
+    def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        """The image laid anew, bilinear, or the mask, with the nearest value; of the same shape and type."""
+        given = inpt.as_subclass(Tensor)
         laid = functional.grid_sample(
-            image_chw.float()[None], grid, mode="bilinear", padding_mode="border", align_corners=False
+            given.float().reshape(1, -1, *given.shape[-2:]),
+            params["grid"],
+            mode="nearest" if isinstance(inpt, tv_tensors.Mask) else "bilinear",
+            padding_mode="border",
+            align_corners=False,
         )
-        return laid[0].round().to(image_chw.dtype)
+        return alike(laid.reshape(given.shape).round().to(given.dtype), inpt)
+
+
+def alike(changed: Tensor, before: Tensor) -> Tensor:
+    """A changed image or mask, of the type of torchvision that it was of before."""
+    if isinstance(before, tv_tensors.TVTensor):
+        return tv_tensors.wrap(changed, like=before)  # type: ignore[no-any-return]
+    return changed
 
 
 def _between(low: float, high: float) -> float:
