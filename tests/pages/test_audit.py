@@ -163,10 +163,28 @@ def test_one_threshold_for_all_and_pairs_that_do_not_say_what_they_need_are_show
 def test_too_few_images_to_read_a_threshold_are_told_and_no_rate_is_promised() -> None:
     facts = {"threshold": 0.75, "threshold_low": 0.75, "threshold_high": 0.75, "known_different": 60,
              "false_pair_rate": 0.002, "expected_false_pairs": 0.1, "note": "too few images to read it"}  # fmt: skip
-    assert view.threshold_sentences(3, facts) == [
+    assert view.threshold_sentences(3, facts, {"unread": 0.75}) == [
         "Two pictures are taken for the same thing if their correlation reaches 0.75.",
         "Too few images to read it.",
     ]
+
+
+def test_in_a_small_set_all_that_holds_is_said_before_the_note() -> None:
+    facts = {"threshold": 0.7, "threshold_low": 0.7, "threshold_high": 0.7, "known_different": 900,
+             "looked_at_closely": 12, "closely_needed": 0.9, "closely_needed_low": 0.88, "closely_needed_high": 0.95,
+             "false_pair_rate": 0.002, "expected_false_pairs": 0.1, "note": "fewer than 200 different images"}  # fmt: skip
+    bounds = {"least": 0.45, "doubtful": 0.7, "most_closely": 0.95, "unread": 0.75}
+    said = view.threshold_sentences(12, facts, bounds)
+    wanted = (
+        "correlation reaches 0.70.",
+        "rests on 900 pairs",
+        "from 0.7 on, a bound set by hand, a pair is looked at again",
+        "their fine detail must reach 0.88 to 0.95, depending on what the picture shows (median 0.90).",
+        "More than 0.95 is never asked",
+        "Fewer than 200 different images.",
+    )
+    assert len(said) == len(wanted)
+    assert all(words in sentence for words, sentence in zip(wanted, said, strict=True)), said
 
 
 def test_a_threshold_that_stands_at_a_bound_is_said_to() -> None:

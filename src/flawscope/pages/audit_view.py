@@ -150,9 +150,7 @@ def threshold_sentences(pairs: int, facts: Mapping[str, Any], bounds: Mapping[st
 
     if words := threshold_words(facts):
         said.append(f"Two pictures are taken for the same thing if their correlation reaches {words}.")
-    if note:  # the threshold was not read from these pictures, and so nothing is known of the rate
-        return [*said, f"{note[:1].upper()}{note[1:]}."]
-    if facts.get("known_different"):
+    if facts.get("known_different") and not (note and at("unread")):
         said.append(
             f"It rests on {number(facts['known_different'])} pairs of pictures that are known to be different: they "
             "show how alike pictures get by chance."
@@ -177,6 +175,8 @@ def threshold_sentences(pairs: int, facts: Mapping[str, Any], bounds: Mapping[st
             f"More than {known['most_closely']:g} is never asked, a bound set by hand: of some of these pictures "
             "chance explains more, and pairs of them may be wrong."
         )
+    if note:  # it says why the rate of false pairs is not known
+        return [*said, f"{note[:1].upper()}{note[1:]}."]
     if facts.get("false_pair_rate") is not None:
         rate = number(facts["false_pair_rate"])
         said.append(f"It is set so that searching for one image brings {rate} false pairs on average.")
