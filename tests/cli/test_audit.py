@@ -36,6 +36,7 @@ DOCUMENT: dict[str, Any] = {
         **{key: {"number": 1, "largest": 1, "alone": 1} for key in ("data", "chained", "linked")},
     },
     "probe": None,
+    "pairs": [],
 }
 
 
@@ -75,7 +76,8 @@ def test_pairs_that_were_not_found_are_not_kept_together(data: str, pairs: int) 
 @pytest.mark.parametrize(("note", "images", "told"), [("", 8, False), ("few", 5, False), ("few", 6, True)])
 def test_where_most_pairs_may_be_false_a_person_is_asked_to_look_first(note: str, images: int, told: bool) -> None:
     court = {**DOCUMENT["court"], "pairs": 9, "images": images, "facts": {"note": note} if note else {}}
-    said = list(next_steps(changed(n=10, court=court), "parts"))
+    pairs = [{"a": "0", "b": str(i + 1), "kind": "sister", "measure": 0.9} for i in range(images - 1)]
+    said = list(next_steps(changed(n=10, court=court, pairs=pairs), "parts"))
     assert ("look first" in said[0] and "name the groups yourself" in said[0]) == told
     assert said[-1].startswith("\nnext: "), "what to do next stands last"
 

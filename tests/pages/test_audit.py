@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from flawscope.pages import audit_view as view
-from flawscope.pages import figures, pair_lists
+from flawscope.pages import court_words, figures, pair_lists
 from flawscope.pages.audit import AuditContent, render, write_audit
 
 
@@ -172,7 +172,8 @@ def test_too_few_images_to_read_a_threshold_are_told_and_no_rate_is_promised() -
 def test_in_a_small_set_all_that_holds_is_said_before_the_note() -> None:
     facts = {"threshold": 0.7, "threshold_low": 0.7, "threshold_high": 0.7, "known_different": 900,
              "looked_at_closely": 12, "closely_needed": 0.9, "closely_needed_low": 0.88, "closely_needed_high": 0.95,
-             "false_pair_rate": 0.002, "expected_false_pairs": 0.1, "note": "fewer than 200 different images"}  # fmt: skip
+             "false_pair_rate": 0.002, "expected_false_pairs": 0.1,
+             "note": "fewer than 200 different images"}  # fmt: skip
     bounds = {"least": 0.45, "doubtful": 0.7, "most_closely": 0.95, "unread": 0.75}
     said = view.threshold_sentences(12, facts, bounds)
     wanted = (
@@ -229,6 +230,14 @@ def test_facts_may_be_missing_and_sections_are_left_out() -> None:
     assert "None of the 40 images has a twin" in text(made)
     for gone in ("published", "leak", "review", "pairs", "labels"):
         assert f'id="{gone}"' not in made and f"#{gone}" not in made
+
+
+def test_the_advice_to_look_first_stands_on_the_page_as_well() -> None:
+    court = {**DOCUMENT["court"], "facts": {"note": "too few different images"}}
+    advice = court_words.look_first(changed(n=9, court=court).document)
+    assert advice.startswith("8 of 9 images")
+    assert f"Look first. {advice}" in text(render(changed(n=9, court=court)))
+    assert "Look first" not in text(render(changed()))
 
 
 def test_probe_that_could_not_be_run_says_why() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from flawscope.pages.court_words import look_first
 from flawscope.pages.pairs import threshold_words
 
 ROWS = 12
@@ -130,12 +131,8 @@ def next_steps(document: Mapping[str, Any], data: str) -> Iterator[str]:
     court = document["court"]
     if court["contrary"]:
         yield f"\nreview: {_counted(court['contrary'], 'pair')} alike but labelled differently, see the page"
-    if court["facts"].get("note") and court["images"] > document["n"] / 2:
-        yield (
-            f"\nlook first: {court['images']:,} of {_counted(document['n'], 'image')} are in a pair, and how many "
-            "pairs are false cannot be said; see the page. If they are different parts that only look alike, name the "
-            "groups yourself (data.groups) and set split.twins: identical"
-        )
+    if advice := look_first(document):
+        yield f"\nlook first: {advice} The page shows the pairs."
     if not document["labelled"]:
         yield "\nnext: put the pictures into one folder a class, or name their labels in a table (CSV)"
     elif not data.lower().endswith((".yaml", ".yml")):
