@@ -111,3 +111,9 @@ def test_the_probe_fits_80_columns() -> None:
     below = [line for line in lines if "48.9 to 79.0" in line]
     assert len(below) == 2 and all(line.count("-100.0 to 10.0") == 2 for line in below)
     assert max(map(len, lines[-8:])) <= 80
+
+
+def test_no_pair_is_called_no_all_clear_where_a_note_stands() -> None:
+    court = {**DOCUMENT["court"], "facts": {"note": "fewer than 200 different images"}}
+    assert "no all-clear: fewer than 200 different images." in "\n".join(sentences(changed(court=court)))
+    assert "all-clear" not in "\n".join(sentences(DOCUMENT))

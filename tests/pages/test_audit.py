@@ -240,6 +240,19 @@ def test_the_advice_to_look_first_stands_on_the_page_as_well() -> None:
     assert "Look first" not in text(render(changed()))
 
 
+def test_no_pair_in_a_set_that_cannot_tell_is_no_clean_bill() -> None:
+    none = {"method": "none", "n": 40, "pairs": 0, "kinds": {}, "images": 0, "contrary": 0}
+    document = changed(
+        court={**none, "facts": {"note": "fewer than 200 different images"}}, pairs=[], review=[]
+    ).document
+    twins = view.cards(document)[0]
+    assert (twins["name"], twins["value"]) == ("with a twin", "not known")
+    assert court_words.no_all_clear(document) in text(render(AuditContent(document, IMAGES)))
+    known = changed(court={**none, "facts": {}}, pairs=[], review=[]).document
+    assert view.cards(known)[0]["value"] == "0\N{NO-BREAK SPACE}%"
+    assert "all-clear" not in render(AuditContent(known, IMAGES))
+
+
 def test_probe_that_could_not_be_run_says_why() -> None:
     made = text(render(changed(probe={"reason": "3 groups cannot fill 5 parts"})))
     assert "could not be measured: 3 groups cannot fill 5 parts" in made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from flawscope.pages import court_words
 
 def document(n: int, *pairs: tuple[str, str, str, float], note: str = "too few different images") -> dict[str, Any]:
     rows = [dict(zip(("a", "b", "kind", "measure"), pair, strict=True)) for pair in pairs]
-    return {"n": n, "court": {"facts": {"note": note}, "bounds": {"certain": 0.99}}, "pairs": rows}
+    kinds = Counter(row["kind"] for row in rows)
+    court = {"facts": {"note": note}, "bounds": {"certain": 0.99}, "kinds": dict(kinds), "pairs": len(rows)}
+    return {"n": n, "court": court, "pairs": rows}
 
 
 def test_most_images_in_doubtful_pairs_are_to_be_looked_at() -> None:
@@ -25,3 +28,11 @@ def test_most_images_in_doubtful_pairs_are_to_be_looked_at() -> None:
 @pytest.mark.parametrize(("kind", "measure"), [("identical", 1.0), ("re-encoded", 0.9), ("mirrored", 0.99)])
 def test_pairs_that_are_certain_ask_for_no_look(kind: str, measure: float) -> None:
     assert not court_words.look_first(document(3, ("a", "b", kind, measure)))
+
+
+def test_no_pair_is_no_all_clear_where_the_pictures_cannot_tell() -> None:
+    said = court_words.no_all_clear(document(40, note="fewer than 200 different images: no rate"))
+    assert said.startswith("No pair was found, but that is no all-clear: fewer than 200 different images. If all")
+    assert court_words.no_all_clear(document(40, ("a", "b", "identical", 1.0))).startswith("Beside identical files")
+    assert not court_words.no_all_clear(document(40, note=""))
+    assert not court_words.no_all_clear(document(40, ("a", "b", "sister", 0.9)))

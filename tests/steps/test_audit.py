@@ -270,6 +270,15 @@ def test_a_set_too_small_for_the_probe_says_why(data: Path, tmp_path: Path, draw
     assert "cannot fill 5" in probe["reason"]
 
 
+def test_two_random_splits_are_not_compared(tmp_path: Path, draw: Draw) -> None:
+    for seed in range(20):
+        draw(tmp_path / "set" / ("nok" if seed % 2 else "ok") / f"{seed}.png", seed)
+    probe = flawscope.audit(tmp_path / "set", tmp_path / "out", court=True).document["probe"]
+    assert probe["reason"].endswith("both splits are random: there is nothing to compare")
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "there is nothing to compare" in page and "is the leak" not in page
+
+
 def test_images_of_a_cut_pair_are_not_trained_on_when_the_other_is_tested() -> None:
     twins = Twins((Pair("a", "b", "sister", 0.9), Pair("a", "gone", "sister", 0.9)), 4, "by hand")
     allowed_nf = step._allowed(table("a", "b", "c", "gone"), twins, {"a": 0, "b": 1, "c": 2}, np.array([0, 1, 2]))

@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from flawscope.pages.court_words import look_first
+from flawscope.pages.court_words import look_first, no_all_clear
 from flawscope.pages.pairs import threshold_words
 
 ROWS = 12
@@ -74,6 +74,8 @@ def _table(first: str, *others: str) -> Table:
 def sentences(document: Mapping[str, Any]) -> Iterator[str]:
     """What else is worth knowing at once."""
     yield from _thresholds(document["court"].get("facts", {}))
+    if words := no_all_clear(document):
+        yield words
     if document["labelled"] and document["task"]["kind"] == "multilabel":
         yield f"Label combinations: {_some([f'{name} {n:,}' for name, n in document['combinations'].items()])}."
     yield from _pictures(document["pictures"], document["n"])

@@ -75,6 +75,7 @@ def render(content: AuditContent) -> str:
         method=METHOD,
         court=view.court(document),
         look_first=court_words.look_first(document),
+        no_all_clear=court_words.no_all_clear(document),
         groups=view.groups(document),
         published=published,
         probe=probe,

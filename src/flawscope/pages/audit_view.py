@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from flawscope.pages import figures
+from flawscope.pages.court_words import no_all_clear
 from flawscope.pages.pairs import (
     Source,
     View,
@@ -44,14 +45,7 @@ def percent(part: float, whole: float = 1.0) -> str:
 def cards(document: Mapping[str, Any]) -> list[View]:
     """What stands in "In one minute": a number and what it means, the gravest first."""
     found, n = document["court"], document["n"]
-    made = [
-        {
-            "name": "with a twin",
-            "value": percent(found["images"], n),
-            "meaning": f"{found['images']:,} of {n:,} images show a thing that another image shows too "
-            f"({found['pairs']:,} pair{'' if found['pairs'] == 1 else 's'}).",
-        }
-    ]
+    made = [_twins(found, n, unsure=bool(no_all_clear(document)))]
     split = document.get("published")
     if split:
         meaning = f"{split['with_twin']:,} of {split['test']:,} test images have a twin in the training part."
@@ -75,6 +69,18 @@ def cards(document: Mapping[str, Any]) -> list[View]:
     verb = "is a copy" if copies == 1 else "are copies"
     meaning = f"Of the others {copies:,} {verb} of another file." if copies else "No file is there twice."
     return [*made, {"name": "files that cannot be used", "value": f"{bad:,}", "meaning": meaning}]
+
+
+def _twins(found: Mapping[str, Any], n: int, *, unsure: bool) -> View:
+    if unsure and not found["pairs"]:
+        meaning = "No pair was found, but these pictures cannot tell: see Images of the same thing."
+        return {"name": "with a twin", "value": "not known", "meaning": meaning}
+    meaning = (
+        f"{found['images']:,} of {n:,} images show a thing that another image shows too "
+        f"({found['pairs']:,} pair{'' if found['pairs'] == 1 else 's'})."
+    )
+    more = " These are identical files; whether there are other twins, these pictures cannot tell." if unsure else ""
+    return {"name": "with a twin", "value": percent(found["images"], n), "meaning": meaning + more}
 
 
 def _too_small(sizes: Sequence[Mapping[str, Any]]) -> View:

@@ -34,3 +34,17 @@ def look_first(document: Mapping[str, Any]) -> str:
         "these pairs are false cannot be said. If they are different parts that only look alike, name the groups "
         "yourself in a recipe (data.groups) and set split.twins: identical."
     )
+
+
+def no_all_clear(document: Mapping[str, Any]) -> str:
+    """That no pair proves nothing, where the pictures cannot tell what is different; otherwise nothing."""
+    court = document["court"]
+    note, copies = str(court["facts"].get("note") or ""), court["kinds"].get("identical", 0)
+    if not note or court["pairs"] > copies:
+        return ""
+    found = "Beside identical files no pair was found" if copies else "No pair was found"
+    return (
+        f"{found}, but that is no all-clear: {note.partition(':')[0]}. If all of them show one thing, the search takes "
+        "what they share for the background and finds nothing. If some show the same part and you know which, name "
+        "the groups yourself in a recipe (data.groups)."
+    )

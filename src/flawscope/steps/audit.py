@@ -47,6 +47,10 @@ FILE_PASSED_OVER = (
 PROBE = Preprocess(size=(32, 32), channels=1)
 PROBED = 6000
 """The probe looks at no more images than these, whole groups of them: more would take long and say the same."""
+NOTHING_TO_COMPARE = (
+    "no image shares its group with another and no pair was found, so both splits are random: there is nothing to "
+    "compare"
+)
 SHIFT = ("shift_down", "shift_right")
 COLUMNS = ("a", "b", "kind", "measure", "needed", "turn", *SHIFT, "label_a", "label_b", "published_a", "published_b")
 NOTICES = 5
@@ -239,6 +243,8 @@ def _probe(samples: Samples, twins: Twins, asked: _Asked) -> dict[str, Any]:
         spec = asked.split.model_copy(update={"published": "ignore", "file": None, "fold": 0})
         folds = make_folds(samples, spec, FOLDS, twins)
         group = folds[0].group
+        if not twins.pairs and len(set(group.values())) == len(samples):
+            return {"reason": NOTHING_TO_COMPARE}
         rows = _some(samples, group)
         place = {row.id: i for i, row in enumerate(rows)}
         fold_n = _fold_numbers(folds, place)
