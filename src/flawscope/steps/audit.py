@@ -35,6 +35,7 @@ from flawscope.evaluation.leak_probe import leak_probe
 from flawscope.evaluation.sample_size import class_size
 from flawscope.preprocess import Preprocess, load
 from flawscope.records import BoolArray, FloatArray, Sample, Samples, Split, Twins
+from flawscope.spreadsheet import safe_cell
 from flawscope.steps.evaluate import source
 from flawscope.steps.split import search
 from flawscope.steps.workspace import Say
@@ -191,7 +192,9 @@ def as_csv(pairs: Sequence[dict[str, Any]]) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**pair, **dict(zip(SHIFT, pair["shift"], strict=True))} for pair in pairs)
+    for pair in pairs:
+        cells = {**pair, **dict(zip(SHIFT, pair["shift"], strict=True))}
+        writer.writerow({key: safe_cell(cell) for key, cell in cells.items()})
     return stream.getvalue()
 
 
