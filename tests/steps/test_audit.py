@@ -116,8 +116,9 @@ def test_a_table_and_a_recipe_are_read_as_by_the_other_steps(
     recipe = write_recipe(tmp_path / "r.yaml", "{kind: folders, root: parts}")
     document = flawscope.audit(recipe, tmp_path / "recipe", overrides=["split.largest_group=0.5"]).document
     assert (document["n"], document["groups"]["limit"]) == (17, 8)
-    with pytest.raises(UserError, match="nothing to set"):
+    with pytest.raises(UserError, match="nothing to set") as refused:
         flawscope.audit(data, tmp_path / "x", overrides=["split.seed=1"])
+    assert f"flawscope new {data}" in refused.value.remedy
 
 
 def test_a_recipe_that_forgets_groups_is_audited_without_them(

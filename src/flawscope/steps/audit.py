@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,7 +108,10 @@ def audit(
         OutputError: the folder exists and is no audit or `overwrite` is off, or it cannot be written.
     """
     if overrides and not is_recipe(data):
-        raise UserError(f"{data} is no recipe: there is nothing to set", "leave --set out, or name a recipe (.yaml)")
+        raise UserError(
+            f"{data} is no recipe: there is nothing to set",
+            f"leave --set out, or make a recipe of it (flawscope new {shlex.quote(str(data))}) and audit that",
+        )
     folder = Path(output) if output else Path("audits") / _name(data)
     check_replaceable(folder, overwrite, kind="an audit", ours=lambda place: (place / "audit.json").is_file())
     check_writable(folder)  # a place that cannot be written to is noticed now and not after the long part
