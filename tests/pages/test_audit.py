@@ -224,6 +224,19 @@ def test_many_pairs_show_the_weakest_and_a_few_of_the_strongest() -> None:
     assert [p["measure"] for p in made["strongest"]] == ["0.89", "0.88", "0.87"]
 
 
+def test_of_pairs_that_are_all_alike_none_is_called_the_weakest() -> None:
+    pairs = [pair(0, i + 1, "identical", 1.0) for i in range(50)]
+    (made,) = pair_lists.galleries({**DOCUMENT, "pairs": pairs}, {})
+    assert (len(made["weakest"]), made["strongest"]) == (pair_lists.WEAKEST, [])
+    said = text(render(changed(pairs=pairs)))
+    assert "Some of them, all equally alike:" in said and "The weakest" not in said and "The strongest" not in said
+
+
+def test_on_a_narrow_screen_each_cell_bears_the_name_of_its_column(page: str) -> None:
+    for name in ("random split", "grouped split", "difference", "enough?", "images", "interval at best", "at worst"):
+        assert f'data-name="{name}"' in page
+
+
 def test_facts_may_be_missing_and_sections_are_left_out() -> None:
     court = {"method": "none", "n": 40, "pairs": 0, "kinds": {}, "images": 0, "contrary": 0, "facts": {}}
     made = render(changed(court=court, pairs=[], review=[], published=None, probe=None, labelled=False, class_sizes=[]))
@@ -304,7 +317,21 @@ def test_evidence_draws_both_histograms_and_the_thresholds() -> None:
         assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.48, 0.85))
         assert not axes.lines
     assert lower.get_xlim() == (0.1, 1.0)
-    assert len(figures.evidence({}, {}, None).axes) == 2
+    (only,) = figures.evidence(facts["null"], {"edges": EDGES, "counts": [0] * 10}, None).axes
+    assert only.get_title(loc="left") == "pairs known to be different: 5,980"
+
+
+def test_no_empty_figure_is_drawn_and_what_the_first_bar_holds_is_said() -> None:
+    court = copy.deepcopy(DOCUMENT["court"])
+    assert view.court({**DOCUMENT, "court": court})["below"] == ""
+    edges = [-0.5 + i / 10 for i in range(11)]
+    court["facts"]["null"] = {"edges": edges, "counts": [4, *[0] * 9]}
+    below = view.court({**DOCUMENT, "court": court})["below"]
+    assert below == "The bar at the left edge holds all that lies below -0.5 as well."
+    assert below in text(render(changed(court=court)))
+    for name in ("null", "found"):
+        court["facts"][name] = {"edges": edges, "counts": [0] * 10}
+    assert view.court({**DOCUMENT, "court": court})["svg"] == ""
 
 
 def test_one_threshold_is_a_line() -> None:

@@ -128,7 +128,7 @@ def court(document: Mapping[str, Any]) -> View:
     facts = found.get("facts", {})
     null, looked = facts.get("null") or {}, facts.get("found") or {}
     ends, drawn = threshold_range(facts), ""
-    if null.get("counts") or looked.get("counts"):
+    if any(null.get("counts", ())) or any(looked.get("counts", ())):
         figure = figures.evidence(null, looked, ends)
         drawn = Markup(figures.svg(figure, "evidence", "Histogram of the measure over different and compared pairs"))
     return {
@@ -138,9 +138,16 @@ def court(document: Mapping[str, Any]) -> View:
         "sentences": threshold_sentences(found["pairs"], facts, found.get("bounds", {})),
         "svg": drawn,
         "mark": "" if ends is None else "line" if ends[0] == ends[1] else "band",
+        "below": _below(null, looked),
         "search": facts.get("search", ""),
         "seconds": facts.get("seconds"),
     }
+
+
+def _below(*histograms: Mapping[str, Any]) -> str:
+    """That the first bar holds more than its width says, where it is drawn: what lies below the range counts there."""
+    ends = {float(each["edges"][0]) for each in histograms if any(each.get("counts", ())[:1]) and each["edges"][0] > -1}
+    return f"The bar at the left edge holds all that lies below {min(ends):g} as well." if ends else ""
 
 
 def threshold_sentences(pairs: int, facts: Mapping[str, Any], bounds: Mapping[str, float] | None = None) -> list[str]:
