@@ -117,3 +117,12 @@ def test_no_pair_is_called_no_all_clear_where_a_note_stands() -> None:
     court = {**DOCUMENT["court"], "facts": {"note": "fewer than 200 different images"}}
     assert "no all-clear: fewer than 200 different images." in "\n".join(sentences(changed(court=court)))
     assert "all-clear" not in "\n".join(sentences(DOCUMENT))
+
+
+def test_many_sizes_are_told_as_a_range_and_an_empty_class_as_empty() -> None:
+    sizes = [[200 + i, 300, 1] for i in range(5)]
+    said = "\n".join(sentences(changed(pictures={**DOCUMENT["pictures"], "sizes": sizes})))
+    assert "The images are 200 to 204 pixels wide and 300 high, of 5 sizes; PNG; 8 bits." in said
+    assert "All images are 40 x 40 pixels; PNG" in "\n".join(sentences(DOCUMENT))
+    empty = [{"name": "nok", "images": 0, "groups": 0, "verdict": "none"}]
+    assert "no image" in printed(changed(class_sizes=empty))

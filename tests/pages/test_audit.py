@@ -253,6 +253,18 @@ def test_the_advice_to_look_first_stands_on_the_page_as_well() -> None:
     assert "Look first" not in text(render(changed()))
 
 
+def test_a_class_without_an_image_is_not_called_too_few() -> None:
+    none = {**SIZE, "name": "scratch", "images": 0, "groups": 0, "verdict": "none", "best": None, "worst": None}
+    document = changed(class_sizes=[*DOCUMENT["class_sizes"], none]).document
+    card = next(card for card in view.cards(document) if card["name"] == "classes too small to measure")
+    assert (card["value"], card["meaning"]) == ("2", "Too few images of scrap. No image of scratch.")
+    assert "scratch no image shows it: nothing can be said 0 0" in text(render(AuditContent(document, IMAGES)))
+
+
+def test_many_sizes_are_told_as_a_range() -> None:
+    assert "Width x height: the images are 40 to 53 pixels wide and 40 high, of 14 sizes" in text(render(changed()))
+
+
 def test_no_pair_in_a_set_that_cannot_tell_is_no_clean_bill() -> None:
     none = {"method": "none", "n": 40, "pairs": 0, "kinds": {}, "images": 0, "contrary": 0}
     document = changed(

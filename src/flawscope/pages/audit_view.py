@@ -85,11 +85,14 @@ def _twins(found: Mapping[str, Any], n: int, *, unsure: bool) -> View:
 
 def _too_small(sizes: Sequence[Mapping[str, Any]]) -> View:
     few = [size["name"] for size in sizes if size["verdict"] == "too few"]
+    none = [size["name"] for size in sizes if size["verdict"] == "none"]
     depends = sum(size["verdict"] == "depends" for size in sizes)
-    meaning = f"Too few images of {', '.join(few[:6])}{' ...' if len(few) > 6 else ''}." if few else "None for certain."
+    said = [f"{start} of {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}."
+            for start, names in (("Too few images", few), ("No image", none)) if names]  # fmt: skip
+    meaning = " ".join(said) or "None for certain."
     if depends:
         meaning += f" For {depends} it depends on how alike the images of one group are."
-    return {"name": "classes too small to measure", "value": f"{len(few)}", "meaning": meaning}
+    return {"name": "classes too small to measure", "value": f"{len(few) + len(none)}", "meaning": meaning}
 
 
 def balance(document: Mapping[str, Any]) -> list[View]:
@@ -110,9 +113,10 @@ def class_sizes(document: Mapping[str, Any]) -> list[View]:
             "enough": "enough",
             "depends": "enough only if the images of one group differ like those of others",
             "too few": f"too few: {lacking:,} more independent images are needed",
+            "none": "no image shows it: nothing can be said",
         }[size["verdict"]]
         ends = {key: _ends(size[key]) for key in ("best", "worst")}
-        rows.append({**size, **ends, "words": words, "bad": size["verdict"] == "too few"})
+        rows.append({**size, **ends, "words": words, "bad": size["verdict"] in {"too few", "none"}})
     return rows
 
 
