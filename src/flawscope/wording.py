@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 CALIBRATION = "the calibration part"
 """Where decisions are made, if nothing else is said."""
@@ -58,6 +58,27 @@ def counted(n: int, items: str) -> str:
     ('1 image', '1,200 cells', '0 groups')
     """
     return f"{n:,} {items.removesuffix('s') if n == 1 else items}"
+
+
+def sizes_in_words(sizes: Sequence[Sequence[int]]) -> str:
+    """The width x height of pictures from rows of width, height and count, the commonest first; a range of many.
+
+    >>> sizes_in_words([[40, 30, 9]]), sizes_in_words([[40, 30, 9], [20, 20, 1]])
+    ('all images are 40 x 30 pixels', '9 of 10 images are 40 x 30 pixels')
+    >>> sizes_in_words([[40, 30, 1], [20, 25, 1], [22, 25, 1]])
+    'the images are 20 to 40 pixels wide and 25 to 30 high, of 3 sizes'
+    """
+    width_s, height_s, n_s = zip(*sizes, strict=True)
+    total = sum(n_s)
+    if len(sizes) > 1 and 2 * n_s[0] < total:
+        wide, high = (_from_to(min(side), max(side)) for side in (width_s, height_s))
+        return f"the images are {wide} pixels wide and {high} high, of {len(sizes):,} sizes"
+    start = "all images are" if len(sizes) == 1 else f"{n_s[0]:,} of {total:,} images are"
+    return f"{start} {width_s[0]} x {height_s[0]} pixels"
+
+
+def _from_to(low: int, high: int) -> str:
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _decimals(share: float, digits: int) -> int:

@@ -143,7 +143,8 @@ def test_audit(cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert names(tmp_path / "audits" / "data") == ["audit.json", "index.html", "pairs.csv"]
     refused(cli("audit", "data"), "exists already", "--overwrite")
     assert cli("audit", "data", "--overwrite").code == 0
-    refused(cli("audit", "data", "-o", "x", "--set", "split.seed=1"), "nothing to set")
+    refused(cli("audit", "data", "-o", "x", "--set", "split.seed=1"), "nothing to set", "flawscope new data")
+    assert "train.epochs" not in cli("audit", "--help").out
     refused(cli("audit", "nowhere"), "does not exist")
     assert not [line for line in answer.out.splitlines() if len(line) > 80 and line.startswith(("│", "┃", "┏"))]
     answer = cli("audit", "data/ok", "-o", "ok")

@@ -36,6 +36,7 @@ DOCUMENT: dict[str, Any] = {
         **{key: {"number": 1, "largest": 1, "alone": 1} for key in ("data", "chained", "linked")},
     },
     "probe": None,
+    "pairs": [],
 }
 
 
@@ -75,7 +76,8 @@ def test_pairs_that_were_not_found_are_not_kept_together(data: str, pairs: int) 
 @pytest.mark.parametrize(("note", "images", "told"), [("", 8, False), ("few", 5, False), ("few", 6, True)])
 def test_where_most_pairs_may_be_false_a_person_is_asked_to_look_first(note: str, images: int, told: bool) -> None:
     court = {**DOCUMENT["court"], "pairs": 9, "images": images, "facts": {"note": note} if note else {}}
-    said = list(next_steps(changed(n=10, court=court), "parts"))
+    pairs = [{"a": "0", "b": str(i + 1), "kind": "sister", "measure": 0.9} for i in range(images - 1)]
+    said = list(next_steps(changed(n=10, court=court, pairs=pairs), "parts"))
     assert ("look first" in said[0] and "name the groups yourself" in said[0]) == told
     assert said[-1].startswith("\nnext: "), "what to do next stands last"
 
@@ -109,3 +111,18 @@ def test_the_probe_fits_80_columns() -> None:
     below = [line for line in lines if "48.9 to 79.0" in line]
     assert len(below) == 2 and all(line.count("-100.0 to 10.0") == 2 for line in below)
     assert max(map(len, lines[-8:])) <= 80
+
+
+def test_no_pair_is_called_no_all_clear_where_a_note_stands() -> None:
+    court = {**DOCUMENT["court"], "facts": {"note": "fewer than 200 different images"}}
+    assert "no all-clear: fewer than 200 different images." in "\n".join(sentences(changed(court=court)))
+    assert "all-clear" not in "\n".join(sentences(DOCUMENT))
+
+
+def test_many_sizes_are_told_as_a_range_and_an_empty_class_as_empty() -> None:
+    sizes = [[200 + i, 300, 1] for i in range(5)]
+    said = "\n".join(sentences(changed(pictures={**DOCUMENT["pictures"], "sizes": sizes})))
+    assert "The images are 200 to 204 pixels wide and 300 high, of 5 sizes; PNG; 8 bits." in said
+    assert "All images are 40 x 40 pixels; PNG" in "\n".join(sentences(DOCUMENT))
+    empty = [{"name": "nok", "images": 0, "groups": 0, "verdict": "none"}]
+    assert "no image" in printed(changed(class_sizes=empty))

@@ -42,7 +42,7 @@ def test_the_court_in_numbers() -> None:
     assert (facts["pairs"], facts["images"], facts["contrary"]) == (3, 4, 1)
     assert facts["kinds"] == {"turned": 2, "sister": 1}
     assert facts["facts"] == {"threshold": 0.9}
-    assert facts["bounds"] == {"least": 0.45, "doubtful": 0.7, "most_closely": 0.95}
+    assert facts["bounds"] == {"least": 0.45, "doubtful": 0.7, "most_closely": 0.95, "certain": 0.99, "unread": 0.75}
 
 
 def test_groups_before_and_after_chains_are_cut() -> None:

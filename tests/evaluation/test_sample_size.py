@@ -33,7 +33,7 @@ def test_the_interval_is_that_of_evaluation_at_best_and_at_worst() -> None:
 
 @pytest.mark.parametrize(
     ("images", "groups", "verdict"),
-    [(415, 415, "enough"), (414, 414, "too few"), (415, 414, "depends"), (0, 0, "too few")],
+    [(415, 415, "enough"), (414, 414, "too few"), (415, 414, "depends"), (0, 0, "none"), (1, 1, "too few")],
 )
 def test_verdicts(images: int, groups: int, verdict: str) -> None:
     size = class_size("x", images, groups)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from flawscope.pages import audit_view as view
-from flawscope.pages import figures, pair_lists
+from flawscope.pages import court_words, figures, pair_lists
 from flawscope.pages.audit import AuditContent, render, write_audit
 
 
@@ -163,10 +163,29 @@ def test_one_threshold_for_all_and_pairs_that_do_not_say_what_they_need_are_show
 def test_too_few_images_to_read_a_threshold_are_told_and_no_rate_is_promised() -> None:
     facts = {"threshold": 0.75, "threshold_low": 0.75, "threshold_high": 0.75, "known_different": 60,
              "false_pair_rate": 0.002, "expected_false_pairs": 0.1, "note": "too few images to read it"}  # fmt: skip
-    assert view.threshold_sentences(3, facts) == [
+    assert view.threshold_sentences(3, facts, {"unread": 0.75}) == [
         "Two pictures are taken for the same thing if their correlation reaches 0.75.",
         "Too few images to read it.",
     ]
+
+
+def test_in_a_small_set_all_that_holds_is_said_before_the_note() -> None:
+    facts = {"threshold": 0.7, "threshold_low": 0.7, "threshold_high": 0.7, "known_different": 900,
+             "looked_at_closely": 12, "closely_needed": 0.9, "closely_needed_low": 0.88, "closely_needed_high": 0.95,
+             "false_pair_rate": 0.002, "expected_false_pairs": 0.1,
+             "note": "fewer than 200 different images"}  # fmt: skip
+    bounds = {"least": 0.45, "doubtful": 0.7, "most_closely": 0.95, "unread": 0.75}
+    said = view.threshold_sentences(12, facts, bounds)
+    wanted = (
+        "correlation reaches 0.70.",
+        "rests on 900 pairs",
+        "from 0.7 on, a bound set by hand, a pair is looked at again",
+        "their fine detail must reach 0.88 to 0.95, depending on what the picture shows (median 0.90).",
+        "More than 0.95 is never asked",
+        "Fewer than 200 different images.",
+    )
+    assert len(said) == len(wanted)
+    assert all(words in sentence for words, sentence in zip(wanted, said, strict=True)), said
 
 
 def test_a_threshold_that_stands_at_a_bound_is_said_to() -> None:
@@ -205,12 +224,58 @@ def test_many_pairs_show_the_weakest_and_a_few_of_the_strongest() -> None:
     assert [p["measure"] for p in made["strongest"]] == ["0.89", "0.88", "0.87"]
 
 
+def test_of_pairs_that_are_all_alike_none_is_called_the_weakest() -> None:
+    pairs = [pair(0, i + 1, "identical", 1.0) for i in range(50)]
+    (made,) = pair_lists.galleries({**DOCUMENT, "pairs": pairs}, {})
+    assert (len(made["weakest"]), made["strongest"]) == (pair_lists.WEAKEST, [])
+    said = text(render(changed(pairs=pairs)))
+    assert "Some of them, all equally alike:" in said and "The weakest" not in said and "The strongest" not in said
+
+
+def test_on_a_narrow_screen_each_cell_bears_the_name_of_its_column(page: str) -> None:
+    for name in ("random split", "grouped split", "difference", "enough?", "images", "interval at best", "at worst"):
+        assert f'data-name="{name}"' in page
+
+
 def test_facts_may_be_missing_and_sections_are_left_out() -> None:
     court = {"method": "none", "n": 40, "pairs": 0, "kinds": {}, "images": 0, "contrary": 0, "facts": {}}
     made = render(changed(court=court, pairs=[], review=[], published=None, probe=None, labelled=False, class_sizes=[]))
     assert "None of the 40 images has a twin" in text(made)
     for gone in ("published", "leak", "review", "pairs", "labels"):
         assert f'id="{gone}"' not in made and f"#{gone}" not in made
+
+
+def test_the_advice_to_look_first_stands_on_the_page_as_well() -> None:
+    court = {**DOCUMENT["court"], "facts": {"note": "too few different images"}}
+    advice = court_words.look_first(changed(n=9, court=court).document)
+    assert advice.startswith("8 of 9 images")
+    assert f"Look first. {advice}" in text(render(changed(n=9, court=court)))
+    assert "Look first" not in text(render(changed()))
+
+
+def test_a_class_without_an_image_is_not_called_too_few() -> None:
+    none = {**SIZE, "name": "scratch", "images": 0, "groups": 0, "verdict": "none", "best": None, "worst": None}
+    document = changed(class_sizes=[*DOCUMENT["class_sizes"], none]).document
+    card = next(card for card in view.cards(document) if card["name"] == "classes too small to measure")
+    assert (card["value"], card["meaning"]) == ("2", "Too few images of scrap. No image of scratch.")
+    assert "scratch no image shows it: nothing can be said 0 0" in text(render(AuditContent(document, IMAGES)))
+
+
+def test_many_sizes_are_told_as_a_range() -> None:
+    assert "Width x height: the images are 40 to 53 pixels wide and 40 high, of 14 sizes" in text(render(changed()))
+
+
+def test_no_pair_in_a_set_that_cannot_tell_is_no_clean_bill() -> None:
+    none = {"method": "none", "n": 40, "pairs": 0, "kinds": {}, "images": 0, "contrary": 0}
+    document = changed(
+        court={**none, "facts": {"note": "fewer than 200 different images"}}, pairs=[], review=[]
+    ).document
+    twins = view.cards(document)[0]
+    assert (twins["name"], twins["value"]) == ("with a twin", "not known")
+    assert court_words.no_all_clear(document) in text(render(AuditContent(document, IMAGES)))
+    known = changed(court={**none, "facts": {}}, pairs=[], review=[]).document
+    assert view.cards(known)[0]["value"] == "0\N{NO-BREAK SPACE}%"
+    assert "all-clear" not in render(AuditContent(known, IMAGES))
 
 
 def test_probe_that_could_not_be_run_says_why() -> None:
@@ -264,7 +329,21 @@ def test_evidence_draws_both_histograms_and_the_thresholds() -> None:
         assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.48, 0.85))
         assert not axes.lines
     assert lower.get_xlim() == (0.1, 1.0)
-    assert len(figures.evidence({}, {}, None).axes) == 2
+    (only,) = figures.evidence(facts["null"], {"edges": EDGES, "counts": [0] * 10}, None).axes
+    assert only.get_title(loc="left") == "pairs known to be different: 5,980"
+
+
+def test_no_empty_figure_is_drawn_and_what_the_first_bar_holds_is_said() -> None:
+    court = copy.deepcopy(DOCUMENT["court"])
+    assert view.court({**DOCUMENT, "court": court})["below"] == ""
+    edges = [-0.5 + i / 10 for i in range(11)]
+    court["facts"]["null"] = {"edges": edges, "counts": [4, *[0] * 9]}
+    below = view.court({**DOCUMENT, "court": court})["below"]
+    assert below == "The bar at the left edge holds all that lies below -0.5 as well."
+    assert below in text(render(changed(court=court)))
+    for name in ("null", "found"):
+        court["facts"][name] = {"edges": edges, "counts": [0] * 10}
+    assert view.court({**DOCUMENT, "court": court})["svg"] == ""
 
 
 def test_one_threshold_is_a_line() -> None:

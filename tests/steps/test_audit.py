@@ -116,8 +116,9 @@ def test_a_table_and_a_recipe_are_read_as_by_the_other_steps(
     recipe = write_recipe(tmp_path / "r.yaml", "{kind: folders, root: parts}")
     document = flawscope.audit(recipe, tmp_path / "recipe", overrides=["split.largest_group=0.5"]).document
     assert (document["n"], document["groups"]["limit"]) == (17, 8)
-    with pytest.raises(UserError, match="nothing to set"):
+    with pytest.raises(UserError, match="nothing to set") as refused:
         flawscope.audit(data, tmp_path / "x", overrides=["split.seed=1"])
+    assert f"flawscope new {data}" in refused.value.remedy
 
 
 def test_a_recipe_that_forgets_groups_is_audited_without_them(
@@ -268,6 +269,15 @@ def test_a_set_too_small_for_the_probe_says_why(data: Path, tmp_path: Path, draw
         draw(tmp_path / "set" / name / "1.png", ord(name[0]))
     probe: Any = flawscope.audit(tmp_path / "set", tmp_path / "out", court=True).document["probe"]
     assert "cannot fill 5" in probe["reason"]
+
+
+def test_two_random_splits_are_not_compared(tmp_path: Path, draw: Draw) -> None:
+    for seed in range(20):
+        draw(tmp_path / "set" / ("nok" if seed % 2 else "ok") / f"{seed}.png", seed)
+    probe = flawscope.audit(tmp_path / "set", tmp_path / "out", court=True).document["probe"]
+    assert probe["reason"].endswith("both splits are random: there is nothing to compare")
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "there is nothing to compare" in page and "is the leak" not in page
 
 
 def test_images_of_a_cut_pair_are_not_trained_on_when_the_other_is_tested() -> None:

@@ -58,7 +58,10 @@ def audit(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the folder; default: audits/NAME")] = None,
     court: Annotated[bool, typer.Option("--court", help="also measure what a random split hides")] = False,
     images: Annotated[Path | None, typer.Option(help="folder of the table's images, if they lie elsewhere")] = None,
-    overrides: Set = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="change a recipe's key: split.largest_group=0.05"),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Say what a data set is, and find its images of the same thing."""

@@ -9,10 +9,12 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from flawscope.pages.court_words import look_first, no_all_clear
 from flawscope.pages.pairs import threshold_words
+from flawscope.wording import sizes_in_words
 
 ROWS = 12
-VERDICTS = {"enough": "yes", "depends": "if groups vary within", "too few": "too few"}
+VERDICTS = {"enough": "yes", "depends": "if groups vary within", "too few": "too few", "none": "no image"}
 
 
 def tables(document: Mapping[str, Any]) -> Iterator[tuple[str, Table]]:
@@ -73,9 +75,11 @@ def _table(first: str, *others: str) -> Table:
 def sentences(document: Mapping[str, Any]) -> Iterator[str]:
     """What else is worth knowing at once."""
     yield from _thresholds(document["court"].get("facts", {}))
+    if words := no_all_clear(document):
+        yield words
     if document["labelled"] and document["task"]["kind"] == "multilabel":
         yield f"Label combinations: {_some([f'{name} {n:,}' for name, n in document['combinations'].items()])}."
-    yield from _pictures(document["pictures"], document["n"])
+    yield from _pictures(document["pictures"])
     bad = [*document["skipped"], *document["pictures"]["unreadable"]]
     for each in bad[:5]:
         yield f"cannot be used: {each['where']}: {each['reason']}"
@@ -101,11 +105,10 @@ def sentences(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"The random split could not be measured: {document['probe']['reason']}."
 
 
-def _pictures(pictures: Mapping[str, Any], n_all: int) -> Iterator[str]:
+def _pictures(pictures: Mapping[str, Any]) -> Iterator[str]:
     """Sizes, grey values, and pictures with nothing on them."""
-    (width, height, n), *others = pictures["sizes"] or [(0, 0, 0)]
-    sizes = f"{n:,} of {n_all:,} images are" if others else "All images are"
-    yield f"{sizes} {width} x {height} pixels; {', '.join(pictures['formats'])}; {_and(pictures['bits'])} bits."
+    sizes = sizes_in_words(pictures["sizes"] or [(0, 0, 0)])
+    yield f"{sizes[:1].upper()}{sizes[1:]}; {', '.join(pictures['formats'])}; {_and(pictures['bits'])} bits."
     for bits, values in pictures["intensity"].items():
         low, high = values["1 %"], values["99 %"]
         yield f"Grey values ({bits} bits): 98 % of all pixels lie between {low:,.0f} and {high:,.0f}."
@@ -130,12 +133,8 @@ def next_steps(document: Mapping[str, Any], data: str) -> Iterator[str]:
     court = document["court"]
     if court["contrary"]:
         yield f"\nreview: {_counted(court['contrary'], 'pair')} alike but labelled differently, see the page"
-    if court["facts"].get("note") and court["images"] > document["n"] / 2:
-        yield (
-            f"\nlook first: {court['images']:,} of {_counted(document['n'], 'image')} are in a pair, and how many "
-            "pairs are false cannot be said; see the page. If they are different parts that only look alike, name the "
-            "groups yourself (data.groups) and set split.twins: identical"
-        )
+    if advice := look_first(document):
+        yield f"\nlook first: {advice} The page shows the pairs."
     if not document["labelled"]:
         yield "\nnext: put the pictures into one folder a class, or name their labels in a table (CSV)"
     elif not data.lower().endswith((".yaml", ".yml")):

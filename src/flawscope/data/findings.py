@@ -90,7 +90,7 @@ def _by_label(rows: Sequence[Sample], label: Mapping[str, str]) -> dict[str, lis
 def court_facts(samples: Samples, twins: Twins) -> dict[str, Any]:
     """The court's verdict in numbers: pairs by kind, images concerned, pairs whose labels differ."""
     from flawscope.data.court.closer import HIGHEST  # where a court has sat, its packages are there
-    from flawscope.data.court.threshold import DOUBTFUL, LOWEST
+    from flawscope.data.court.threshold import CERTAIN, DOUBTFUL, LOWEST, UNREAD
 
     counted = Counter(pair.kind for pair in twins.pairs)
     return {
@@ -101,7 +101,13 @@ def court_facts(samples: Samples, twins: Twins) -> dict[str, Any]:
         "images": len({id for pair in twins.pairs for id in (pair.a, pair.b)}),
         "contrary": contrary(samples, twins.pairs)[1],
         "facts": dict(twins.facts),
-        "bounds": {"least": LOWEST, "doubtful": DOUBTFUL, "most_closely": HIGHEST},
+        "bounds": {
+            "least": LOWEST,
+            "doubtful": DOUBTFUL,
+            "most_closely": HIGHEST,
+            "certain": CERTAIN,
+            "unread": UNREAD,
+        },
     }
 
 

@@ -65,11 +65,13 @@ class ClassSize:
 
     @property
     def verdict(self) -> str:
-        """Whether the class is large enough: "enough", "depends" (on how alike the images of a group are), "too few".
+        """Whether the class is large enough: "enough", "depends" (on how alike a group is), "too few", or "none" there.
 
         >>> class_size("crack", 40, 40).verdict, class_size("ok", 4000, 50).verdict
         ('too few', 'depends')
         """
+        if not self.images:
+            return "none"
         if self.images < self.needed:
             return "too few"
         return "depends" if self.groups < self.needed else "enough"

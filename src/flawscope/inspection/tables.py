@@ -4,9 +4,8 @@ Columns: name, <class>_probability ..., (multi-label: <class> yes or no ...,) de
 has to look, the decision is `human`. In place of yes or no, a multi-label class that is not ruled out is `human`, too,
 also where another class is called, so that nobody has to look.
 
-A spreadsheet takes text that starts with = + - @ or a tab for a formula, and a picture may come from anyone. So such
-text is written with an apostrophe before it (as OWASP advises, "CSV Injection"), and so is text that starts with an
-apostrophe; `read_results` takes it away again, so that every name comes back as it was.
+Text that a spreadsheet would run is written so that it does not (`flawscope.spreadsheet`); `read_results` gives every
+name back as it was.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from pathlib import Path
 
 from flawscope.errors import DataError
 from flawscope.records import HUMAN, Decision, Prediction, Task
+from flawscope.spreadsheet import plain_cell, safe_cell
 from flawscope.storage import new_file
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _PROBABILITY = "_probability"
 _LAST = ("decision", "seconds", "error")
 
@@ -72,7 +71,7 @@ def write_results(path: str | Path, task: Task, predictions: Iterable[Prediction
         table = csv.writer(
             stream
         )  # lines end in CR LF (RFC 4180); with LF alone a CR inside a name would not be quoted
-        table.writerow(_safe(cell) for cell in _header(task))
+        table.writerow(safe_cell(cell) for cell in _header(task))
         for prediction in predictions:
             table.writerow(_row(task, prediction))
             if prediction.decision:
@@ -93,7 +92,7 @@ def read_results(path: str | Path, task: Task | None = None) -> Results:
     """
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as stream:
-            rows = [[_plain(cell) for cell in row] for row in csv.reader(stream)]
+            rows = [[plain_cell(cell) for cell in row] for row in csv.reader(stream)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}", "name a results.csv that flawscope inspect wrote") from None
     header = rows[0] if rows else []
@@ -122,10 +121,9 @@ def _row(task: Task, prediction: Prediction) -> list[str]:
         flags = ["yes" if flag else "no" for flag in answer.flags] if answer else [""] * k
         if answer and answer.unsure:
             flags = [HUMAN if unsure else cell for unsure, cell in zip(answer.unsure, flags, strict=True)]
-    label = _safe(answer.label) if answer else ""
-    return [
-        _safe(prediction.name), *probabilities, *flags, label, f"{prediction.seconds:.6f}", _safe(prediction.error)
-    ]  # fmt: skip
+    label = safe_cell(answer.label) if answer else ""
+    first, last = safe_cell(prediction.name), safe_cell(prediction.error)
+    return [first, *probabilities, *flags, label, f"{prediction.seconds:.6f}", last]
 
 
 def _classes(header: Sequence[str]) -> tuple[tuple[str, ...], bool]:
@@ -170,11 +168,3 @@ def _read(path: str | Path, n: int, row: Sequence[str], classes: Sequence[str], 
         return Prediction(row[0], (), probability, decision, float(seconds))
     except (ValueError, KeyError) as problem:
         raise DataError(f"{path}, row {n} ({row[0]}): {problem}", "write the table again") from None
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _plain(text: str) -> str:
-    return text.removeprefix("'")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.pages import audit_view as view
-from flawscope.pages import pair_lists, picture_facts
+from flawscope.pages import court_words, pair_lists, picture_facts
 from flawscope.pages.pairs import Source, Thumbnails
 from flawscope.pages.templating import fill, write_page
 
@@ -74,6 +74,8 @@ def render(content: AuditContent) -> str:
         class_sizes=view.class_sizes(document),
         method=METHOD,
         court=view.court(document),
+        look_first=court_words.look_first(document),
+        no_all_clear=court_words.no_all_clear(document),
         groups=view.groups(document),
         published=published,
         probe=probe,

@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from flawscope.pages import figures
+from flawscope.pages.court_words import no_all_clear
 from flawscope.pages.pairs import (
     Source,
     View,
@@ -44,14 +45,7 @@ def percent(part: float, whole: float = 1.0) -> str:
 def cards(document: Mapping[str, Any]) -> list[View]:
     """What stands in "In one minute": a number and what it means, the gravest first."""
     found, n = document["court"], document["n"]
-    made = [
-        {
-            "name": "with a twin",
-            "value": percent(found["images"], n),
-            "meaning": f"{found['images']:,} of {n:,} images show a thing that another image shows too "
-            f"({found['pairs']:,} pair{'' if found['pairs'] == 1 else 's'}).",
-        }
-    ]
+    made = [_twins(found, n, unsure=bool(no_all_clear(document)))]
     split = document.get("published")
     if split:
         meaning = f"{split['with_twin']:,} of {split['test']:,} test images have a twin in the training part."
@@ -77,13 +71,28 @@ def cards(document: Mapping[str, Any]) -> list[View]:
     return [*made, {"name": "files that cannot be used", "value": f"{bad:,}", "meaning": meaning}]
 
 
+def _twins(found: Mapping[str, Any], n: int, *, unsure: bool) -> View:
+    if unsure and not found["pairs"]:
+        meaning = "No pair was found, but these pictures cannot tell: see Images of the same thing."
+        return {"name": "with a twin", "value": "not known", "meaning": meaning}
+    meaning = (
+        f"{found['images']:,} of {n:,} images show a thing that another image shows too "
+        f"({found['pairs']:,} pair{'' if found['pairs'] == 1 else 's'})."
+    )
+    more = " These are identical files; whether there are other twins, these pictures cannot tell." if unsure else ""
+    return {"name": "with a twin", "value": percent(found["images"], n), "meaning": meaning + more}
+
+
 def _too_small(sizes: Sequence[Mapping[str, Any]]) -> View:
     few = [size["name"] for size in sizes if size["verdict"] == "too few"]
+    none = [size["name"] for size in sizes if size["verdict"] == "none"]
     depends = sum(size["verdict"] == "depends" for size in sizes)
-    meaning = f"Too few images of {', '.join(few[:6])}{' ...' if len(few) > 6 else ''}." if few else "None for certain."
+    said = [f"{start} of {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}."
+            for start, names in (("Too few images", few), ("No image", none)) if names]  # fmt: skip
+    meaning = " ".join(said) or "None for certain."
     if depends:
         meaning += f" For {depends} it depends on how alike the images of one group are."
-    return {"name": "classes too small to measure", "value": f"{len(few)}", "meaning": meaning}
+    return {"name": "classes too small to measure", "value": f"{len(few) + len(none)}", "meaning": meaning}
 
 
 def balance(document: Mapping[str, Any]) -> list[View]:
@@ -104,9 +113,10 @@ def class_sizes(document: Mapping[str, Any]) -> list[View]:
             "enough": "enough",
             "depends": "enough only if the images of one group differ like those of others",
             "too few": f"too few: {lacking:,} more independent images are needed",
+            "none": "no image shows it: nothing can be said",
         }[size["verdict"]]
         ends = {key: _ends(size[key]) for key in ("best", "worst")}
-        rows.append({**size, **ends, "words": words, "bad": size["verdict"] == "too few"})
+        rows.append({**size, **ends, "words": words, "bad": size["verdict"] in {"too few", "none"}})
     return rows
 
 
@@ -122,7 +132,7 @@ def court(document: Mapping[str, Any]) -> View:
     facts = found.get("facts", {})
     null, looked = facts.get("null") or {}, facts.get("found") or {}
     ends, drawn = threshold_range(facts), ""
-    if null.get("counts") or looked.get("counts"):
+    if any(null.get("counts", ())) or any(looked.get("counts", ())):
         figure = figures.evidence(null, looked, ends)
         drawn = Markup(figures.svg(figure, "evidence", "Histogram of the measure over different and compared pairs"))
     return {
@@ -132,9 +142,16 @@ def court(document: Mapping[str, Any]) -> View:
         "sentences": threshold_sentences(found["pairs"], facts, found.get("bounds", {})),
         "svg": drawn,
         "mark": "" if ends is None else "line" if ends[0] == ends[1] else "band",
+        "below": _below(null, looked),
         "search": facts.get("search", ""),
         "seconds": facts.get("seconds"),
     }
+
+
+def _below(*histograms: Mapping[str, Any]) -> str:
+    """That the first bar holds more than its width says, where it is drawn: what lies below the range counts there."""
+    ends = {float(each["edges"][0]) for each in histograms if any(each.get("counts", ())[:1]) and each["edges"][0] > -1}
+    return f"The bar at the left edge holds all that lies below {min(ends):g} as well." if ends else ""
 
 
 def threshold_sentences(pairs: int, facts: Mapping[str, Any], bounds: Mapping[str, float] | None = None) -> list[str]:
@@ -150,9 +167,7 @@ def threshold_sentences(pairs: int, facts: Mapping[str, Any], bounds: Mapping[st
 
     if words := threshold_words(facts):
         said.append(f"Two pictures are taken for the same thing if their correlation reaches {words}.")
-    if note:  # the threshold was not read from these pictures, and so nothing is known of the rate
-        return [*said, f"{note[:1].upper()}{note[1:]}."]
-    if facts.get("known_different"):
+    if facts.get("known_different") and not (note and at("unread")):
         said.append(
             f"It rests on {number(facts['known_different'])} pairs of pictures that are known to be different: they "
             "show how alike pictures get by chance."
@@ -177,6 +192,8 @@ def threshold_sentences(pairs: int, facts: Mapping[str, Any], bounds: Mapping[st
             f"More than {known['most_closely']:g} is never asked, a bound set by hand: of some of these pictures "
             "chance explains more, and pairs of them may be wrong."
         )
+    if note:  # it says why the rate of false pairs is not known
+        return [*said, f"{note[:1].upper()}{note[1:]}."]
     if facts.get("false_pair_rate") is not None:
         rate = number(facts["false_pair_rate"])
         said.append(f"It is set so that searching for one image brings {rate} false pairs on average.")

@@ -212,35 +212,39 @@ def learning_overlaid(lines: Sequence[tuple[Stroke, Sequence[Mapping[str, Any]]]
 def evidence(null: Mapping[str, Any], found: Mapping[str, Any], thresholds: tuple[float, float] | None) -> Figure:
     """The measure over pairs known to be different (above) and over the pairs that were looked at (below).
 
-    Counts are drawn on a logarithmic scale: what is rare near the thresholds is what matters. Either histogram may be
-    empty; both have `edges` and `counts`. `thresholds` are the ends of a band; if they are the same, it is a line.
+    Counts are drawn on a logarithmic scale: what is rare near the thresholds is what matters. One of the
+    histograms, both with `edges` and `counts`, may be empty: it is not drawn. `thresholds` are the ends of a band; if
+    they are the same, it is a line.
     """
-    figure = Figure(figsize=WIDE, layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True)
-    panels = (
-        (upper, "null", null, GOOD, "pairs known to be different"),
-        (lower, "found", found, FIND, "pairs that were compared"),
-    )
+    panels = [
+        panel
+        for panel in (
+            ("null", null, GOOD, "pairs known to be different"),
+            ("found", found, FIND, "pairs that were compared"),
+        )
+        if sum(panel[1].get("counts", ()))
+    ]
+    figure = Figure(figsize=(WIDE[0], WIDE[1] * (0.3 + 0.35 * len(panels))), layout="constrained")
+    drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     lowest = 1.0
-    for axes, name, drawn, colour, words in panels:
-        edges, counts = (np.asarray(drawn.get(key, ()), dtype=float) for key in ("edges", "counts"))
+    for axes, (name, bars, colour, words) in zip(drawn, panels, strict=True):
+        edges, counts = (np.asarray(bars[key], dtype=float) for key in ("edges", "counts"))
         style(axes)
-        if len(edges) == len(counts) + 1 and counts.sum():
-            axes.bar(edges[:-1], counts, np.diff(edges) * 0.92, align="edge", color=colour, linewidth=0)
-            axes.set_yscale("log")
-            axes.set_ylim(0.6, counts.max() * 2)
-            axes.yaxis.set_major_locator(LogLocator(numticks=4))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
-            lowest = min(lowest, float(edges[np.flatnonzero(counts)[0]]))
+        axes.bar(edges[:-1], counts, np.diff(edges) * 0.92, align="edge", color=colour, linewidth=0)
+        axes.set_yscale("log")
+        axes.set_ylim(0.6, counts.max() * 2)
+        axes.yaxis.set_major_locator(LogLocator(numticks=4))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+        lowest = min(lowest, float(edges[np.flatnonzero(counts)[0]]))
         axes.minorticks_off()
         axes.set_title(f"{words}: {int(counts.sum()):,}", fontsize=_FONT, color=INK, loc="left", pad=4)
         if thresholds is not None and thresholds[0] < thresholds[1]:
             axes.axvspan(*thresholds, color=INK, alpha=0.16, linewidth=0, zorder=0, gid=f"threshold-{name}")
         elif thresholds is not None:
             axes.axvline(thresholds[0], color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid=f"threshold-{name}")
-    lower.set_xlim(min(lowest, 0.98 if thresholds is None else thresholds[0] - 0.02), 1.0)
-    upper.tick_params(labelbottom=False)
-    lower.set_xlabel("measure: correlation once aligned", fontsize=_FONT, color=INK)
+        axes.tick_params(labelbottom=axes is drawn[-1])
+    drawn[-1].set_xlim(min(lowest, 0.98 if thresholds is None else thresholds[0] - 0.02), 1.0)
+    drawn[-1].set_xlabel("measure: correlation once aligned", fontsize=_FONT, color=INK)
     return figure
 
 

@@ -82,6 +82,8 @@ def galleries(document: Row, images: Mapping[str, Source]) -> list[View]:
     for listing in of_kinds(document):
         rows = listing.rows
         weakest, strongest = (rows[:WEAKEST], rows[: -STRONGEST - 1 : -1]) if listing.pages else (rows, [])
+        if margin(rows[0]) == margin(rows[-1]):
+            strongest = []  # as identical files are: none is weaker than another
         text = f"drawing pairs: {listing.name}"
         found.append(
             {

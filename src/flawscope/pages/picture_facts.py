@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from flawscope.pages import figures
 from flawscope.pages.pairs import View
+from flawscope.wording import sizes_in_words
 
 ROWS = 10
 PANELS = 8
@@ -44,7 +45,8 @@ def tables(pictures: Mapping[str, Any]) -> list[View]:
         others = rows[len(shown) :]
         if others:
             shown = [*shown, (f"{len(others):,} others", sum(n for _, n in others))]
-        found.append({"title": title, "rows": shown})
+        words = sizes_in_words(pictures["sizes"]) if rows is sizes and others else ""
+        found.append({"title": title, "rows": shown, "words": words})
     return found
 
 

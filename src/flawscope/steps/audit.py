@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from flawscope.evaluation.leak_probe import leak_probe
 from flawscope.evaluation.sample_size import class_size
 from flawscope.preprocess import Preprocess, load
 from flawscope.records import BoolArray, FloatArray, Sample, Samples, Split, Twins
+from flawscope.spreadsheet import safe_cell
 from flawscope.steps.evaluate import source
 from flawscope.steps.split import search
 from flawscope.steps.workspace import Say
@@ -47,6 +49,10 @@ FILE_PASSED_OVER = (
 PROBE = Preprocess(size=(32, 32), channels=1)
 PROBED = 6000
 """The probe looks at no more images than these, whole groups of them: more would take long and say the same."""
+NOTHING_TO_COMPARE = (
+    "no image shares its group with another and no pair was found, so both splits are random: there is nothing to "
+    "compare"
+)
 SHIFT = ("shift_down", "shift_right")
 COLUMNS = ("a", "b", "kind", "measure", "needed", "turn", *SHIFT, "label_a", "label_b", "published_a", "published_b")
 NOTICES = 5
@@ -102,7 +108,10 @@ def audit(
         OutputError: the folder exists and is no audit or `overwrite` is off, or it cannot be written.
     """
     if overrides and not is_recipe(data):
-        raise UserError(f"{data} is no recipe: there is nothing to set", "leave --set out, or name a recipe (.yaml)")
+        raise UserError(
+            f"{data} is no recipe: there is nothing to set",
+            f"leave --set out, or make a recipe of it (flawscope new {shlex.quote(str(data))}) and audit that",
+        )
     folder = Path(output) if output else Path("audits") / _name(data)
     check_replaceable(folder, overwrite, kind="an audit", ours=lambda place: (place / "audit.json").is_file())
     check_writable(folder)  # a place that cannot be written to is noticed now and not after the long part
@@ -187,7 +196,9 @@ def as_csv(pairs: Sequence[dict[str, Any]]) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**pair, **dict(zip(SHIFT, pair["shift"], strict=True))} for pair in pairs)
+    for pair in pairs:
+        cells = {**pair, **dict(zip(SHIFT, pair["shift"], strict=True))}
+        writer.writerow({key: safe_cell(cell) for key, cell in cells.items()})
     return stream.getvalue()
 
 
@@ -239,6 +250,8 @@ def _probe(samples: Samples, twins: Twins, asked: _Asked) -> dict[str, Any]:
         spec = asked.split.model_copy(update={"published": "ignore", "file": None, "fold": 0})
         folds = make_folds(samples, spec, FOLDS, twins)
         group = folds[0].group
+        if not twins.pairs and len(set(group.values())) == len(samples):
+            return {"reason": NOTHING_TO_COMPARE}
         rows = _some(samples, group)
         place = {row.id: i for i, row in enumerate(rows)}
         fold_n = _fold_numbers(folds, place)

@@ -19,6 +19,7 @@ import numpy as np
 from flawscope.evaluation.paired import OVERALL, Answers, answers, differences, mcnemar
 from flawscope.pages.words import verdict
 from flawscope.records import HUMAN, NOT_CHECKED, PARTS, Samples
+from flawscope.spreadsheet import safe_cell
 from flawscope.steps.evaluate import decided, source
 from flawscope.steps.new_images import SEEN
 from flawscope.steps.tested import Key, Side, check_tasks, common, finished_places, joint_groups, short_names, side_of
@@ -106,7 +107,8 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
         cells = [row[side][end] for side in sides for end in ENDS]
         found = row["difference"]
         tail = (found[key] for key in ("n", "groups", "method", "note"))
-        writer.writerow([row["run"], row["against"], row["class_name"], row["measure"], *cells, *tail])
+        names = (row["run"], row["against"], row["class_name"], row["measure"])
+        writer.writerow([safe_cell(cell) for cell in (*names, *cells, *tail)])
     return stream.getvalue()
 
 

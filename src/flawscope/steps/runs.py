@@ -19,6 +19,7 @@ import yaml
 from flawscope.data.split_file import load_split
 from flawscope.errors import UserError, reason
 from flawscope.records import NOT_CHECKED, Interval
+from flawscope.spreadsheet import safe_cell
 from flawscope.steps.workspace import fold_runs, read_json
 from flawscope.storage import write_text
 
@@ -86,7 +87,7 @@ def as_csv(rows: list[RunRow]) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(RunRow("", "", "").as_dict()), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row.as_dict() for row in rows)
+    writer.writerows({key: safe_cell(cell) for key, cell in row.as_dict().items()} for row in rows)
     return stream.getvalue()
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from flawscope.spreadsheet import safe_cell
 from flawscope.storage import new_file
 from flawscope.training.recipe import Recipe
 from flawscope.training.study import TrialRecord
@@ -69,4 +70,6 @@ def write_table(path: Path, made: Mapping[str, Any]) -> None:
         table.writerow([*columns, *keys, "reason"])
         for row in made["trials"]:
             given = [label(row["settings"][key]) if key in row["settings"] else "" for key in keys]
-            table.writerow([*("" if row[name] is None else row[name] for name in columns), *given, row["reason"]])
+            table.writerow(
+                [*("" if row[name] is None else row[name] for name in columns), *given, safe_cell(row["reason"])]
+            )
