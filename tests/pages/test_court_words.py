@@ -36,3 +36,11 @@ def test_no_pair_is_no_all_clear_where_the_pictures_cannot_tell() -> None:
     assert court_words.no_all_clear(document(40, ("a", "b", "identical", 1.0))).startswith("Beside identical files")
     assert not court_words.no_all_clear(document(40, note=""))
     assert not court_words.no_all_clear(document(40, ("a", "b", "sister", 0.9)))
+
+
+def test_no_pair_among_many_pictures_that_all_look_like_one_is_no_all_clear_either() -> None:
+    made = document(400, note="")
+    made["court"]["facts"]["like_the_mean"] = 0.97
+    assert "no all-clear: nearly all the pictures look like one and the same." in court_words.no_all_clear(made)
+    made["court"]["facts"]["like_the_mean"] = 0.6
+    assert not court_words.no_all_clear(made)

@@ -11,6 +11,10 @@ COPIES = ("identical", "re-encoded")
 """Kinds that are certain whatever the correlation: the pictures themselves are the same."""
 
 
+ONE_THING = 0.9
+"""From this correlation with the mean of all on, most pictures may show one and the same thing."""
+
+
 def certain(pair: Mapping[str, Any], enough: float) -> bool:
     """Whether a pair is one for sure: copies, and pictures that differ by a simple change and are `enough` alike.
 
@@ -39,12 +43,14 @@ def look_first(document: Mapping[str, Any]) -> str:
 def no_all_clear(document: Mapping[str, Any]) -> str:
     """That no pair proves nothing, where the pictures cannot tell what is different; otherwise nothing."""
     court = document["court"]
-    note, copies = str(court["facts"].get("note") or ""), court["kinds"].get("identical", 0)
-    if not note or court["pairs"] > copies:
+    why, copies = str(court["facts"].get("note") or "").partition(":")[0], court["kinds"].get("identical", 0)
+    if not why and court["facts"].get("like_the_mean", 0.0) >= ONE_THING:
+        why = "nearly all the pictures look like one and the same"
+    if not why or court["pairs"] > copies:
         return ""
     found = "Beside identical files no pair was found" if copies else "No pair was found"
     return (
-        f"{found}, but that is no all-clear: {note.partition(':')[0]}. If all of them show one thing, the search takes "
+        f"{found}, but that is no all-clear: {why}. If all of them show one thing, the search takes "
         "what they share for the background and finds nothing. If some show the same part and you know which, name "
         "the groups yourself in a recipe (data.groups)."
     )

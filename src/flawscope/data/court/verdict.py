@@ -23,7 +23,7 @@ import numpy as np
 
 from flawscope.data.court.align import Alignment, Common, common_pattern
 from flawscope.data.court.closer import Closer
-from flawscope.data.court.different import Different, known_different
+from flawscope.data.court.different import ASKED, Different, known_different
 from flawscope.data.court.measure import Suspect, measured, pair_of, suspects_of
 from flawscope.data.court.pictures import Grey, small_pictures
 from flawscope.data.court.search import Searcher
@@ -98,10 +98,25 @@ def twins_among(grey_nhw: Grey, samples: Samples, *, exact: bool | None = None) 
         "expected_false_pairs": round(FALSE_PAIRS_PER_IMAGE * n + judge.closer.expected_false_pairs, 1),
         "found": histogram(np.array([found.measure for found in alignments])),
         "looked_at": len(suspects),
+        "like_the_mean": like_the_mean(grey_nhw[searcher.fair.places_s[:ASKED]]),
         "search": candidates.method,
         "kinds": dict(Counter(pair.kind for pair in pairs)),
     }
     return Twins(tuple(pairs), n, METHOD, facts)
+
+
+def like_the_mean(grey_nhw: Grey) -> float:
+    """How alike each picture and the mean of all are before what all share is taken out: the median correlation.
+
+    >>> one = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    >>> like_the_mean(np.stack([one, 2 * one, 3 * one])), like_the_mean(np.stack([one, one[::-1], one.T, one.T[::-1]]))
+    (1.0, 0.606)
+    """
+    grey_nd = grey_nhw.reshape(len(grey_nhw), -1).astype(np.float32)
+    grey_nd -= grey_nd.mean(axis=1, keepdims=True)
+    mean_d = grey_nd.mean(axis=0)
+    size_n = np.linalg.norm(grey_nd, axis=1) * np.linalg.norm(mean_d)
+    return round(float(np.median(grey_nd @ mean_d / np.maximum(size_n, 1e-9))), 3)
 
 
 @dataclass
