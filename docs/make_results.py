@@ -56,12 +56,6 @@ ORIGINALS = (
         "magnitude can be compared.",
     ),
 )
-OLD_GROUPS = {
-    "960398357724": "measured on groups that leak court 5 had made. Leak court 6 finds castings of one part in "
-    "different folds of them (116 pairs above 0.98, see benchmarks/README.md), so these numbers are too good, and the "
-    "groups were made again. Not comparable with the committed groups, and not yet measured on them",
-}
-"""Splits, by the beginning of the hash of their first fold, that are not those of the committed groups any more."""
 MEASURES = ("accuracy", "AUROC", "mean F1", "mean AUROC", "F1", "exact match", "escape rate", "overkill rate")
 INTRODUCTION = """\
 <!-- Made by `python docs/make_results.py` from benchmarks/results. Do not edit. -->
@@ -173,11 +167,6 @@ def section(original: Original, entries: Sequence[Entry]) -> str:
         lines += ["", "<details><summary>Where these numbers come from</summary>", ""]
         head = ["recipe", "command", "changed", "commit", "split", "training", "machine"]
         lines += [*table(head, (source(each) for each in rows)), "", "</details>", ""]
-    lines += [
-        f"**Old folds:** {Path(each['recipe']).stem}, {each['protocol']}: {why}.\n"
-        for each in rows
-        if (why := old(each))
-    ]
     if missing:
         lines += [f"Not measured yet: {', '.join(f'`{name}`' for name in missing)}.", ""]
     return "\n".join(lines)
@@ -192,14 +181,7 @@ def numbers(entry: Entry, measures: Sequence[str]) -> list[str]:
     """One row of the first table."""
     seed = "" if entry["seed"] is None else f", seed {entry['seed']}"
     found = [interval(values(entry).get(name)) for name in measures]
-    protocol = f"{entry['protocol']}{seed}" + (" (OLD FOLDS)" if old(entry) else "")
-    return [Path(entry["recipe"]).stem, protocol, f"{entry['n']:,}, {entry['groups']:,}", *found]
-
-
-def old(entry: Entry) -> str:
-    """Why the split of an entry is not comparable any more; empty where it is."""
-    hashes = entry["split"]["hash"]
-    return OLD_GROUPS.get((hashes if isinstance(hashes, str) else hashes[0])[:12], "")
+    return [Path(entry["recipe"]).stem, f"{entry['protocol']}{seed}", f"{entry['n']:,}, {entry['groups']:,}", *found]
 
 
 def values(entry: Entry) -> dict[str, Sequence[float]]:
