@@ -1,0 +1,53 @@
+"""How hard the strips of steel are: how far a flaw stands out of the texture, and what else looks like one.
+
+A span is (least, most). Contrasts are multiples of the standard deviation of the strip's own texture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class SteelLevel:
+    """What a difficulty varies, and how far. The defaults are the easy one."""
+
+    shift: Span = (1.2, 2.2)
+    """How much darker or brighter a flaw is in the mean."""
+    rough: Span = (1.2, 2.2)
+    """How strong the texture is that a flaw has of its own."""
+    border: float = 0.2
+    """The share of pictures that show where the strip ends."""
+    bands: int = 1
+    """At most so many straight bands, brighter or darker, that run through and are no flaw."""
+    band: Span = (0.3, 0.8)
+    stains: int = 1
+    """At most so many smooth stains of scale or oil that are no flaw."""
+    stain: Span = (0.3, 0.8)
+    weld: float = 0.02
+    """The share of pictures with a weld."""
+    fall_off: Span = (0.05, 0.15)
+    """How much darker it gets towards the sides."""
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.shift[0] <= self.shift[1] and 0 <= self.rough[0] <= self.rough[1]):
+            raise ValueError(f"expected spans of contrast, got {self.shift} and {self.rough}")
+
+
+EASY = SteelLevel()
+HARD = SteelLevel(
+    shift=(0.1, 0.8),
+    rough=(0.9, 1.6),
+    border=0.3,
+    bands=5,
+    band=(0.4, 1.8),
+    stains=4,
+    stain=(0.4, 1.8),
+    weld=0.05,
+    fall_off=(0.1, 0.4),
+)
+STEEL_LEVELS: Mapping[str, SteelLevel] = MappingProxyType({"easy": EASY, "hard": HARD})
