@@ -53,8 +53,21 @@ class _Place:
 def flaw_mask(name: str, steel_hw: BoolArray, rng: np.random.Generator) -> BoolArray:
     """The mask of a flaw of class `name` somewhere on the steel, with the shapes of real ones; never empty.
 
-    Lengths of the real pictures, 256 pixels high, are brought to the height of this one.
+    Lengths of the real pictures, 256 pixels high, are brought to the height of this one. A mask smaller than nearly all
+    real ones is drawn again.
     """
+    least = FACTS[name].area[0] * (steel_hw.shape[0] / HEIGHT) ** 2
+    largest = np.zeros_like(steel_hw)
+    for _ in range(TRIES):
+        mask_hw = _pieces(name, steel_hw, rng)
+        if mask_hw.sum() >= least:
+            return mask_hw
+        largest = mask_hw if mask_hw.sum() > largest.sum() else largest
+    return largest if largest.any() else steel_hw  # so small a strip is all flaw
+
+
+def _pieces(name: str, steel_hw: BoolArray, rng: np.random.Generator) -> BoolArray:
+    """A mask with as many pieces as the real ones have, apart from each other; empty where they fell beside the steel."""
     h, w = steel_hw.shape
     facts, scale = FACTS[name], h / HEIGHT
     across = np.flatnonzero(steel_hw[h // 2])
@@ -70,9 +83,7 @@ def flaw_mask(name: str, steel_hw: BoolArray, rng: np.random.Generator) -> BoolA
             if piece.any() and not (_grown(piece) & mask_hw[window]).any():
                 mask_hw[window] |= piece
                 break
-    if not mask_hw.any():  # every piece fell beside the steel
-        mask_hw[h // 3 : h // 2 + 1, across[len(across) // 2] :][:, : max(2, round(8 * scale))] = True
-    return mask_hw & steel_hw
+    return mask_hw
 
 
 def flaw_pattern(name: str, mask_hw: BoolArray, shift: float, rough: float, rng: np.random.Generator) -> Floats:
@@ -132,10 +143,11 @@ def _place(
     x = min(max(x, left), right) if left < right else (inside[0] + inside[1]) / 2
     if 1.8 * half_height >= h:
         y = h / 2
-    elif at_edge < 0.75 * facts.at_edge:
+    elif at_edge < 0.9 * facts.at_edge:
         y = 0.8 * half_height if y < 0.5 else h - 0.8 * half_height
     else:
-        y = half_height + y * (h - 2 * half_height) if 2 * half_height < h else h / 2
+        margin = min(1.2 * half_height, h / 2)  # a ragged outline reaches a little beyond
+        y = margin + y * (h - 2 * margin)
     return _Place(x, y, piece.long, piece.short, piece.angle)
 
 
@@ -156,17 +168,18 @@ def _outline(
     if slender:
         over = over + bend * (along**2 - 0.3)
     if slender and name != "4":
-        taper, uneven = float(rng.uniform(-0.35, 0.35)), 0.04 if name == "2" else 0.13
+        taper, uneven = float(rng.uniform(-0.35, 0.35)), 0.03 if name == "2" else float(rng.uniform(0.03, 0.14))
+        waves = rng.uniform((2, 5, 9, 16), (5, 9, 16, 28), size=(2, 4))
         sides = [
-            1 + taper * along + uneven * (np.sin(5 * along + phase[i]) + np.sin(13 * along + phase[i + 1]))
-            for i in (0, 2)
+            1 + taper * along + uneven * sum(np.sin(waves[i, j] * along + phase[4 * i + j]) for j in range(4))
+            for i in (0, 1)
         ]
         inside = (np.abs(along * BAR) <= 1) & (over * BAR <= sides[0]) & (-over * BAR <= sides[1])
     else:
         angle = np.arctan2(over, along)
         ragged = {"1": 0.12, "2": 0.05, "3": 0.14, "4": 0.2}[name]
         limit = 1 + sum(
-            ragged * float(rng.normal()) / math.sqrt(k) * np.cos(k * angle + phase[k - 2]) for k in range(2, 9)
+            ragged * float(rng.normal()) * 2 / k * np.cos(k * angle + phase[k - 2]) for k in range(2, 9)
         )
         inside = np.hypot(along, over) <= np.clip(limit, 0.4, 1.45)
     return (slice(top, bottom), slice(left, right)), inside

@@ -28,6 +28,10 @@ class SteelLevel:
     stains: int = 1
     """At most so many smooth stains of scale or oil that are no flaw."""
     stain: Span = (0.3, 0.8)
+    worn: int = 1
+    """At most so many places where the grain of the steel is stronger and that are no flaw."""
+    wear: Span = (0.2, 0.6)
+    """By so many times it is stronger."""
     weld: float = 0.02
     """The share of pictures with a weld."""
     fall_off: Span = (0.05, 0.15)
@@ -40,13 +44,15 @@ class SteelLevel:
 
 EASY = SteelLevel()
 HARD = SteelLevel(
-    shift=(0.1, 0.8),
-    rough=(0.9, 1.6),
+    shift=(0.3, 1.0),
+    rough=(1.2, 2.0),
     border=0.3,
     bands=5,
     band=(0.4, 1.8),
     stains=4,
     stain=(0.4, 1.8),
+    worn=4,
+    wear=(0.4, 1.4),
     weld=0.05,
     fall_off=(0.1, 0.4),
 )

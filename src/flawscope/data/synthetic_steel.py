@@ -62,7 +62,7 @@ def draw_coil_look(rng: np.random.Generator, level: SteelLevel) -> Coil:
         stretch=float(rng.uniform(1, 4)),
         streak=float(rng.uniform(1.5, 6)),
         streak_width=float(rng.uniform(1.2, 9)),
-        mottle=float(rng.uniform(1, 5)),
+        mottle=float(rng.uniform(0.5, 3)),
         mottle_size=float(rng.uniform(10, 45)),
         bright_at=float(rng.uniform(-0.8, 0.8)),
         fall_off=float(rng.uniform(*level.fall_off)),
@@ -82,7 +82,8 @@ def draw_strip(
     """Draw a strip of a coil with flaws of these classes; the same seed gives the same ground, whatever its flaws."""
     ground_rng, flaw_rng = (np.random.default_rng([*seed, part]) for part in (1, 2))
     steel_hw, edge_hw = _border(ground_rng, level, height, width)
-    metal_hw = coil.grey + _texture(coil, ground_rng, height, width) + _harmless(coil, ground_rng, level, height, width)
+    metal_hw = coil.grey + _texture(coil, ground_rng, level, height, width)
+    metal_hw += coil.texture * _harmless(ground_rng, level, height, width)
     light_hw = _light(coil, ground_rng, height, width)
     beyond = ground_rng.uniform(2, 14)
     noise_hw = ground_rng.normal(0, 1.2, size=(height, width))
@@ -104,21 +105,39 @@ def _smooth(rng: np.random.Generator, height: int, width: int, down: float, acro
     return np.asarray(fine / max(float(fine.std()), 1e-9), dtype=np.float64)
 
 
-def _texture(coil: Coil, rng: np.random.Generator, height: int, width: int) -> Floats:
-    """Grain, upright streaks that the rolls leave, and mottle."""
+def _texture(coil: Coil, rng: np.random.Generator, level: SteelLevel, height: int, width: int) -> Floats:
+    """Grain, stronger where the strip is worn, upright streaks that the rolls leave, and mottle."""
     scale = height / HEIGHT
     grain = ndimage.gaussian_filter(rng.normal(size=(height, width)), (0.8 * coil.stretch * scale, 0.8 * scale))
+    plain = grain.std()
+    grain *= 1 + _worn(rng, level, height, width)
     wide = _smooth(rng, height, width, 130 * scale, coil.streak_width * scale)
     narrow = _smooth(rng, height, width, 400 * scale, 2 * scale)
-    mottle = _smooth(rng, height, width, 1.6 * coil.mottle_size * scale, coil.mottle_size * scale)
+    mottle = _smooth(rng, height, width, 2.5 * coil.mottle_size * scale, coil.mottle_size * scale)
     return np.asarray(
-        coil.grain * grain / grain.std() + coil.streak * (0.8 * wide + 0.6 * narrow) + coil.mottle * mottle,
+        coil.grain * grain / plain + coil.streak * (0.8 * wide + 0.6 * narrow) + coil.mottle * mottle,
         dtype=np.float64,
     )
 
 
-def _harmless(coil: Coil, rng: np.random.Generator, level: SteelLevel, height: int, width: int) -> Floats:
-    """What is darker or brighter and no flaw: bands that run through, smooth stains, a weld across the strip."""
+def _worn(rng: np.random.Generator, level: SteelLevel, height: int, width: int) -> Floats:
+    """How much stronger the grain of the steel is, in some places: it is still the same grain, and no flaw."""
+    total = np.zeros((height, width))
+    for _ in range(int(rng.integers(level.worn + 1))):
+        total = np.maximum(total, rng.uniform(*level.wear) * _spot(rng, height, width))
+    return total
+
+
+def _spot(rng: np.random.Generator, height: int, width: int) -> Floats:
+    """A soft spot or, as often, a strip of 0 to 1 somewhere in the picture."""
+    y, x = np.mgrid[0:height, 0:width] / height
+    cx, cy = rng.uniform(0, width / height), rng.uniform(0, 1)
+    wide, high = rng.uniform((0.04, 0.4), (0.2, 1.5)) if rng.random() < 0.5 else rng.uniform((0.1, 0.1), (0.7, 0.5))
+    return np.clip(2 - 2 * np.hypot((x - cx) / wide, (y - cy) / high), 0, 1)
+
+
+def _harmless(rng: np.random.Generator, level: SteelLevel, height: int, width: int) -> Floats:
+    """In multiples of the texture: what is darker or brighter and no flaw: bands that run through, smooth stains, a weld across the strip."""
     y, x = np.mgrid[0:height, 0:width] / height
     total = np.zeros((height, width))
     for _ in range(int(rng.integers(level.bands + 1))):
@@ -126,14 +145,12 @@ def _harmless(coil: Coil, rng: np.random.Generator, level: SteelLevel, height: i
         band = np.exp(-(((x - at - lean * y) / wide) ** 4))
         total += rng.choice([-1, 1]) * rng.uniform(*level.band) * band
     for _ in range(int(rng.integers(level.stains + 1))):
-        cx, cy, wide, high = rng.uniform(0, width / height), *rng.uniform((0, 0.05, 0.05), (1, 0.6, 0.4))
-        fade = np.clip(1.6 - 1.6 * np.hypot((x - cx) / wide, (y - cy) / high), 0, 1)
-        total += rng.choice([-1, 1]) * rng.uniform(*level.stain) * fade
+        total += rng.choice([-1, 1]) * rng.uniform(*level.stain) * _spot(rng, height, width)
     if rng.random() < level.weld:
         at = rng.uniform(0.15, 0.85) + 0.01 * np.sin(5 * x + rng.uniform(0, 6))
         seam = np.exp(-(((y - at) / 0.02) ** 2)) - 0.6 * np.exp(-(((y - at) / 0.055) ** 2))
         total += 3 * seam * (1 + 0.25 * np.sin(150 * x))
-    return coil.texture * total
+    return total
 
 
 def _light(coil: Coil, rng: np.random.Generator, height: int, width: int) -> Floats:
