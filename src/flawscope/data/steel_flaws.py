@@ -177,7 +177,7 @@ def _outline(
         inside = (np.abs(along * BAR) <= 1) & (over * BAR <= sides[0]) & (-over * BAR <= sides[1])
     else:
         angle = np.arctan2(over, along)
-        ragged = {"1": 0.12, "2": 0.05, "3": 0.14, "4": 0.2}[name]
+        ragged = {"1": 0.12, "2": 0.05, "3": 0.14, "4": 0.15}[name]
         limit = 1 + sum(
             ragged * float(rng.normal()) * 2 / k * np.cos(k * angle + phase[k - 2]) for k in range(2, 9)
         )

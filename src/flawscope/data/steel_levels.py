@@ -34,8 +34,8 @@ class SteelLevel:
     """By so many times it is stronger."""
     weld: float = 0.02
     """The share of pictures with a weld."""
-    fall_off: Span = (0.05, 0.15)
-    """How much darker it gets towards the sides."""
+    fall_off: Span = (0.05, 0.25)
+    """How much less light falls on the darker side."""
 
     def __post_init__(self) -> None:
         if not (0 <= self.shift[0] <= self.shift[1] and 0 <= self.rough[0] <= self.rough[1]):
@@ -54,6 +54,6 @@ HARD = SteelLevel(
     worn=4,
     wear=(0.4, 1.4),
     weld=0.05,
-    fall_off=(0.1, 0.4),
+    fall_off=(0.15, 0.55),
 )
 STEEL_LEVELS: Mapping[str, SteelLevel] = MappingProxyType({"easy": EASY, "hard": HARD})

@@ -113,7 +113,7 @@ def synth_steel(
     number of pieces, sizes, angles and places follow the real masks (`steel_shapes.py`).
 
     - easy: flaws are clearly darker or brighter than the steel, and rough.
-    - hard: hardly in the mean; their grain betrays them. Bands, stains, welds and light are as strong as flaws.
+    - hard: only a little, and less rough. Bands, stains, worn places, welds and light stand out as much as flaws do.
 
     The same seed gives the same pictures. `size` is width and height: shapes shrink with the height.
 

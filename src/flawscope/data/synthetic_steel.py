@@ -157,7 +157,8 @@ def _light(coil: Coil, rng: np.random.Generator, height: int, width: int) -> Flo
     """The lamp, as it lights the coil; a strip may lie a little nearer to it or lean."""
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     lean, exposure, wave = rng.uniform(-0.06, 0.06), rng.uniform(0.93, 1.07), _smooth(rng, 1, width, 1, width / 5)
-    return np.asarray(exposure * (1 - coil.fall_off * (x - coil.bright_at) ** 2 + lean * y + 0.025 * wave))
+    away = (x - coil.bright_at) / (1 + abs(coil.bright_at))
+    return np.asarray(exposure * (1 - coil.fall_off * away**2 + lean * y + 0.025 * wave))
 
 
 def _border(rng: np.random.Generator, level: SteelLevel, height: int, width: int) -> tuple[BoolArray, Floats]:
