@@ -1,6 +1,6 @@
 """The shapes of Severstal's flaws as a small table of facts, and how near the synthetic ones come to them.
 
-    python benchmarks/steel_shapes.py masks.csv          prints the rows that stand in src/flawscope/data/steel_shapes.py
+    python benchmarks/steel_shapes.py masks.csv          prints what stands in src/flawscope/data/steel_shapes.py
     python benchmarks/steel_shapes.py steel/train.csv    the same of strips that `flawscope synth steel` has drawn
 
 No mask and no code is kept: only quantiles, shares and counts.
@@ -111,7 +111,9 @@ def _show(name: str, of_masks: list[list[Piece]]) -> None:
 def _off(like: list[Piece]) -> float:
     """How far pieces lean away from their pose: the median in degrees."""
     upright = like[0].pose == "upright"
-    return float(np.median([abs(piece.degrees - 90) if upright else abs(90 - abs(piece.degrees - 90)) for piece in like]))
+    return float(
+        np.median([abs(piece.degrees - 90) if upright else abs(90 - abs(piece.degrees - 90)) for piece in like])
+    )
 
 
 def _quantiles(values: list[int] | list[float], digits: int) -> tuple[float, ...]:

@@ -319,7 +319,9 @@ def synth(
     folder: Annotated[Path, typer.Argument(help="the folder to write")],
     n: Annotated[int, typer.Option("--n", help="number of images")] = 200,
     seed: Annotated[int, typer.Option(help="the same seed gives the same images")] = 0,
-    difficulty: Annotated[str, typer.Option(help="easy, or hard: small or faint flaws, and much that misleads")] = "easy",
+    difficulty: Annotated[
+        str, typer.Option(help="easy, or hard: small or faint flaws, and much that misleads")
+    ] = "easy",
     size: Annotated[str | None, typer.Option(help="width and height of steel [default: 1600x256]")] = None,
     image_format: Annotated[str | None, typer.Option("--format", help="png or jpg, of steel [default: png]")] = None,
     overwrite: Overwrite = False,

@@ -67,17 +67,17 @@ def flaw_mask(name: str, steel_hw: BoolArray, rng: np.random.Generator) -> BoolA
 
 
 def _pieces(name: str, steel_hw: BoolArray, rng: np.random.Generator) -> BoolArray:
-    """A mask with as many pieces as the real ones have, apart from each other; empty where they fell beside the steel."""
+    """A mask with as many pieces as the real ones have, each apart; empty where all fell beside the steel."""
     h, w = steel_hw.shape
-    facts, scale = FACTS[name], h / HEIGHT
+    facts = FACTS[name]
     across = np.flatnonzero(steel_hw[h // 2])
-    inside = (float(across[0]), float(across[-1] + 1))
+    steel = (float(across[0]), float(across[-1] + 1), h)
     mask_hw = np.zeros((h, w), dtype=np.bool_)
-    centre = float(rng.uniform(*inside))
+    centre = float(rng.uniform(*steel[:2]))
     for _ in range(round(_quantile(float(rng.random()), facts.number))):
         pose = facts.poses[int(rng.choice(len(facts.poses), p=_shares(facts)))]
         for _ in range(TRIES):
-            place = _place(facts, pose, centre, inside, h, scale, rng)
+            place = _place(facts, pose, centre, steel, rng)
             window, piece = _outline(name, place, mask_hw.shape, rng)
             piece &= steel_hw[window]
             if piece.any() and not (_grown(piece) & mask_hw[window]).any():
@@ -120,15 +120,14 @@ def _quantile(level: float, quantiles: Quantiles) -> float:
 
 
 def _place(
-    facts: Facts,
-    pose: Pose,
-    centre: float,
-    inside: tuple[float, float],
-    h: int,
-    scale: float,
-    rng: np.random.Generator,
+    facts: Facts, pose: Pose, centre: float, steel: tuple[float, float, int], rng: np.random.Generator
 ) -> _Place:
-    """Where a piece lies, and how large: its axes are drawn from the quantiles, with their correlation."""
+    """Where a piece lies, and how large: its axes are drawn from the quantiles, with their correlation.
+
+    `steel` is where it begins and ends, across, and its height; `centre` is about where the flaw lies.
+    """
+    begin, end, h = steel
+    scale = h / HEIGHT
     first, second = rng.normal(size=2)
     r = 2 * math.sin(math.pi / 6 * pose.correlation)  # of normal numbers with this rank correlation
     levels = special.ndtr([first, r * first + math.sqrt(max(0.0, 1 - r * r)) * second])
@@ -139,8 +138,8 @@ def _place(
     at_edge, x, y = rng.random(), centre + float(rng.normal(0, 1.25 * facts.spread * scale)), float(rng.random())
     piece = _Place(0, 0, max(3.0, long), max(2.0, short), math.radians(side * (pose.degrees + lean)))
     half_width, half_height = piece.reach
-    left, right = inside[0] + 0.9 * half_width, inside[1] - 0.9 * half_width
-    x = min(max(x, left), right) if left < right else (inside[0] + inside[1]) / 2
+    left, right = begin + 0.9 * half_width, end - 0.9 * half_width
+    x = min(max(x, left), right) if left < right else (begin + end) / 2
     if 1.8 * half_height >= h:
         y = h / 2
     elif at_edge < 0.9 * facts.at_edge:
@@ -154,7 +153,7 @@ def _place(
 def _outline(
     name: str, place: _Place, shape: tuple[int, ...], rng: np.random.Generator
 ) -> tuple[tuple[slice, slice], BoolArray]:
-    """The pixels of a piece, and the part of the picture that they lie in: a bar with uneven sides, or a ragged blob."""
+    """The part of the picture that a piece lies in, and its pixels there: a bar with uneven sides, or a ragged blob."""
     reach_x, reach_y = (1.5 * half + 2 * APART for half in place.reach)
     left, right = max(0, math.floor(place.x - reach_x)), min(shape[1], math.ceil(place.x + reach_x))
     top, bottom = max(0, math.floor(place.y - reach_y)), min(shape[0], math.ceil(place.y + reach_y))
@@ -178,9 +177,7 @@ def _outline(
     else:
         angle = np.arctan2(over, along)
         ragged = {"1": 0.12, "2": 0.05, "3": 0.14, "4": 0.15}[name]
-        limit = 1 + sum(
-            ragged * float(rng.normal()) * 2 / k * np.cos(k * angle + phase[k - 2]) for k in range(2, 9)
-        )
+        limit = 1 + sum(ragged * float(rng.normal()) * 2 / k * np.cos(k * angle + phase[k - 2]) for k in range(2, 9))
         inside = np.hypot(along, over) <= np.clip(limit, 0.4, 1.45)
     return (slice(top, bottom), slice(left, right)), inside
 

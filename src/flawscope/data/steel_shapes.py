@@ -1,6 +1,6 @@
 """The shapes of the flaws on real steel strips, as a small table of facts: no real mask is kept here.
 
-Measured on 3,645 masks of 3,218 flawed images of Severstal's contest (1600 x 256 pixels) by `benchmarks/steel_shapes.py`.
+Measured by `benchmarks/steel_shapes.py` on 3,645 masks of 3,218 flawed images (1600 x 256) of Severstal's contest.
 A flaw of a class is a mask of one or more pieces. `long` and `short` are the axes, in pixels, of the ellipse with the
 same second moments as the piece; an angle of 90 degrees stands upright, along the strip.
 """

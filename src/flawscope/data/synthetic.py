@@ -102,12 +102,12 @@ def synth_steel(
     image_format: str = "png",
     overwrite: bool = False,
 ) -> Path:
-    """Draw n grey pictures of hot-rolled steel into `folder`/images, their masks as train.csv, their coils as truth.csv.
+    """Draw n grey pictures of hot-rolled steel into `folder`/images, and their masks and coils as tables.
 
-    train.csv has Severstal's form: ImageId, ClassId, EncodedPixels, a row for each class of flaw that an image shows, and
-    none for images without flaws. The masks are exact: each pixel of a flaw, and no other, has been changed by it.
-    truth.csv has a row for each image: its name, its coil and its classes. Strips of a coil look alike and tend to have the
-    same flaws, so split by coil; the name tells it too: coil0012_03.png.
+    train.csv has Severstal's form: ImageId, ClassId, EncodedPixels, a row for each class of flaw that an image shows,
+    and none for images without flaws. The masks are exact: a flaw changes the grey there, and nowhere else. truth.csv
+    has a row for each image: its name, its coil and its classes. Strips of a coil look alike and tend to have the same
+    flaws, so split by coil; the name tells it too: coil0012_03.png.
 
     Classes (1 pits, 2 thin cracks, 3 scratches and the most common, 4 rolled-in patches), how often they meet, their
     number of pieces, sizes, angles and places follow the real masks (`steel_shapes.py`).
@@ -136,7 +136,7 @@ def synth_steel(
             """Draw and keep one picture; its row of truth.csv, and its rows of train.csv."""
             coil, place = strips[index]
             classes = _classes(looks[coil], np.random.default_rng([seed, 3, index])) if is_flawed[index] else ()
-            strip = draw_strip(looks[coil], classes, (seed, 4, index), level, *size)
+            strip = draw_strip(looks[coil], classes, (seed, 4, index), level, size)
             name = f"coil{coil:04d}_{place:02d}.{image_format}"
             options: dict[str, Any] = FORMATS[image_format]
             Image.fromarray(strip.grey_hw).save(beside / "images" / name, **options)
@@ -153,7 +153,8 @@ def synth_steel(
 def _check_steel(n: int, share_flawed: float, difficulty: str, size: tuple[int, int], image_format: str) -> None:
     if n < 2 or not 0 < share_flawed < 1:
         raise DataError(
-            f"cannot draw {n} strips with a share of {share_flawed} flawed", "ask for 2 or more, and a share within 0 to 1"
+            f"cannot draw {n} strips with a share of {share_flawed} flawed",
+            "ask for 2 or more, and a share within 0 to 1",
         )
     if difficulty not in STEEL_LEVELS:
         raise DataError(f"there is no difficulty {difficulty!r}", choices(difficulty, STEEL_LEVELS))

@@ -77,9 +77,13 @@ def draw_classes(rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def draw_strip(
-    coil: Coil, classes: Iterable[str], seed: tuple[int, ...], level: SteelLevel, width: int, height: int
+    coil: Coil, classes: Iterable[str], seed: tuple[int, ...], level: SteelLevel, size: tuple[int, int]
 ) -> Strip:
-    """Draw a strip of a coil with flaws of these classes; the same seed gives the same ground, whatever its flaws."""
+    """Draw a strip of a coil with flaws of these classes; the same seed gives the same ground, whatever its flaws.
+
+    `size` is width and height in pixels.
+    """
+    width, height = size
     ground_rng, flaw_rng = (np.random.default_rng([*seed, part]) for part in (1, 2))
     steel_hw, edge_hw = _border(ground_rng, level, height, width)
     metal_hw = coil.grey + _texture(coil, ground_rng, level, height, width)
@@ -133,11 +137,11 @@ def _spot(rng: np.random.Generator, height: int, width: int) -> Floats:
     y, x = np.mgrid[0:height, 0:width] / height
     cx, cy = rng.uniform(0, width / height), rng.uniform(0, 1)
     wide, high = rng.uniform((0.04, 0.4), (0.2, 1.5)) if rng.random() < 0.5 else rng.uniform((0.1, 0.1), (0.7, 0.5))
-    return np.clip(2 - 2 * np.hypot((x - cx) / wide, (y - cy) / high), 0, 1)
+    return np.asarray(np.clip(2 - 2 * np.hypot((x - cx) / wide, (y - cy) / high), 0, 1), dtype=np.float64)
 
 
 def _harmless(rng: np.random.Generator, level: SteelLevel, height: int, width: int) -> Floats:
-    """In multiples of the texture: what is darker or brighter and no flaw: bands that run through, smooth stains, a weld across the strip."""
+    """What is darker or brighter and no flaw, in multiples of the texture: bands, smooth stains, a weld across."""
     y, x = np.mgrid[0:height, 0:width] / height
     total = np.zeros((height, width))
     for _ in range(int(rng.integers(level.bands + 1))):

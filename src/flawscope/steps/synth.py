@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from flawscope.data.steel_shapes import HEIGHT, WIDTH
 from flawscope.data.synthetic import synth_coil, synth_steel
 from flawscope.errors import OutputError, UserError, choices
 
@@ -44,9 +45,15 @@ def synth(
             if value is not None:
                 raise UserError(f"{option} is for steel: coils are BMP of 800x520 pixels", f"leave {option} out")
         return synth_coil(target, n, seed, difficulty=difficulty, overwrite=overwrite)
-    options = {} if size is None else {"size": _size(size)}
-    kept = image_format or "png"
-    return synth_steel(target, n, seed, difficulty=difficulty, image_format=kept, overwrite=overwrite, **options)
+    return synth_steel(
+        target,
+        n,
+        seed,
+        difficulty=difficulty,
+        size=(WIDTH, HEIGHT) if size is None else _size(size),
+        image_format=image_format or "png",
+        overwrite=overwrite,
+    )
 
 
 def _size(words: str) -> tuple[int, int]:
