@@ -108,6 +108,12 @@ def test_new_split_and_synth(cli: Cli, data: Path, tmp_path: Path) -> None:
     assert cli("synth", "coil", "hard", "--n", "2", "--difficulty", "hard").code == 0
     refused(cli("synth", "coil", "other", "--difficulty", "harder"), "no difficulty 'harder'", "did you mean 'hard'")
     refused(cli("synth", "coil", "other", "--n", "1"), "at least 2 images")
+    refused(cli("synth", "coil", "other", "--size", "800x520"), "--size is for steel")
+    assert cli("synth", "steel", "strips", "--n", "2", "--size", "256x64", "--format", "jpg").code == 0
+    assert names(tmp_path / "strips") == ["images", "train.csv", "truth.csv"]
+    refused(cli("synth", "steel", "strips", "--n", "2"), "exists already", "--overwrite")
+    refused(cli("synth", "steel", "other", "--size", "256"), "'256' is no size", "1600x256")
+    refused(cli("synth", "steel", "other", "--size", "64x256"), "cannot draw strips of 64 x 256 pixels")
 
 
 def test_audit(cli: Cli, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

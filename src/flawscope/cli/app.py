@@ -318,15 +318,20 @@ def show(bundle: Bundle) -> None:
 
 @app.command()
 def synth(
-    kind: Annotated[str, typer.Argument(help="coil")],
+    kind: Annotated[str, typer.Argument(help="coil or steel")],
     folder: Annotated[Path, typer.Argument(help="the folder to write")],
     n: Annotated[int, typer.Option("--n", help="number of images")] = 200,
     seed: Annotated[int, typer.Option(help="the same seed gives the same images")] = 0,
-    difficulty: Annotated[str, typer.Option(help="easy, or hard: small bends, parts that lie as they like")] = "easy",
+    difficulty: Annotated[
+        str, typer.Option(help="easy, or hard: small or faint flaws, and much that misleads")
+    ] = "easy",
+    size: Annotated[str | None, typer.Option(help="width and height of steel [default: 1600x256]")] = None,
+    image_format: Annotated[str | None, typer.Option("--format", help="png or jpg, of steel [default: png]")] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Make synthetic parts with known truth."""
-    say(f"wrote {step('synth', kind, folder, n, seed, difficulty, overwrite=overwrite)}")
+    more = {"size": size, "image_format": image_format, "overwrite": overwrite}
+    say(f"wrote {step('synth', kind, folder, n, seed, difficulty, **more)}")
 
 
 def numbers(metrics: dict[str, Any]) -> None:
