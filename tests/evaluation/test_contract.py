@@ -269,3 +269,15 @@ def test_the_curve_agrees_with_the_contract() -> None:
         assert bound == pytest.approx(best_promise(300, escapes=int((score_n[truth_n] < t).sum())))
     assert curve([0.2], [False], [0]) == {}
     assert "overkill" not in curve([0.2], [True], [0])
+
+
+def test_a_promise_that_its_own_parts_belie_is_not_made() -> None:
+    """94 groups of 2 parts pass nothing, 6 groups of 40 pass half: 6 % of the groups in part, but 28 % of the parts."""
+    score_n = np.concatenate([np.full(188, 0.9), np.tile([0.2, 0.9], 120)])
+    groups = np.concatenate([np.repeat(np.arange(94), 2), np.repeat(np.arange(94, 100), 40)])
+    found = escape_contract(score_n, np.ones(428, dtype=bool), groups, max_escape=0.1)
+    assert (found.kept, found.threshold, found.escapes) == (True, 0.2, 0)  # by groups alone 0.9 would be proven
+    assert escape_contract(score_n, np.ones(428, dtype=bool), groups, max_escape=0.3).threshold == 0.9
+    silent = escape_contract(np.where(score_n == 0.2, 0.0, score_n), np.ones(428, dtype=bool), groups, max_escape=0.1)
+    assert not silent.kept
+    assert silent.bound >= 120 / 428

@@ -81,7 +81,7 @@ def test_what_is_proven_in_words() -> None:
     said = words([0.9] * 420, [0.1] * 89 + [0.95] * 11, [*np.arange(420) // 2, *range(1000, 1100)], max_escape=0.02)
     assert said[0] == (
         "Of 100 defective cells at most 2 pass, 95 % confidence; measured on 420 defective cells, worth 210 "
-        "independent ones, from 210 groups; 11.0 % of good cells are rejected (6.3 to 18.6 %)."
+        "independent ones, from 210 groups, each counted alike; 11.0 % of good cells are rejected (6.3 to 18.6 %)."
     )
     assert said[1] == "None of them passes, which proves a rate of at most 1.42 %."
     assert said[2].endswith("would reject 11.0 % of good cells: the proof costs 0.0 points.")

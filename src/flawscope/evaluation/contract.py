@@ -190,10 +190,17 @@ def _needed(max_escape: float, confidence: float) -> int | None:
 
 
 def _highest(data: _Data, max_escape: float, confidence: float) -> tuple[float, bool, _Evidence]:
-    """The highest threshold that is proven, whether there is one (else it is the safest), and what speaks for it."""
+    """The highest threshold that is proven, whether there is one (else it is the safest), and what speaks for it.
+
+    Where large groups are worse than small ones, more of the parts may pass than is proven of groups. No threshold is
+    taken at which more of these parts pass than was asked: it would be a promise that its own data belie.
+    """
     found: tuple[float, bool, _Evidence] = (0.0, False, _Evidence(1.0, 1.0))
     for candidate in data.candidates():
         worth = data.evidence(candidate, confidence, max_escape)
+        share = float((data.score_n < candidate).mean())
+        if share > max_escape:
+            worth = _Evidence(1.0, max(worth.bound, share))
         if not proven(worth.p, confidence):
             return found if found[1] else (float(candidate), False, worth)
         found = (float(candidate), True, worth)

@@ -120,7 +120,8 @@ def _rests(contract: Contract, name: str, items: str) -> str:
     if contract.groups == contract.positives:
         return f"{found}, each by itself" if contract.positives > 1 else found
     worth = counted(math.floor(contract.effective + 1e-9), "independent ones")
-    return f"{found}, worth {worth}, from {counted(contract.groups, 'groups')}"
+    alike = ", each counted alike" if contract.units == "groups" and contract.groups > 1 else ""
+    return f"{found}, worth {worth}, from {counted(contract.groups, 'groups')}{alike}"
 
 
 def _seen(contract: Contract) -> str:
