@@ -16,7 +16,7 @@ from flawscope.wording import EXACT, counted, percent, percent_up, so_many_of
 
 LEAST, CLOSE = 1e-4, 0.02
 """Shares below the first are said as so many of so many; ends that differ by less than the second are one number."""
-VERDICTS = {"yes": "yes", "depends": "perhaps", "no": "too few", "": ""}
+VERDICTS = {"yes": "yes", "depends": "not by\ngroups", "no": "too few", "": ""}
 
 
 def plan(
