@@ -424,6 +424,7 @@ def test_costs_take_the_place_of_a_rule_and_come_back_from_the_resolved_recipe()
         ({"max_escape": 0.1, "costs": {"escape": 1, "overkill": 1}}, "max_escape and costs exclude each other"),
         ({"rule": "costs"}, "rule: costs needs the costs"),
         ({"costs": {"escape": 0, "overkill": 1}}, "decide.costs.escape: expected above 0"),
+        ({"costs": {"escape": 1e308, "overkill": 1e-308}}, "decide.costs.escape: expected at most 1e.09"),
         ({"costs": {"escape": 1, "overkill": -1}}, "decide.costs.overkill: expected above 0"),
         ({"costs": {"escape": float("nan"), "overkill": 1}}, "decide.costs.escape"),
         ({"costs": {"escape": 1, "overkill": 1, "prevalence": 2}}, "not percent"),

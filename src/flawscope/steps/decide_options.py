@@ -70,7 +70,7 @@ def _cost_spec(given: Mapping[str, float]) -> CostSpec:
         if key == "prevalence":
             if not 0 < value < 1:
                 raise UserError(f"--prevalence {value:g}: expected a share between 0 and 1", PERCENT)
-        elif not 1e-9 <= value <= 1e9:
+        elif not 0 < value <= 1e9:
             nobody = "; leave it out if nobody looks" if key == "review" else ""
             raise UserError(f"{OPTION[key]} {value:g}: expected a number above 0, up to 1e9", f"{EXAMPLE}{nobody}")
     return CostSpec(**given)

@@ -13,11 +13,11 @@ from flawscope.training.spec import Section
 class CostSpec(Section):
     """What mistakes and a look by a person cost, a part, all in one unit; binary and multi-label tasks."""
 
-    escape: float = Field(ge=1e-9, le=1e9, description="a bad part that passes")
-    overkill: float = Field(ge=1e-9, le=1e9, description="a good part that is rejected")
+    escape: float = Field(gt=0, le=1e9, description="a bad part that passes")
+    overkill: float = Field(gt=0, le=1e9, description="a good part that is rejected")
     review: float | None = Field(
         default=None,
-        ge=1e-9,
+        gt=0,
         le=1e9,
         description="a person looks at a part and decides rightly; between two thresholds the answer is then `human`, "
         "where that is cheaper. `null`: nobody looks",
