@@ -18,7 +18,6 @@ benchmarks/results/contract-mapie.json, unless `--trial` is given. Stopped, it g
 
 from __future__ import annotations
 
-import argparse
 import sys
 import warnings
 from importlib.metadata import version
@@ -33,7 +32,7 @@ from flawscope.evaluation.contract import escape_contract
 sys.path.append(str(Path(__file__).resolve().parent))
 
 from contract_worlds import Design, Drawn, draw, escape_rate, least_overkill, overkill_rate, truth_of
-from entries import append, one_by_one, provenance, share
+from entries import append, draws_asked, one_by_one, provenance, share
 
 RESULT = Path(__file__).resolve().parent / "results" / "contract-mapie.json"
 CONFIDENCE, SEED, CANDIDATES = 0.95, 6, 100
@@ -116,10 +115,7 @@ def _summary(rows: list[tuple[bool, bool, float]]) -> dict[str, Any]:
 
 def main() -> None:
     """Draw all designs, and write what was found."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=1000, help="of each design")
-    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
-    asked = parser.parse_args()
+    asked = draws_asked(__doc__, "design").parse_args()
     facts = provenance()
     about = {"confidence": CONFIDENCE, "draws": asked.draws, "seed": SEED, "mapie": version("mapie")}
     designs = {design.name: design for design in (*ALONE, *GROUPED)}

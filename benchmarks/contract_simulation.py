@@ -11,7 +11,6 @@ benchmarks/results/contract-simulation.json, unless `--trial` is given.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -29,7 +28,7 @@ from flawscope.steps.provenance import code_version, command, machine, today, ve
 sys.path.append(str(Path(__file__).resolve().parent))
 
 from contract_worlds import Design, World, draw, least_overkill, truth_of
-from entries import append
+from entries import append, draws_asked
 
 RESULT = Path(__file__).resolve().parent / "results" / "contract-simulation.json"
 CONFIDENCE, SEED = 0.95, 6
@@ -133,10 +132,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> None:
     """Draw all designs, and write what was found."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=1000, help="of each design")
+    parser = draws_asked(__doc__, "design")
     parser.add_argument("--processes", type=int, default=1, help="at a time; they change no number")
-    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
     asked = parser.parse_args()
     all_of_them = list(designs())
     with ProcessPoolExecutor(asked.processes) as pool:

@@ -19,7 +19,6 @@ The result is appended to benchmarks/results/cost-simulation.json, unless `--tri
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +32,7 @@ from flawscope.records import Interval
 sys.path.append(str(Path(__file__).resolve().parent))
 
 from cost_worlds import ANSWERS, Line, designs, draw, least, truth
-from entries import append, one_by_one, provenance, share
+from entries import append, draws_asked, one_by_one, provenance, share
 
 RESULT = Path(__file__).resolve().parent / "results" / "cost-simulation.json"
 LEVEL, SEED = 0.95, 6
@@ -149,10 +148,7 @@ def _kind(row: dict[str, Any]) -> str:
 
 def main() -> None:
     """Draw all designs, and write what was found."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=1000, help="of each design")
-    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
-    asked = parser.parse_args()
+    asked = draws_asked(__doc__, "design").parse_args()
     facts, about = provenance(), {"level": LEVEL, "draws": asked.draws, "seed": SEED}
     lines = {line.name: line for line in designs()}
     rows = one_by_one("cost-simulation", about, lines, lambda name: simulate(lines[name], asked.draws))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -76,6 +77,14 @@ def one_by_one(
             found[job] = make(job)
             write_json(kept, {**about, "found": found})
     return [found[job] for job in names]
+
+
+def draws_asked(words: str | None, of: str) -> argparse.ArgumentParser:
+    """The options of a simulation: how many draws `of` each design or case, and whether to try only."""
+    parser = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=1000, help=f"of each {of}")
+    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
+    return parser
 
 
 def ends(interval: Mapping[str, float]) -> list[float]:

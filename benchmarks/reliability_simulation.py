@@ -12,7 +12,6 @@ goes on.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from flawscope.records import BoolArray, FloatArray
 
 sys.path.append(str(Path(__file__).resolve().parent))
 
-from entries import append, one_by_one, provenance, share
+from entries import append, draws_asked, one_by_one, provenance, share
 
 RESULT = Path(__file__).resolve().parent / "results" / "reliability-simulation.json"
 SEED, MEAN, SPREAD = 6, -1.0, 2.0
@@ -142,10 +141,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> None:
     """Draw all cases, and write what was found."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=1000, help="of each case")
-    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
-    asked = parser.parse_args()
+    asked = draws_asked(__doc__, "case").parse_args()
     facts, about = provenance(), {"level": 0.95, "draws": asked.draws, "seed": SEED}
     cases = {case.name: case for curve in CURVES for size in SIZES for case in [Case(curve, *size)]}
     rows = one_by_one("reliability-simulation", about, cases, lambda name: simulate(cases[name], asked.draws))

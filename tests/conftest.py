@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -55,6 +56,19 @@ def docs_script() -> Callable[[str], ModuleType]:
         return module
 
     return load
+
+
+@pytest.fixture(scope="session")
+def as_stored() -> Callable[[ModuleType], None]:
+    """`as_stored(script)`: the picture in docs/ is the one that its script draws."""
+
+    def check(script: ModuleType) -> None:
+        with Image.open(script.TARGET) as stored, Image.open(io.BytesIO(script.drawn())) as made:
+            first, second = (np.asarray(each.convert("L"), dtype=float) for each in (stored, made))
+        assert first.shape == second.shape
+        assert np.abs(first - second).mean() < 2, f"run: python docs/{script.__name__}.py"
+
+    return check
 
 
 BINARY = Task("binary", ("defective",), "functional")

@@ -9,12 +9,12 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from flawscope.errors import ImageError
 
@@ -31,6 +31,20 @@ Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
+def _square(value: Any) -> Any:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _within(value: tuple[int, int]) -> tuple[int, int]:
+    if not all(8 <= side <= 8192 for side in value):
+        raise ValueError(f"height and width must lie between 8 and 8192 pixels, got {value}")
+    return value
+
+
+Size = Annotated[tuple[int, int], BeforeValidator(_square), AfterValidator(_within)]
+"""Height and width in pixels, or one number for both, as a recipe may say it."""
+
+
 class Preprocess(BaseModel):
     """Decode, crop, channels, size: in this order. Part of the seal.
 
@@ -40,25 +54,13 @@ class Preprocess(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: tuple[int, int] = Field(default=(224, 224), description="height and width in pixels, or one number for both")
+    size: Size = Field(default=(224, 224), description="height and width in pixels, or one number for both")
     channels: Literal[1, 3] = Field(default=3, description="1: grey, 3: colour; grey pictures are repeated to 3")
     depth: Literal[8, 16] = Field(default=8, description="bits of each value that the network gets")
     crop: tuple[int, int, int, int] | None = Field(
         default=None, description="cut out first: left, top, right, bottom in pixels of the original picture"
     )
     resize: Literal["bilinear", "bicubic", "nearest"] = Field(default="bilinear", description="how sizes are changed")
-
-    @field_validator("size", mode="before")
-    @classmethod
-    def _square(cls, value: Any) -> Any:
-        return (value, value) if isinstance(value, int) else value
-
-    @field_validator("size")
-    @classmethod
-    def _positive(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if not all(8 <= side <= 8192 for side in value):
-            raise ValueError(f"height and width must lie between 8 and 8192 pixels, got {value}")
-        return value
 
     @field_validator("crop")
     @classmethod

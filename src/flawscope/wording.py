@@ -39,6 +39,15 @@ def percent_down(share: float, digits: int = 3) -> str:
     return _written(share, _decimals(share, digits), math.floor)
 
 
+def in_tenths(share: float) -> str:
+    """A measured share in tenths of a percent, without the sign.
+
+    >>> in_tenths(0.1104), in_tenths(1.0)
+    ('11.0', '100.0')
+    """
+    return f"{100 * share:.1f}"
+
+
 def so_many_of(share: float) -> tuple[int, int]:
     """A share as a count of 100, or of as many more as it takes for a whole number; never fewer than it is.
 

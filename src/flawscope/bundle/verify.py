@@ -133,9 +133,13 @@ def decision_sentences(task: Task, decision: DecisionRule | None) -> list[str]:
         *(f"Decision: {rule}." for rule in rules),
         f"Rule: {decision.rule}{fitted}.",
         *decision.notes,
-        *contract_sentences(task, decision),
-        *cost_sentences(task, decision),
+        *promise_sentences(task, decision),
     ]
+
+
+def promise_sentences(task: Task, decision: DecisionRule) -> list[str]:
+    """What is promised and what it is expected to cost, as it stands in the seal."""
+    return [*contract_sentences(task, decision), *cost_sentences(task, decision)]
 
 
 def contract_sentences(task: Task, decision: DecisionRule) -> list[str]:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from flawscope._version import __version__
 from flawscope.cli.plan import plan
-from flawscope.cli.terminal import console, errors, numeric, say, step
+from flawscope.cli.terminal import console, errors, numeric, say, shell, step
 from flawscope.errors import UserError
 
 STOPPED = 130
@@ -49,7 +49,7 @@ def new(
     made = step("new", folder, output, weights=weights, images=images, overwrite=overwrite)
     for sentence in made.finding.sentences:
         say(sentence)
-    say(f"\nwrote {made.recipe}\nnext: flawscope run {_shell(made.recipe)}")
+    say(f"\nwrote {made.recipe}\nnext: flawscope run {shell(made.recipe)}")
 
 
 @app.command()
@@ -101,7 +101,7 @@ def run(
     if not folds:
         bundle = Run.at(folder).bundle
         say(f"bundle  {bundle}")
-        say(f"\nnext, on new images: flawscope inspect {_shell(bundle)} FOLDER -o results.csv")
+        say(f"\nnext, on new images: flawscope inspect {shell(bundle)} FOLDER -o results.csv")
 
 
 @app.command()
@@ -137,7 +137,7 @@ def train(
     """Train a network; next comes `export`."""
     asked = {"split": split, "overrides": overrides or (), "overwrite": overwrite, "resume": resume}
     made = step("train", recipe, output, **asked, tensorboard=tensorboard, say=say)
-    say(f"trained in {made.folder}\nnext: flawscope export {_shell(made.folder)}")
+    say(f"trained in {made.folder}\nnext: flawscope export {shell(made.folder)}")
 
 
 @app.command()
@@ -162,7 +162,7 @@ def tune(
     for key, value in best["settings"].items():
         share = importance.get("values", {}).get(key)
         say(f"  {key}: {number_or_label(value)}" + ("" if share is None else f"  (importance {100 * share:.0f} %)"))
-    say(f"page  {made.page}\nnext, measured on the test split: flawscope run {_shell(made.best)}")
+    say(f"page  {made.page}\nnext, measured on the test split: flawscope run {shell(made.best)}")
 
 
 @app.command()
@@ -170,7 +170,7 @@ def export(folder: RunFolder) -> None:
     """Export the best checkpoint and check it against torch on real images; next comes `decide`."""
     parity = step("export", folder)
     say(f"exported; differs from torch by {parity.largest_difference:.1g} on {parity.images} real images")
-    say(f"next: flawscope decide {_shell(folder)}")
+    say(f"next: flawscope decide {shell(folder)}")
 
 
 @app.command()
@@ -192,7 +192,7 @@ def decide(
     """Set the thresholds and seal: of a run as its recipe says; of a bundle anew, by escape rate or costs."""
     costs = {"escape": cost_escape, "overkill": cost_overkill, "review": cost_review, "prevalence": prevalence}
     given = costs if any(value is not None for value in costs.values()) else None
-    asked = {"max_escape": max_escape, "confidence": confidence, "units": units, "costs": given}
+    asked: dict[str, Any] = {"max_escape": max_escape, "confidence": confidence, "units": units, "costs": given}
     manifest = step("decide", bundle, data, output, **asked, known=known, twins=twins, overwrite=overwrite)
     from flawscope.bundle.verify import decision_sentences
 
@@ -200,13 +200,15 @@ def decide(
         say(sentence)
     say(f"sealed, seal {manifest.seal}")
     if manifest.parent:
-        say(f"parent {manifest.parent}")
-        from flawscope.steps.decide import beside
+        from flawscope.steps.decide import named
+        from flawscope.steps.decide_options import asked_spec
 
-        made = output or beside(bundle, max_escape, given, confidence, units)
-        say(f"wrote {made}\nnext, its page for an auditor: flawscope report {_shell(made)}")
+        spec = asked_spec(**asked)
+        assert spec is not None  # a bundle with a parent was asked for by one
+        made = output or named(bundle, spec)
+        say(f"parent {manifest.parent}\nwrote {made}\nnext, its page for an auditor: flawscope report {shell(made)}")
     else:
-        say(f"next: flawscope evaluate {_shell(bundle)}")
+        say(f"next: flawscope evaluate {shell(bundle)}")
 
 
 @app.command()
@@ -355,12 +357,6 @@ def numbers(metrics: dict[str, Any]) -> None:
         say(f"note: {note}")
     if "split" in metrics:
         say(f"split: {metrics['split']['stamp']}")
-
-
-def _shell(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(path))
 
 
 def _version(asked: bool) -> None:

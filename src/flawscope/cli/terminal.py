@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -61,3 +63,8 @@ def number(text: str | float) -> float:
 
 numeric = partial(typer.Option, parser=number, metavar="NUMBER")
 """An option that is a number; what is none is refused with a word on percent."""
+
+
+def shell(path: Path) -> str:
+    """A path as it may be typed at a shell."""
+    return shlex.quote(str(path))

@@ -229,6 +229,7 @@ class _Data:
 
     @classmethod
     def of(cls, scores: npt.ArrayLike, truths: npt.ArrayLike, groups: npt.ArrayLike, units: Units) -> _Data:
+        """Check what was given, and take the defective and the good parts apart."""
         score, truth, group = (
             np.asarray(scores, dtype=np.float64),
             np.asarray(truths, dtype=np.bool_),

@@ -7,7 +7,7 @@ import math
 from flawscope.evaluation.contract import Contract
 from flawscope.evaluation.plan import MOST
 from flawscope.records import Interval
-from flawscope.wording import CALIBRATION, EXACT, counted, percent, percent_down, percent_up, so_many_of
+from flawscope.wording import CALIBRATION, EXACT, counted, in_tenths, percent, percent_down, percent_up, so_many_of
 
 
 def contract_words(
@@ -89,9 +89,9 @@ def saving_words(overkill: Interval | None, share: float, good: str, *, kept: bo
     if overkill.value >= 1:
         said = f"THE NETWORK SAVES NOTHING: all {good} are rejected, and that takes no network."
     elif overkill.value >= by_lot:
-        said = f"THE NETWORK SAVES NOTHING: {_percent(overkill.value)} % of {good} are rejected, and {lot}."
+        said = f"THE NETWORK SAVES NOTHING: {in_tenths(overkill.value)} % of {good} are rejected, and {lot}."
     else:
-        reached = f"up to {_percent(overkill.high)} % of {good} may be rejected"
+        reached = f"up to {in_tenths(overkill.high)} % of {good} may be rejected"
         said = f"{'it is ' if kept else ''}NOT SHOWN THAT THE NETWORK SAVES ANYTHING: {reached}, and {lot}."
     return f"The promise holds, but {said}" if kept else said
 
@@ -134,8 +134,8 @@ def _rejected(contract: Contract, negative: str, items: str, where: str) -> str:
     if contract.overkill is None:
         return f"how many {negative} {items} are rejected is not known: there are none in {where}"
     found = contract.overkill
-    ends = f"{_percent(found.low)} to {_percent(found.high)} %"
-    return f"{_percent(found.value)} % of {negative} {items} are rejected ({ends})"
+    ends = f"{in_tenths(found.low)} to {in_tenths(found.high)} %"
+    return f"{in_tenths(found.value)} % of {negative} {items} are rejected ({ends})"
 
 
 def _lacking(contract: Contract, name: str, items: str) -> str:
@@ -160,7 +160,7 @@ def _price(contract: Contract, negative: str, items: str) -> tuple[str, ...]:
     if not contract.kept or contract.overkill is None or contract.overkill_unproven is None:
         return ()
     extra = 100 * (contract.overkill.value - contract.overkill_unproven)
-    share = f"{_percent(contract.overkill_unproven)} % of {negative} {items}"
+    share = f"{in_tenths(contract.overkill_unproven)} % of {negative} {items}"
     return (
         f"Without proof, a threshold with at most {percent(contract.max_escape, EXACT)} of escapes among these would "
         f"reject {share}: the proof costs {extra:.1f} points.",
@@ -190,7 +190,3 @@ def _groups(contract: Contract) -> tuple[str, ...]:
         "Images of a group count by how alike their scores are; this trusts that groups do not fail as a whole. If "
         f"they may, these are worth {contract.groups:,} (decide.units: groups).",
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from flawscope.evaluation.answer_words import bad_items, good_items
 from flawscope.evaluation.costs import Band, Costs
 from flawscope.records import Interval
-from flawscope.wording import CALIBRATION, counted, percent
+from flawscope.wording import CALIBRATION, counted, in_tenths, percent
 
 _ALIKE = 1e-9
 
@@ -173,8 +173,8 @@ def _expected(band: Band) -> str:
 
 
 def _mistakes(band: Band, name: str, good: str, items: str) -> str:
-    passed = f"{_percent(band.escape.value)} % ({_percent(band.escape.low)} to {_percent(band.escape.high)} %)"
-    called = f"{_percent(band.overkill.value)} % ({_percent(band.overkill.low)} to {_percent(band.overkill.high)} %)"
+    passed = f"{in_tenths(band.escape.value)} % ({in_tenths(band.escape.low)} to {in_tenths(band.escape.high)} %)"
+    called = f"{in_tenths(band.overkill.value)} % ({in_tenths(band.overkill.low)} to {in_tenths(band.overkill.high)} %)"
     bad, fine = bad_items(name, good, items), good_items(name, good, items)
     return f"Of {bad} {passed} pass unseen, of {fine} {called} are rejected"
 
@@ -221,8 +221,4 @@ def _count(n: int, kind: Callable[[str, str, str], str], name: str, good: str, i
 
 
 def _share(share: Interval) -> str:
-    return f"{_percent(share.value)} % of the parts at the line ({_percent(share.low)} to {_percent(share.high)} %)"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+    return f"{in_tenths(share.value)} % of the parts at the line ({in_tenths(share.low)} to {in_tenths(share.high)} %)"

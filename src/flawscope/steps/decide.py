@@ -30,8 +30,8 @@ from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
 from flawscope.probability import calibrate
 from flawscope.records import PARTS, FloatArray, Samples, Task
-from flawscope.steps.decide_options import asked_spec
-from flawscope.steps.new_images import Search, new_images
+from flawscope.steps.decide_options import CONFIDENCE, UNITS, asked_spec
+from flawscope.steps.new_images import Search, new_images, run_of
 from flawscope.steps.provenance import command, machine, today, versions
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
@@ -95,33 +95,22 @@ def decide(
     )
 
 
-def beside(
-    bundle: Path,
-    max_escape: float | None,
-    costs: Mapping[str, float | None] | None,
-    confidence: float = 0.95,
-    units: str = "groups",
-) -> Path:
+def named(bundle: Path, spec: DecideSpec) -> Path:
     """Where a bundle that is decided again is written, if nobody says: other decisions have other names.
 
-    >>> beside(Path("castings.flawscope"), 0.02, None).name
+    >>> named(Path("castings.flawscope"), DecideSpec(rule="max_escape", max_escape=0.02)).name
     'castings-max-escape-0.02.flawscope'
     """
-    if costs:
-        asked = "-".join(["costs", *(f"{value:g}" for value in costs.values() if value is not None)])
+    if spec.costs is not None:
+        costs = spec.costs.model_dump().values()
+        asked = "-".join(["costs", *(f"{value:g}" for value in costs if value is not None)])
+    elif spec.max_escape is not None:
+        asked = f"max-escape-{spec.max_escape:g}"
+        asked += f"-confidence-{spec.confidence:g}" if spec.confidence != CONFIDENCE else ""
+        asked += f"-{spec.units}" if spec.units != UNITS else ""
     else:
-        asked = f"max-escape-{max_escape:g}"
-        asked += f"-confidence-{confidence:g}" if confidence != 0.95 else ""
-        asked += f"-{units}" if units != "groups" else ""
+        asked = spec.rule.replace("_", "-")
     return bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
-
-
-def named(bundle: Path, spec: DecideSpec) -> Path:
-    """The same, for what a recipe asks for."""
-    if spec.max_escape is None and spec.costs is None:
-        return bundle.with_name(f"{bundle.stem}-{spec.rule.replace('_', '-')}{SUFFIX}")
-    costs = spec.costs.model_dump() if spec.costs else None
-    return beside(bundle, spec.max_escape, costs, spec.confidence, spec.units)
 
 
 def decide_also(run: Run, spec: DecideSpec) -> Path:
@@ -312,9 +301,7 @@ def _own_images(folder: str | Path, contents: Contents) -> ForDeciding:
     Raises:
         UserError: a run of other data than the bundle's.
     """
-    run = Run.at(folder)
-    if run.split.hash != contents.manifest.hashes.split:
-        raise UserError(f"{folder} is not the run that the bundle comes from", "name its run, or other images")
+    run = run_of(folder, contents, "name its run, or other images")
     samples = run.part("calibration")
     return samples, [run.split.group[row.id] for row in samples.rows], ()
 

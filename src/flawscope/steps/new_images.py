@@ -97,7 +97,7 @@ def new_images(
         if known is not None:
             raise
         return NewImages(fresh, identical_groups(fresh), left_out, (NO_COURT,))
-    run, against = _run_of(bundle, contents, known), NO_RUN
+    run, against = _known_run(bundle, contents, known), NO_RUN
     if run is not None:
         fresh, more, against = _without_twins(fresh, run, parts, remedy)
         left_out = (*left_out, *more)
@@ -120,23 +120,33 @@ def _pairs(samples: Samples, pairs: Sequence[Pair]) -> str:
     return words + (f"; {pairs_of} of them with different labels: see flawscope audit" if wrong else "")
 
 
-def _run_of(bundle: Path, contents: Contents, known: str | Path | None) -> Run | None:
-    """The run that the bundle comes from: the one that is named, or the one in whose folder it lies.
+def run_of(folder: str | Path, contents: Contents, remedy: str) -> Run:
+    """The run in a folder, which the bundle comes from.
 
     Raises:
-        UserError: another one is named.
+        UserError: there is none, or the bundle comes from another one.
+    """
+    from flawscope.steps.workspace import Run
+
+    run = Run.at(folder)
+    if run.split.hash != contents.manifest.hashes.split:
+        raise UserError(f"{folder} is not the run that the bundle comes from", remedy)
+    return run
+
+
+def _known_run(bundle: Path, contents: Contents, known: str | Path | None) -> Run | None:
+    """The run that is named; or, if it can be read, the one in whose folder the bundle lies.
+
+    Raises:
+        UserError: another run is named.
         DataError: the images of the named one are not what they were. Of one that is not named nothing is asked.
     """
     place = bundle.absolute().parent if known is None else Path(known)
     if known is None and not ((place / "recipe.yaml").is_file() and (place / "split.json").is_file()):
         return None
-    from flawscope.steps.workspace import Run
-
     try:
-        run = Run.at(place)
-        if run.split.hash != contents.manifest.hashes.split:
-            raise UserError(f"{place} is not the run that the bundle comes from", "name its run, or leave --known out")
-        run.samples.select(())  # all of them are read, and are those that it was made with
+        run = run_of(place, contents, "name its run, or leave --known out")
+        len(run.samples)  # reads them: they are there, and those that it was made with
     except UserError:
         if known is not None:
             raise

@@ -226,6 +226,7 @@ class _Found:
 
     @classmethod
     def of(cls, data: str | Path, images: str | Path | None, overrides: Sequence[str], cache: Path, say: Say) -> _Found:
+        """Read a run with its split, or data, and split them as a run would."""
         folder = Path(data)
         if (folder / "recipe.yaml").is_file():
             run = Run.at(folder)

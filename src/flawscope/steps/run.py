@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.bundle.archive import read_bundle
-from flawscope.bundle.verify import contract_sentences, cost_sentences
+from flawscope.bundle.verify import promise_sentences
 from flawscope.inspection.tables import read_results
 from flawscope.records import Samples
 from flawscope.steps.decide import decide, decide_also
@@ -113,9 +113,8 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
             if words:
                 say(f"note: {words}")
         if sealed.decision:
-            for sentences in (contract_sentences, cost_sentences):
-                for words in sentences(sealed.task.task(), sealed.decision):
-                    say(words)
+            for words in promise_sentences(sealed.task.task(), sealed.decision):
+                say(words)
         say(f"sealed {work.bundle.name}, seal {manifest.seal[:12]}")
         evaluate_run(work)
     for spec in work.recipe.decide_also:
@@ -129,9 +128,8 @@ def _also(work: Run, spec: DecideSpec, say: Say) -> None:
     contents = read_bundle(bundle)
     decision = contents.manifest.sealed.decision
     assert decision is not None
-    for sentences in (contract_sentences, cost_sentences):
-        for words in sentences(contents.manifest.sealed.task.task(), decision):
-            say(words)
+    for words in promise_sentences(contents.manifest.sealed.task.task(), decision):
+        say(words)
     say(f"sealed {bundle.name}, seal {contents.manifest.seal[:12]}")
     if "test" not in contents.evidence:
         evaluate_test(work, bundle)

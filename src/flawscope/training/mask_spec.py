@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
+from flawscope.preprocess import Size
 from flawscope.training.spec import Section
 
 MaskLossKind = Literal["bce", "bce_dice", "dice", "tversky", "focal_tversky", "lovasz", "focal"]
@@ -72,22 +73,10 @@ class Pieces(Section):
     et al. 2021). What a piece reaches beyond a smaller image repeats its border.
     """
 
-    size: tuple[int, int] = Field(description="height and width in pixels, or one number for both")
+    size: Size = Field(description="height and width in pixels, or one number for both")
     flawed: float = Field(
         default=0.5, ge=0, le=1, description="share of the draws that are laid over a flaw, where the image has one"
     )
-
-    @field_validator("size", mode="before")
-    @classmethod
-    def _square(cls, value: Any) -> Any:
-        return (value, value) if isinstance(value, int) else value
-
-    @field_validator("size")
-    @classmethod
-    def _positive(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if not all(8 <= side <= 8192 for side in value):
-            raise ValueError(f"height and width must lie between 8 and 8192 pixels, got {value}")
-        return value
 
 
 def mask_loss_without_effect(spec: MaskLossSpec) -> list[str]:
