@@ -10,6 +10,7 @@ batches are gathered.
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import time
@@ -69,7 +70,7 @@ def by_all(lead: Callable[[], Path], help_with: Callable[..., None]) -> Path:
         if rank():
             while (told := from_first(("",)))[0] == "help":
                 help_with(*told[1:])
-            dist.destroy_process_group()
+            leave()
             return Path(told[1])
         result = lead()
         dismiss(result)
@@ -93,6 +94,13 @@ def join() -> None:
         own = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) <= torch.cuda.device_count()
         backend = "cpu:gloo,cuda:nccl" if own and dist.is_nccl_available() else "gloo"
     dist.init_process_group(backend, timeout=PATIENCE)
+    atexit.register(leave)
+
+
+def leave() -> None:
+    """Part from the other processes. Torch may abort where Python ends before that, whatever its exit code was."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def gpu() -> int:
@@ -110,7 +118,7 @@ def dismiss(result: Path) -> None:
     """Let the others leave; from then on the first one is alone."""
     if world() > 1 and rank() == 0:
         from_first(("done", str(result)))
-        dist.destroy_process_group()
+        leave()
 
 
 @contextmanager
