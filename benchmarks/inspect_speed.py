@@ -25,7 +25,8 @@ import torch
 from entries import append, spread
 from flawscope.bundle.archive import write_bundle
 from flawscope.bundle.export import export_graph
-from flawscope.bundle.manifest import Calibrator, DecisionRule, Graph, Hashes, ImageInput, Manifest, Sealed, TaskModel
+from flawscope.bundle.manifest import Graph, Hashes, ImageInput, Manifest, Sealed
+from flawscope.bundle.rules import Calibrator, DecisionRule, TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.elpv import elpv_folder
 from flawscope.inspection.folder import find_pictures

@@ -13,7 +13,9 @@ from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec, GroupSpec
 from flawscope.data.split import SplitSpec
 from flawscope.preprocess import Preprocess
 from flawscope.training.decide_spec import CostSpec, DecideSpec
-from flawscope.training.recipe import ExportSpec, ModelSpec, Normalise, Recipe
+from flawscope.training.mask_spec import MaskLossSpec, MaskSpec, Pieces
+from flawscope.training.model_spec import ExportSpec, GateSpec, ModelSpec, Normalise
+from flawscope.training.recipe import Recipe
 from flawscope.training.recipe_words import kind
 from flawscope.training.spec import Augment, CalibrateSpec, Schedule, TrainSpec, Unfreeze
 from flawscope.training.tune_spec import Searched, TuneSpec
@@ -58,6 +60,10 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("train.schedule", Schedule),
     ("train.unfreeze", Unfreeze),
     ("train.augment", Augment),
+    ("masks: for data with masks", MaskSpec),
+    ("masks.loss", MaskLossSpec),
+    ("masks.pieces", Pieces),
+    ("gate: before the masks", GateSpec),
     ("calibrate", CalibrateSpec),
     ("decide", DecideSpec),
     ("decide.costs", CostSpec),

@@ -21,16 +21,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from flawscope.bundle.archive import write_bundle
-from flawscope.bundle.manifest import (
-    Calibrator,
-    DecisionRule,
-    Graph,
-    Hashes,
-    ImageInput,
-    Manifest,
-    Sealed,
-    TaskModel,
-)
+from flawscope.bundle.manifest import Graph, Hashes, ImageInput, Manifest, Sealed
+from flawscope.bundle.rules import Calibrator, DecisionRule, TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.preprocess import Preprocess
 from flawscope.records import Task

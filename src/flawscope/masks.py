@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from flawscope.errors import DataError
 from flawscope.metadata import missing
-from flawscope.records import BoolArray
+from flawscope.records import BoolArray, Masks
 
 IntArray = npt.NDArray[np.int64]
 LabelArray = npt.NDArray[np.int32]
@@ -105,6 +105,29 @@ def encode_rle(mask_hw: BoolArray) -> str:
     start, stop = edges[::2], edges[1::2]
     words = np.stack([start + first * mask_hw.shape[0] + 1, stop - start], axis=1).ravel()
     return str(words.tolist())[1:-1].replace(",", "")
+
+
+def masks_of(mask_khw: BoolArray) -> Masks:
+    """The codes of the masks of all classes of an image.
+
+    >>> masks_of(np.array([[[True, False]], [[False, False]]]))
+    Masks(height=1, width=2, codes=('1 1', ''))
+    """
+    _, height, width = mask_khw.shape
+    return Masks(height, width, tuple(encode_rle(mask_hw) for mask_hw in mask_khw))
+
+
+def mask_array(masks: Masks) -> BoolArray:
+    """The masks of all classes of an image, k x h x w.
+
+    >>> mask_array(Masks(1, 2, ("1 1", ""))).astype(int).tolist()
+    [[[1, 0]], [[0, 0]]]
+    """
+    mask_khw = np.zeros((len(masks.codes), masks.height, masks.width), dtype=np.bool_)
+    for mask_hw, code in zip(mask_khw, masks.codes, strict=True):
+        if code:
+            mask_hw[...] = decode_rle(code, masks.height, masks.width)
+    return mask_khw
 
 
 def _edges(code: str, height: int, width: int, where: str) -> IntArray:

@@ -60,7 +60,11 @@ class Preprocess(BaseModel):
     crop: tuple[int, int, int, int] | None = Field(
         default=None, description="cut out first: left, top, right, bottom in pixels of the original picture"
     )
-    resize: Literal["bilinear", "bicubic", "nearest"] = Field(default="bilinear", description="how sizes are changed")
+    resize: Literal["bilinear", "bicubic", "nearest", "none"] = Field(
+        default="bilinear",
+        description="how sizes are changed; none: pictures stay as large as they are, and networks that make masks see "
+        "them in tiles of `size`",
+    )
 
     @field_validator("crop")
     @classmethod
@@ -128,8 +132,8 @@ def prepare(image: Image.Image, spec: Preprocess) -> Pixels:
         if spec.crop[2] > image.width or spec.crop[3] > image.height:
             raise ImageError(f"crop {spec.crop} reaches beyond the picture of {image.width} x {image.height} pixels")
         image = image.crop(spec.crop)
-    height, width = spec.size
-    method = Image.Resampling[spec.resize.upper()]
+    height, width = (image.height, image.width) if spec.resize == "none" else spec.size
+    method = Image.Resampling.NEAREST if spec.resize == "none" else Image.Resampling[spec.resize.upper()]
     if image.mode in SIXTEEN_BIT:
         wide = Image.fromarray(np.asarray(image).astype(np.float32))
         values = np.asarray(wide.resize((width, height), method))

@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 TaskKind = Literal["binary", "multiclass", "multilabel"]
+PixelKind = Literal["", "multilabel", "multiclass"]
+"""Whether the place of each flaw is known: no; yes, and classes may overlap; yes, and no pixel shows two classes."""
 Part = Literal["train", "validation", "calibration", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "calibration", "test")
 NOT_CHECKED = "LEAK NOT CHECKED"
@@ -43,7 +45,9 @@ def fingerprint(content: Any) -> str:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be decided about each image.
+    """What is to be decided about each image; with `pixels` also where the flaws of each class are (masks).
+
+    A task with masks is a multi-label one: an image is what its masks show.
 
     >>> Task("binary", ("defective",), negative="ok").labels
     ('ok', 'defective')
@@ -52,8 +56,11 @@ class Task:
     kind: TaskKind
     classes: tuple[str, ...]
     negative: str = "ok"
+    pixels: PixelKind = ""
 
     def __post_init__(self) -> None:
+        if self.pixels and self.kind != "multilabel":
+            raise ValueError(f"a task with masks is a multilabel one, got {self.kind}")
         names = (*self.classes, self.negative) if self.kind != "multiclass" else self.classes
         if len(set(names)) != len(names) or not all(names):
             raise ValueError(f"class names must be distinct and not empty, got {names}")
@@ -76,10 +83,29 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Masks:
+    """Where an image shows each class: a run-length code a class, empty for none (`flawscope.masks`), and its size."""
+
+    height: int
+    width: int
+    codes: tuple[str, ...]
+
+    @property
+    def shown(self) -> tuple[float, ...]:
+        """The target that follows: 1 for each class of which a pixel is set.
+
+        >>> Masks(2, 2, ("", "1 2")).shown
+        (0.0, 1.0)
+        """
+        return tuple(float(bool(code)) for code in self.codes)
+
+
+@dataclass(frozen=True)
 class Sample:
     """One labelled image. `target` holds one number in [0, 1] a class; `group` names what must not be split.
 
-    `published` is the part that the data set itself gives it to, where it comes with a split.
+    `published` is the part that the data set itself gives it to, where it comes with a split. `masks` are there in
+    tasks with masks only; the target is then what they show.
     """
 
     id: str
@@ -89,10 +115,19 @@ class Sample:
     sha256: str
     meta: Mapping[str, str | float] = field(default_factory=dict)
     published: Part | None = None
+    masks: Masks | None = None
 
     def __post_init__(self) -> None:
         if not all(0.0 <= value <= 1.0 for value in self.target):
             raise ValueError(f"{self.id}: targets lie in [0, 1], got {self.target}")
+        if self.masks is not None and self.masks.shown != self.target:
+            raise ValueError(f"{self.id}: the target {self.target} is not what its masks show, {self.masks.shown}")
+
+    @property
+    def content(self) -> list[Any]:
+        """What a hash over samples is made of: id, image, labels, and masks where there are any."""
+        masks = [] if self.masks is None else [asdict(self.masks)]
+        return [self.id, self.sha256, list(self.target), *masks]
 
 
 @dataclass(frozen=True)
@@ -119,6 +154,8 @@ class Samples:
             raise ValueError("sample ids must be unique")
         if any(len(row.target) != len(self.task.classes) for row in self.rows):
             raise ValueError(f"each target needs {len(self.task.classes)} values")
+        if any((row.masks is not None) != bool(self.task.pixels) for row in self.rows):
+            raise ValueError("all samples of a task with masks have masks, those of other tasks have none")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -136,7 +173,7 @@ class Samples:
     @cached_property
     def hash(self) -> str:
         """Hash over ids, contents and labels: the same data gives the same hash wherever it lies."""
-        return fingerprint([[row.id, row.sha256, list(row.target)] for row in sorted(self.rows, key=lambda r: r.id)])
+        return fingerprint([row.content for row in sorted(self.rows, key=lambda r: r.id)])
 
     def combinations(self) -> list[str]:
         """The label combination of each sample in words: what a split is stratified on."""
@@ -307,3 +344,39 @@ class Prediction:
             raise ValueError("a prediction has either a decision or an error")
         if self.decision and not all(0.0 <= value <= 1.0 for value in self.probability):
             raise ValueError(f"{self.name}: probabilities lie in [0, 1], got {self.probability}")
+
+
+@dataclass(frozen=True)
+class FoundFlaw:
+    """One connected flaw that the runtime has found; a pixel is a square of side 1, (0, 0) the upper left corner.
+
+    `area` counts pixels; `box` is (left, top, right, bottom), right and bottom just beyond the last pixel; `centroid`
+    is (x, y); `score` is the mean probability of its pixels.
+    """
+
+    name: str
+    area: int
+    box: tuple[int, int, int, int]
+    centroid: tuple[float, float]
+    score: float
+
+
+@dataclass(frozen=True)
+class MaskPrediction:
+    """What a bundle that makes masks says of one image.
+
+    `answer` is about the image as a whole: the highest probability of a pixel for each class, and the classes of which
+    a flaw is found. `gate` is the gate's probability of any flaw, where there is a gate; `stopped`: the gate called the
+    image good, and nobody looked for flaws. `gate_seconds` is the gate's share of `answer.seconds`.
+    """
+
+    answer: Prediction
+    masks: Masks | None = None
+    flaws: tuple[FoundFlaw, ...] = ()
+    gate: float | None = None
+    stopped: bool = False
+    gate_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if bool(self.answer.error) == (self.masks is not None):
+            raise ValueError("a prediction has either masks or an error")

@@ -10,9 +10,7 @@ from pydantic import ValidationError
 
 from flawscope.bundle.contract import EscapeContract
 from flawscope.bundle.manifest import (
-    Calibrator,
     Column,
-    DecisionRule,
     Engine,
     Golden,
     Graph,
@@ -23,11 +21,11 @@ from flawscope.bundle.manifest import (
     Sealed,
     Step,
     TableInput,
-    TaskModel,
     from_json,
     seal_of,
     to_json,
 )
+from flawscope.bundle.rules import Calibrator, DecisionRule, MaskRule, TaskModel
 from flawscope.errors import BundleError
 from flawscope.preprocess import Preprocess
 from flawscope.records import Interval, Task, fingerprint
@@ -243,3 +241,27 @@ def test_lower_thresholds_go_into_the_seal_and_lie_below_the_upper_ones() -> Non
     for bad in ((0.8,), (0.1, 0.1), (0.0,)):
         with pytest.raises(ValidationError):
             DecisionRule(rule="costs", thresholds=(0.7,), looked_at=bad)
+
+
+def test_a_task_with_masks_is_decided_by_its_own_rule() -> None:
+    task = TaskModel(kind="multilabel", classes=("hole", "crack"), negative="ok", pixels="multilabel")
+    picture = ImageInput(preprocess=Preprocess(size=64, channels=1, resize="none"))
+    graph = Graph(inputs=(picture,))
+    steps = (Step(name="mask", kind="mask"),)
+    draft = Sealed(task=task, graphs=(graph,), steps=steps, split_stamp="s")
+    assert draft.is_draft
+    rule = MaskRule(levels=(128, 90), min_areas=(1, 20), fitted_on="calibration")
+    decided = draft.model_copy(update={"masks": rule})
+    assert not decided.is_draft
+    assert Sealed.model_validate(decided.model_dump()) == decided
+    assert not {"masks", "gate"} & set(draft.model_dump())
+    for wrong, words in (
+        ({"masks": rule.model_copy(update={"levels": (9,)})}, "for 1 classes, the task has 2"),
+        ({"steps": (Step(),)}, "has the steps"),
+        ({"calibrator": Calibrator.identity(2)}, "decided by its rule of masks"),
+        ({"task": task.model_copy(update={"pixels": ""}), "masks": rule}, "belong to tasks with masks"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            Sealed.model_validate(draft.model_copy(update=wrong).model_dump())
+    with pytest.raises(ValueError, match="a task with masks is a multilabel one"):
+        TaskModel(kind="binary", classes=("hole",), negative="ok", pixels="multilabel")

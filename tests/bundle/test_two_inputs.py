@@ -16,18 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from flawscope.bundle import archive
-from flawscope.bundle.manifest import (
-    Calibrator,
-    Column,
-    DecisionRule,
-    Graph,
-    Hashes,
-    ImageInput,
-    Manifest,
-    Sealed,
-    TableInput,
-    TaskModel,
-)
+from flawscope.bundle.manifest import Column, Graph, Hashes, ImageInput, Manifest, Sealed, TableInput
+from flawscope.bundle.rules import Calibrator, DecisionRule, TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.bundle.verify import describe, verify
 from flawscope.errors import BundleError, MetadataError

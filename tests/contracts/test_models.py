@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from flawscope.bundle.export import check_parity, export_graph
-from flawscope.bundle.manifest import Graph, ImageInput, Sealed, TaskModel
+from flawscope.bundle.manifest import Graph, ImageInput, Sealed
+from flawscope.bundle.rules import TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.models.build import Network, NetworkPlan, build
 from flawscope.preprocess import Preprocess

@@ -243,3 +243,13 @@ def test_training_and_the_runtime_call_the_same_function() -> None:
     import flawscope.training.input
 
     assert flawscope.training.input.load is flawscope.bundle.runtime.load is flawscope.preprocess.load
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
+def test_pictures_that_are_not_resized(mode: str) -> None:
+    image = Image.new(mode, (30, 20))
+    image.putpixel((29, 19), 255 if mode == "L" else (255, 255, 255) if mode == "RGB" else 65535)
+    pixels = prepare(image, Preprocess(size=8, channels=1, resize="none", crop=(10, 5, 30, 20)))
+    assert pixels.shape == (1, 15, 20)
+    assert pixels[0, -1, -1] == 255
+    assert pixels.sum() == 255

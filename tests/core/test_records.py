@@ -12,6 +12,7 @@ from flawscope.records import (
     NOT_CHECKED,
     Decision,
     Interval,
+    Masks,
     Prediction,
     Sample,
     Samples,
@@ -149,3 +150,18 @@ def test_the_fingerprint_of_a_known_text() -> None:
     assert fingerprint([1]) != fingerprint(["1"])
     with pytest.raises(ValueError, match="JSON"):
         fingerprint(math.nan)
+
+
+def test_masks_are_part_of_what_a_sample_is() -> None:
+    task = Task("multilabel", ("hole", "crack"), pixels="multilabel")
+    masks = Masks(2, 2, ("1 2", ""))
+    row = Sample("a", "a.png", (1.0, 0.0), "a", "0" * 64, masks=masks)
+    table = Samples("some", task, (row,))
+    other = dataclasses.replace(table, rows=(dataclasses.replace(row, masks=Masks(2, 2, ("1 3", ""))),))
+    assert table.hash != other.hash
+    with pytest.raises(ValueError, match="is not what its masks show"):
+        dataclasses.replace(row, target=(1.0, 1.0))
+    with pytest.raises(ValueError, match="all samples of a task with masks have masks"):
+        dataclasses.replace(table, rows=(dataclasses.replace(row, masks=None),))
+    with pytest.raises(ValueError, match="those of other tasks have none"):
+        dataclasses.replace(table, task=Task("multilabel", ("hole", "crack")))

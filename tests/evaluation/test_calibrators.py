@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
-from flawscope.bundle.manifest import Calibrator
+from flawscope.bundle.rules import Calibrator
 from flawscope.evaluation import calibrators
 from flawscope.evaluation.calibrators import FITTERS, MAX_KNOTS, NotFitted, smoothed_targets
 from flawscope.probability import calibrate

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from flawscope.bundle.export import check_parity, export_graph
-from flawscope.bundle.manifest import Column, Graph, ImageInput, Sealed, TableInput, TaskModel
+from flawscope.bundle.manifest import Column, Graph, ImageInput, Sealed, TableInput
+from flawscope.bundle.rules import TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.errors import RecipeError
 from flawscope.metadata import MetaColumn, encode_all

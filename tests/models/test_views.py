@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from flawscope.bundle.export import check_parity, export_graph
-from flawscope.bundle.manifest import Graph, ImageInput, Sealed, TaskModel
+from flawscope.bundle.manifest import Graph, ImageInput, Sealed
+from flawscope.bundle.rules import TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.models.build import NetworkPlan, build
 from flawscope.models.views import VIEWS, Averaged, averaged, laid_back, seen

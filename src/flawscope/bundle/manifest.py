@@ -10,16 +10,11 @@ decision is a draft: it gives scores, but no answers, and has no seal.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
@@ -28,60 +23,21 @@ from pydantic import (
     model_validator,
 )
 
-from flawscope.bundle.contract import EscapeContract
-from flawscope.bundle.cost import ExpectedCost
+from flawscope.bundle.rules import Calibrator, DecisionRule, Entry, Gate, MaskRule, TaskModel, without_empty
 from flawscope.errors import BundleError, listing
 from flawscope.preprocess import Preprocess
-from flawscope.records import HUMAN, Task, TaskKind, fingerprint
+from flawscope.records import HUMAN, fingerprint
 
 SCHEMA_VERSION = 1
 DAMAGED = "copy it again from where it was sealed"
 MAX_TOLERANCE = 0.05
 """Logits of different CPUs differ by some 1e-5; a bundle that allowed much more would check nothing."""
 
-Knots = tuple[tuple[float, float], ...]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 
 
-def _not_test(part: str) -> str:
-    if part == "test":
-        raise ValueError("nothing that decides may be fitted on the test split")
-    return part
-
-
-Threshold = Annotated[float, Field(gt=0, le=1)]
-FittedOn = Annotated[str, AfterValidator(_not_test)]
-"""The split part that something was fitted on; empty where nothing was fitted."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class TaskModel(_Part):
-    """`records.Task` as it stands in the file."""
-
-    kind: TaskKind
-    classes: tuple[str, ...]
-    negative: str
-
-    @model_validator(mode="after")
-    def _possible(self) -> TaskModel:
-        self.task()
-        return self
-
-    @classmethod
-    def of(cls, task: Task) -> TaskModel:
-        """The file's form of a task."""
-        return cls(kind=task.kind, classes=task.classes, negative=task.negative)
-
-    def task(self) -> Task:
-        """The record that the rooms work with."""
-        return Task(self.kind, self.classes, self.negative)
-
-
-class ImageInput(_Part):
+class ImageInput(Entry):
     """A picture: integers, N x C x H x W, made by `flawscope.preprocess`."""
 
     kind: Literal["image"] = "image"
@@ -89,7 +45,7 @@ class ImageInput(_Part):
     preprocess: Preprocess
 
 
-class Column(_Part):
+class Column(Entry):
     """One metadata column: one of `categories`, or a number where there are none.
 
     `mean` and `std` are those of the numbers of the training part. They are told and used for test patterns; the graph
@@ -118,7 +74,7 @@ class Column(_Part):
         return f"{self.name} (a number, {self.mean:.4g} on average while training, deviation {self.std:.4g})"
 
 
-class TableInput(_Part):
+class TableInput(Entry):
     """Metadata of the image: float32, N x columns, a category as its index, a number as it is.
 
     See `flawscope.metadata.encode`.
@@ -134,14 +90,14 @@ class TableInput(_Part):
         return self
 
 
-class Output(_Part):
+class Output(Entry):
     """A named output of a graph."""
 
     name: Name = "logits"
     kind: Literal["logits", "features", "maps", "masks"] = "logits"
 
 
-class Graph(_Part):
+class Graph(Entry):
     """One ONNX file of the bundle. `sha256` is filled in when the bundle is written.
 
     `views`: so many times the network looks at each image, turned and mirrored; its answers are averaged in the graph.
@@ -161,7 +117,7 @@ class Graph(_Part):
         return self
 
 
-class Step(_Part):
+class Step(Entry):
     """What is done with a graph: classify the image, let it pass to the next step (gate), or mark areas (mask)."""
 
     name: Name = "classify"
@@ -169,77 +125,14 @@ class Step(_Part):
     graph: Name = "main"
 
 
-class Calibrator(_Part):
-    """From raw to calibrated logits: one table of (x, y) knots a class, linear between and beyond them.
-
-    `against_rest` (multi-class only): the tables take log-odds against all other classes, see `flawscope.probability`.
-    """
-
-    method: str
-    fitted_on: FittedOn = ""
-    knots: tuple[Knots, ...]
-    against_rest: bool = False
-    note: str = ""
-
-    @field_validator("knots")
-    @classmethod
-    def _monotone(cls, value: tuple[Knots, ...]) -> tuple[Knots, ...]:
-        for table in value:
-            if len(table) < 2:
-                raise ValueError(f"a calibrator needs at least 2 knots a class, got {len(table)}")
-            for (x, y), (next_x, next_y) in pairwise(table):
-                if not (x < next_x and y <= next_y):
-                    raise ValueError(f"knots rise in x and do not fall in y, got {(x, y)} before {(next_x, next_y)}")
-                if not math.isfinite((next_y - y) / (next_x - x)):
-                    raise ValueError(f"knots {(x, y)} and {(next_x, next_y)} are too close in x")
-        return value
-
-    @classmethod
-    def identity(cls, classes: int) -> Calibrator:
-        """Leaves logits as they are."""
-        return cls(method="none", knots=(((0.0, 0.0), (1.0, 1.0)),) * classes, note="scores are not calibrated")
-
-
-class DecisionRule(_Part):
-    """The threshold of each class, in (0, 1], and how it was found (see `postprocess.decide`).
-
-    `looked_at` are the lower thresholds: between the two of them a person looks; empty where nobody does. `contracts`
-    is empty where no escape rate was promised, `costs` where the rule is another.
-    """
-
-    rule: str
-    fitted_on: FittedOn = ""
-    thresholds: tuple[Threshold, ...]
-    looked_at: tuple[Threshold, ...] = ()
-    notes: tuple[str, ...] = ()
-    contracts: tuple[EscapeContract, ...] = ()
-    costs: tuple[ExpectedCost, ...] = ()
-
-    @model_validator(mode="after")
-    def _low_and_high(self) -> DecisionRule:
-        pairs = list(zip(self.looked_at, self.thresholds, strict=False))
-        if self.looked_at and (len(self.looked_at) != len(self.thresholds) or any(low > high for low, high in pairs)):
-            raise ValueError(f"a person looks from {self.looked_at} on, which do not lie below {self.thresholds}")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What is empty is not written: the seal is what it was before there were contracts and costs."""
-        written: dict[str, Any] = write(self)
-        for key in ("looked_at", "contracts", "costs"):
-            if not written[key]:
-                del written[key]
-        return written
-
-
-class Engine(_Part):
+class Engine(Entry):
     """What computes the graph. Another engine or precision gives other numbers, so it is part of the seal."""
 
     name: str = "onnxruntime"
     precision: str = "float32"
 
 
-class Golden(_Part):
+class Golden(Entry):
     """Test patterns for one graph: a .npy file for each input, the expected .npy for each output.
 
     `tolerance` is the largest accepted difference of an output value, as a share of the largest expected one (at
@@ -252,7 +145,7 @@ class Golden(_Part):
     tolerance: float = Field(default=1e-3, gt=0, le=MAX_TOLERANCE)
 
 
-class Sealed(_Part):
+class Sealed(Entry):
     """Everything that can change an answer, and the stamp of the split that its numbers rest on."""
 
     task: TaskModel
@@ -260,8 +153,14 @@ class Sealed(_Part):
     steps: tuple[Step, ...] = Field(default=(Step(),), min_length=1)
     calibrator: Calibrator | None = None
     decision: DecisionRule | None = None
+    masks: MaskRule | None = None
+    gate: Gate | None = None
     engine: Engine = Engine()
     split_stamp: str
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(write(self), "masks", "gate")
 
     @model_validator(mode="after")
     def _consistent(self) -> Sealed:
@@ -285,11 +184,26 @@ class Sealed(_Part):
             raise ValueError("no person looks between the thresholds of a multiclass task: its classes are weighed")
         if self.decision and self.decision.looked_at and HUMAN in (*self.task.classes, self.task.negative):
             raise ValueError(f"no class may be called {HUMAN!r}: this is the answer that a person has to look")
+        self._masks_consistent(k)
         return self
+
+    def _masks_consistent(self, k: int) -> None:
+        kinds = [step.kind for step in self.steps]
+        wanted = ["gate", "mask"] if self.gate else ["mask"]
+        if self.task.pixels and kinds != wanted:
+            raise ValueError(f"a task with masks has the steps {wanted}, got {kinds}")
+        if not self.task.pixels and (self.masks or self.gate):
+            raise ValueError("rules of masks and gates belong to tasks with masks")
+        if self.task.pixels and (self.calibrator or self.decision):
+            raise ValueError("a task with masks is decided by its rule of masks, and its gate")
+        if self.masks and not len(self.masks.levels) == len(self.masks.min_areas) == k:
+            raise ValueError(f"the rule of masks is for {len(self.masks.levels)} classes, the task has {k}")
 
     @property
     def is_draft(self) -> bool:
-        """Whether calibrator or decision is still missing."""
+        """Whether what decides is still missing: calibrator or decision, or the rule of masks."""
+        if self.task.pixels:
+            return self.masks is None
         return self.calibrator is None or self.decision is None
 
     def graph(self, name: str) -> Graph:
@@ -297,7 +211,7 @@ class Sealed(_Part):
         return next(each for each in self.graphs if each.name == name)
 
 
-class Hashes(_Part):
+class Hashes(Entry):
     """Where the bundle comes from: hashes of the data, the split and the recipe, and the version of the code."""
 
     data: str
@@ -306,7 +220,7 @@ class Hashes(_Part):
     code: str
 
 
-class Manifest(_Part):
+class Manifest(Entry):
     """The whole of `manifest.json`. `seal` and `files` are filled in when the bundle is written."""
 
     schema_version: Literal[1] = 1
@@ -318,7 +232,7 @@ class Manifest(_Part):
     licences: tuple[str, ...] = ()
     parent: str | None = None
     golden: tuple[Golden, ...]
-    files: dict[str, Sha256] = {}
+    files: dict[str, Sha256] = Field(default={})
 
     @model_validator(mode="after")
     def _golden_for_each_graph(self) -> Manifest:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.bundle.archive import read_bundle
-from flawscope.bundle.manifest import Calibrator, DecisionRule, Graph, ImageInput, Manifest, Sealed
+from flawscope.bundle.manifest import Graph, ImageInput, Manifest, Sealed
+from flawscope.bundle.rules import Calibrator, DecisionRule
 from flawscope.bundle.runtime import Runtime
 from flawscope.errors import BundleError
 from flawscope.records import HUMAN, NOT_CHECKED, Task

@@ -15,7 +15,8 @@ import numpy as np
 from flawscope.bundle.archive import SUFFIX, Contents, read_bundle, write_bundle
 from flawscope.bundle.contract import EscapeContract
 from flawscope.bundle.cost import ExpectedCost
-from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest, Sealed
+from flawscope.bundle.manifest import Manifest, Sealed
+from flawscope.bundle.rules import Calibrator, DecisionRule
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.progress import watched
 from flawscope.errors import BundleError, OutputError, UserError

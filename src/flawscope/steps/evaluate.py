@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flawscope.bundle.archive import add_evidence, read_bundle
-from flawscope.bundle.manifest import DecisionRule
+from flawscope.bundle.rules import DecisionRule
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.progress import watched
 from flawscope.errors import DataError, UserError, listing

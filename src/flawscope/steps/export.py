@@ -7,17 +7,8 @@ from pathlib import Path
 
 from flawscope.bundle.archive import write_bundle
 from flawscope.bundle.export import INPUT, TABLE, Parity, check_parity, export_graph
-from flawscope.bundle.manifest import (
-    Column,
-    Engine,
-    Graph,
-    Hashes,
-    ImageInput,
-    Manifest,
-    Sealed,
-    TableInput,
-    TaskModel,
-)
+from flawscope.bundle.manifest import Column, Engine, Graph, Hashes, ImageInput, Manifest, Sealed, TableInput
+from flawscope.bundle.rules import TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.models.views import VIEWS, averaged
 from flawscope.steps.provenance import code_version, today

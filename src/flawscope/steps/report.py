@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flawscope.bundle.archive import read_bundle
-from flawscope.bundle.manifest import DecisionRule
+from flawscope.bundle.rules import DecisionRule
 from flawscope.bundle.verify import calibrator_sentence, decision_sentences, engine_words
 from flawscope.data import findings
 from flawscope.data.census import take_census

@@ -79,6 +79,40 @@ class Pieces(Section):
     )
 
 
+class MaskSpec(Section):
+    """Networks that make masks: how they learn, and how their maps become flaws.
+
+    What is fitted is fitted on the calibration split; the probability of a pixel counts in 256 steps.
+    """
+
+    loss: MaskLossSpec = Field(default=MaskLossSpec(), description="what is made small")
+    pieces: Pieces | None = Field(
+        default=None, description="what is learnt from are pieces of the training images; null: whole ones, of one size"
+    )
+    thresholds: Literal["fit"] | float | list[float] = Field(
+        default="fit",
+        description="from which probability on a pixel is marked: fit, for each class what makes the mean Dice index "
+        "best; or one number, or one a class",
+    )
+    min_area: Literal["fit"] | int | list[int] = Field(
+        default="fit",
+        description="flaws of fewer pixels are dropped: fit, for each class together with its threshold; or one "
+        "number, or one a class; 1: none is dropped",
+    )
+    overlap: float = Field(
+        default=0.25, ge=0, le=0.5, description="share of a tile's height and width that the next one covers as well"
+    )
+    mm_per_pixel: float | None = Field(default=None, gt=0, description="scale of the pictures: areas in mm2 are given")
+
+    @model_validator(mode="after")
+    def _possible(self) -> MaskSpec:
+        for key, value, low, high in (("thresholds", self.thresholds, 1 / 256, 1), ("min_area", self.min_area, 1, 1e9)):
+            given = [] if isinstance(value, str) else value if isinstance(value, list) else [value]
+            if not all(low <= number <= high for number in given):
+                raise ValueError(f"{key}: expected numbers from {low:g} to {high:g}, got {value}")
+        return self
+
+
 def mask_loss_without_effect(spec: MaskLossSpec) -> list[str]:
     """Keys with another value than their default that change nothing beside the others, one line each.
 

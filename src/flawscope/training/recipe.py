@@ -6,24 +6,23 @@ recipe's own folder, paths in `--set` to the folder that the command runs in.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from flawscope.data.group_file import load_groups
 from flawscope.data.spec import DataSpec
 from flawscope.data.split import SplitSpec
 from flawscope.errors import RecipeError, listing
-from flawscope.metadata import composed
 from flawscope.preprocess import Preprocess
 from flawscope.records import fingerprint
 from flawscope.storage import write_text
 from flawscope.training.decide_spec import DecideSpec
-from flawscope.training.metadata import Asked
+from flawscope.training.mask_spec import MaskSpec
+from flawscope.training.model_spec import ExportSpec, GateSpec, ModelSpec
 from flawscope.training.recipe_words import in_words
 from flawscope.training.spec import CalibrateSpec, Section, TrainSpec, never_comes
 from flawscope.training.tune_spec import Searched, TuneSpec, label, problems_of_names, put
@@ -43,82 +42,6 @@ class _Strict(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-class Normalise(Section):
-    """Mean and standard deviation, one number or one a channel, of pixels scaled to 0..1 (LeCun et al. 1998)."""
-
-    source: Literal["given", "training"] = Field(
-        default="given", description="given: the two below; training: those of the training split, a channel"
-    )
-    mean: tuple[float, ...] = Field(default=(0.5,), description="is subtracted")
-    std: tuple[float, ...] = Field(default=(0.5,), description="divides what is left; positive")
-
-    @field_validator("mean", "std", mode="before")
-    @classmethod
-    def _one(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, int | float) else value
-
-    @field_validator("std")
-    @classmethod
-    def _positive(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        if not all(number > 0 for number in value):
-            raise ValueError("standard deviations are positive")
-        return value
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Normalise:
-        if self.source == "training" and (self.mean, self.std) != ((0.5,), (0.5,)):
-            raise ValueError("numbers are given, and asked for from the training split: remove one of the two")
-        return self
-
-
-class ModelSpec(Section):
-    """Which network, and where its weights come from."""
-
-    name: str = Field(default="table:resnet18", description="`timm:<name>` or `table:<name>`")
-    arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of a timm model")
-    head: str = Field(
-        default="linear",
-        description="what stands on a timm backbone: linear (its own: mean over the map, Lin et al. 2014, and one full "
-        "layer) | norm (batch norms around that mean, dropout: reference system A) | gate (means of 4 x 4 and a hidden "
-        "layer of 256: reference system D)",
-    )
-    weights: str = Field(default="none", description="imagenet | path.safetensors | none")
-    freeze: bool = Field(default=False, description="train the head only")
-    normalise: Normalise | None = Field(default=None, description="null: the backbone's own, or 0.5 without weights")
-    metadata: dict[str, Asked] = Field(
-        default_factory=dict,
-        description="columns that the network is given beside the picture, each `auto`, `category` or `number`; auto: "
-        "numbers, if every value of the training part is one; joined to the features before the last layer (Pacheco & "
-        "Krohling 2020). The line must supply them: `inspect --table`",
-    )
-
-    @field_validator("metadata")
-    @classmethod
-    def _composed(cls, value: dict[str, Asked]) -> dict[str, Asked]:
-        return {composed(name): kind for name, kind in value.items()}
-
-    @field_validator("arguments")
-    @classmethod
-    def _finite(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for number in _floats(value):
-            if not math.isfinite(number):
-                raise ValueError(f"expected a finite number, got {number}")
-        return value
-
-
-class ExportSpec(Section):
-    """What runs the graph. Engine and precision belong to the seal."""
-
-    engine: Literal["onnxruntime"] = Field(default="onnxruntime", description="what computes the graph")
-    precision: Literal["float32"] = Field(default="float32", description="in which numbers it computes")
-    average_over: Literal["none", "mirrors", "turns"] = Field(
-        default="none",
-        description="the logits are the mean over: mirrors, the image, mirrored both ways, and by 180 degrees (costs 4 "
-        "times the computing; Krizhevsky et al. 2012, section 4.1); turns, all eight (8 times; square images only; "
-        "Wang et al. 2019)",
-    )
-
-
 class Recipe(Section):
     """One inspection task."""
 
@@ -132,6 +55,14 @@ class Recipe(Section):
     train: TrainSpec = Field(default=TrainSpec(), description="how it learns")
     calibrate: CalibrateSpec = Field(default=CalibrateSpec(), description="how a score becomes a probability")
     decide: DecideSpec = Field(default=DecideSpec(), description="how a probability becomes a decision")
+    masks: MaskSpec | None = Field(
+        default=None, description="data with masks: how masks are learnt, and how they become flaws; null: as below"
+    )
+    gate: GateSpec | None = Field(
+        default=None,
+        description="data with masks: another network decides first whether there is any flaw at all, and only then "
+        "flaws are looked for (reference system D)",
+    )
     decide_also: tuple[DecideSpec, ...] = Field(
         default=(),
         description="other decisions from the same network, each as `decide` and on the same calibration part: `run` "
@@ -185,6 +116,9 @@ class Recipe(Section):
             del content["model"]["metadata"]
         if self.train.keep == "best":
             del content["train"]["keep"]
+        for key in ("masks", "gate"):
+            if content[key] is None:
+                del content[key]
         if self.calibrate == CalibrateSpec():
             del content["calibrate"]
         if self.decide.max_escape is None:
@@ -322,15 +256,6 @@ def _set(content: dict[str, Any], override: str) -> None:
             raise RecipeError(f"--set {override!r}: {section} is a value, not a section")
         place = inner
     place[last] = parsed
-
-
-def _floats(value: Any) -> Iterator[float]:
-    """All fractions in plain data."""
-    if isinstance(value, float):
-        yield value
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _floats(inner)
 
 
 def _parts(key: str) -> list[str]:
