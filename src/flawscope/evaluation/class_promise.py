@@ -110,5 +110,5 @@ def _by_groups(sizes: Sequence[int], share: float, wanted: Wanted) -> Support:
     if wanted.max_escape is None:
         return Support(seen.groups, best, None, None)
     needed, _ = wanted.promise(seen.passed, seen.proof)
-    lacking = max(0, needed - seen.groups)
+    lacking = max(0, needed - len(sizes))
     return Support(seen.groups, best, lacking, in_all(lacking, share))
