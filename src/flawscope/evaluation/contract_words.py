@@ -185,19 +185,18 @@ def _groups(contract: Contract, name: str, items: str) -> tuple[str, ...]:
             "Images of a group count by how alike their scores are; this trusts that groups do not fail as a whole. If "
             f"they may, these are worth {contract.groups:,} (decide.units: groups).",
         )
-    found = [
+    said = (
         "Each group counts as one, large or small, so the promise also holds if a whole group fails together; it is "
         "about a group taken at random."
-    ]
-    if contract.positives < contract.groups * contract.largest:
-        found.append(_of_all(contract, name, items))
+    )
     worth = math.floor(contract.worth + 1e-9)
     if worth > contract.groups:
-        found.append(
-            f"By how alike the scores inside the groups are, they would be worth {worth:,} (decide.units: effective), "
+        said += (
+            f" By how alike the scores inside the groups are, they would be worth {worth:,} (decide.units: effective), "
             "which trusts that groups do not fail as a whole."
         )
-    return (" ".join(found),)
+    uneven = contract.positives < contract.groups * contract.largest
+    return (said, _of_all(contract, name, items)) if uneven else (said,)
 
 
 def _of_all(contract: Contract, name: str, items: str) -> str:
