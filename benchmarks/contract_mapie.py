@@ -80,8 +80,8 @@ def simulate(design: Design, draws: int) -> dict[str, Any]:
         contract = escape_contract(
             drawn.score_n, drawn.truth_n, drawn.group_n, max_escape=design.max_escape, confidence=CONFIDENCE
         )
-        escape, overkill = truth_of(design, contract)
-        found["contract"].append((contract.kept, contract.kept and escape > design.max_escape, overkill - best))
+        rates, overkill = truth_of(design, contract)
+        found["contract"].append((contract.kept, contract.kept and rates.of_parts > design.max_escape, overkill - best))
         for way in WAYS:
             threshold = mapie(drawn, way, design.max_escape)
             latent = -np.inf if threshold is None else float(logit(threshold))

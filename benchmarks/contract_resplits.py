@@ -9,7 +9,9 @@ or scored. In each class and for each way of counting it is told
 - in how many deals a promise was made, and in how many of all deals the new half lets more than that through. This is
   not the broken share of the promise, which speaks of the unknown true rate: a new half of few defective parts is above
   a promise by chance of its own, and the halves share one pool. It is what a customer would see;
-- in how many it is above by more than chance: the exact 95 % lower limit of the new half, its groups as units;
+- in how many it is above by more than chance: the exact 95 % lower limit of the new half, its groups as units (units
+  "parts": that of the share of all parts);
+- of units "groups" in how many the share of all parts of the new half is above what was promised of groups;
 - the mean escape rate of the new half (units "groups": the mean over groups of the share that passes, as promised);
 - the mean overkill of the new half, and that of the first half at the threshold without proof (at most this share of
   the parts seen to pass).
@@ -35,6 +37,7 @@ from flawscope.data.progress import watched
 from flawscope.evaluation.contract import Units, escape_contract
 from flawscope.evaluation.intervals import IndexArray, wilson
 from flawscope.evaluation.metrics import truth
+from flawscope.evaluation.parts_bound import PartsPassed
 from flawscope.inspection.tables import read_results
 from flawscope.records import BoolArray, FloatArray, Part
 from flawscope.steps.provenance import code_version, command, machine, today, versions
@@ -46,7 +49,7 @@ from entries import append
 
 RESULT = Path(__file__).resolve().parent / "results" / "contract-resplits.json"
 CONFIDENCE, SEED = 0.95, 6
-WAYS: tuple[Units, ...] = ("groups", "effective")
+WAYS: tuple[Units, ...] = ("groups", "parts", "effective")
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,15 @@ def dealt(pool: Pool, units: Units, max_escape: float, draws: int) -> dict[str, 
         new_n = ~first_n
         passes_n = pool.score_n[new_n & pool.truth_n] < contract.threshold
         good_n = pool.score_n[new_n & ~pool.truth_n]
-        share_g = _by_group(passes_n, pool.code_n[new_n & pool.truth_n])
-        share = float((share_g if units == "groups" else passes_n).mean()) if passes_n.size else 0.0
-        too_many = _lower(share_g) > max_escape
+        passing_g, size_g = _by_group(passes_n, pool.code_n[new_n & pool.truth_n])
+        of_parts = float(passes_n.mean()) if passes_n.size else 0.0
+        share = float((passing_g / size_g).mean()) if passes_n.size and units == "groups" else of_parts
+        too_many = _lower(passing_g, size_g, units) > max_escape
         overkill = float((good_n >= contract.threshold).mean()) if good_n.size else np.nan
         bare = contract.overkill_unproven
-        found.append((contract.kept, share, too_many, overkill, np.nan if bare is None else bare, contract.effective))
-    kept, share_d, surely, overkill_d, bare_d, worth_d = (np.array(column) for column in zip(*found, strict=True))
+        bare = np.nan if bare is None else bare
+        found.append((contract.kept, share, of_parts, too_many, overkill, bare, contract.effective))
+    kept, share_d, parts_d, surely, overkill_d, bare_d, worth_d = (np.array(each) for each in zip(*found, strict=True))
     above = kept & (share_d > max_escape)
     value = float(above.mean())
     return {
@@ -109,22 +114,25 @@ def dealt(pool: Pool, units: Units, max_escape: float, draws: int) -> dict[str, 
         "promised": round(float(kept.mean()), 4),
         "new_half_above": [round(number, 4) for number in (value, *wilson(value, draws))],
         "new_half_surely_above": round(float((kept & surely).mean()), 4),
+        "new_half_parts_above": round(float((kept & (parts_d > max_escape)).mean()), 4),
         "escape_of_new_half": round(float(share_d[kept].mean()), 4) if kept.any() else None,
         "overkill_of_new_half": round(float(np.nanmean(overkill_d[kept])), 4) if kept.any() else None,
         "overkill_without_proof": round(float(np.nanmean(bare_d[kept])), 4) if kept.any() else None,
     }
 
 
-def _by_group(passes_n: BoolArray, code_n: IndexArray) -> FloatArray:
-    """The share that passes of each group."""
+def _by_group(passes_n: BoolArray, code_n: IndexArray) -> tuple[FloatArray, IndexArray]:
+    """How many parts of each group pass, and how many it holds."""
     code_n = np.unique(code_n, return_inverse=True)[1].astype(np.int64)
-    return np.asarray(np.bincount(code_n, weights=passes_n) / np.bincount(code_n))
+    return np.bincount(code_n, weights=passes_n).astype(np.float64), np.bincount(code_n)
 
 
-def _lower(share_g: FloatArray) -> float:
-    """The exact lower limit of the escape rate, groups as units (their shares rounded down)."""
-    x = int(np.floor(share_g.sum() + 1e-9))
-    return float(stats.beta.ppf(1 - CONFIDENCE, x, len(share_g) - x + 1)) if x else 0.0
+def _lower(passing_g: FloatArray, size_g: IndexArray, units: Units) -> float:
+    """The lower limit of the escape rate, groups as units: by groups the exact one, their shares rounded down."""
+    if units == "parts":
+        return 1 - PartsPassed(size_g - passing_g, size_g).bound(CONFIDENCE)
+    x = int(np.floor((passing_g / size_g).sum() + 1e-9))
+    return float(stats.beta.ppf(1 - CONFIDENCE, x, len(size_g) - x + 1)) if x else 0.0
 
 
 def main() -> None:

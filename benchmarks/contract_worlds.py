@@ -10,6 +10,17 @@ rate. Defective parts have the latent distribution of the world, good ones are n
 | mixed | normal; in a share `strength` of the groups all parts score 2.5 lower |
 | rare | normal; a share `strength` of the groups passes as a whole, whatever the threshold is |
 
+In these large groups are worse than small ones, so that more of all parts pass than of a group taken at random:
+
+| world | sizes, and how the defective parts of a group are alike |
+|---|---|
+| larger | as below; normal, correlation 0.3, and lower by `strength` times the log of size over mean size |
+| lots | normal; a share `strength` of the groups is 20 times as large, and of these half of the parts score 2.5 lower |
+| giants | normal; of so many as large, each second one passes as a whole, whatever the threshold is |
+
+Sizes are all alike, or, of an uneven design, log-normal (the largest is tens of times the mean, and there is no upper
+end); of `larger` that is not uneven they are log-normal up to 4 times the mean.
+
 Letters: n parts, g groups.
 """
 
@@ -20,14 +31,16 @@ from typing import Literal
 
 import numpy as np
 from scipy import stats
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtr
 
 from flawscope.evaluation.contract import Contract
 from flawscope.evaluation.intervals import IndexArray
 from flawscope.records import FloatArray
 
-World = Literal["alike", "tails", "mixed", "rare"]
+World = Literal["alike", "tails", "mixed", "rare", "larger", "lots", "giants"]
 GOOD, SHIFT, NEVER, DEGREES = -3.0, 2.5, 12.0, 3
+LARGE, CAP, LIKENESS = 20, 4, 0.3
+"""Large groups of `lots` and `giants` over small ones, and of `larger` the largest over the mean, and a correlation."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +77,44 @@ class Drawn:
 
 
 def sizes(design: Design, random: np.random.Generator) -> IndexArray:
-    """Defective parts of each group: all alike, or log-normal with the same mean (the largest is tens of times it)."""
-    if not design.uneven:
+    """Defective parts of each group."""
+    if design.world in ("lots", "giants"):
+        return design.size * np.where(random.random(design.groups) < design.strength, LARGE, 1)
+    spread, most = _log_normal(design)
+    if not spread:
         return np.full(design.groups, design.size)
-    drawn_g = random.lognormal(0, 1, design.groups) * design.size / np.exp(0.5)
-    return np.asarray(np.maximum(1, np.rint(drawn_g)), dtype=np.int64)
+    drawn_g = random.lognormal(0, spread, design.groups) * design.size / np.exp(spread**2 / 2)
+    return np.asarray(np.clip(np.rint(drawn_g), 1, most), dtype=np.int64)
+
+
+def _log_normal(design: Design) -> tuple[float, float]:
+    """The spread of the logarithm of the sizes, and the largest size that there may be."""
+    if design.uneven:
+        return 1.0, np.inf
+    return (0.7, float(CAP * design.size)) if design.world == "larger" else (0.0, float(design.size))
+
+
+def largest(design: Design) -> float:
+    """How many defective parts a group can hold."""
+    return float(LARGE * design.size) if design.world in ("lots", "giants") else _log_normal(design)[1]
+
+
+def size_chances(design: Design) -> tuple[IndexArray, FloatArray]:
+    """All sizes that there are, and how probable each is; of an unbounded one up to seven times the spread.
+
+    >>> size_s, chance_s = size_chances(Design("lots", 0.06, 100, 2, False, 0.5))
+    >>> size_s.tolist(), chance_s.round(2).tolist(), round(float(size_s @ chance_s), 2)
+    ([2, 40], [0.94, 0.06], 4.28)
+    """
+    if design.world in ("lots", "giants"):
+        return design.size * np.array([1, LARGE]), np.array([1 - design.strength, design.strength])
+    spread, most = _log_normal(design)
+    if not spread:
+        return np.array([design.size]), np.ones(1)
+    middle = np.log(design.size) - spread**2 / 2
+    size_s = np.arange(1, int(min(most, np.exp(middle + 7 * spread))) + 1)
+    below_s = np.append(ndtr((np.log(size_s[:-1] + 0.5) - middle) / spread), 1.0)
+    return size_s, np.diff(below_s, prepend=0.0)
 
 
 def draw(design: Design, random: np.random.Generator) -> Drawn:
@@ -95,25 +141,67 @@ def _latent(design: Design, code_n: IndexArray, random: np.random.Generator) -> 
     if design.world in ("mixed", "rare"):
         bad_g = random.random(design.groups) < design.strength
         return np.asarray(own_n - (SHIFT if design.world == "mixed" else NEVER) * bad_g[code_n])
-    alike_n: FloatArray = np.sqrt(design.strength) * group_g[code_n] + np.sqrt(1 - design.strength) * own_n
+    if design.world in ("lots", "giants"):
+        large_n = np.bincount(code_n)[code_n] > design.size
+        half_n = random.random(len(code_n)) < 0.5
+        if design.world == "lots":
+            return np.asarray(own_n - SHIFT * (large_n & half_n))
+        return np.asarray(own_n - NEVER * (large_n & (random.random(design.groups) < 0.5)[code_n]))
+    strength = LIKENESS if design.world == "larger" else design.strength
+    alike_n: FloatArray = np.sqrt(strength) * group_g[code_n] + np.sqrt(1 - strength) * own_n
+    if design.world == "larger":
+        return np.asarray(alike_n - design.strength * np.log(np.bincount(code_n)[code_n] / design.size))
     if design.world == "alike":
         return alike_n
     return np.asarray(alike_n * np.sqrt(DEGREES / random.chisquare(DEGREES, design.groups))[code_n])
 
 
+@dataclass(frozen=True)
+class Rates:
+    """The true share of defective parts below a threshold: of a group taken at random, and of all parts."""
+
+    of_groups: float
+    of_parts: float
+
+
+def escape_rates(design: Design, latent: float) -> Rates:
+    """Both shares, exactly: each size with its probability.
+
+    >>> found = escape_rates(Design("giants", 0.06, 9, 2, False, 0.5), -5.0)  # half of the large groups, nothing else
+    >>> round(found.of_groups, 4), round(found.of_parts, 4)
+    (0.03, 0.2804)
+    """
+    if design.world in ("alike", "tails", "mixed", "rare"):  # all sizes are equally bad
+        size_s, chance_s = np.array([design.size]), np.ones(1)
+    else:
+        size_s, chance_s = size_chances(design)
+    rate_s = _rate(design, latent, size_s)
+    weight_s = size_s * chance_s
+    return Rates(float(rate_s @ chance_s), float(rate_s @ weight_s / weight_s.sum()))
+
+
 def escape_rate(design: Design, latent: float) -> float:
-    """The true share of defective parts below a threshold.
+    """The true share of all defective parts below a threshold.
 
     >>> round(escape_rate(Design("mixed", 0.1, 9, 9, False, 0.5), 0.0), 4)
     0.5494
     """
+    return escape_rates(design, latent).of_parts
+
+
+def _rate(design: Design, latent: float, size_s: IndexArray) -> FloatArray:
+    """The share below a threshold of groups of each size."""
     if design.world == "tails":
-        return float(stats.t.cdf(latent, DEGREES))
-    normal = float(stats.norm.cdf(latent))
-    if design.world == "alike":
-        return normal
-    shift = SHIFT if design.world == "mixed" else NEVER
-    return (1 - design.strength) * normal + design.strength * float(stats.norm.cdf(latent + shift))
+        return np.full(len(size_s), stats.t.cdf(latent, DEGREES))
+    if design.world == "larger":
+        return np.asarray(ndtr(latent + design.strength * np.log(size_s / design.size)))
+    low = float(ndtr(latent + (SHIFT if design.world in ("mixed", "lots") else NEVER)))
+    bad_s = {
+        "alike": np.zeros(len(size_s)),
+        "mixed": np.full(len(size_s), design.strength),
+        "rare": np.full(len(size_s), design.strength),
+    }.get(design.world, 0.5 * (size_s > design.size))
+    return np.asarray((1 - bad_s) * ndtr(latent) + bad_s * low)
 
 
 def overkill_rate(latent: float) -> float:
@@ -121,16 +209,17 @@ def overkill_rate(latent: float) -> float:
     return float(stats.norm.sf(latent, GOOD))
 
 
-def least_overkill(design: Design) -> float:
-    """Overkill at the threshold that somebody would choose who knows the truth."""
+def least_overkill(design: Design, kind: Literal["of_groups", "of_parts"] = "of_parts") -> float:
+    """Overkill at the threshold that somebody would choose who knows the truth, of this kind of escape rate."""
     low, high = -40.0, 40.0
     for _ in range(100):
         middle = (low + high) / 2
-        low, high = (middle, high) if escape_rate(design, middle) <= design.max_escape else (low, middle)
+        rate = getattr(escape_rates(design, middle), kind)
+        low, high = (middle, high) if rate <= design.max_escape else (low, middle)
     return overkill_rate(low)
 
 
-def truth_of(design: Design, contract: Contract) -> tuple[float, float]:
-    """The true escape and overkill rate of the threshold of a contract."""
+def truth_of(design: Design, contract: Contract) -> tuple[Rates, float]:
+    """The true escape rates and the overkill rate of the threshold of a contract."""
     latent = float(logit(contract.threshold)) if contract.threshold < 1 else np.inf
-    return escape_rate(design, latent), overkill_rate(latent)
+    return escape_rates(design, latent), overkill_rate(latent)

@@ -9,12 +9,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
+from flawscope.evaluation.parts_bound import SHARES, STAKES, groups_needed
 from flawscope.evaluation.plan import best_promise, defects_needed
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "escape-contract.md").read_text(encoding="utf-8")
+FLAT = " ".join(PAGE.split())
 README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
 
 
@@ -43,21 +46,106 @@ def test_the_numbers_of_parts_are_right() -> None:
     assert round(100 * best_promise(14), 1) == 19.3
 
 
-def test_the_table_of_the_simulation_is_that_of_the_file() -> None:
+OLD, WORSE = ("alike", "tails", "mixed", "rare"), ("larger", "lots", "giants")
+COLUMNS = {
+    OLD: [("groups", None), ("parts", None), ("effective", None), ("independent", None)],
+    WORSE: [("groups", None), ("groups", "parts_above"), ("parts", None), ("parts", "broken_though_trusted"),
+            ("effective", None), ("independent", None)],
+}  # fmt: skip
+"""Of the tables of the worlds in which large groups are no worse, and in which they are: ways, and what of them."""
+
+
+def test_the_tables_of_the_simulation_are_those_of_the_file() -> None:
     found = entry()
-    assert f"{found['asked']['draws']:,} draws of each of {len(found['designs'])} designs" in PAGE
-    for world, ways in found["summary"].items():
-        row = next(line for line in PAGE.splitlines() if line.endswith("|") and f"`{world}`" in line)
-        cells = [
-            f"{100 * ways[way]['worst']:.1f} % ({ways[way]['too_often']} of {ways[way]['designs']})"
-            for way in ("groups", "effective", "independent")
-        ]
-        assert row.endswith(f"| {' | '.join(cells)} |"), cells
+    assert f"{found['asked']['draws']:,} draws of each of {len(found['designs'])} designs" in FLAT
+    assert set(found["summary"]) == {*OLD, *WORSE}
+    for worlds, columns in COLUMNS.items():
+        for world in worlds:
+            ways = found["summary"][world]
+            row = next(line for line in PAGE.splitlines() if line.endswith("|") and f"`{world}`" in line)
+            each = [ways[way] if key is None else ways[way][key] for way, key in columns]
+            cells = [f"{100 * cell['worst']:.1f} % ({cell['too_often']})" for cell in each]
+            assert row.endswith(f"| {ways['groups']['designs']} | {' | '.join(cells)} |"), cells
 
 
-def test_whole_groups_break_no_promise_more_often_than_they_may() -> None:
+def test_no_promise_is_broken_more_often_than_it_may() -> None:
+    """By groups in every world; of all parts wherever it is so what it trusts, and where large groups are no worse."""
     for world, ways in entry()["summary"].items():
-        assert ways["groups"]["too_often"] == 0, world
+        assert ways["groups"]["too_often"] == ways["parts"]["broken_though_trusted"]["too_often"] == 0, world
+        assert ways["parts"]["too_often"] == 0 or world in WORSE, world
+
+
+def test_where_large_groups_are_worse_groups_say_nothing_of_all_parts() -> None:
+    rows = [row for row in entry()["designs"] if row["world"] in WORSE]
+    above = [row["groups"]["parts_above"][0] for row in rows]
+    mean = f"{100 * sum(above) / len(above):.0f} % of the draws"
+    assert f"in {mean} on average, and in {100 * max(above):.1f} % of the worst design" in FLAT
+    assert f"it was so in {mean}" in FLAT
+    assert f"the share of all parts was above it in {mean}" in README
+    assert f"in the {len(rows)} designs whose large groups are worse" in README
+    unseen = [row for row in rows if row["parts"]["broken"][1] > 0.05]
+    assert {row["world"] for row in unseen} == {"lots", "giants"}
+    for row in unseen:  # such promises are made only where no large group was drawn
+        assert row["parts"]["broken_though_trusted"][0] == 0
+        assert row["parts"]["broken"][0] <= 1.01 - row["parts"]["trusted"]
+    worst = max(row["parts"]["broken"][0] for row in unseen)
+    assert f"{len(unseen)} designs" in FLAT and f"in up to {100 * worst:.1f} % of the draws" in FLAT
+    trusted = max(row["parts"]["broken_though_trusted"][0] for row in entry()["designs"])
+    assert f"breaks at most {100 * trusted:.1f} % where no group is larger than the largest that was seen" in README
+    assert f"so rare that none was seen, up to {100 * worst:.1f} %" in README
+
+
+def test_how_often_a_promise_is_made_and_what_is_set_where_none_is() -> None:
+    rows = [row for row in entry()["designs"] if row["world"] in OLD]
+    none = {way: sum(row[way]["promised"] == 0 for row in rows) for way in ("groups", "parts")}
+    assert f"In {none['groups']} of the {len(rows)} designs of the first table whole groups are too few" in FLAT
+    assert f"by `parts` in {none['parts']}" in FLAT
+    enough = sum(row["groups"]["promised"] > 0 for row in entry()["designs"])
+    assert f"(in {enough} of them groups are enough" in README
+    bound = {way: 100 * max(row[way]["bound_broken"] for row in rows) for way in ("groups", "parts", "effective")}
+    said = (
+        f"broken in at most {bound['groups']:.1f} % of the draws of any design by `groups`, in {bound['parts']:.1f} %"
+    )
+    assert f"{said} by `parts`, and in up to {bound['effective']:.0f} % by `effective`" in FLAT
+
+
+def test_what_groups_of_parts_cost() -> None:
+    rows = {row["uneven"]: row for row in entry()["designs"] if row["design"].startswith("alike 0.3: 100 groups of 5")}
+    by = [f"{100 * rows[False][way]['extra_overkill']:.1f}" for way in ("groups", "parts", "effective")]
+    said = f"it costs {by[0]} points by `groups`, {by[1]} by `parts` and {by[2]} by `effective`"
+    uneven = 100 * rows[True]["effective"]["extra_overkill"]
+    assert f"{said} ({uneven:.1f} where the groups are uneven; 100 of these are too few for `parts`)" in FLAT
+    assert rows[True]["parts"]["promised"] == 0
+
+
+def test_what_is_said_of_real_scores_is_what_was_found() -> None:
+    found = json.loads((ROOT / "benchmarks" / "results" / "contract-resplits.json").read_text(encoding="utf-8"))
+    assert all("+" not in each["provenance"]["code"] for each in found)
+    (pooled,) = (
+        each["deals"] for each in found if each["run"]["recipe"] == "casting" and len(each["run"]["split"]) > 1
+    )
+    row = next(deal for deal in pooled if deal["units"] == "parts" and deal["max_escape"] == 0.2)
+    cells = [
+        "20 %", f"{100 * row['promised']:.1f} %", f"{100 * row['new_half_above'][0]:.0f} %",
+        f"{100 * row['escape_of_new_half']:.1f} %",
+        f"{100 * row['overkill_of_new_half']:.1f} %, {100 * row['overkill_without_proof']:.1f} %",
+    ]  # fmt: skip
+    assert f"| the same, `parts`: worth {row['effective']:.0f} parts | {' | '.join(cells)} |" in PAGE
+    groups = [deal for each in found for deal in each["deals"] if deal["units"] == "groups"]
+    above = max(deal["new_half_parts_above"] for deal in groups)
+    assert (
+        f"the share of all parts of the new half was above what was promised of groups in at most {100 * above:.1f} %"
+        in FLAT
+    )
+
+
+def test_how_many_groups_of_all_parts() -> None:
+    for words, size in (("`parts`, groups of one size", [2]), ("`parts`, the largest group", [1, 1, 1, 1, 16])):
+        row = next(line for line in PAGE.splitlines() if line.startswith(f"| {words}"))
+        needed = [groups_needed(np.array(size), rate, 0.95) for rate in (0.05, 0.02, 0.01)]
+        assert row.endswith(f"| {' | '.join(f'{number:,}' for number in needed)} |")
+    assert STAKES == (1 / 2, 1 / 6, 1 / 6, 1 / 6) and SHARES == (0, 1 / 8, 1 / 4, 1 / 2)
+    assert "half of the stake on c = 1, a sixth each on 7/8, 3/4 and 1/2" in FLAT
 
 
 def test_the_simulation_is_large_enough() -> None:

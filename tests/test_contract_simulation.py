@@ -56,15 +56,55 @@ def test_the_simulation_can_find_a_broken_promise() -> None:
     assert found["groups"]["promised"] == 0
 
 
-@pytest.mark.parametrize("world", ["alike", "tails", "mixed", "rare"])
-def test_the_truth_of_each_world_is_that_of_what_is_drawn(world: worlds.World) -> None:
-    design, random = Design(world, 0.2, 4000, 5, False, 0.5), np.random.default_rng(0)
+@pytest.mark.parametrize(
+    "design",
+    [
+        Design("larger", 0.3, 100, 5, False, 0.5, 0.2),
+        Design("larger", 0.8, 100, 5, True, 0.5, 0.4),
+        Design("lots", 0.06, 300, 2, False, 0.5, 0.2),
+        Design("giants", 0.0441, 200, 2, False, 0.5, 0.2),
+        Design("rare", 0.06, 100, 5, False, 0.5),
+    ],
+    ids=lambda design: design.name,
+)
+def test_counting_all_parts_keeps_the_promise_where_large_groups_are_worse(design: Design) -> None:
+    found = contract_simulation.measured(design, ["parts"], DRAWS)["parts"]
+    assert found["promised"] > 0.9
+    assert found["broken"][0] <= MOST
+    assert found["broken_though_trusted"][0] <= found["broken"][0]
+
+
+def test_what_is_proven_of_groups_says_nothing_of_all_parts() -> None:
+    found = contract_simulation.measured(Design("lots", 0.06, 300, 2, False, 0.5, 0.2), ["groups"], 100)["groups"]
+    assert found["promised"] == 1
+    assert found["broken"][0] <= MOST
+    assert found["parts_above"][1] > 0.05
+
+
+def test_what_counting_all_parts_trusts_can_fail() -> None:
+    """Giants that are so rare that none of them is drawn: no method can know of them."""
+    found = contract_simulation.measured(Design("giants", 0.0068, 100, 2, False, 0.5), ["parts"], 100)["parts"]
+    assert found["broken"][1] > 0.05
+    assert found["broken_though_trusted"][0] == 0
+    assert 0.3 < found["trusted"] < 0.7
+
+
+@pytest.mark.parametrize("world", ["alike", "tails", "mixed", "rare", "larger", "lots", "giants"])
+@pytest.mark.parametrize("uneven", [False, True])
+def test_the_truth_of_each_world_is_that_of_what_is_drawn(world: worlds.World, uneven: bool) -> None:
+    design, random = Design(world, 0.2, 20000, 3, uneven, 0.5), np.random.default_rng(0)
     drawn = worlds.draw(design, random)
     bad_n = drawn.truth_n == 1
+    size_g = np.bincount(drawn.group_n[bad_n])
+    assert size_g.max() <= worlds.largest(design)
+    size_s, chance_s = worlds.size_chances(design)
+    assert chance_s.sum() == pytest.approx(1)
+    assert size_g.mean() == pytest.approx(size_s @ chance_s, rel=0.03)
     for latent in (-2.0, 0.0, 1.0):
-        assert np.mean(drawn.score_n[bad_n] < expit(latent)) == pytest.approx(
-            worlds.escape_rate(design, latent), abs=0.03
-        )
+        passes_n, rates = drawn.score_n[bad_n] < expit(latent), worlds.escape_rates(design, latent)
+        assert np.mean(passes_n) == pytest.approx(rates.of_parts, abs=0.02)
+        share_g = np.bincount(drawn.group_n[bad_n], weights=passes_n) / size_g
+        assert np.mean(share_g) == pytest.approx(rates.of_groups, abs=0.02)
         assert np.mean(drawn.score_n[~bad_n] >= expit(latent)) == pytest.approx(worlds.overkill_rate(latent), abs=0.02)
 
 

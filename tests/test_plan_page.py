@@ -40,6 +40,9 @@ def test_the_page_states_what_is_computed() -> None:
     assert f"{first['in_all']['parts']:,} to {last['in_all']['parts']:,} images" in PAGE
     one = promise_sizes(Wanted(max_escape=0.01, groups_of=5, escapes=1), 0.2, None)
     assert f"{one['independent']} parts that stand alone, but {one['ways']['groups']['groups']} groups of 5" in PAGE
+    assert (
+        f"{promise_sizes(Wanted(max_escape=0.01, groups_of=5), 0.2, None)['of_all_parts']} groups of which none" in PAGE
+    )
     interval = interval_sizes(Wanted(measure="recall", value=0.95, half_width=0.02), 0.2, None)
     assert f"{interval['independent']} independent defective parts in the test part" in PAGE
 

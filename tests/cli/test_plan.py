@@ -12,6 +12,8 @@ from rich.console import Console
 
 from flawscope.cli.plan import classes_table, sentences, shares
 from flawscope.errors import UserError
+from flawscope.evaluation.plan_sizes import promise_sizes
+from flawscope.evaluation.wanted import Wanted
 
 Answer = tuple[int, str, str]
 
@@ -57,8 +59,13 @@ def test_groups_without_a_correlation_have_both_ends(typed: Callable[..., Answer
     )
     assert "--correlation says one number" in said
     assert "2,365 to 9,425 defective parts in all" in said
+    assert (
+        f"(decide.units: parts): {promise_sizes(Wanted(max_escape=0.01, groups_of=5), 0.2, None)['of_all_parts']} "
+        "groups of which none passes, if all are of one size; else at most so many times as many as"
+    ) in said
     _, said, _ = typed("--half-width", 0.05, "--groups-of", 4)
     assert "If each group counts as one: 332 defective parts in 83 groups." in said
+    assert "decide.units" not in said
 
 
 def test_a_promise_of_hardly_any_escape_has_no_powers_of_ten(typed: Callable[..., Answer]) -> None:

@@ -82,6 +82,27 @@ def test_groups_of_unequal_size_count_by_the_mean_over_parts() -> None:
     assert found.verdict == "", "nothing was promised"
 
 
+def test_groups_of_unequal_size_have_a_promise_of_all_parts_which_the_contract_proves() -> None:
+    sizes = [5, 2, 9, 3] * 15
+    calibration = [str(g) for g, n in enumerate(sizes) for _ in range(n)]
+
+    def made(groups: list[int], most: float) -> Contract:
+        groups_n = np.repeat(np.arange(len(groups)), groups)
+        return escape_contract(
+            np.full(len(groups_n), 0.9), np.ones(len(groups_n)), groups_n, max_escape=most, units="parts"
+        )
+
+    for most in (0.02, 0.5):
+        wanted = Wanted(max_escape=most, escapes=3)
+        found = class_promise("crack", 900, 900, calibration, share=0.2, wanted=wanted).support["parts"]
+        here = made(sizes, most)
+        assert (found.counted, found.best) == (here.effective, pytest.approx(here.bound))
+        assert found.lacking == (here.more or 0)
+        assert found.lacking_in_all == 5 * (here.more or 0)
+    assert class_promise("crack", 900, 900, calibration, share=0.2, wanted=Wanted()).support["parts"].lacking is None
+    assert "parts" not in class_promise("crack", 600, 300, PAIRS, share=0.2, wanted=Wanted()).support
+
+
 def test_a_class_that_is_not_there_promises_nothing() -> None:
     found = class_promise("dark", 0, 0, [], share=0.2, wanted=Wanted(max_escape=0.05, correlation=0.3))
     assert {way: each.best for way, each in found.support.items()} == {"images": 1.0, "groups": 1.0}

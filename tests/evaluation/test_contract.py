@@ -16,6 +16,7 @@ from scipy import stats
 
 from flawscope.evaluation.contract import curve, effective_number, escape_contract
 from flawscope.evaluation.intervals import proportion
+from flawscope.evaluation.parts_bound import PartsPassed, groups_needed
 from flawscope.evaluation.plan import best_promise, defects_needed
 
 
@@ -99,7 +100,7 @@ def test_the_price_is_overkill_beyond_what_was_only_measured() -> None:
     assert found.overkill_unproven == np.mean(good >= np.sort(bad)[5])
 
 
-@pytest.mark.parametrize("units", ["groups", "effective"])
+@pytest.mark.parametrize("units", ["groups", "parts", "effective"])
 def test_odd_calibration_parts_get_an_answer(units) -> None:
     def contract(bad, good=(), most=0.02, **more):
         score_n = np.array([*bad, *good], dtype=float)
@@ -209,6 +210,9 @@ def test_one_group_is_one_part() -> None:
     for units in ("groups", "effective"):
         found = only_bad(np.linspace(0.1, 1, 500), np.zeros(500), max_escape=0.02, units=units)
         assert (found.kept, found.effective, found.bound) == (False, 1.0, pytest.approx(0.95))
+    found = only_bad(np.linspace(0.1, 1, 500), np.zeros(500), max_escape=0.02, units="parts")
+    assert (found.kept, found.effective, found.largest) == (False, 1.0, 500)
+    assert 0.95 < found.bound < 0.975
 
 
 def test_the_effective_number_by_hand_for_groups_of_one_size() -> None:
@@ -248,6 +252,60 @@ def test_escapes_that_come_together_count_for_less() -> None:
     assert found.worth > 150
 
 
+# --- all parts, each counted alike ------------------------------------------------------------------------------
+
+
+def uneven(low: float):
+    """94 groups of 2 parts and 6 of 40: 428 parts. Of the large ones each second part scores `low`."""
+    score_n = np.concatenate([np.full(188, 0.9), np.tile([low, 0.9], 120)])
+    return score_n, np.concatenate([np.repeat(np.arange(94), 2), np.repeat(np.arange(94, 100), 40)])
+
+
+def test_of_all_parts_large_groups_count_for_more() -> None:
+    score_n, groups = uneven(0.2)
+    by_parts = only_bad(score_n, groups, max_escape=0.3, units="parts")
+    # 28 % of the parts pass at 0.9: of groups 30 % is proven there, of all parts only at 0.2, where none passes.
+    assert only_bad(score_n, groups, max_escape=0.3).threshold == 0.9
+    assert (by_parts.kept, by_parts.threshold, by_parts.escapes) == (True, 0.2, 0)
+    assert (by_parts.effective, by_parts.largest, by_parts.groups) == (428 / 40, 40, 100)
+    assert by_parts.needed == by_parts.for_parts == groups_needed(np.bincount(groups), 0.3, 0.95) < 100
+    seen = PartsPassed(np.zeros(100), np.bincount(groups))
+    assert by_parts.bound == pytest.approx(seen.bound(0.95))
+    assert by_parts.reached == pytest.approx(1 - seen.p(0.3))
+
+
+def test_the_highest_threshold_that_is_proven_of_all_parts_is_taken() -> None:
+    random = np.random.default_rng(7)
+    size_g = random.integers(1, 6, 300)
+    groups, score_n = np.repeat(np.arange(300), size_g), random.uniform(0.01, 1, size_g.sum())
+    found = only_bad(score_n, groups, max_escape=0.1, units="parts")
+
+    def p(threshold: float) -> float:
+        return PartsPassed(np.bincount(groups, weights=score_n < threshold), size_g).p(0.1)
+
+    at = np.sort(score_n)
+    assert found.threshold == max(t for t in at if p(t) <= 0.05)
+    assert found.escapes > 20
+    assert found.escapes / len(score_n) < found.bound <= 0.1
+
+
+@pytest.mark.parametrize("most", [0.05, 0.2])
+def test_as_many_groups_as_are_lacking_prove_it_of_all_parts(most: float) -> None:
+    size = [1, 2, 3, 20]
+    few = only_bad(np.full(26, 0.9), np.repeat(range(4), size), max_escape=most, units="parts")
+    assert not few.kept and few.needed is not None and few.more == few.needed - 4
+    for rounds, kept in ((math.ceil(few.needed / 4), True), (few.needed // 4 - 1, False)):
+        groups = np.repeat(range(4 * rounds), size * rounds)
+        grown = only_bad(np.full(len(groups), 0.9), groups, max_escape=most, units="parts")
+        assert (grown.kept, grown.needed) == (kept, few.needed)
+
+
+def test_single_parts_are_counted_exactly_in_each_way() -> None:
+    score_n = np.linspace(0.01, 1, 200)
+    each = [only_bad(score_n, max_escape=0.05, units=units) for units in ("groups", "parts", "effective")]
+    assert len({(found.threshold, round(found.bound, 12), found.needed, found.effective) for found in each}) == 1
+
+
 # --- the picture ------------------------------------------------------------------------------------------------
 
 
@@ -273,8 +331,7 @@ def test_the_curve_agrees_with_the_contract() -> None:
 
 def test_a_promise_that_its_own_parts_belie_is_not_made() -> None:
     """94 groups of 2 parts pass nothing, 6 groups of 40 pass half: 6 % of the groups in part, but 28 % of the parts."""
-    score_n = np.concatenate([np.full(188, 0.9), np.tile([0.2, 0.9], 120)])
-    groups = np.concatenate([np.repeat(np.arange(94), 2), np.repeat(np.arange(94, 100), 40)])
+    score_n, groups = uneven(0.2)
     found = escape_contract(score_n, np.ones(428, dtype=bool), groups, max_escape=0.1)
     assert (found.kept, found.threshold, found.escapes) == (True, 0.2, 0)  # by groups alone 0.9 would be proven
     assert escape_contract(score_n, np.ones(428, dtype=bool), groups, max_escape=0.3).threshold == 0.9

@@ -108,6 +108,25 @@ def test_the_contract_by_scores_is_proven_with_what_is_planned_for_parts_that_ar
     assert not kept(few, few // 4, whole, wanted, "effective")
 
 
+@pytest.mark.parametrize("size", [2, 5])
+@pytest.mark.parametrize("asked", [{"max_escape": 0.05}, {"max_escape": 0.2, "confidence": 0.9}], ids=str)
+def test_the_contract_of_all_parts_is_proven_with_what_is_planned(asked: dict[str, Any], size: int) -> None:
+    wanted = Wanted(**asked, groups_of=size)
+    g = promise_sizes(wanted, 0.2, None)["of_all_parts"]
+    assert kept(g * size, g, [], wanted, "parts")
+    assert not kept((g - 1) * size, g - 1, [], wanted, "parts")
+    # Where sizes differ: at most so many times as many as the largest is larger than the mean.
+    largest, share = 4 * size, 1 / 4
+    groups = math.ceil(g * largest / (share * largest + (1 - share) * size))
+    size_g = np.where(np.arange(groups) < share * groups, largest, size)
+    made = escape_contract(
+        np.full(size_g.sum(), 0.9), np.ones(size_g.sum()), np.repeat(np.arange(groups), size_g),
+        max_escape=wanted.max_escape or 0, confidence=wanted.confidence, units="parts",
+    )  # fmt: skip
+    assert made.kept
+    assert promise_sizes(Wanted(**asked), 0.2, None)["of_all_parts"] is None
+
+
 def test_groups_of_no_whole_size_count_as_the_smaller_ones() -> None:
     """Of groups of 2 and 3 the parts that pass may all stand in pairs."""
     wanted = Wanted(max_escape=0.05, escapes=4, groups_of=2.5)

@@ -9,6 +9,7 @@ from flawscope.bundle.postprocess import decide
 from flawscope.errors import RecipeError
 from flawscope.evaluation.contract import escape_contract
 from flawscope.evaluation.contract_words import contract_words
+from flawscope.evaluation.parts_bound import groups_needed
 from flawscope.evaluation.promises import fit_promises
 from flawscope.records import Task
 
@@ -105,6 +106,44 @@ def test_what_is_not_proven_in_words() -> None:
         grouped
     )
     assert "how many good cells are rejected is not known" in grouped[1]
+
+
+def test_where_groups_differ_in_size_nothing_is_said_to_be_proven_of_all_parts() -> None:
+    sizes = [2] * 94 + [40] * 6
+    groups, bad = np.repeat(range(100), sizes), np.full(428, 0.9)
+    bad[[0, 1, 300]] = 0.1
+    said = words(bad, [0.5], [*groups, 1000], max_escape=0.1)
+    assert "from 100 groups, each counted alike;" in said[0]
+    needed = groups_needed(np.array(sizes), 0.1, 0.95)
+    assert said[-2].startswith("Each group counts as one") and said[-2].count("about a group taken at random.") == 1
+    assert said[-1] == (
+        "Groups differ in size: of all defective cells 0.701 % pass here, and nothing is proven of that share. "
+        f"decide.units: parts proves it, and takes {needed} groups such as these of which none passes."
+    )
+    alike = words([0.9] * 420, groups=np.arange(420) // 2, max_escape=0.02)
+    assert "differ in size" not in " ".join(alike)
+    never = words(np.full(428, 0.9), groups=groups, max_escape=0.0)
+    assert "nothing is proven of that share (decide.units: parts does that)." in never[-1]
+
+
+def test_what_is_proven_of_all_parts_in_words() -> None:
+    sizes = [2] * 94 + [40] * 6
+    groups = np.repeat(range(100), sizes)
+    said = words([0.9] * 428, [0.05], [*groups, 1000], max_escape=0.4, units="parts")
+    assert said[0].startswith(
+        "Of 100 defective cells at most 40 pass, 95 % confidence; measured on 428 defective cells, worth 10 "
+        "independent ones, from 100 groups; 0.0 % of good cells"
+    )
+    assert said[-1] == (
+        "All defective cells count alike, and a whole group may fail together. This trusts that no group at the line "
+        "holds more than 40 of them, the most in one of these."
+    )
+    lacking = words([0.9] * 428, [0.05], [*groups, 1000], max_escape=0.1, units="parts")
+    needed = groups_needed(np.array(sizes), 0.1, 0.95)
+    assert f"{needed} groups such as these of which none passes would prove it: {needed - 100} more." in lacking
+    single = words([0.9] * 100, [0.05], max_escape=0.05, units="parts")
+    assert "no group at the line holds more than 1 of them" in single[-1]
+    assert words([], [0.1], max_escape=0.1, units="parts")[1].startswith("29 independent defective cells")
 
 
 def test_the_impossible_in_words() -> None:

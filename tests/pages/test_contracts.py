@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from flawscope.bundle.contract import EscapeContract
+from flawscope.evaluation.contract import Units
 from flawscope.evaluation.promises import fit_promises
 from flawscope.pages.contracts import ContractContent, contract_views, picture
 from flawscope.pages.report import ReportContent, render
@@ -20,14 +21,16 @@ BINARY = Task("binary", ("defective",), negative="functional")
 TWO = Task("multilabel", ("crack", "inactive"), negative="good")
 
 
-def contents(task: Task = BINARY, max_escape: float = 0.02, bad: int = 210, good: int = 400) -> list[ContractContent]:
+def contents(
+    task: Task = BINARY, max_escape: float = 0.02, bad: int = 210, good: int = 400, units: Units = "groups"
+) -> list[ContractContent]:
     """Contracts of invented calibration parts: two defective images a group."""
     rng = np.random.default_rng(1)
     k = len(task.classes)
     target_nk = np.repeat(np.arange(bad + good) < bad, k).reshape(-1, k).astype(float)
     logit_nk = rng.normal(-2.5, 1, (bad + good, k)) + 4.5 * target_nk
     groups = [f"block {i // 2}" for i in range(bad + good)]
-    found = fit_promises(task, 1 / (1 + np.exp(-logit_nk)), target_nk, groups, max_escape=max_escape)
+    found = fit_promises(task, 1 / (1 + np.exp(-logit_nk)), target_nk, groups, max_escape=max_escape, units=units)
     made = []
     for each in found.each:
         values = {key: value for key, value in each.contract.as_dict().items() if key in EscapeContract.model_fields}
@@ -48,6 +51,17 @@ def test_the_page_says_what_the_seal_says(inspection: Callable[..., ReportConten
     assert rows["defective images that it rests on"] == "210, in 105 groups"
     assert rows["asked: share that may pass"] == "5\N{NO-BREAK SPACE}%"
     assert rows["of these let through"] == str(content.contract["escapes"])
+
+
+def test_a_promise_of_all_parts_names_the_largest_group_that_it_trusts(
+    inspection: Callable[..., ReportContent],
+) -> None:
+    (content,) = contents(max_escape=0.1, bad=211, units="parts")
+    page = render(inspection(BINARY, 60, 9, pictures=False, contracts=[content]))
+    assert "no group at the line holds more than 2 of them" in page
+    rows = dict(contract_views([content])[0]["rows"])
+    assert rows["worth so many independent ones"] == "105.5, all over those of the largest group"
+    assert rows["groups such as these that would do, if none passes"] == f"{content.contract['needed']}"
 
 
 def test_what_is_not_proven_is_an_alarm(inspection: Callable[..., ReportContent]) -> None:

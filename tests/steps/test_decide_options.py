@@ -22,6 +22,7 @@ def asked(
 def test_what_is_asked_is_what_a_recipe_says() -> None:
     assert asked() is None
     assert asked(0.02, 0.9, "effective") == DecideSpec(max_escape=0.02, confidence=0.9, units="effective")
+    assert asked(0.02, units="parts") == DecideSpec(max_escape=0.02, units="parts")
     assert asked(0.0) == DecideSpec(max_escape=0.0)
     costs = {"escape": 100, "overkill": 10, "review": None, "prevalence": 0.02}
     assert asked(**costs) == DecideSpec.model_validate({"costs": costs})

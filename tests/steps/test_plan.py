@@ -13,10 +13,13 @@ import pytest
 import flawscope
 from flawscope.data.split import SplitSpec
 from flawscope.errors import DataError, UserError
+from flawscope.evaluation.class_promise import class_promise
 from flawscope.evaluation.plan import best_promise, defects_needed
+from flawscope.evaluation.wanted import Wanted
 from flawscope.steps.split import split, split_samples
 from flawscope.steps.workspace import Run
 from flawscope.training.recipe import load_recipe
+from flawscope.wording import percent_up
 
 module = import_module("flawscope.steps.plan")
 RECIPE = """\
@@ -178,6 +181,22 @@ def test_what_is_foretold_is_what_the_data_ask(recipe: Path, draw: Callable[...,
     assert flawscope.plan(recipe, correlation=0.4).document["notes"][1:] == [module.BY_CORRELATION, module.PRICE]
     alone = flawscope.plan(recipe, overrides=["split.groups=none"]).document
     assert alone["notes"][1:] == [module.PRICE], "each image is a group of its own"
+
+
+def test_groups_of_unequal_size_are_told_what_they_allow_of_all_images() -> None:
+    sizes = [1, 2, 9] * 8
+    calibration = [str(g) for g, n in enumerate(sizes) for _ in range(n)]
+    for most, more in ((0.05, True), (0.5, False)):
+        wanted = Wanted(max_escape=most)
+        row = class_promise("nok", 400, 100, calibration, share=0.2, wanted=wanted).as_dict()
+        *_, words, price = module._foretold([row], wanted)
+        assert price == module.PRICE
+        found = row["support"]["parts"]
+        assert words.startswith(
+            "nok: the groups differ in size; of all images, each counted alike (decide.units: parts), they allow at "
+            f"best {percent_up(found['best'])} if none passes"
+        )
+        assert (f"; {found['lacking']} groups more such as these would do" in words) == more
 
 
 def test_each_class_of_a_multi_label_table_has_its_line(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from flawscope.errors import RecipeError
+from flawscope.evaluation.contract import Units
 from flawscope.records import fingerprint
 from flawscope.training.recipe import parse_recipe
 
@@ -31,6 +32,11 @@ def test_recipes_without_a_contract_keep_their_hash() -> None:
     assert recipe.hash == fingerprint(content)
 
 
+@pytest.mark.parametrize("units", get_args(Units))
+def test_a_recipe_takes_each_way_of_counting(units: Units) -> None:
+    assert parse_recipe(ELPV | {"decide": {"max_escape": 0.1, "units": units}}).decide.units == units
+
+
 @pytest.mark.parametrize(
     ("decide", "words"),
     [
@@ -39,7 +45,7 @@ def test_recipes_without_a_contract_keep_their_hash() -> None:
         ({"confidence": 0.9}, "belong to the escape contract"),
         ({"max_escape": 2}, "decide.max_escape"),
         ({"max_escape": 0.1, "confidence": 95}, "decide.confidence"),
-        ({"max_escape": 0.1, "units": "parts"}, "decide.units"),
+        ({"max_escape": 0.1, "units": "images"}, "decide.units"),
     ],
 )
 def test_contracts_that_cannot_be(decide: dict[str, Any], words: str) -> None:

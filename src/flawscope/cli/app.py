@@ -179,7 +179,7 @@ def decide(
     data: Annotated[str | None, typer.Argument(help="BUNDLE: labelled images, or its run (calibration part)")] = None,
     max_escape: Annotated[float | None, numeric(help="the share of defective parts that may pass: 0.02")] = None,
     confidence: Annotated[float, numeric(help="of that promise")] = 0.95,
-    units: Annotated[str, typer.Option(help="what counts as independent: groups | effective")] = "groups",
+    units: Annotated[str, typer.Option(help="what counts: groups | parts | effective")] = "groups",
     cost_escape: Annotated[float | None, numeric(help="in place of --max-escape: cost of an escape")] = None,
     cost_overkill: Annotated[float | None, numeric(help="cost of a good part that is rejected")] = None,
     cost_review: Annotated[float | None, numeric(help="cost of a look; none: nobody looks")] = None,

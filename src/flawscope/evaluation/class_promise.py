@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from flawscope.evaluation.group_bound import Passed
-from flawscope.evaluation.plan import best_promise, design_effect, in_all
+from flawscope.evaluation.parts_bound import PartsPassed, groups_needed
+from flawscope.evaluation.plan import TooManyError, best_promise, design_effect, in_all
 from flawscope.evaluation.plan_sizes import Way
 from flawscope.evaluation.wanted import Wanted
 
@@ -19,9 +20,9 @@ from flawscope.evaluation.wanted import Wanted
 class Support:
     """What so many independent parts (`counted`) allow.
 
-    `best` is the smallest escape rate that can be promised if none of the images passes (or as many as are allowed). Of
-    the wanted promise: how many are lacking in the calibration part, and how many more that is in all; images, or
-    groups. Both are None where none is wanted.
+    `best` is the smallest escape rate that can be promised if none of the images passes (or as many as are allowed; of
+    all parts, each counted alike: if none passes). Of the wanted promise: how many are lacking in the calibration part,
+    and how many more that is in all; images, or groups. Both are None where none is wanted, or more than anybody has.
     """
 
     counted: float
@@ -90,6 +91,8 @@ def class_promise(
     if wanted.correlation is not None and sizes:
         effect = design_effect(sum(size * size for size in sizes) / n, wanted.correlation)
         support["effective"] = _support(n / effect, effect, escapes / effect, share, wanted)
+    if len(set(sizes)) > 1:
+        support["parts"] = _of_all_parts(sizes, share, wanted)
     return ClassPromise(name, images, groups, n, len(sizes), support)
 
 
@@ -110,5 +113,19 @@ def _by_groups(sizes: Sequence[int], share: float, wanted: Wanted) -> Support:
     if wanted.max_escape is None:
         return Support(seen.groups, best, None, None)
     needed, _ = wanted.promise(seen.passed, seen.proof)
-    lacking = max(0, needed - seen.groups)
+    lacking = max(0, needed - len(sizes))
     return Support(seen.groups, best, lacking, in_all(lacking, share))
+
+
+def _of_all_parts(sizes: Sequence[int], share: float, wanted: Wanted) -> Support:
+    """Of all parts, each counted alike, with whole groups of these sizes as the units, if none passes."""
+    size_g = np.array(sizes)
+    seen = PartsPassed(np.zeros(len(sizes)), size_g)
+    counted, best = seen.worth, seen.bound(wanted.confidence)
+    if wanted.max_escape is None:
+        return Support(counted, best, None, None)
+    try:
+        lacking = max(0, groups_needed(size_g, wanted.max_escape, wanted.confidence) - len(sizes))
+    except TooManyError:
+        return Support(counted, best, None, None)
+    return Support(counted, best, lacking, in_all(lacking, share))

@@ -13,10 +13,12 @@ that prove it, so the proof must hold for the choice too. It does, for two equiv
 
 Good parts choose among thresholds below the proven one only: a lower threshold lets fewer defects escape.
 
-Parts of one group are alike and do not count as independent. Two ways (`Units`):
+Parts of one group are alike and do not count as independent. Three ways (`Units`):
 
 - `groups`, the default: whole groups are the units, and nothing is assumed of how alike their parts are. A group that
   passes in part counts as that part (`group_bound`). It speaks of a part drawn at random from a group drawn at random.
+- `parts`: of all parts, each counted alike, whole groups as the units (`parts_bound`). It trusts that no group at the
+  line holds more defective parts than the largest of these. It takes more groups where these differ in size.
 - `effective`: n parts count as n / deff, in the bound of Korn and Graubard (1998). deff = 1 + (m - 1) r (Kish, 1965)
   with m = sum(size^2) / sum(size), and r the upper 90 % limit (Thomas and Hultquist, 1978) of the correlation of two
   scores of a group, on normal ranks. It needs no escape to be seen. Where escapes are seen, the larger of this and
@@ -39,10 +41,11 @@ from scipy import stats
 from flawscope.evaluation import plan
 from flawscope.evaluation.group_bound import Passed
 from flawscope.evaluation.intervals import IndexArray, design_effect, proportion
-from flawscope.evaluation.plan import TooManyError, best_promise, binomial, defects_needed, proven
+from flawscope.evaluation.parts_bound import PartsPassed, groups_needed
+from flawscope.evaluation.plan import TooManyError, defects_needed, proven
 from flawscope.records import FloatArray, Interval
 
-Units = Literal["groups", "effective"]
+Units = Literal["groups", "parts", "effective"]
 NO_DEFECTS = 0.5
 """The threshold where there is nothing to choose it by."""
 LIMIT = 0.9
@@ -54,12 +57,13 @@ CURVE_POINTS = 200
 class Contract:
     """What is promised of one class, what it rests on, and whether it is kept.
 
-    `effective` is the number of independent parts that the `positives` count as, `groups` their number of groups, and
-    `worth` what they would count as by how alike their scores are (`effective_number`). `bound` is proven for
-    `threshold` at this confidence; `reached` is the confidence that the data allow for `max_escape` itself. `needed` is
-    how many independent defective parts without an escape would do, `more` how many parts (with units "groups":
-    groups) like these are lacking. `overkill_unproven` is what would be rejected if the share that is measured were
-    the truth: the difference to `overkill` is the price of the proof.
+    `effective` is the number of independent parts that the `positives` count as, `groups` their number of groups,
+    `largest` how many the largest of them holds, and `worth` what they would count as by how alike their scores are
+    (`effective_number`). `bound` is proven for `threshold` at this confidence; `reached` is the confidence that the
+    data allow for `max_escape` itself. `needed` is how many independent defective parts without an escape would do
+    (with units "parts": groups such as these, which is `for_parts` with any units), `more` how many parts (with units
+    "groups" and "parts": groups) like these are lacking. `overkill_unproven` is what would be rejected if the share
+    that is measured were the truth: the difference to `overkill` is the price of the proof.
     """
 
     max_escape: float
@@ -70,12 +74,14 @@ class Contract:
     positives: int
     effective: float
     groups: int
+    largest: int
     worth: float
     escapes: int
     bound: float
     reached: float
     needed: int | None
     more: int | None
+    for_parts: int | None
     overkill: Interval | None
     overkill_unproven: float | None
 
@@ -115,10 +121,11 @@ def escape_contract(
     if not (0.0 <= max_escape < 1.0 and 0.0 < confidence < 1.0):
         raise ValueError(f"expected max_escape in [0, 1) and confidence in (0, 1), got {max_escape}, {confidence}")
     n = len(data.score_n)
-    highest, kept, worth = _highest(data, max_escape, confidence)
+    highest, kept, p = _highest(data, max_escape, confidence)
     threshold = data.lowered(highest) if highest else NO_DEFECTS
-    effective = data.effective(highest) if highest else data.effective(1.0) if n else 0.0
-    lacking = _needed(max_escape, confidence)
+    effective = data.effective(highest or 1.0) if n else 0.0
+    for_parts = _needed(data.size_g, max_escape, confidence)
+    lacking = for_parts if units == "parts" else _needed(data.size_g[:0], max_escape, confidence)
     more = None if kept or lacking is None else _more(lacking, effective, data)
     return Contract(
         max_escape=max_escape,
@@ -129,12 +136,14 @@ def escape_contract(
         positives=n,
         effective=effective,
         groups=len(data.size_g),
+        largest=int(data.size_g.max(initial=0)),
         worth=data.worth,
         escapes=int((data.score_n < threshold).sum()),
-        bound=worth.bound,
-        reached=1 - worth.p,
+        bound=_bound(data, highest, max_escape, confidence),
+        reached=1 - p,
         needed=lacking,
         more=more,
+        for_parts=for_parts,
         overkill=data.overkill(threshold),
         overkill_unproven=data.overkill_unproven(max_escape),
     )
@@ -171,7 +180,7 @@ def curve(
     drawn = {
         "threshold": at_t.tolist(),
         "escape": [float((data.score_n < t).mean()) for t in at_t],
-        "bound": [data.evidence(t, confidence, 0.0).bound for t in at_t],
+        "bound": [data.seen(t).bound(confidence) for t in at_t],
     }
     return {**drawn, "overkill": [float((data.good_n >= t).mean()) for t in at_t]} if len(data.good_n) else drawn
 
@@ -181,38 +190,40 @@ def _thinned(value_n: FloatArray, most: int) -> FloatArray:
     return np.asarray(value_n[np.unique(np.linspace(0, len(value_n) - 1, most).round().astype(int))])
 
 
-def _needed(max_escape: float, confidence: float) -> int | None:
-    """How many independent defective parts without a single escape prove a rate; None: no number that anybody has."""
+def _needed(size_g: IndexArray, max_escape: float, confidence: float) -> int | None:
+    """How many groups such as these (none: single parts) without an escape prove a rate of all parts.
+
+    None: no number that anybody has.
+    """
     try:
-        return defects_needed(max_escape, confidence) if max_escape > 0 else None
+        if not max_escape:
+            return None
+        return groups_needed(size_g, max_escape, confidence) if len(size_g) else defects_needed(max_escape, confidence)
     except TooManyError:
         return None
 
 
-def _highest(data: _Data, max_escape: float, confidence: float) -> tuple[float, bool, _Evidence]:
-    """The highest threshold that is proven, whether there is one (else it is the safest), and what speaks for it.
+def _highest(data: _Data, max_escape: float, confidence: float) -> tuple[float, bool, float]:
+    """The highest threshold that is proven, whether there is one (else it is the safest), and its p-value.
 
     Where large groups are worse than small ones, more of the parts may pass than is proven of groups. No threshold is
     taken at which more of these parts pass than was asked: it would be a promise that its own data belie.
     """
-    found: tuple[float, bool, _Evidence] = (0.0, False, _Evidence(1.0, 1.0))
+    found = (0.0, False, 1.0)
     for candidate in data.candidates():
-        worth = data.evidence(candidate, confidence, max_escape)
-        share = float((data.score_n < candidate).mean())
-        if share > max_escape:
-            worth = _Evidence(1.0, max(worth.bound, share))
-        if not proven(worth.p, confidence):
-            return found if found[1] else (float(candidate), False, worth)
-        found = (float(candidate), True, worth)
+        p = data.seen(candidate).p(max_escape) if data.share(candidate) <= max_escape else 1.0
+        if not proven(p, confidence):
+            return found if found[1] else (float(candidate), False, p)
+        found = (float(candidate), True, p)
     return found
 
 
-@dataclass(frozen=True)
-class _Evidence:
-    """Of one threshold: the p-value of "more than max_escape pass", and the bound of the rate."""
-
-    p: float
-    bound: float
+def _bound(data: _Data, highest: float, max_escape: float, confidence: float) -> float:
+    """What is proven of the rate at the chosen threshold, but no less than passes where that is more than was asked."""
+    if not highest:
+        return 1.0
+    share = data.share(highest)
+    return max(data.seen(highest).bound(confidence), share if share > max_escape else 0.0)
 
 
 @dataclass(frozen=True)
@@ -250,26 +261,29 @@ class _Data:
         found = np.unique(self.score_n)
         return found[found > 0]
 
+    def share(self, threshold: float) -> float:
+        """Which share of the defective parts passes."""
+        return float((self.score_n < threshold).mean())
+
     def effective(self, threshold: float) -> float:
         """How many independent parts the defective ones are worth at this threshold."""
         if self.units == "groups":
             return float(len(self.size_g))
         passes_n = self.score_n < threshold
+        if self.units == "parts":
+            return PartsPassed(passes_n, self.size_g).worth
         if not passes_n.any() or passes_n.all() or len(self.size_g) in (1, len(self.score_n)):
             return self.worth
         return max(1.0, min(self.worth, len(passes_n) / design_effect(passes_n, self.code_n)))
 
-    def evidence(self, threshold: float, confidence: float, max_escape: float) -> _Evidence:
-        """What these parts say of the escape rate at a threshold."""
+    def seen(self, threshold: float) -> Passed | PartsPassed:
+        """How many pass at a threshold, which tells what is proven of the rate."""
         passes_n = self.score_n < threshold
-        if passes_n.all():
-            return _Evidence(1.0, 1.0)
         if self.units == "effective":
             n = self.effective(threshold)
-            x = float(passes_n.mean()) * n
-            return _Evidence(binomial(x, n, max_escape), best_promise(n, confidence, x))
-        seen = Passed.of(np.bincount(self.code_n, weights=passes_n), self.size_g)
-        return _Evidence(seen.p(max_escape), seen.bound(confidence))
+            return Passed(n, float(passes_n.mean()) * n, exact=True)
+        passing_g = np.bincount(self.code_n, weights=passes_n)
+        return (PartsPassed if self.units == "parts" else Passed.of)(passing_g, self.size_g)
 
     def lowered(self, highest: float) -> float:
         """Of the thresholds with the overkill of a proven one: in the middle of the lowest gap.
@@ -337,5 +351,7 @@ def _more(lacking: int, effective: float, data: _Data) -> int:
     """Parts like these (or groups) that would have to come without an escape; at least one."""
     if not len(data.score_n):
         return lacking
+    if data.units == "parts":
+        return max(1, lacking - len(data.size_g))
     scale = 1.0 if data.units == "groups" else len(data.score_n) / effective
     return max(1, math.ceil((lacking - effective) * scale - 1e-9))

@@ -58,7 +58,7 @@ def contract_words(
         *([saving] if saving else []),
         *_hardly(contract, name, items),
         *_price(contract, negative, items),
-        *_groups(contract),
+        *_groups(contract, name, items),
     )
 
 
@@ -146,9 +146,13 @@ def _lacking(contract: Contract, name: str, items: str) -> str:
         return f"{contract.escapes:,} of them {score} at every threshold: more images alone do not help."
     if contract.needed is None:
         return f"More than {MOST:,} independent {name} {items} would be needed: ask for a larger share."
+    alike = contract.groups == contract.positives
+    such = f"independent {name} {items}"
+    if contract.units == "parts" and not alike:
+        such, alike = "groups such as these", True
     whole = "that does not pass" if contract.needed == 1 else "of which none passes"
-    alone = f"{counted(contract.needed, f'independent {name} {items}')} {whole} would prove it"
-    if contract.more is None or not contract.positives or contract.groups == contract.positives:
+    alone = f"{counted(contract.needed, such)} {whole} would prove it"
+    if contract.more is None or not contract.positives or alike:
         return f"{alone}: {contract.more or contract.needed:,} more."
     if contract.units == "groups":
         return f"{alone}: {contract.more:,} more, {'each ' if contract.more > 1 else ''}from another group."
@@ -167,26 +171,41 @@ def _price(contract: Contract, negative: str, items: str) -> tuple[str, ...]:
     )
 
 
-def _groups(contract: Contract) -> tuple[str, ...]:
-    """How the parts of a group were counted, and what the other way would say."""
+def _groups(contract: Contract, name: str, items: str) -> tuple[str, ...]:
+    """How the parts of a group were counted, and what the other ways would say."""
+    if contract.units == "parts":
+        return (
+            f"All {name} {items} count alike, and a whole group may fail together. This trusts that no group at the "
+            f"line holds more than {contract.largest:,} of them, the most in one of these.",
+        )
     if contract.groups == contract.positives:
         return ()
-    if contract.units == "groups":
-        worth = math.floor(contract.worth + 1e-9)
-        first = (
-            "Each group counts as one, large or small, so the promise also holds if a whole group fails together; it "
-            "is about a group taken at random."
-        )
-        if worth > contract.groups:
-            return (
-                f"{first} By how alike the scores inside the groups are, they would be worth {worth:,} "
-                "(decide.units: effective), which trusts that groups do not fail as a whole.",
-            )
+    if contract.units == "effective":
         return (
-            f"{first} For the share of all images, to which large groups add more, they would be worth {worth:,} "
-            "(decide.units: effective).",
+            "Images of a group count by how alike their scores are; this trusts that groups do not fail as a whole. If "
+            f"they may, these are worth {contract.groups:,} (decide.units: groups).",
         )
-    return (
-        "Images of a group count by how alike their scores are; this trusts that groups do not fail as a whole. If "
-        f"they may, these are worth {contract.groups:,} (decide.units: groups).",
+    said = (
+        "Each group counts as one, large or small, so the promise also holds if a whole group fails together; it is "
+        "about a group taken at random."
     )
+    worth = math.floor(contract.worth + 1e-9)
+    if worth > contract.groups:
+        said += (
+            f" By how alike the scores inside the groups are, they would be worth {worth:,} (decide.units: effective), "
+            "which trusts that groups do not fail as a whole."
+        )
+    uneven = contract.positives < contract.groups * contract.largest
+    return (said, _of_all(contract, name, items)) if uneven else (said,)
+
+
+def _of_all(contract: Contract, name: str, items: str) -> str:
+    """What is not promised where groups differ in size."""
+    share = contract.escapes / contract.positives
+    said = (
+        f"Groups differ in size: of all {name} {items} {percent(share)} pass here, and nothing is proven of that share"
+    )
+    if contract.for_parts is None:
+        return f"{said} (decide.units: parts does that)."
+    groups = counted(contract.for_parts, "groups such as these")
+    return f"{said}. decide.units: parts proves it, and takes {groups} of which none passes."

@@ -7,7 +7,7 @@ of coins is Binomial, and at or below x rounded up at least half of the time (Jo
 x, so the smaller of the two is a p-value. Where most groups are single parts, each group of which any part passes
 counts in full instead, and the Binomial is exact.
 
-It speaks of a part drawn at random from a group drawn at random.
+It speaks of a part drawn at random from a group drawn at random. For a part drawn at random of all: `parts_bound`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Passed:
     True
     """
 
-    groups: int
+    groups: float
     passed: float
     exact: bool = False
 
@@ -94,12 +94,12 @@ def p_of_groups(passed: float, groups: float, rate: float) -> float:
     return Passed(int(groups), passed).p(rate)
 
 
-def _hoeffding(share: float, g: int, rate: float) -> float:
+def _hoeffding(share: float, g: float, rate: float) -> float:
     """The probability of at most this mean of g shares whose true mean is `rate`, at most (Hoeffding, 1963)."""
     return math.exp(-g * _divergence(share, rate)) if share < rate else 1.0
 
 
-def _hoeffding_bound(share: float, g: int, probability: float) -> float:
+def _hoeffding_bound(share: float, g: float, probability: float) -> float:
     """The rate at which so small a mean has this probability, at most."""
     if share >= 1:
         return 1.0

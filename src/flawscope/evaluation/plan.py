@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special, stats
 
 MOST = 10**9
 """More parts than these are never planned for."""
@@ -44,7 +44,7 @@ def binomial(passed: float, n: float, rate: float) -> float:
     >>> round(binomial(0, 299, 0.01), 4), round(binomial(1, 10, 0.5), 4)
     (0.0495, 0.0107)
     """
-    return 1.0 if n <= passed else float(stats.beta.sf(rate, passed + 1, n - passed))
+    return 1.0 if n <= passed else float(special.betaincc(passed + 1, n - passed, rate))
 
 
 def proven(p: float, confidence: float) -> bool:
@@ -70,7 +70,7 @@ def best_promise(n: float, confidence: float = 0.95, escapes: float = 0) -> floa
     _check(confidence=confidence)
     if n < 0 or escapes < 0:
         raise ValueError(f"counts are not negative, got {escapes} of {n}")
-    return 1.0 if n <= escapes else float(stats.beta.ppf(confidence, escapes + 1, n - escapes))
+    return 1.0 if n <= escapes else float(special.betaincinv(escapes + 1, n - escapes, confidence))
 
 
 def defects_needed(max_escape: float, confidence: float = 0.95, escapes: float = 0, proof: Proof = binomial) -> int:
@@ -89,7 +89,7 @@ def defects_needed(max_escape: float, confidence: float = 0.95, escapes: float =
     if escapes < 0:
         raise ValueError(f"counts are not negative, got {escapes}")
 
-    return _first(lambda n: proven(proof(escapes, n, max_escape), confidence), math.floor(escapes) + 1)
+    return fewest(lambda n: proven(proof(escapes, n, max_escape), confidence), math.floor(escapes) + 1)
 
 
 def escapes_allowed(n: int, max_escape: float, confidence: float = 0.95, proof: Proof = binomial) -> int:
@@ -151,7 +151,7 @@ def needed_with_power(
         n = defects_needed(max_escape, confidence, escapes, proof)
         return float(stats.binom.cdf(escapes, n, expected)) >= target
 
-    escapes = 0 if good(0) else _first(good, 1)
+    escapes = 0 if good(0) else fewest(good, 1)
     return Needed(defects_needed(max_escape, confidence, escapes, proof), escapes)
 
 
@@ -186,14 +186,15 @@ def in_all(counted: float, share: float) -> int:
     return math.ceil(counted / share * (1 - _ROUNDING))
 
 
-def _check(**shares: float) -> None:
-    for name, share in shares.items():
-        if not 0 < share < 1:
-            raise ValueError(f"{name} lies in (0, 1), got {share}")
+def fewest(good: Callable[[int], bool], start: int) -> int:
+    """The smallest number from `start` on that is good, where all above it are good as well.
 
+    >>> fewest(lambda n: n * n > 50, 1)
+    8
 
-def _first(good: Callable[[int], bool], start: int) -> int:
-    """The smallest number from `start` on that is good, where all above it are good as well."""
+    Raises:
+        TooManyError: more than `MOST`.
+    """
     if good(start):
         return start
     low, high = start, 2 * start
@@ -205,3 +206,9 @@ def _first(good: Callable[[int], bool], start: int) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if good(middle) else (middle, high)
     return high
+
+
+def _check(**shares: float) -> None:
+    for name, share in shares.items():
+        if not 0 < share < 1:
+            raise ValueError(f"{name} lies in (0, 1), got {share}")

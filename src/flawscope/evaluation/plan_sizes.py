@@ -7,15 +7,20 @@ A promise is "at most `max_escape` of the defective parts pass, with this confid
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any, Literal
 
+import numpy as np
+
 from flawscope.evaluation.group_bound import MOSTLY_SINGLE, p_of_groups
-from flawscope.evaluation.plan import Proof, binomial, defects_needed, design_effect, in_all, power
+from flawscope.evaluation.parts_bound import groups_needed
+from flawscope.evaluation.plan import Proof, TooManyError, binomial, defects_needed, design_effect, in_all, power
 from flawscope.evaluation.sample_size import RECALL, needed
 from flawscope.evaluation.wanted import COUNTED, Wanted
 
-Way = Literal["images", "groups", "effective"]
-"""How images are counted: each as independent, each group as one, or by the design effect of a stated correlation."""
+Way = Literal["images", "groups", "effective", "parts"]
+"""How images are counted: each as independent, each group as one, by the design effect of a stated correlation, or all
+alike with whole groups as the units."""
 LADDER = (0, 1, 2, 5, 10)
 """So many escapes may be allowed: what each of them costs in parts is listed."""
 
@@ -25,6 +30,7 @@ def promise_sizes(wanted: Wanted, share: float, prevalence: float | None) -> dic
 
     `share` is how much of all parts the calibration part is given. `ways` holds one way of counting parts that stand
     alone; of groups the way of a stated correlation, or else each part as independent, and beside it each group as one.
+    `of_all_parts` is how many groups of one size prove it of all parts, each counted alike, if none passes.
 
     >>> promise_sizes(Wanted(max_escape=0.01), 0.2, 0.1)["ways"]["images"]["in_all"]
     {'counted': 1495, 'parts': 14950}
@@ -44,7 +50,11 @@ def promise_sizes(wanted: Wanted, share: float, prevalence: float | None) -> dic
         "ways": {},
         "ladder": [],
         "power": None,
+        "of_all_parts": None,
     }
+    if wanted.groups_of > 1:
+        with suppress(TooManyError):  # the size does not matter where it is the same
+            found["of_all_parts"] = groups_needed(np.array([2]), wanted.max_escape, wanted.confidence)
     for way, size in _sizes(wanted).items():
         passed, proof = _rule(wanted, way, size)
         units, may_pass = wanted.promise(passed, proof)

@@ -73,7 +73,11 @@ def _view(content: ContractContent, prefix: str, items: str) -> dict[str, Any]:
 def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
     """Names and values, as an auditor would ask for them."""
     contract, name = content.contract, content.contract["name"]
-    counted = {"groups": "each group as one", "effective": "by how alike the scores inside the groups are"}
+    counted = {
+        "groups": "each group as one",
+        "parts": "all over those of the largest group",
+        "effective": "by how alike the scores inside the groups are",
+    }
     rows = [
         ("asked: share that may pass", _share(contract["max_escape"], EXACT)),
         ("asked: confidence", _share(contract["confidence"], EXACT)),
@@ -92,7 +96,8 @@ def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
     if contract["kept"] and contract["overkill_unproven"] is not None:
         rows.append(("rejected without proof", words.number("overkill rate", contract["overkill_unproven"])))
     if contract["needed"] is not None:
-        rows.append(("independent ones that would do, if none passes", f"{contract['needed']:,}"))
+        such = "groups such as these" if contract["units"] == "parts" else "independent ones"
+        rows.append((f"{such} that would do, if none passes", f"{contract['needed']:,}"))
     if content.tested is not None:
         seen = content.tested
         rows.append(

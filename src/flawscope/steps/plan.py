@@ -24,6 +24,7 @@ from flawscope.steps.split import split_samples
 from flawscope.steps.workspace import Run, Say, fold_runs
 from flawscope.storage import write_json
 from flawscope.training.recipe import Recipe, load_recipe
+from flawscope.wording import counted, percent_up
 
 FRACTIONS = (0.125, 0.25, 0.5, 1.0)
 REPEATS = 3
@@ -211,8 +212,22 @@ def _foretold(classes: Sequence[Mapping[str, Any]], wanted: Wanted) -> Iterator[
     """What no plan can know of the classes that are there."""
     if any(row["groups"] < row["images"] for row in classes):
         yield TWO_ENDS if wanted.correlation is None else BY_CORRELATION
+    yield from (_of_all_parts(row, wanted) for row in classes if "parts" in row["support"])
     if any(row["images"] for row in classes):
         yield PRICE
+
+
+def _of_all_parts(row: Mapping[str, Any], wanted: Wanted) -> str:
+    """What the groups of a class allow to be said of all its images, where they differ in size."""
+    found = row["support"]["parts"]
+    best = f"at best {percent_up(found['best'])}" if found["best"] < 1 else "nothing"
+    said = (
+        f"{row['name']}: the groups differ in size; of all images, each counted alike (decide.units: parts), they "
+        f"allow {best} if none passes"
+    )
+    if found["lacking"]:
+        return f"{said}; {counted(found['lacking'], 'groups')} more such as these would do"
+    return said
 
 
 @dataclass(frozen=True)

@@ -52,10 +52,11 @@ class DecideSpec(Section):
         "parts passes; the threshold with the least overkill for which that is proven (see escape-contract.md)",
     )
     confidence: float = Field(default=0.95, gt=0, lt=1, description="of the escape contract")
-    units: Literal["groups", "effective"] = Field(
+    units: Literal["groups", "parts", "effective"] = Field(
         default="groups",
-        description="what the escape contract counts as independent: groups, each whole group as one; effective, "
-        "parts by how alike the scores in a group are, which trusts that no group fails as a whole",
+        description="what the escape contract counts: groups, each whole group as one; parts, all parts alike, whole "
+        "groups as independent, which trusts that no group is larger than the largest of the calibration part; "
+        "effective, parts by how alike the scores in a group are, which trusts that no group fails as a whole",
     )
     costs: CostSpec | None = Field(
         default=None,
