@@ -287,7 +287,7 @@ def finish_run(
     Split, bundle, scores and measures are made by the steps themselves; only history and checkpoint facts are invented.
     """
     from flawscope.data.read import read
-    from flawscope.steps.decide import provenance
+    from flawscope.steps.deciding import provenance
     from flawscope.steps.evaluate import evaluate_run
     from flawscope.steps.run import pool
     from flawscope.steps.split import split_samples

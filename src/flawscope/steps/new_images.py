@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from flawscope.bundle.archive import Contents
-from flawscope.bundle.runtime import Runtime
+from flawscope.bundle.manifest import Column
 from flawscope.data.findings import contrary
 from flawscope.data.groups import identical_groups
 from flawscope.data.linkage import link_samples
@@ -59,7 +59,8 @@ def new_images(
     data: str | Path,
     bundle: Path,
     contents: Contents,
-    runtime: Runtime,
+    task: Task,
+    columns: Sequence[Column] = (),
     parts: Sequence[str] = SEEN,
     *,
     known: str | Path | None = None,
@@ -72,7 +73,8 @@ def new_images(
         data: a recipe, class folders, a table of labels, or "elpv".
         bundle: its file: a run that it lies in is taken as `known`.
         contents: of the bundle.
-        runtime: of the bundle.
+        task: of the bundle.
+        columns: the metadata that it takes.
         parts: of the bundle's data that are not new to it.
         known: the bundle's run folder, whose images are compared with these.
         twins: "find", or "identical" files only.
@@ -86,8 +88,8 @@ def new_images(
         raise UserError(f"--twins {twins!r}", choices(twins, get_args(Search)))
     if known is not None and twins == "identical":
         raise UserError("--known and --twins identical contradict each other", "leave one of them out")
-    samples = renamed(labelled(data, runtime.task, [column.name for column in runtime.columns]), runtime.task)
-    check_metadata(samples, runtime)
+    samples = renamed(labelled(data, task, [column.name for column in columns]), task)
+    check_metadata(samples, columns)
     fresh, left_out = unseen(samples, contents.evidence.get("provenance", {}).get("contents", {}), parts, remedy)
     if twins == "identical":
         return NewImages(fresh, identical_groups(fresh), left_out, (NOT_ASKED,))
@@ -189,13 +191,13 @@ def _without_twins(fresh: Samples, run: Run, parts: Sequence[str], remedy: str) 
     return fresh.select(row.id for row in fresh.rows if row.id not in twin), tuple(left_out), against
 
 
-def check_metadata(samples: Samples, runtime: Runtime) -> None:
+def check_metadata(samples: Samples, columns: Sequence[Column]) -> None:
     """See that labelled data bring the columns that a bundle takes beside the picture.
 
     Raises:
         DataError: one of them is known of no image.
     """
-    for column in runtime.columns:
+    for column in columns:
         if all(value_of(row.meta, column.name) is None for row in samples.rows):
             raise DataError(
                 f"the bundle also takes metadata, and the data bring no {column.words()}",
