@@ -34,10 +34,37 @@ def supported(sealed: Sealed) -> Graph:
         BundleError: another engine, or other steps.
     """
     check_engine(sealed)
+    if sealed.task.pixels:
+        raise BundleError(
+            "the bundle makes masks of flaws; expected one that decides about whole images",
+            "`flawscope inspect` and `show` take it; in Python: flawscope.bundle.mask_runtime.open_bundle",
+        )
     if [step.kind for step in sealed.steps] != ["classify"]:
         steps = " -> ".join(f"{step.name} ({step.kind})" for step in sealed.steps)
         raise BundleError(f"the bundle has the steps {steps}; this version runs one classify step", NEWER)
     return sealed.graph(sealed.steps[0].graph)
+
+
+def mask_graphs(sealed: Sealed) -> tuple[Graph | None, Graph]:
+    """The graphs of a bundle that makes masks: the gate's, where there is one, and that of the masks.
+
+    Raises:
+        BundleError: another engine, a bundle that makes none, or pictures that are resized.
+    """
+    check_engine(sealed)
+    if not sealed.task.pixels:
+        raise BundleError(
+            "the bundle decides about whole images; expected one that makes masks of flaws",
+            "in Python: flawscope.bundle.mask_runtime.open_bundle takes either",
+        )
+    graphs = {step.kind: sealed.graph(step.graph) for step in sealed.steps}
+    image = signature_of(graphs["mask"], "masks").image
+    if image.preprocess.resize != "none":
+        raise BundleError("the bundle resizes the pictures that it makes masks of; this version does not", NEWER)
+    for graph in graphs.values():
+        if len(graph.inputs) > 1:
+            raise BundleError(f"graph {graph.name!r} of a bundle that makes masks also takes metadata", NEWER)
+    return graphs.get("gate"), graphs["mask"]
 
 
 def check_engine(sealed: Sealed) -> None:

@@ -1,7 +1,8 @@
 """From the levels of a picture to its flaws: the one decision about pixels.
 
 The fit of thresholds and least areas, the measures and the runtime call the same functions. Shapes: k classes, h x w
-pixels. Levels are probabilities in 256 steps, see `MaskRule`.
+pixels; q maps (k, and the background first where classes exclude each other). Levels are probabilities in 256 steps,
+see `MaskRule`.
 
 Beside levels and masks, of k bytes a pixel each, one map of numbers is held, of 4 bytes a pixel of the box that holds
 all of a class: at 20,000 x 4,000 pixels at most 320 MB.
@@ -17,9 +18,10 @@ import numpy.typing as npt
 
 from flawscope.bundle.rules import MaskRule
 from flawscope.masks import areas, bands, components, flaws
-from flawscope.records import BoolArray, FoundFlaw
+from flawscope.records import BoolArray, FoundFlaw, PixelKind
 
 Levels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 STEPS = 256
 """Of a probability; level / STEPS is the least probability that has the level."""
 
@@ -31,6 +33,31 @@ def levels_of(probability: npt.NDArray[Any]) -> Levels:
     [0, 1, 128, 255]
     """
     return np.asarray(np.minimum(probability * STEPS, STEPS - 1), dtype=np.uint8)
+
+
+def probabilities(logit_qhw: Floats, pixels: PixelKind) -> Floats:
+    """The probabilities of maps of logits: softmax where classes exclude each other, else a sigmoid each.
+
+    >>> probabilities(np.zeros((2, 1, 1), dtype=np.float32), "multiclass").ravel().tolist()
+    [0.5, 0.5]
+    """
+    from scipy import special
+
+    found_qhw: Floats = special.softmax(logit_qhw, axis=0) if pixels == "multiclass" else special.expit(logit_qhw)
+    return found_qhw
+
+
+def levels_in(map_qhw: Floats, pixels: PixelKind) -> Levels:
+    """The levels of probabilities, k x h x w; where classes exclude each other, of the most probable answer only.
+
+    >>> levels_in(np.array([[[0.5, 0.2]], [[0.25, 0.3]], [[0.25, 0.5]]], dtype=np.float32), "multiclass").tolist()
+    [[[0, 0]], [[0, 128]]]
+    """
+    if pixels != "multiclass":
+        return levels_of(map_qhw)
+    level_khw = levels_of(map_qhw[1:])
+    level_khw[map_qhw.argmax(axis=0) != np.arange(1, len(map_qhw))[:, None, None]] = 0
+    return level_khw
 
 
 def marked(level_khw: Levels, rule: MaskRule) -> BoolArray:
