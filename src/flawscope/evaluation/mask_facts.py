@@ -11,8 +11,9 @@ would not see. How well outlines fit is what IoU and Dice say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from flawscope.records import BoolArray, FloatArray
 SHARE = 0.25
 """How much of a true flaw must be marked, and how much of a marked region must lie on true flaws."""
 LEVELS = 256
+SIDES = ("flaws", "regions")
 IntArray = npt.NDArray[np.int64]
 LevelArray = npt.NDArray[np.uint8]
 
@@ -87,6 +89,25 @@ class MaskFacts:
         """The number of classes, k."""
         return int(self.truth_nc.shape[1]) - 1
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All of it as named arrays, to be stored."""
+        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in SIDES}
+        return own | {
+            f"{side}_{each.name}": getattr(getattr(self, side), each.name) for side in SIDES for each in fields(Regions)
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> MaskFacts:
+        """The facts that `arrays` gave.
+
+        Raises:
+            KeyError: an array is missing.
+        """
+        flaws, regions = (Regions(*(arrays[f"{side}_{each.name}"] for each in fields(Regions))) for side in SIDES)
+        names = ("truth_nc", "marked_nc", "both_nc", "shown_ncl", "rest_ncl")
+        truth_nc, marked_nc, both_nc, shown_ncl, rest_ncl = (arrays[name] for name in names)
+        return cls(truth_nc, marked_nc, both_nc, shown_ncl, rest_ncl, flaws, regions)
+
 
 def image_facts(truth_khw: BoolArray, marked_khw: BoolArray, level_khw: LevelArray) -> ImageFacts:
     """Count one image.
@@ -137,6 +158,16 @@ def gathered(images: Iterable[ImageFacts]) -> MaskFacts:
         flaws=_joined([each.flaws for each in facts]),
         regions=_joined([each.regions for each in facts]),
     )
+
+
+def appended(parts: Sequence[MaskFacts]) -> MaskFacts:
+    """The facts of several sets of images, one after the other."""
+    first_p = np.cumsum([0, *(len(part) for part in parts)])
+    arrays = [part.arrays() for part in parts]
+    for each, first in zip(arrays, first_p, strict=False):
+        for side in SIDES:
+            each[f"{side}_image"] = each[f"{side}_image"] + first
+    return MaskFacts.of_arrays({name: np.concatenate([each[name] for each in arrays]) for name in arrays[0]})
 
 
 def _joined(parts: list[Regions]) -> Regions:

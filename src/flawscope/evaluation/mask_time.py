@@ -14,9 +14,15 @@ DRAWS = 1000
 
 
 def time_saved(
-    gate_n: FloatArray, mask_n: FloatArray, stopped_n: BoolArray, groups: npt.ArrayLike, *, seed: int = 0, level: float = 0.95
+    gate_n: FloatArray,
+    mask_n: FloatArray,
+    stopped_n: BoolArray,
+    groups: npt.ArrayLike,
+    *,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> dict[str, Any]:
-    """Seconds with the gate and without it, and the share that is saved, below 0 where the gate costs more than it saves.
+    """Seconds with the gate and without it, and the share that is saved: below 0 where it costs more than it saves.
 
     All images went through both networks: with the gate counts the gate for each, and the masks of those that it let
     pass; without it the masks of all. `gate_n` holds the decoding too, which is needed either way: so a little more is

@@ -37,7 +37,7 @@ from flawscope.evaluation.sample_size import class_size
 from flawscope.preprocess import Preprocess, load
 from flawscope.records import BoolArray, FloatArray, Sample, Samples, Split, Twins
 from flawscope.spreadsheet import safe_cell
-from flawscope.steps.evaluate import source
+from flawscope.steps.metrics_document import source
 from flawscope.steps.split import search
 from flawscope.steps.workspace import Say
 from flawscope.storage import check_replaceable, check_writable, new_folder, write_text

@@ -30,6 +30,7 @@ from flawscope.steps.new_images import Search
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
 
+
 def decide(
     run: str | Path | Run,
     data: str | Path | None = None,

@@ -1,4 +1,4 @@
-"""What every decision of a bundle takes: the rule for a probability, the images that may decide, and what is kept of them."""
+"""What every decision of a bundle takes: the rule for a probability, and the images that may decide."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def images_for_deciding(
     """
     remedy = "name labelled images that are new to it, or its run folder: the calibration part"
     found = new_images(
-        data, bundle, contents, task, columns, NOT_FOR_DECIDING, known=known, twins=twins, remedy=remedy
+        data, bundle, contents, task, columns, parts=NOT_FOR_DECIDING, known=known, twins=twins, remedy=remedy
     )
     notes = [*found.left_out, *found.checked]
     if not contents.evidence.get("provenance", {}).get("contents"):

@@ -26,7 +26,7 @@ from flawscope.data.spec import CsvSpec, DataSpec, FoldersSpec
 from flawscope.data.split import SplitSpec
 from flawscope.errors import DataError, UserError, choices
 from flawscope.metadata import known as value_of
-from flawscope.records import NOT_CHECKED, Pair, Samples, Task
+from flawscope.records import NOT_CHECKED, Pair, Sample, Samples, Task
 
 if TYPE_CHECKING:
     from flawscope.steps.workspace import Run
@@ -61,8 +61,8 @@ def new_images(
     contents: Contents,
     task: Task,
     columns: Sequence[Column] = (),
-    parts: Sequence[str] = SEEN,
     *,
+    parts: Sequence[str] = SEEN,
     known: str | Path | None = None,
     twins: Search = "find",
     remedy: str = "evaluate on images that it has never seen",
@@ -238,13 +238,18 @@ def with_columns(spec: DataSpec, columns: Sequence[str]) -> DataSpec:
 
 
 def renamed(samples: Samples, task: Task) -> Samples:
-    """The samples with the bundle's order of classes.
+    """The samples with the bundle's order of classes. Masks stay where the bundle makes some.
 
     Raises:
-        DataError: a label that the bundle does not know, or another kind of task.
+        DataError: a label that the bundle does not know, another kind of task, or no masks for a bundle of masks.
     """
     if samples.task == task:
         return samples
+    if task.pixels and not samples.task.pixels:
+        raise DataError(
+            "the bundle makes masks, and the data have none: where flaws are cannot be measured",
+            "name data with masks: a recipe, a folder of pictures and masks, or a table of run-length codes",
+        )
     mine, theirs = set(task.classes) | {task.negative}, {samples.task.describe(row.target) for row in samples.rows}
     if task.kind == "multilabel":
         mine, theirs = set(task.classes), set(samples.task.classes)
@@ -257,7 +262,7 @@ def renamed(samples: Samples, task: Task) -> Samples:
         )
     if task.kind == "multilabel":
         order = [samples.task.classes.index(name) for name in task.classes]
-        rows = tuple(replace(row, target=tuple(row.target[c] for c in order)) for row in samples.rows)
+        rows = tuple(_reordered(row, order, keep=bool(task.pixels)) for row in samples.rows)
     else:
         words = [samples.task.describe(row.target) for row in samples.rows]
         rows = tuple(
@@ -265,6 +270,14 @@ def renamed(samples: Samples, task: Task) -> Samples:
             for row, word in zip(samples.rows, words, strict=True)
         )
     return Samples(samples.name, task, rows, samples.skipped, samples.grouping, samples.source)
+
+
+def _reordered(row: Sample, order: Sequence[int], *, keep: bool) -> Sample:
+    """A sample with its classes in another order, with its masks or without."""
+    masks = row.masks if keep else None
+    if masks is not None:
+        masks = replace(masks, codes=tuple(masks.codes[c] for c in order))
+    return replace(row, target=tuple(row.target[c] for c in order), masks=masks)
 
 
 def unseen(

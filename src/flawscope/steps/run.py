@@ -12,8 +12,10 @@ from flawscope.bundle.verify import promise_sentences
 from flawscope.inspection.tables import read_results
 from flawscope.records import Samples
 from flawscope.steps.decide import decide, decide_also
-from flawscope.steps.evaluate import document, evaluate_run, evaluate_test
+from flawscope.steps.evaluate import evaluate_run, evaluate_test
+from flawscope.steps.evaluate_masks import pooled_masks
 from flawscope.steps.export import export
+from flawscope.steps.metrics_document import document
 from flawscope.steps.report import report
 from flawscope.steps.split import split_samples
 from flawscope.steps.train import help_with, prepared, train_in
@@ -109,6 +111,7 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
         manifest = decide(work)
         sealed = manifest.sealed
         notes = [sealed.calibrator.note] if sealed.calibrator else []
+        notes += sealed.masks.notes if sealed.masks else ()
         for words in [*notes, *(sealed.decision.notes if sealed.decision else ())]:
             if words:
                 say(f"note: {words}")
@@ -143,7 +146,11 @@ def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
     groups = {name: group for work in runs for name, group in work.split.group.items()}
     folds = [read_json(work.metrics) for work in runs]
     three = any("for_a_person" in each for each in folds)
-    metrics = document(samples, [rows[sample.id] for sample in samples.rows], groups, None, three=three)
+    metrics = (
+        pooled_masks(runs, samples, groups)
+        if samples.task.pixels
+        else document(samples, [rows[sample.id] for sample in samples.rows], groups, None, three=three)
+    )
     metrics["notes"] = [POOLED, *metrics["notes"]]
     metrics["recipe"] = {"name": recipe.name, "hash": recipe.hash}
     metrics["split"] = {"hash": [work.split.hash for work in runs], "stamp": runs[0].split.stamp, "folds": len(runs)}

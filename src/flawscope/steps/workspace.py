@@ -6,6 +6,7 @@ RUN/training/              history.csv, best and last checkpoint
 RUN/draft.flawscope        the exported graph, not decided yet
 RUN/NAME.flawscope         the sealed bundle
 RUN/scores/PART.csv        what the runtime said of each part
+RUN/scores/PART-masks.*    of masks: where it marked flaws, and what was counted of each image
 RUN/metrics.json           the numbers of the test split
 RUN/report/index.html      the report
 """
@@ -154,6 +155,10 @@ class Run:
     def scores(self, part: str) -> Path:
         """What the runtime said of one part."""
         return self.folder / "scores" / f"{part}.csv"
+
+    def masks(self, part: str) -> Path:
+        """Where flaws were marked in one part, and what was counted of them; the endings are added."""
+        return self.folder / "scores" / f"{part}-masks"
 
     def need(self, path: Path, step: str) -> Path:
         """A file that an earlier step must have left.
