@@ -194,18 +194,16 @@ def decide(
     given = costs if any(value is not None for value in costs.values()) else None
     asked: dict[str, Any] = {"max_escape": max_escape, "confidence": confidence, "units": units, "costs": given}
     manifest = step("decide", bundle, data, output, **asked, known=known, twins=twins, overwrite=overwrite)
-    from flawscope.bundle.verify import decision_sentences
+    from flawscope.bundle.verify import sealed_sentences
 
-    for sentence in decision_sentences(manifest.sealed.task.task(), manifest.sealed.decision):
+    for sentence in sealed_sentences(manifest.sealed):
         say(sentence)
     say(f"sealed, seal {manifest.seal}")
     if manifest.parent:
         from flawscope.steps.decide import named
         from flawscope.steps.decide_options import asked_spec
 
-        spec = asked_spec(**asked)
-        assert spec is not None  # a bundle with a parent was asked for by one
-        made = output or named(bundle, spec)
+        made = output or named(bundle, asked_spec(**asked))
         say(f"parent {manifest.parent}\nwrote {made}\nnext, its page for an auditor: flawscope report {shell(made)}")
     else:
         say(f"next: flawscope evaluate {shell(bundle)}")

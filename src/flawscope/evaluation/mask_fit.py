@@ -193,9 +193,10 @@ def fit_masks(classes: Sequence[str], total: Tally, grid: Grid) -> FittedMasks:
             t, a = _nearest(levels_t, PLAIN), 0
             if len(levels_t) > 1 or len(areas_a) > 1:
                 count = "no image shows" if not shown else f"only {shown} image{'s show' if shown > 1 else ' shows'}"
+                small = "no flaw is too small" if areas_a[a] == 1 else f"flaws below {areas_a[a]:,} pixels are dropped"
                 notes.append(
                     f"{name}: {count} this class, too few to fit (at least {FEWEST}): marked from "
-                    f"{levels_t[t] / 256:.2g} on, no flaw dropped below {areas_a[a]} pixels"
+                    f"{levels_t[t] / 256:.2g} on, and {small}"
                 )
         else:
             best_ta = value_ta >= value_ta.max() - AS_GOOD

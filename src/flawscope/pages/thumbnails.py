@@ -24,13 +24,13 @@ def thumbnail(image: Image.Image) -> Image.Image:
     return viewable(image, SIDE)
 
 
-def data_uri(source: Image.Image | str | Path) -> tuple[str, tuple[int, int]] | None:
-    """A thumbnail as a JPEG data URI, with its width and height; None if the file cannot be read any more."""
+def data_uri(source: Image.Image | str | Path, side: int = SIDE) -> tuple[str, tuple[int, int]] | None:
+    """A copy of at most `side` pixels a side as a JPEG data URI, with its size; None if the file cannot be read."""
     try:
         image = source if isinstance(source, Image.Image) else open_image(source)
     except ImageError:
         return None
-    small = thumbnail(image)
+    small = viewable(image, side)
     stream = io.BytesIO()
     small.save(stream, "JPEG", quality=82, optimize=True)
     return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}", small.size

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 RATES = (
-    "accuracy", "exact match", "recall", "precision", "specificity", "escape rate", "overkill rate", "review load"
+    "accuracy", "exact match", "recall", "precision", "specificity", "escape rate", "overkill rate", "review load",
+    "flaw recall",
 )  # fmt: skip
 """Measures that count cases and read best in percent; the others lie between 0 and 1 as they are."""
 

@@ -52,7 +52,7 @@ def decide_masks(run: Run, draft: Contents) -> Manifest:
         draft.manifest.model_copy(update={"sealed": Sealed(**{**dict(sealed), "masks": masks})}),
         draft.graphs,
         draft.golden,
-        {"provenance": provenance(run), "masks": evidence(sealed, samples, fitted)},
+        {"provenance": provenance(run), "masks": evidence(sealed, samples, fitted), **_of_gate(run, sealed)},
     )
 
 
@@ -105,6 +105,16 @@ def decide_masks_again(
     return again.write(target, Sealed(**{**dict(sealed), "masks": masks}), proof)
 
 
+def _of_gate(run: Run, sealed: Sealed) -> dict[str, dict[str, Any]]:
+    """What the gate's own bundle holds of its contract or costs, for the page."""
+    place = run.folder / "gate"
+    if sealed.gate is None or not (place / "recipe.yaml").is_file():
+        return {}
+    known = read_bundle(Run.at(place).bundle).evidence
+    wanted = {name: known[name] for name in ("contract", "costs") if name in known}
+    return {name: {key: each for key, each in found.items() if key != "seal"} for name, found in wanted.items()}
+
+
 def tile_of(sealed: Sealed) -> tuple[int, int]:
     """Height and width of the tiles that the graph of masks takes."""
     step = next(each for each in sealed.steps if each.kind == "mask")
@@ -119,7 +129,14 @@ def evidence(sealed: Sealed, samples: Samples, fitted: FittedMasks) -> dict[str,
         "schema": 1,
         "images": len(samples),
         "classes": {
-            name: {"level": level, "min_area": area, "dice": quality, "images": shown, **curve}
+            name: {
+                "level": level,
+                "min_area": area,
+                "fitted": shown >= FEWEST,
+                "dice": quality,
+                "images": shown,
+                **curve,
+            }
             for name, level, area, quality, shown, curve in zip(
                 sealed.task.classes,
                 fitted.levels,

@@ -91,7 +91,8 @@ def contracts_of(contents: Contents, metrics: Mapping[str, Any]) -> list[Contrac
 
 def costs_of(contents: Contents, metrics: Mapping[str, Any]) -> list[CostContent]:
     """What a decision by costs is expected to cost, class by class, the curve of it, and what the test part says."""
-    decision = contents.manifest.sealed.decision
+    sealed = contents.manifest.sealed
+    decision = sealed.gate.decision if sealed.gate else sealed.decision
     curves = contents.evidence.get("costs", {}).get("curves", {})
     tested = metrics.get("three_answers", {})
     return [

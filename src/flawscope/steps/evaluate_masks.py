@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,9 @@ from flawscope.records import BoolArray, Prediction, Sample, Samples, Task
 from flawscope.steps.mask_samples import looked_at
 from flawscope.steps.mask_store import MaskRow, read_masks
 from flawscope.steps.metrics_document import Evaluation, document
-from flawscope.steps.workspace import Run
+
+if TYPE_CHECKING:
+    from flawscope.steps.workspace import Run
 
 FLAWED = "flawed"
 """What an image is called on which any flaw is found: by the gate, or by gate and masks together."""

@@ -7,6 +7,7 @@ counted of all, so that folds are pooled, and pages made, without decoding a pic
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ import numpy as np
 from flawscope.errors import DataError
 from flawscope.evaluation.mask_facts import MaskFacts
 from flawscope.records import Masks, Samples
-from flawscope.steps.workspace import read_json
 from flawscope.storage import write_bytes, write_json
 
 SCHEMA = 1
@@ -60,7 +60,8 @@ def read_masks(place: Path) -> tuple[tuple[MaskRow, ...], MaskFacts]:
         DataError: missing or damaged.
     """
     try:
-        rows = tuple(_row(row) for row in read_json(_of(place, "json"))["rows"])
+        told = json.loads(_of(place, "json").read_text(encoding="utf-8"))
+        rows = tuple(_row(row) for row in told["rows"])
         with np.load(_of(place, "npz"), allow_pickle=False) as arrays:
             facts = MaskFacts.of_arrays(arrays)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
