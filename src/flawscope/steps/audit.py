@@ -22,11 +22,12 @@ import numpy as np
 
 from flawscope.data import findings
 from flawscope.data.census import take_census
+from flawscope.data.check import Crop
 from flawscope.data.groups import contradictions
 from flawscope.data.linkage import spread
 from flawscope.data.look import look
 from flawscope.data.progress import on_all_cores
-from flawscope.data.read import Crop, read
+from flawscope.data.read import read
 from flawscope.data.spec import DataSpec
 from flawscope.data.split import SplitSpec, make_folds
 from flawscope.data.table import walk_images
@@ -169,7 +170,7 @@ def describe(asked: _Asked, twins: Twins) -> dict[str, Any]:
 
 
 def _notices(asked: _Asked) -> list[str]:
-    return [*asked.said, *contradictions(asked.samples)]
+    return [*asked.said, *asked.samples.notes, *contradictions(asked.samples)]
 
 
 def _listed(document: Mapping[str, Any]) -> list[dict[str, Any]]:
