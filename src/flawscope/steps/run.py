@@ -96,8 +96,8 @@ def run(
 
 def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
     """The steps of one split, each left out if it has been done; `trained` is called between training and the rest."""
-    if not work.trained.is_file():
-        train_in(work)
+    for each in work.untrained:
+        train_in(each)
     if trained is not None:
         trained()
     best = read_json(work.trained)
