@@ -207,7 +207,9 @@ def areas(label_hw: LabelArray) -> IntArray:
     n = int(label_hw.max(initial=0)) + 1
     area_n = np.zeros(n, dtype=np.int64)
     for rows in bands(label_hw):
-        area_n += np.bincount(label_hw[rows].ravel(), minlength=n)
+        band_hw = label_hw[rows]
+        area_n += np.bincount(band_hw[band_hw > 0], minlength=n)  # few pixels are flawed
+    area_n[0] = label_hw.size - area_n.sum()
     return area_n
 
 

@@ -10,8 +10,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
 import flawscope.masks
-from flawscope.bundle.regions import drop_small, found, highest, levels_of, marked
+from flawscope.bundle.regions import found, highest, levels_of, marked, numbered, segmented
 from flawscope.bundle.rules import MaskRule
+from flawscope.masks import masks_of
 from flawscope.records import FoundFlaw
 
 levels = array_shapes(min_dims=3, max_dims=3, max_side=12).flatmap(
@@ -46,8 +47,10 @@ def test_as_scipy_does_on_the_whole(level_khw: np.ndarray, min_area: int, band: 
     k = len(level_khw)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flawscope.masks, "BAND", band)
-        mask_khw = marked(level_khw, MaskRule(levels=(100,) * k, min_areas=(min_area,) * k))
-        flaws = found(level_khw, mask_khw, tuple("abc"[:k]))
+        rule = MaskRule(levels=(100,) * k, min_areas=(min_area,) * k)
+        mask_khw = marked(level_khw, rule)
+        flaws = found(level_khw, mask_khw, "abc"[:k])
+        assert segmented(level_khw, rule, "abc"[:k]) == (masks_of(mask_khw), flaws)
     for name, level_hw, mask_hw in zip("abc", level_khw, mask_khw, strict=False):
         label_hw, n = ndimage.label(level_hw >= 100, structure=np.ones((3, 3)))
         numbers = [i for i in range(1, n + 1) if (label_hw == i).sum() >= min_area]
@@ -62,11 +65,12 @@ def test_as_scipy_does_on_the_whole(level_khw: np.ndarray, min_area: int, band: 
             assert (label_hw[top:bottom, left:right] == i).sum() == flaw.area
 
 
-def test_nothing_is_dropped_where_all_areas_are_taken() -> None:
+def test_all_is_as_it_was_where_the_least_area_is_one() -> None:
     mask_hw = np.eye(5, dtype=bool)[:, ::2]
     before = mask_hw.copy()
-    drop_small(mask_hw, 1)
+    label_hw, rows, columns = numbered(mask_hw, 1)
     assert np.array_equal(mask_hw, before)
+    assert (rows, columns, label_hw.max()) == (slice(0, 5), slice(0, 3), 3)
 
 
 def test_levels_of_another_kind_are_our_own_bug() -> None:

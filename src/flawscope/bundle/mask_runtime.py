@@ -27,13 +27,12 @@ from flawscope.bundle.engine import mask_graphs
 from flawscope.bundle.graph_runner import GraphRunner
 from flawscope.bundle.manifest import Golden, Manifest, Sealed
 from flawscope.bundle.postprocess import calibrate, three_answers
-from flawscope.bundle.regions import Levels, found, highest, levels_in, marked, probabilities
+from flawscope.bundle.regions import Levels, highest, levels_in, probabilities, segmented
 from flawscope.bundle.rules import MaskRule
 from flawscope.bundle.runtime import Runtime
 from flawscope.bundle.tiles import Maps, overlap_of, tiled
 from flawscope.errors import BundleError, ImageError
 from flawscope.machine import cores, on_threads
-from flawscope.masks import masks_of
 from flawscope.preprocess import Preprocess, open_image, prepare
 from flawscope.records import Decision, FoundFlaw, MaskPrediction, Masks, Prediction, Task
 
@@ -207,9 +206,8 @@ class MaskRuntime:
         probability = (0.0,) * k
         if not look.stopped:
             assert look.level_khw is not None  # only what is stopped has none
-            mask_khw = marked(look.level_khw, rule)
-            flaws, probability = found(look.level_khw, mask_khw, task.classes), highest(look.level_khw)
-            masks = masks_of(mask_khw)
+            masks, flaws = segmented(look.level_khw, rule, task.classes)
+            probability = highest(look.level_khw)
         shown = tuple(bool(flag) for flag in masks.shown)
         answer = Prediction(
             name=look.name,

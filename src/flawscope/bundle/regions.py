@@ -4,21 +4,22 @@ The fit of thresholds and least areas, the measures and the runtime call the sam
 pixels; q maps (k, and the background first where classes exclude each other). Levels are probabilities in 256 steps,
 see `MaskRule`.
 
-Beside levels and masks, of k bytes a pixel each, one map of numbers is held, of 4 bytes a pixel of the box that holds
-all of a class: at 20,000 x 4,000 pixels at most 320 MB.
+Memory: `segmented` holds, beside the levels of k bytes a pixel, the mask of one class, of one byte a pixel, and the
+numbers of its flaws, of 4 bytes a pixel of the box that holds all of them. At 20,000 x 4,000 pixels and 4 classes that
+is at most 320 + 400 MB.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from flawscope.bundle.rules import MaskRule
-from flawscope.masks import areas, bands, components, flaws
-from flawscope.records import BoolArray, FoundFlaw, PixelKind
+from flawscope.masks import LabelArray, areas, bands, components, encode_rle, flaws
+from flawscope.records import BoolArray, FoundFlaw, Masks, PixelKind
 
 Levels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -76,21 +77,9 @@ def marked(level_khw: Levels, rule: MaskRule) -> BoolArray:
     mask_khw = np.empty(level_khw.shape, dtype=np.bool_)
     for mask_hw, level_hw, least, min_area in zip(mask_khw, level_khw, rule.levels, rule.min_areas, strict=True):
         np.greater_equal(level_hw, least, out=mask_hw)
-        drop_small(mask_hw, min_area)
+        if min_area > 1:
+            numbered(mask_hw, min_area)
     return mask_khw
-
-
-def drop_small(mask_hw: BoolArray, min_area: int) -> None:
-    """Clear the connected regions of fewer pixels, in place."""
-    rows, columns = _box(mask_hw)
-    inner_hw = mask_hw[rows, columns]
-    if min_area <= 1 or not inner_hw.size:
-        return
-    label_hw = components(inner_hw)
-    keep_n = areas(label_hw) >= min_area
-    keep_n[0] = False
-    for part in bands(label_hw):
-        inner_hw[part] = keep_n[label_hw[part]]
 
 
 def found(level_khw: Levels, mask_khw: BoolArray, classes: Sequence[str]) -> tuple[FoundFlaw, ...]:
@@ -101,27 +90,61 @@ def found(level_khw: Levels, mask_khw: BoolArray, classes: Sequence[str]) -> tup
     >>> found(np.array([[[200, 0], [0, 100]]], dtype=np.uint8), np.array([[[1, 0], [0, 1]]], dtype=bool), ["hole"])
     (FoundFlaw(name='hole', area=2, box=(0, 0, 2, 2), centroid=(1.0, 1.0), score=0.5859375),)
     """
+    every = zip(classes, level_khw, mask_khw, strict=True)
+    return tuple(flaw for name, level_hw, mask_hw in every for flaw in _of_class(name, level_hw, *numbered(mask_hw, 1)))
+
+
+def segmented(level_khw: Levels, rule: MaskRule, classes: Sequence[str]) -> tuple[Masks, tuple[FoundFlaw, ...]]:
+    """The masks that `marked` gives as run-length codes, and what `found` says of them; one class at a time.
+
+    >>> rule = MaskRule(levels=(100,), min_areas=(1,))
+    >>> segmented(np.array([[[200, 0], [0, 100]]], dtype=np.uint8), rule, ["hole"])[0]
+    Masks(height=2, width=2, codes=('1 1 4 1',))
+    """
+    codes: list[str] = []
     every: list[FoundFlaw] = []
-    for name, level_hw, mask_hw in zip(classes, level_khw, mask_khw, strict=True):
-        rows, columns = _box(mask_hw)
-        label_hw = components(mask_hw[rows, columns])
-        sum_n = np.zeros(int(label_hw.max(initial=0)) + 1)
+    for name, level_hw, least, min_area in zip(classes, level_khw, rule.levels, rule.min_areas, strict=True):
+        mask_hw = level_hw >= least
+        every += _of_class(name, level_hw, *numbered(mask_hw, min_area))
+        codes.append(encode_rle(mask_hw))
+    return Masks(level_khw.shape[1], level_khw.shape[2], tuple(codes)), tuple(every)
+
+
+def numbered(mask_hw: BoolArray, min_area: int) -> tuple[LabelArray, slice, slice]:
+    """The number of each flaw of `min_area` pixels at least, from 1; smaller ones are cleared in the mask.
+
+    Numbers are given within the smallest box that holds all of the mask; its rows and columns come with them.
+    """
+    rows, columns = _box(mask_hw)
+    inner_hw = mask_hw[rows, columns]
+    label_hw = components(inner_hw)
+    keep_n = areas(label_hw) >= min_area if min_area > 1 else np.ones(1, dtype=np.bool_)
+    keep_n[0] = True
+    if not keep_n.all():
+        number_n = np.where(keep_n, np.cumsum(keep_n) - 1, 0).astype(np.int32)
         for part in bands(label_hw):
-            of_part = level_hw[rows, columns][part].ravel()
-            sum_n += np.bincount(label_hw[part].ravel(), weights=of_part, minlength=len(sum_n))
-        x, y = columns.start, rows.start
-        for flaw, total in zip(flaws(label_hw), sum_n[1:].tolist(), strict=True):
-            left, top, right, bottom = flaw.box
-            every.append(
-                FoundFlaw(
-                    name=name,
-                    area=flaw.area,
-                    box=(left + x, top + y, right + x, bottom + y),
-                    centroid=(flaw.centroid[0] + x, flaw.centroid[1] + y),
-                    score=total / flaw.area / STEPS,
-                )
-            )
-    return tuple(every)
+            label_hw[part] = number_n[label_hw[part]]
+            inner_hw[part] = label_hw[part] > 0
+    return label_hw, rows, columns
+
+
+def _of_class(name: str, level_hw: Levels, label_hw: LabelArray, rows: slice, columns: slice) -> Iterator[FoundFlaw]:
+    """What is to be said of the flaws that `numbered` has numbered."""
+    total_n = np.zeros(int(label_hw.max(initial=0)) + 1)
+    for part in bands(label_hw):
+        of_part = label_hw[part] > 0
+        number_m, level_m = label_hw[part][of_part], level_hw[rows, columns][part][of_part]
+        total_n += np.bincount(number_m, weights=level_m, minlength=len(total_n))
+    x, y = columns.start, rows.start
+    for flaw, total in zip(flaws(label_hw), total_n[1:].tolist(), strict=True):
+        left, top, right, bottom = flaw.box
+        yield FoundFlaw(
+            name=name,
+            area=flaw.area,
+            box=(left + x, top + y, right + x, bottom + y),
+            centroid=(flaw.centroid[0] + x, flaw.centroid[1] + y),
+            score=total / flaw.area / STEPS,
+        )
 
 
 def highest(level_khw: Levels) -> tuple[float, ...]:
