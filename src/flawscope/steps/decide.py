@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flawscope.bundle.archive import SUFFIX, read_bundle, write_bundle
+from flawscope.bundle.archive import SUFFIX, Contents, read_bundle, write_bundle
 from flawscope.bundle.manifest import Manifest, Sealed
 from flawscope.bundle.rules import Calibrator
 from flawscope.bundle.runtime import Runtime
@@ -137,7 +137,7 @@ def _decide_run(run: Run) -> Manifest:
     contents = read_bundle(run.need(run.draft, "export"))
     draft = contents.manifest
     if draft.sealed.task.pixels:
-        return decide_masks(run, contents)
+        return decide_masks(run, contents, _decided_gate(run))
     runtime = Runtime(draft.sealed, contents.graphs)
     task = runtime.task
     validation, calibration = run.part("validation"), run.part("calibration")
@@ -172,6 +172,15 @@ def _decide_run(run: Run) -> Manifest:
     for part, samples in (("validation", validation), ("calibration", calibration)):
         write_results(run.scores(part), task, inspect_folder(sealed_runtime, Pictures.of(samples)))
     return manifest
+
+
+def _decided_gate(run: Run) -> Contents | None:
+    """The bundle of the gate that stands before masks, decided in its own run by its own section of the recipe."""
+    if run.gate is None:
+        return None
+    if not run.gate.bundle.is_file():
+        _decide_run(run.gate)
+    return read_bundle(run.gate.bundle)
 
 
 def _decide_again(

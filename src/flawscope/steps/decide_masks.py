@@ -1,7 +1,7 @@
 """`flawscope decide` for bundles that make masks: levels and least areas from the calibration part, then the seal.
 
 They are fitted on what the gate lets pass, if there is a gate: an image that it stops has no marks whatever the rule of
-masks says. The gate's own rule is in the draft, from the gate's run; it changes only where a bundle is decided again.
+masks says. So the gate is decided first, in its own run (RUN/gate), and its rule is put into the one bundle of both.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from flawscope.bundle.archive import Contents, read_bundle, write_bundle
-from flawscope.bundle.manifest import Manifest, Sealed
+from flawscope.bundle.manifest import Manifest, Sealed, Step
 from flawscope.bundle.mask_runtime import Look, MaskRuntime
 from flawscope.bundle.rules import Gate, MaskRule
 from flawscope.bundle.tiles import overlap_of
@@ -27,14 +27,18 @@ from flawscope.training.decide_spec import DecideSpec
 from flawscope.training.mask_spec import MaskSpec
 
 
-def decide_masks(run: Run, draft: Contents) -> Manifest:
+def decide_masks(run: Run, draft: Contents, gate: Contents | None = None) -> Manifest:
     """Fit the rule of masks of a run's draft on its calibration part, as its recipe says, and seal the bundle.
+
+    `gate` is the decided bundle of the gate's own run, whose graph is in the draft already.
 
     Raises:
         RecipeError: the recipe gives thresholds or areas for another number of classes.
         DataError: an image cannot be read, or is not of the size of its masks.
     """
     sealed, spec = draft.manifest.sealed, run.recipe.masks or MaskSpec()
+    if gate is not None:
+        sealed = _behind(gate.manifest.sealed, sealed)
     grid = _grid(spec, len(sealed.task.classes))
     runtime = MaskRuntime(sealed, draft.graphs, overlap=overlap_of(spec.overlap, tile_of(sealed)))
     samples = run.part("calibration")
@@ -52,7 +56,7 @@ def decide_masks(run: Run, draft: Contents) -> Manifest:
         draft.manifest.model_copy(update={"sealed": Sealed(**{**dict(sealed), "masks": masks})}),
         draft.graphs,
         draft.golden,
-        {"provenance": provenance(run), "masks": evidence(sealed, samples, fitted), **_of_gate(run, sealed)},
+        {"provenance": provenance(run), "masks": evidence(sealed, samples, fitted), **(_of_gate(gate) if gate else {})},
     )
 
 
@@ -105,13 +109,17 @@ def decide_masks_again(
     return again.write(target, Sealed(**{**dict(sealed), "masks": masks}), proof)
 
 
-def _of_gate(run: Run, sealed: Sealed) -> dict[str, dict[str, Any]]:
+def _behind(gate: Sealed, sealed: Sealed) -> Sealed:
+    """The draft with the gate's rule and its step, before that of the masks."""
+    assert gate.calibrator is not None and gate.decision is not None  # it has been decided
+    rule_of_gate = Gate(task=gate.task, calibrator=gate.calibrator, decision=gate.decision)
+    steps = (Step(name="gate", kind="gate", graph="gate"), *sealed.steps)
+    return Sealed(**{**dict(sealed), "steps": steps, "gate": rule_of_gate})
+
+
+def _of_gate(gate: Contents) -> dict[str, dict[str, Any]]:
     """What the gate's own bundle holds of its contract or costs, for the page."""
-    place = run.folder / "gate"
-    if sealed.gate is None or not (place / "recipe.yaml").is_file():
-        return {}
-    known = read_bundle(Run.at(place).bundle).evidence
-    wanted = {name: known[name] for name in ("contract", "costs") if name in known}
+    wanted = {name: gate.evidence[name] for name in ("contract", "costs") if name in gate.evidence}
     return {name: {key: each for key, each in found.items() if key != "seal"} for name, found in wanted.items()}
 
 

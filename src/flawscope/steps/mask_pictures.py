@@ -13,9 +13,10 @@ from flawscope.bundle.mask_words import mask_sentences
 from flawscope.bundle.verify import decision_sentences
 from flawscope.errors import ImageError
 from flawscope.evaluation.mask_facts import MaskFacts, appended
+from flawscope.inspection.overlay import colours, outlined
+from flawscope.masks import mask_array
 from flawscope.pages.masks import LONG_SIDE, SIDE, WIDE, MaskContent, MaskGallery, MaskPicture
-from flawscope.pages.outlines import colour_of, outlined
-from flawscope.preprocess import open_image
+from flawscope.preprocess import open_image, viewable
 from flawscope.records import FloatArray, Masks, Sample, Samples, Task
 from flawscope.steps.mask_store import MaskRow, read_masks
 from flawscope.steps.workspace import Run
@@ -36,7 +37,7 @@ def mask_content(samples: Samples, runs: Sequence[Run], contents: Contents | Non
     shown = Shown([by_id[row.name] for row in rows], rows, appended([facts for _, facts in told]))
     found = MaskContent(
         galleries=tuple(galleries(samples.task, shown)),
-        colours={name: colour_of(k) for k, name in enumerate(samples.task.classes)},
+        colours=_colours(samples.task),
     )
     if contents is None:
         return found
@@ -118,5 +119,13 @@ def _both(path: str, true: Masks, marked: Masks) -> tuple[Image.Image | str, Ima
         image = open_image(path)
     except ImageError:
         return path, path
-    side = LONG_SIDE if image.width >= WIDE * image.height else SIDE
-    return outlined(image, true, side), outlined(image, marked, side)
+    seen = viewable(image, LONG_SIDE if image.width >= WIDE * image.height else SIDE)
+    return outlined(seen, mask_array(true)), outlined(seen, mask_array(marked))
+
+
+def _colours(task: Task) -> dict[str, str]:
+    """The colour of the outlines of each class, as a page has it."""
+    return {
+        name: "#{:02x}{:02x}{:02x}".format(*colour)
+        for name, colour in zip(task.classes, colours(len(task.classes)), strict=True)
+    }
