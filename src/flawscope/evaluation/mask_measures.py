@@ -57,8 +57,8 @@ def measure_masks(
         value = float(value_1m[0, column])
         key = measure if c is None else f"{measure} {names[c]}"
         if np.isfinite(value):
-            units = int(min(units_c[:-1][units_c[:-1] > 0], default=0)) if c is None else int(units_c[c])
-            found[key] = bootstrap_interval(value, value_dm[:, column], groups, level, max(1, units))
+            units = _hangs_on(measure, units_c) if c is None else int(units_c[c])
+            found[key] = bootstrap_interval(value, value_dm[:, column], groups, level, units)
         else:
             undefined[key] = _reason(names, c)
     return {
@@ -150,6 +150,13 @@ def _units(facts: MaskFacts, groups: Sequence[str]) -> FloatArray:
     """The number of groups that show each class: what its measures hang on."""
     group_n = np.asarray([str(group) for group in groups])
     return np.array([len(np.unique(group_n[shown_n])) for shown_n in (facts.truth_nc > 0).T])
+
+
+def _hangs_on(measure: str, units_c: FloatArray) -> int | None:
+    """The groups that a measure over all classes hangs on: those of the rarest class where each counts alike."""
+    if measure in ("mean IoU", "mean Dice"):
+        return int(min(units_c[:-1][units_c[:-1] > 0], default=1))
+    return int(units_c[-1]) if measure == "mean Dice on flawed" else None
 
 
 def _reason(names: Sequence[str], c: int | None) -> str:

@@ -39,15 +39,6 @@ WIDE = 2.2
 SIDE, LONG_SIDE = 360, 900
 """The longer side of a shown picture in pixels, of wide ones."""
 
-EXPLAINED = {
-    "mean IoU": "Overlap over union of truth and marks, over all pixels; the mean of the classes. 1 is perfect.",
-    f"IoU of {ANY}": "The same with all classes as one: is a flaw marked, whatever it is called?",
-    "mean Dice": "Twice the overlap over the sum of truth and marks, over all pixels; the mean of the classes.",
-    "mean Dice over images": "As Kaggle's Severstal contest counts: image by image and class by class, 1 where nothing "
-    "is and nothing is marked.",
-    "mean Dice on flawed": "The same only where the class truly shows: nothing is won by empty images.",
-    "mean Dice of no marks": "What an answer without a single mark would get of it, for comparison.",
-}
 CARDS = ("mean IoU", f"IoU of {ANY}", "mean Dice on flawed")
 BESIDE = ("mean Dice over images", "mean Dice on flawed", "mean Dice of no marks")
 
@@ -99,7 +90,7 @@ def mask_views(content: ReportContent) -> View:
         "minute": _minute(content),
         "places": _places(masks, names),
         "beside": [
-            {**view.figure_of(key, masks["measures"][key]), "meaning": EXPLAINED[key]}
+            {**view.figure_of(key, masks["measures"][key]), "meaning": words.MASKS[key]}
             for key in BESIDE
             if key in masks["measures"]
         ],
@@ -128,7 +119,7 @@ def _minute(content: ReportContent) -> View:
     if len(known) > 1:
         name, interval = min(known.items(), key=lambda pair: pair[1]["value"])
         said.append((f"least found: {name}", interval, _of(f"true flaws of {name}", interval, "are found"), ""))
-    cascade = metrics["cascade"]["classes"]["flawed"]["measures"]
+    cascade = next(iter(metrics["cascade"]["classes"].values()))["measures"]
     good = metrics["task"]["negative"]
     for key, of, what in (
         ("escape rate", f"flawed {items}", f"pass as {good}"),
@@ -141,7 +132,7 @@ def _minute(content: ReportContent) -> View:
         for name, interval, sentence, tone in said
     ]
     cards = [
-        {**view.figure_of(entry["name"], entry["interval"]), "meaning": EXPLAINED[entry["name"]]}
+        {**view.figure_of(entry["name"], entry["interval"]), "meaning": words.MASKS[entry["name"]]}
         for entry in metrics["headline"]
         if entry["name"] in CARDS
     ]

@@ -110,7 +110,8 @@ def mask_document(
     flawed_n1 = np.asarray(samples.target_nk.max(axis=1, keepdims=True))
     called_n1 = np.array([[bool(each.decision and any(each.decision.flags))] for each in answers])
     highest_n1 = np.array([[max(each.probability)] for each in answers])
-    task = Task("binary", (FLAWED,), samples.task.negative)
+    called = FLAWED if samples.task.negative != FLAWED else f"not {FLAWED}"
+    task = Task("binary", (called,), samples.task.negative)
     metrics["cascade"] = measure(task, flawed_n1, highest_n1, called_n1, names, thresholds=None)
     if gate:
         metrics["gate"] = _gate(gate, rows, flawed_n1, names, pooled=pooled)

@@ -208,7 +208,8 @@ def _part(name: str, ids: Sequence[str], words: Mapping[str, str], split: Split,
 def _network(run: Run) -> list[tuple[str, str]]:
     """Name and size of the network; runs of before it was counted have no size."""
     counted = read_json(run.trained).get("parameters") if run.trained.is_file() else None
-    return [("network", run.recipe.model.name + (f"; parameters: {counted}" if counted else ""))]
+    named = [("network", run.recipe.model.name + (f"; parameters: {counted}" if counted else ""))]
+    return [*named, *((f"{name} of the gate", value) for name, value in (_network(run.gate) if run.gate else ()))]
 
 
 def _provenance(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.bundle.archive import read_bundle
+from flawscope.bundle.manifest import Sealed
 from flawscope.bundle.verify import promise_sentences
 from flawscope.inspection.tables import read_results
 from flawscope.records import Samples
@@ -115,9 +116,8 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
         for words in [*notes, *(sealed.decision.notes if sealed.decision else ())]:
             if words:
                 say(f"note: {words}")
-        if sealed.decision:
-            for words in promise_sentences(sealed.task.task(), sealed.decision):
-                say(words)
+        for words in _promises(sealed):
+            say(words)
         say(f"sealed {work.bundle.name}, seal {manifest.seal[:12]}")
         evaluate_run(work)
     for spec in work.recipe.decide_also:
@@ -129,14 +129,19 @@ def _also(work: Run, spec: DecideSpec, say: Say) -> None:
     """Another decision from the same network: its bundle, measured on the test split, and its page."""
     bundle = decide_also(work, spec)
     contents = read_bundle(bundle)
-    decision = contents.manifest.sealed.decision
-    assert decision is not None
-    for words in promise_sentences(contents.manifest.sealed.task.task(), decision):
+    for words in _promises(contents.manifest.sealed):
         say(words)
     say(f"sealed {bundle.name}, seal {contents.manifest.seal[:12]}")
     if "test" not in contents.evidence:
         evaluate_test(work, bundle)
     report(bundle)
+
+
+def _promises(sealed: Sealed) -> list[str]:
+    """What a bundle, or the gate in it, promises and is expected to cost."""
+    if sealed.gate:
+        return [f"gate: {words}" for words in promise_sentences(sealed.gate.task.task(), sealed.gate.decision)]
+    return promise_sentences(sealed.task.task(), sealed.decision) if sealed.decision else []
 
 
 def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
