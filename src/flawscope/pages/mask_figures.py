@@ -40,13 +40,13 @@ def sizes(rows: Sequence[Mapping[str, Any]], unit: str) -> Figure:
     axes = figure.subplots()
     key = "" if unit == "pixels" else f" {unit}"
     ends = []
-    for row in rows:
+    for index, row in enumerate(rows):
         middle, low, high = (row[f"{end}{key}"] for end in ("middle", "from", "to"))
         value, below, above = (row["recall"][each] for each in ("value", "low", "high"))
         ends += [low, high]
         axes.plot([low, high], [value, value], color=GOOD, linewidth=5, alpha=0.35, solid_capstyle="butt")
-        axes.plot([middle, middle], [below, above], color=GOOD, linewidth=2, gid="interval")
-        axes.plot([middle], [value], "o", color=INK, markersize=6, gid="recall", clip_on=False, zorder=5)
+        axes.plot([middle, middle], [below, above], color=GOOD, linewidth=2, gid=f"interval-{index}")
+        axes.plot([middle], [value], "o", color=INK, markersize=6, gid=f"recall-{index}", clip_on=False, zorder=5)
     style(axes)
     axes.set_xscale("log")
     axes.set_xlim(min(ends) / 1.5, max(ends) * 1.5)

@@ -98,7 +98,7 @@ def mask_views(content: ReportContent) -> View:
         "sizes": _sizes(masks, names),
         "unit": "mm2" if masks["mm_per_pixel"] else "pixels",
         "gate": _gate(metrics, content.items) if "gate" in metrics else None,
-        "cascade": _whole(metrics["cascade"]),
+        "cascade": _whole(metrics["cascade"], "whole"),
         "fitted": _fitted(content.masks.fitted),
         "curves": _curves(masks, names),
         "galleries": [_gallery(each) for each in content.masks.galleries if each.pictures],
@@ -224,9 +224,9 @@ def _sizes(masks: Mapping[str, Any], names: Sequence[str]) -> list[View]:
     return shown
 
 
-def _whole(document: Mapping[str, Any]) -> View:
+def _whole(document: Mapping[str, Any], prefix: str) -> View:
     """A decision between good and flawed images: its confusion matrix and its measures."""
-    (entry,) = view.classes(document)
+    (entry,) = view.classes(document, prefix)
     confusion = document["confusion"]
     matrix = view.matrix(confusion["labels"], confusion["matrix"], confusion.get("columns"))
     return {"matrix": matrix, "class": entry}
@@ -253,7 +253,7 @@ def _gate(metrics: Mapping[str, Any], items: str) -> View:
         {"name": name, "seconds": _seconds(time[key]), "width": round(100 * time[key] / longest, 1), "tone": tone}
         for name, key, tone in (("with the gate", "with", "with"), ("without it", "without", "without"))
     ]
-    return {**_whole(metrics["gate"]), "said": said, "bars": bars, "costs": bool(saved and saved["value"] < 0)}
+    return {**_whole(metrics["gate"], "gate"), "said": said, "bars": bars, "costs": bool(saved and saved["value"] < 0)}
 
 
 def _seconds(value: float) -> str:

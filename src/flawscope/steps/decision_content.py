@@ -85,7 +85,10 @@ def _before(earlier: Mapping[str, Any]) -> str:
 
 def contracts_of(contents: Contents, metrics: Mapping[str, Any]) -> list[ContractContent]:
     """The escape contracts of a bundle, their curves, and what the test part says of the same classes."""
-    decision, task = contents.manifest.sealed.decision, contents.manifest.sealed.task
+    sealed = contents.manifest.sealed
+    decision, task = sealed.decision, sealed.task
+    if sealed.gate:  # its promise, and what was measured of it
+        decision, task, metrics = sealed.gate.decision, sealed.gate.task, metrics.get("gate", {})
     curves = contents.evidence.get("contract", {}).get("curves", {})
     tested = {name: entry["measures"].get("escape rate") for name, entry in metrics.get("classes", {}).items()}
     return [

@@ -119,7 +119,10 @@ def _both(path: str, true: Masks, marked: Masks) -> tuple[Image.Image | str, Ima
         image = open_image(path)
     except ImageError:
         return path, path
-    seen = viewable(image, LONG_SIDE if image.width >= WIDE * image.height else SIDE)
+    side = LONG_SIDE if image.width >= WIDE * image.height else SIDE
+    seen = viewable(image, side)
+    times = max(1, side // max(seen.size))  # small ones are enlarged, so that their outlines are as fine
+    seen = seen.resize((times * seen.width, times * seen.height), Image.Resampling.BILINEAR)
     return outlined(seen, mask_array(true)), outlined(seen, mask_array(marked))
 
 
