@@ -44,7 +44,8 @@ def curves(
         drawn_d = average_precision(drawn_dl[:, :LEVELS], drawn_dl[:, LEVELS:])
         interval = bootstrap_interval(value, drawn_d, groups, level, max(1, int(units_c[c])))
         recall_l, precision_l = at_levels(shown_l, rest_l)
-        kept = np.flatnonzero(np.diff(recall_l, append=-1.0) != 0)
+        reached_l = np.cumsum((shown_l + rest_l)[::-1])[::-1] > 0
+        kept = np.flatnonzero((np.diff(recall_l, append=-1.0) != 0) & reached_l)
         found[name] = {
             "level": kept.tolist(),
             "recall": recall_l[kept].tolist(),

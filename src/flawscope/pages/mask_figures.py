@@ -26,7 +26,7 @@ def pixels(curve: Mapping[str, Any], name: str, point: tuple[float, float] | Non
     axes = figure.subplots()
     share = curve["share"]
     axes.plot([0, 1], [share, share], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
-    axes.plot(curve["recall"], curve["precision"], color=FIND, linewidth=2, gid="curve")
+    axes.plot(curve["recall"], curve["precision"], color=FIND, linewidth=2, marker=_alone(curve["recall"]), gid="curve")
     if point is not None:
         axes.plot(*[[value] for value in point], "o", color=INK, markersize=8, gid="as-marked", clip_on=False, zorder=5)
     square(axes, f"pixels of {short(name)} found (recall)", "marked pixels that are right")
@@ -67,7 +67,7 @@ def rule(fitted: Mapping[str, Any], over: str) -> Figure:
     x = np.asarray(fitted[over], dtype=float) / (256 if levels else 1)
     y = np.asarray(fitted[f"over {over}"], dtype=float)
     chosen = fitted["level"] / 256 if levels else fitted["min_area"]
-    axes.plot(x, y, color=GOOD, linewidth=2, marker="o" if len(x) == 1 else None, gid="curve")
+    axes.plot(x, y, color=GOOD, linewidth=2, marker=_alone(x), gid="curve")
     axes.axvline(chosen, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid="chosen")
     style(axes)
     axes.grid(color=GRID, linewidth=0.8)
@@ -83,6 +83,11 @@ def rule(fitted: Mapping[str, Any], over: str) -> Figure:
         _plain_log(axes)
         axes.set_xlabel(f"least area in pixels (set: {chosen:,})", fontsize=_FONT, color=INK)
     return figure
+
+
+def _alone(points: Any) -> str | None:
+    """A dot where there is no line."""
+    return "o" if len(points) == 1 else None
 
 
 def _plain_log(axes: Any) -> None:
