@@ -219,7 +219,7 @@ def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> Sampl
         positive = task.classes[0] if task.kind == "binary" else None
         spec = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
         return read(spec, Path.cwd(), complete=False)
-    return read(with_columns(look(data).spec, columns), Path.cwd(), complete=False)
+    return read(with_columns(look(data, masks=bool(task.pixels)).spec, columns), Path.cwd(), complete=False)
 
 
 def with_columns(spec: DataSpec, columns: Sequence[str]) -> DataSpec:
