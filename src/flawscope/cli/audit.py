@@ -110,10 +110,10 @@ def _masks(facts: Mapping[str, Any] | None) -> Iterator[str]:
     """How many images show a flaw, and how much of each class is marked; nothing where there are no masks."""
     if facts:
         each = [
-            f"{row['name']} {_counted(row['flaws'], 'flaw')} and {percent(row['share'], 2)} of all pixels"
+            f"{row['name']}: {_counted(row['flaws'], 'flaw')}, {percent(row['share'], 2)} of all pixels"
             for row in facts["classes"]
         ]
-        yield f"Masks: {facts['flawed']:,} of {facts['images']:,} images show a flaw; {_some(each)}."
+        yield f"Masks: {facts['flawed']:,} of {facts['images']:,} images show a flaw. {'; '.join(each[:ROWS])}."
 
 
 def _pictures(pictures: Mapping[str, Any]) -> Iterator[str]:
