@@ -26,6 +26,7 @@ from flawscope.data.check import Crop
 from flawscope.data.groups import contradictions
 from flawscope.data.linkage import spread
 from flawscope.data.look import look
+from flawscope.data.mask_census import mask_facts
 from flawscope.data.progress import on_all_cores
 from flawscope.data.read import read
 from flawscope.data.spec import DataSpec
@@ -134,7 +135,9 @@ def audit(
     with new_folder(folder, overwrite=overwrite) as beside:
         write_text(beside / "audit.json", as_json(document))
         write_text(beside / "pairs.csv", as_csv(_listed(document)))
-        write_audit(beside, AuditContent(document, {row.id: row.path for row in samples.rows}))
+        shown = {id for ids in document["examples"].values() for id in ids}
+        masks = {row.id: row.masks for row in samples.rows if row.masks is not None and row.id in shown}
+        write_audit(beside, AuditContent(document, {row.id: row.path for row in samples.rows}, masks))
     return Audit(folder, document)
 
 
@@ -157,6 +160,7 @@ def describe(asked: _Asked, twins: Twins) -> dict[str, Any]:
         "combinations": dict(Counter(label.values()).most_common()),
         "class_sizes": sizes if asked.labelled else [],
         "pictures": take_census(samples).as_dict(label),
+        "masks": mask_facts(samples),
         "examples": findings.examples(samples),
         "identical": findings.copies(samples),
         "groups": groups,

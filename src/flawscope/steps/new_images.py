@@ -26,7 +26,7 @@ from flawscope.data.spec import CsvSpec, DataSpec, FoldersSpec
 from flawscope.data.split import SplitSpec
 from flawscope.errors import DataError, UserError, choices
 from flawscope.metadata import known as value_of
-from flawscope.records import NOT_CHECKED, Pair, Sample, Samples, Task
+from flawscope.records import NOT_CHECKED, Pair, Samples, Task
 
 if TYPE_CHECKING:
     from flawscope.steps.workspace import Run
@@ -221,7 +221,7 @@ def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> Sampl
         positive = task.classes[0] if task.kind == "binary" else None
         spec = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
         return read(spec, Path.cwd(), complete=False)
-    return read(with_columns(look(data).spec, columns), Path.cwd(), complete=False)
+    return read(with_columns(look(data, masks=bool(task.pixels)).spec, columns), Path.cwd(), complete=False)
 
 
 def with_columns(spec: DataSpec, columns: Sequence[str]) -> DataSpec:
@@ -245,11 +245,8 @@ def renamed(samples: Samples, task: Task) -> Samples:
     """
     if samples.task == task:
         return samples
-    if task.pixels and not samples.task.pixels:
-        raise DataError(
-            "the bundle makes masks, and the data have none: where flaws are cannot be measured",
-            "name data with masks: a recipe, a folder of pictures and masks, or a table of run-length codes",
-        )
+    if task.pixels or samples.task.pixels:
+        return _renamed_masks(samples, task)
     mine, theirs = set(task.classes) | {task.negative}, {samples.task.describe(row.target) for row in samples.rows}
     if task.kind == "multilabel":
         mine, theirs = set(task.classes), set(samples.task.classes)
@@ -262,7 +259,7 @@ def renamed(samples: Samples, task: Task) -> Samples:
         )
     if task.kind == "multilabel":
         order = [samples.task.classes.index(name) for name in task.classes]
-        rows = tuple(_reordered(row, order, keep=bool(task.pixels)) for row in samples.rows)
+        rows = tuple(replace(row, target=tuple(row.target[c] for c in order)) for row in samples.rows)
     else:
         words = [samples.task.describe(row.target) for row in samples.rows]
         rows = tuple(
@@ -272,12 +269,24 @@ def renamed(samples: Samples, task: Task) -> Samples:
     return Samples(samples.name, task, rows, samples.skipped, samples.grouping, samples.source)
 
 
-def _reordered(row: Sample, order: Sequence[int], *, keep: bool) -> Sample:
-    """A sample with its classes in another order, with its masks or without."""
-    masks = row.masks if keep else None
-    if masks is not None:
-        masks = replace(masks, codes=tuple(masks.codes[c] for c in order))
-    return replace(row, target=tuple(row.target[c] for c in order), masks=masks)
+def _renamed_masks(samples: Samples, task: Task) -> Samples:
+    """The same of samples with masks, which may lack some of the bundle's classes."""
+    theirs = samples.task.classes
+    if not (task.pixels and samples.task.pixels) or not set(theirs) <= set(task.classes):
+        have, make = (
+            f"masks of {', '.join(each.classes)}" if each.pixels else "no masks" for each in (samples.task, task)
+        )
+        raise DataError(
+            f"the data have {have}; the bundle makes {make}",
+            "name the classes as the bundle does (data.classes, data.flaw), in data with masks for a bundle with masks",
+        )
+    rows = []
+    for row in samples.rows:
+        assert row.masks is not None
+        code_of = dict(zip(theirs, row.masks.codes, strict=True))
+        masks = replace(row.masks, codes=tuple(code_of.get(name, "") for name in task.classes))
+        rows.append(replace(row, target=masks.shown, masks=masks))
+    return replace(samples, task=task, rows=tuple(rows))
 
 
 def unseen(
