@@ -26,7 +26,7 @@ from flawscope.bundle.mask_runtime import MaskRuntime
 from flawscope.bundle.rules import Calibrator, DecisionRule, Gate, MaskRule, TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.preprocess import Preprocess
-from flawscope.records import Task
+from flawscope.records import Sample, Samples, Task
 
 # Tiny networks run faster on one core than on several that wait for each other; torch reads this when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -420,3 +420,38 @@ def finish_run_fixture() -> Callable[..., Path]:
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures of parts, two of each, made once."""
     return fill_parts(tmp_path_factory.mktemp("Teile ä") / "parts")
+
+
+SQUARES = ("bright", "dark")
+
+
+def draw_squares(
+    folder: Path, n: int, pixels: Any = "multilabel", *, sizes: Sequence[tuple[int, int]] = ((32, 40),)
+) -> Samples:
+    """Samples of grey pictures with masks: a bright square in every second one, a dark one in two of four."""
+    from flawscope.masks import masks_of
+    from flawscope.storage import sha256_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(n):
+        height, width = sizes[i % len(sizes)]
+        image_hw = rng.integers(90, 160, (height, width), dtype=np.uint8)
+        mask_khw = np.zeros((2, height, width), dtype=np.bool_)
+        for k, value in enumerate((255, 0)):
+            if (i >> k) & 1:
+                y, x = int(rng.integers(0, height - 8)), int(rng.integers(0, width // 2 - 8)) + k * (width // 2)
+                image_hw[y : y + 8, x : x + 8] = value
+                mask_khw[k, y : y + 8, x : x + 8] = True
+        path = folder / f"{i}.png"
+        Image.fromarray(image_hw).save(path)
+        masks = masks_of(mask_khw)
+        rows.append(Sample(path.name, str(path), masks.shown, path.name, sha256_file(path), masks=masks))
+    return Samples("squares", Task("multilabel", SQUARES, "ok", pixels), tuple(rows))
+
+
+@pytest.fixture(name="draw_squares", scope="session")
+def draw_squares_fixture() -> Callable[..., Any]:
+    """`draw_squares(folder, n, pixels, sizes=...)`: see there."""
+    return draw_squares

@@ -1,225 +1,143 @@
-"""Deciding, measuring and pooling bundles of masks: a graph that looks at each pixel by itself, and true masks."""
+"""Networks that make masks, and the gate before them, from the samples to the draft bundle. Tiny networks."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+import torch
 
-from flawscope.bundle.archive import read_bundle, write_bundle
-from flawscope.errors import DataError, RecipeError, UserError
-from flawscope.evaluation.mask_measures import ANY
-from flawscope.inspection.tables import read_results
-from flawscope.masks import mask_array, masks_of
-from flawscope.records import Sample, Samples, Task
+from flawscope.bundle.archive import read_bundle
+from flawscope.bundle.graph_runner import GraphRunner
+from flawscope.errors import RecipeError, SplitError
+from flawscope.preprocess import load
+from flawscope.records import Samples
 from flawscope.steps.decide import decide
-from flawscope.steps.evaluate import evaluate_run, written
-from flawscope.steps.mask_store import read_masks
-from flawscope.steps.run import pool
+from flawscope.steps.export import export
 from flawscope.steps.split import split_samples
-from flawscope.steps.train import prepare_run
+from flawscope.steps.train import first_weights, prepared, train_in
 from flawscope.steps.workspace import Run
-from flawscope.storage import sha256_file
-from flawscope.training.recipe import load_recipe
+from flawscope.training.checkpoint import load_checkpoint, same_weights
+from flawscope.training.loop import Live
+from flawscope.training.recipe import Recipe, parse_recipe
 
-Make = Callable[..., Any]
-TASK = Task("multilabel", ("bright", "dark"), "sound", pixels="multilabel")
-RECIPE = """\
-name: strips
-data: {kind: folders, root: .}
-image: {size: 16, channels: 1, resize: none}
-split: {validation: 0.1, calibration: 0.3, test: 0.4, twins: identical}
-masks: {mm_per_pixel: 0.5}
-"""
+NET = {"name": "smp:unet/test_resnet", "arguments": {"encoder_depth": 3, "decoder_channels": [8, 8, 8]}}
+Draw = Callable[..., Samples]
 
 
-def strips(folder: Path, n: int = 48) -> Samples:
-    """Strips of 20 x 30 pixels: a third with a bright flaw, a third with a dark one as well, and specks of noise.
-
-    Flaws are drawn one pixel smaller than they truly are on one side. The ground is brighter where there are flaws: so
-    the gate of the bundle knows all but the last flawed strip.
-    """
-    rows = []
-    folder.mkdir(parents=True, exist_ok=True)
-    for i in range(n):
-        rng = np.random.default_rng(i)
-        truth = np.zeros((2, 20, 30), dtype=bool)
-        flawed = i % 3 > 0
-        pixels = np.full((20, 30), 140 if flawed and i < n - 1 else 112, dtype=np.uint8)
-        for k, grey in ((0, 250), (1, 3)) if i % 3 == 2 else ((0, 250),) if flawed else ():
-            y, x = int(rng.integers(1, 12)), int(rng.integers(1, 10)) + 14 * k
-            truth[k, y : y + 6, x : x + 5] = True
-            pixels[y : y + 5, x : x + 5] = grey
-        pixels[0, int(rng.integers(0, 29))] = 255 if i % 2 else 0
-        path = folder / f"strip{i:02d}.png"
-        Image.fromarray(pixels).save(path)
-        masks = masks_of(truth)
-        rows.append(Sample(path.name, str(path), masks.shown, f"coil {i // 2}", sha256_file(path), masks=masks))
-    return Samples("strips", TASK, tuple(rows))
+class Stopped(BaseException):
+    """In place of Ctrl-C."""
 
 
-@pytest.fixture
-def make_run(tmp_path: Path, make_mask_bundle: Make, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """`make_run(gate=..., folds=..., overrides=...)` -> runs that are exported, and not decided yet."""
-    for module in ("mask_measures", "mask_flaws", "mask_curves", "measure", "mask_time"):
-        monkeypatch.setattr(f"flawscope.evaluation.{module}.DRAWS", 40)
-
-    def make(*, gate: bool = True, folds: int | None = None, overrides: tuple[str, ...] = ()) -> list[Run]:
-        samples = strips(tmp_path / "data")
-        (tmp_path / "strips.yaml").write_text(RECIPE, encoding="utf-8")
-        recipe = load_recipe(tmp_path / "strips.yaml", overrides)
-        contents = read_bundle(make_mask_bundle(TASK, gate=gate, draft=True, name="draft.flawscope"))
-        runs = []
-        for proven in split_samples(recipe, samples, folds, tmp_path / ".cache"):
-            place = tmp_path / "runs" / "strips" / (f"fold-{proven.split.fold}" if folds else "")
-            run = prepare_run(place, recipe, proven, tmp_path / ".cache", samples)
-            hashes = contents.manifest.hashes.model_copy(update={"split": run.split.hash})
-            manifest = contents.manifest.model_copy(update={"hashes": hashes})
-            write_bundle(run.draft, manifest, contents.graphs, contents.golden)
-            runs.append(run)
-        return runs
-
-    return make
+def asked(**sections: Any) -> Recipe:
+    content = {
+        "name": "squares", "data": {"kind": "folders", "root": "x"},
+        "image": {"size": [32, 40], "channels": 1, "resize": "none"},
+        "split": {"validation": 0.2, "calibration": 0.2, "test": 0.2, "twins": "identical"},
+        "model": NET, "train": {"epochs": 3, "batch_size": 8, "rate": 0.01, "watch": "dice", "device": "cpu"},
+    }  # fmt: skip
+    return parse_recipe({**content, **sections})
 
 
-def test_levels_and_areas_come_from_the_calibration_part(make_run: Make) -> None:
-    (run,) = make_run(gate=False)
-    manifest = decide(run)
-    rule = manifest.sealed.masks
-    assert rule is not None and manifest.seal
-    assert (rule.fitted_on, rule.mm_per_pixel, rule.overlap) == ("calibration", 0.5, (4, 4))
-    assert all(1 < area <= 25 for area in rule.min_areas), "specks of one pixel are dropped, flaws of 25 are kept"
-    evidence = read_bundle(run.bundle).evidence
-    assert evidence["provenance"]["contents"]["calibration"]
-    fitted = evidence["masks"]["classes"]["bright"]
-    assert fitted["dice"] == pytest.approx(2 * 25 / (25 + 30), abs=0.03)
-    assert fitted["level"] == rule.levels[0] and len(fitted["levels"]) == len(fitted["over levels"])
+def begun(folder: Path, recipe: Recipe, samples: Samples) -> Run:
+    cache = folder.parent / ".cache"
+    return prepared(folder, recipe, split_samples(recipe, samples, None, cache)[0], samples, cache)
 
 
-def test_what_the_recipe_gives_is_not_fitted(make_run: Make) -> None:
-    (run,) = make_run(gate=False, overrides=("masks.thresholds=[0.5, 0.9]", "masks.min_area=1"))
-    rule = decide(run).sealed.masks
-    assert rule is not None
-    assert (rule.levels, rule.min_areas, rule.fitted_on) == ((128, 231), (1, 1), "")
-    (run,) = make_run(gate=False, overrides=("masks.thresholds=[0.5, 0.9, 0.1]",))
-    with pytest.raises(RecipeError, match="one for each of 2 classes, got 3"):
-        decide(run)
+def test_masks_are_learnt_and_a_draft_has_both_graphs(draw_squares: Draw, tmp_path: Path) -> None:
+    gate = {
+        "image": {"size": 32, "channels": 1}, "model": {"name": "timm:test_resnet", "weights": "none"},
+        "train": {"epochs": 1, "batch_size": 8, "device": "cpu"},
+    }  # fmt: skip
+    train = {"epochs": 9, "batch_size": 8, "rate": 0.03, "watch": "dice", "device": "cpu"}
+    recipe = asked(gate=gate, train=train, export={"average_over": "mirrors"})
+    samples = draw_squares(tmp_path / "pictures", 40, "multiclass")
+    run = begun(tmp_path / "run", recipe, samples)
+    assert [each.folder.name for each in run.untrained] == ["gate", "run"]
+    for each in run.untrained:
+        fitted = train_in(each)
+    assert run.untrained == []
+    first, best = fitted.history[0], fitted.history[fitted.best_epoch - 1]
+    assert list(first) == ["epoch", "rate", "train_loss", "train_dice", "val_loss", "val_dice", "val_iou", "seconds"]
+    assert best["val_dice"] == fitted.best_value > 0.6 and best["train_loss"] < first["train_loss"]
+
+    parity = export(run)
+    assert parity.images == len(run.split.ids("validation")) == 8
+    contents = read_bundle(run.draft)
+    sealed = contents.manifest.sealed
+    assert sealed.is_draft and [step.kind for step in sealed.steps] == ["mask"]
+    assert [(graph.name, graph.outputs[0].kind) for graph in sealed.graphs] == [("main", "masks"), ("gate", "logits")]
+    main = GraphRunner(sealed.graph("main"), contents.graphs["graphs/main.onnx"], answers="masks")
+    assert main.check_golden(contents) < 1e-5
+    assert GraphRunner(sealed.graph("gate"), contents.graphs["graphs/gate.onnx"]).check_golden(contents) < 1e-5
+    flawed = next(row for row in run.part("test").rows if row.target[0])
+    map_3hw = main.answer(load(flawed.path, recipe.image), (3, 32, 40))
+    mirrored = main.answer(np.ascontiguousarray(load(flawed.path, recipe.image)[..., ::-1]), (3, 32, 40))
+    np.testing.assert_allclose(mirrored[..., ::-1], map_3hw, atol=1e-3)
+
+    assert run.gate is not None
+    assert Run.at(run.gate.folder).is_gate and Run.at(run.gate.folder).cache == run.cache
+    manifest = decide(run.gate)
+    assert (manifest.name, manifest.sealed.task.classes) == ("squares-gate", ("flawed",))
+    assert manifest.sealed.decision is not None and manifest.sealed.split_stamp == run.split.stamp
 
 
-def test_the_test_part_is_measured_by_the_sealed_bundle(make_run: Make) -> None:
-    (run,) = make_run()
-    decide(run)
-    result = evaluate_run(run)
-    metrics = json.loads(run.metrics.read_text())
-    assert metrics["headline"][0]["name"] == "mean IoU"
-    bright = metrics["masks"]["classes"]["bright"]["measures"]
-    test = run.part("test")
-    rows, facts = read_masks(run.masks("test"))
-    assert [row.name for row in rows] == [row.id for row in test.rows]
-    truth = np.stack([mask_array(row.masks) for row in test.rows if row.masks])
-    mine = np.stack([mask_array(row.masks) for row in rows])
-    both = (truth & mine)[:, 0].sum()
-    assert bright["IoU"]["value"] == pytest.approx(both / (truth | mine)[:, 0].sum())
-    assert (facts.marked_nc[:, 0] == mine[:, 0].sum(axis=(1, 2))).all()
-    assert metrics["masks"]["flaws"]["classes"][ANY]["false"] == 0
-    assert metrics["masks"]["mm_per_pixel"] == 0.5
-    stored = read_results(run.scores("test"), run.samples.task).rows
-    assert [row.decision.flags for row in stored if row.decision] == [
-        tuple(bool(flag) for flag in each.any(axis=(1, 2))) for each in mine
-    ]
-    flawed_n = truth.any(axis=(1, 2, 3))
-    gate = metrics["gate"]
-    assert gate["confusion"]["matrix"][0][0] == (~flawed_n).sum()
-    stopped = [row.stopped for row in rows]
-    assert gate["time"]["stopped"] == sum(stopped) > 0
-    assert 0 < gate["time"]["with"] < gate["time"]["without"] + sum(row.gate_seconds for row in rows) + 1e-9
-    assert all(not any(row.masks.codes) for row in rows if row.stopped)
-    assert all(row.mask_seconds > 0 for row in rows)
-    assert metrics["cascade"]["n"] == len(test)
-    assert read_bundle(run.bundle).evidence["test"]["masks"] == metrics["masks"]
-    written(result, run.folder / "again")
-    assert (run.folder / "again" / "masks.npz").is_file()
+@pytest.mark.parametrize(
+    "train",
+    [{"ema": 0.8, "accumulate": 2, "sampling": "balanced"}, {"optimiser": "sgd", "precision": "bfloat16"}],
+    ids="-".join,
+)
+def test_going_on_ends_where_the_whole_training_ends(draw_squares: Draw, tmp_path: Path, train: Any) -> None:
+    samples = draw_squares(tmp_path / "pictures", 24, sizes=((32, 40), (30, 50)))
+    train |= {"epochs": 2, "batch_size": 8, "rate": 0.01, "device": "cpu"}
+    recipe = asked(train=train, masks={"pieces": {"size": 24}, "loss": "focal_tversky"})
+    calls = 0
+
+    def show(live: Live) -> None:
+        nonlocal calls
+        calls += 1
+        if live.epoch == 2 and live.step == 1:
+            raise Stopped
+
+    whole, again = (begun(tmp_path / name, recipe, samples) for name in ("whole", "again"))
+    fitted = train_in(whole)
+    with pytest.raises(Stopped):
+        train_in(again, show=show)
+    resumed = train_in(begun(tmp_path / "again", recipe, samples))
+    for row, other in zip(fitted.history, resumed.history, strict=True):
+        assert {**row, "seconds": 0} == {**other, "seconds": 0}
+    assert same_weights(*(load_checkpoint(each.training / "last")[0] for each in (whole, again)))
 
 
-def test_without_a_gate_every_image_is_looked_at(make_run: Make) -> None:
-    (run,) = make_run(gate=False)
-    decide(run)
-    evaluate_run(run)
-    metrics = json.loads(run.metrics.read_text())
-    assert "gate" not in metrics
-    assert metrics["masks"]["flaws"]["classes"][ANY]["measures"]["flaw recall"]["value"] == 1.0
+def test_a_frozen_backbone_thaws(draw_squares: Draw, tmp_path: Path) -> None:
+    samples = draw_squares(tmp_path / "pictures", 24)
+    train = {"epochs": 2, "batch_size": 8, "device": "cpu", "unfreeze": {"after": 1, "layer": 0}}
+    run = begun(tmp_path / "run", asked(model={**NET, "freeze": True}, train=train), samples)
+    seen = []
+    train_in(run, show=lambda live: seen.append(live.epoch))
+    assert seen[-1] == 2
+    names = [name for name, _ in load_checkpoint(run.training / "last")[0].named_parameters()]
+    assert any("backbone" in name for name in names)
 
 
-def test_folds_are_pooled_from_what_was_counted(make_run: Make, tmp_path: Path) -> None:
-    runs = make_run(folds=3)
-    for run in runs:
-        decide(run)
-        evaluate_run(run)
-    samples = runs[0].samples
-    metrics = pool(tmp_path / "runs" / "strips", runs[0].recipe, samples)
-    assert metrics["n"] == len(samples) == 48
-    both = marked = 0
-    for run in runs:
-        _, facts = read_masks(run.masks("test"))
-        both, marked = both + facts.both_nc[:, 0].sum(), marked + facts.marked_nc[:, 0].sum()
-    pixels = metrics["masks"]["classes"]["bright"]
-    assert (pixels["both"], pixels["marked"]) == (both, marked)
-    assert pixels["pixels"] == 30 * 32
-    assert metrics["masks"]["flaws"]["classes"][ANY]["flaws"] == 48
-    assert metrics["gate"]["time"]["images"] == 48
-    assert len(metrics["folds"]) == 3 and "mean IoU" in metrics["folds"][0]
+def test_first_maps_expect_the_share_of_flawed_pixels(draw_squares: Draw, tmp_path: Path) -> None:
+    run = begun(tmp_path / "run", asked(), draw_squares(tmp_path / "pictures", 24))
+    network = first_weights(run.recipe, run.samples)
+    network.expect([0.01, 0.2], exclusive=False)
+    bias = [module.bias for module in network.head.modules() if isinstance(module, torch.nn.Conv2d)][-1]
+    assert bias is not None
+    torch.testing.assert_close(bias.detach().sigmoid(), torch.tensor([0.01, 0.2]))
 
 
-def test_a_bundle_is_decided_again(make_run: Make, tmp_path: Path) -> None:
-    (run,) = make_run()
-    parent = decide(run)
-    with pytest.raises(UserError, match="expected a share"):
-        decide(run.bundle, run.folder, max_escape=2.0)
-    again_run = _with_samples(run)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flawscope.steps.deciding.run_of", lambda *given: again_run)
-        again = decide(run.bundle, run.folder, tmp_path / "again.flawscope")
-        assert again.parent == parent.seal
-        assert again.sealed.masks is not None and parent.sealed.masks is not None
-        assert again.sealed.masks.levels == parent.sealed.masks.levels
-        assert "Decided again on" in again.sealed.masks.notes[0]
-        assert again.sealed.gate == parent.sealed.gate
-        kept = decide(run.bundle, run.folder, max_escape=0.6)
-        assert kept.sealed.gate is not None and kept.sealed.gate.decision.rule == "max_escape"
-        assert kept.sealed.gate.decision.contracts
-        assert (run.folder / "strips-max-escape-0.6.flawscope").is_file()
-
-
-def test_contracts_are_for_gates(make_run: Make, tmp_path: Path) -> None:
-    (run,) = make_run(gate=False)
-    decide(run)
-    with pytest.raises(UserError, match="has no gate"):
-        decide(run.bundle, tmp_path, max_escape=0.02)
-
-
-def test_masks_of_another_size_are_refused(make_run: Make) -> None:
-    (run,) = make_run()
-    rows = [dataclasses.replace(row, masks=masks_of(np.pad(mask_array(row.masks), ((0, 0), (0, 1), (0, 0)))))
-            for row in run.samples.rows if row.masks]  # fmt: skip
-    run.samples = dataclasses.replace(run.samples, rows=tuple(rows))
-    with pytest.raises(DataError, match="the picture has 30 x 20 pixels, its masks 30 x 21"):
-        decide(run)
-
-
-def test_few_flawed_images_are_said(make_run: Make) -> None:
-    (run,) = make_run(overrides=("split.calibration=0.1", "split.test=0.7"))
-    rule = decide(run).sealed.masks
-    assert rule is not None
-    assert any("too few to fit" in note for note in rule.notes)
-
-
-def _with_samples(run: Run) -> Run:
-    fresh = Run(run.folder, run.cache)
-    fresh.samples = run.samples
-    return fresh
+def test_what_cannot_be_trained(draw_squares: Draw, tmp_path: Path) -> None:
+    samples = draw_squares(tmp_path / "pictures", 24)
+    run = begun(tmp_path / "run", asked(model={"name": "timm:test_resnet"}), samples)
+    with pytest.raises(RecipeError, match="timm:test_resnet makes no masks, this task wants masks"):
+        train_in(run)
+    flawed = samples.select([row.id for row in samples.rows if any(row.target)])
+    with pytest.raises(SplitError, match="the training part holds no image of ok"):
+        begun(tmp_path / "other", asked(gate={}), flawed)
+    train_in(begun(tmp_path / "third", asked(train={"epochs": 1, "device": "cpu"}), flawed))  # no gate, no matter

@@ -1,6 +1,6 @@
 """What a network is trained for, and how its success is measured: answers about whole images, or maps of flaws.
 
-The loop knows only `Objective`. Shapes: b images, k classes, h x w pixels.
+The loop knows only `Objective`. Shapes: b images, k classes, h x w or p pixels.
 """
 
 from __future__ import annotations
@@ -180,11 +180,9 @@ def loss_of_counted(loss: MaskLoss, logit_bkhw: Tensor, target: Tensor) -> Tenso
         return torch.stack(
             [loss_of_counted(loss, logit_bkhw[i : i + 1], target[i : i + 1]) for i in range(len(target))]
         ).mean()
-    row = (target if loss.exclusive else target.movedim(1, -1))[counted_bhw].T
-    in_row: Tensor = loss(
-        logit_bkhw.movedim(1, -1)[counted_bhw].T[None, :, None],
-        row[None, None] if loss.exclusive else row[None, :, None],
-    )
+    logit_1k1p = logit_bkhw.movedim(1, -1)[counted_bhw].mT[None, :, None]
+    row = target[counted_bhw] if loss.exclusive else target.movedim(1, -1)[counted_bhw].mT
+    in_row: Tensor = loss(logit_1k1p, row[None, None] if loss.exclusive else row[None, :, None])
     return in_row
 
 
