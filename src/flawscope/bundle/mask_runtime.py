@@ -158,7 +158,7 @@ class MaskRuntime:
         """
         if isinstance(source, np.ndarray):
             return self._levels(source, "a prepared image")
-        with self._alone(source):
+        with self.alone(source):
             return self._levels(_prepared(open_image(source), self.preprocess, source), str(source))
 
     def look(self, path: str | Path, *, always: bool = True) -> Look:
@@ -171,7 +171,7 @@ class MaskRuntime:
         """
         start = time.perf_counter()
         try:
-            with self._alone(path):
+            with self.alone(path):
                 look = self._looked(path, always, start)
         except ImageError as error:
             problem = error.problem.removeprefix(f"{path}: ")
@@ -187,7 +187,7 @@ class MaskRuntime:
         """
 
         def work(path: str | Path) -> _Out:
-            with self._alone(path):  # until the levels of a large picture are let go
+            with self.alone(path):  # until the levels of a large picture are let go
                 return then(self.look(path, always=always))
 
         return on_threads(work, paths, self.threads)
@@ -251,8 +251,8 @@ class MaskRuntime:
             raise BundleError("this bundle is a draft: it gives levels, but no flaws yet", "run: flawscope decide")
         return self.sealed.masks
 
-    def _alone(self, path: str | Path) -> AbstractContextManager[Any]:
-        """Held while a large picture is worked on: one at a time."""
+    def alone(self, path: str | Path) -> AbstractContextManager[Any]:
+        """To be held while a picture is worked on, so that of large ones only one is in memory."""
         return self._large if _pixels(path) > LARGE else nullcontext()
 
     def _looked(self, path: str | Path, always: bool, start: float) -> Look:
