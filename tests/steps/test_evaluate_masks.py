@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,55 +15,59 @@ import pytest
 from PIL import Image
 
 from flawscope.bundle.archive import read_bundle, write_bundle
+from flawscope.data.read import read
 from flawscope.errors import DataError, RecipeError, UserError
 from flawscope.evaluation.mask_measures import ANY
 from flawscope.inspection.tables import read_results
-from flawscope.masks import mask_array, masks_of
-from flawscope.records import Sample, Samples, Task
+from flawscope.masks import encode_rle, mask_array, masks_of
+from flawscope.records import Task
 from flawscope.steps.decide import decide
-from flawscope.steps.evaluate import evaluate_run, written
+from flawscope.steps.evaluate import evaluate, evaluate_run, written
 from flawscope.steps.mask_store import read_masks
+from flawscope.steps.report import report
 from flawscope.steps.run import pool
 from flawscope.steps.split import split_samples
 from flawscope.steps.train import prepare_run
 from flawscope.steps.workspace import Run
-from flawscope.storage import sha256_file
+from flawscope.storage import write_json
+from flawscope.training.history import write_history
 from flawscope.training.recipe import load_recipe
 
 Make = Callable[..., Any]
 TASK = Task("multilabel", ("bright", "dark"), "sound", pixels="multilabel")
 RECIPE = """\
 name: strips
-data: {kind: folders, root: .}
+data: {kind: masks, images: data/images, table: data/train.csv, classes: [bright, dark], negative: sound,
+       groups: {pattern: '(coil[0-9]+)_'}}
 image: {size: 16, channels: 1, resize: none}
 split: {validation: 0.1, calibration: 0.3, test: 0.4, twins: identical}
 masks: {mm_per_pixel: 0.5}
 """
 
 
-def strips(folder: Path, n: int = 48) -> Samples:
+def strips(folder: Path, n: int = 48, seed: int = 0) -> None:
     """Strips of 20 x 30 pixels: a third with a bright flaw, a third with a dark one as well, and specks of noise.
 
     Flaws are drawn one pixel smaller than they truly are on one side. The ground is brighter where there are flaws: so
     the gate of the bundle knows all but the last flawed strip.
     """
-    rows = []
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "images").mkdir(parents=True)
+    lines = ["ImageId,ClassId,EncodedPixels"]
     for i in range(n):
-        rng = np.random.default_rng(i)
-        truth = np.zeros((2, 20, 30), dtype=bool)
+        rng = np.random.default_rng(1000 * seed + i)
         flawed = i % 3 > 0
+        name = f"coil{i // 2:02d}_{i % 2}.png"
         pixels = np.full((20, 30), 140 if flawed and i < n - 1 else 112, dtype=np.uint8)
         for k, grey in ((0, 250), (1, 3)) if i % 3 == 2 else ((0, 250),) if flawed else ():
             y, x = int(rng.integers(1, 12)), int(rng.integers(1, 10)) + 14 * k
-            truth[k, y : y + 6, x : x + 5] = True
+            truth = np.zeros((20, 30), dtype=bool)
+            truth[y : y + 6, x : x + 5] = True
             pixels[y : y + 5, x : x + 5] = grey
+            lines.append(f"{name},{TASK.classes[k]},{encode_rle(truth)}")
         pixels[0, int(rng.integers(0, 29))] = 255 if i % 2 else 0
-        path = folder / f"strip{i:02d}.png"
-        Image.fromarray(pixels).save(path)
-        masks = masks_of(truth)
-        rows.append(Sample(path.name, str(path), masks.shown, f"coil {i // 2}", sha256_file(path), masks=masks))
-    return Samples("strips", TASK, tuple(rows))
+        pixels[19] = rng.integers(110, 115, 30)  # so that no two are alike
+        Image.fromarray(pixels).save(folder / "images" / name)
+    (folder / "train.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @pytest.fixture
@@ -71,9 +77,12 @@ def make_run(tmp_path: Path, make_mask_bundle: Make, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(f"flawscope.evaluation.{module}.DRAWS", 40)
 
     def make(*, gate: bool = True, folds: int | None = None, overrides: tuple[str, ...] = ()) -> list[Run]:
-        samples = strips(tmp_path / "data")
+        if not (tmp_path / "data").is_dir():
+            strips(tmp_path / "data")
         (tmp_path / "strips.yaml").write_text(RECIPE, encoding="utf-8")
         recipe = load_recipe(tmp_path / "strips.yaml", overrides)
+        samples = read(recipe.data, tmp_path)
+        assert samples.task == TASK
         contents = read_bundle(make_mask_bundle(TASK, gate=gate, draft=True, name="draft.flawscope"))
         runs = []
         for proven in split_samples(recipe, samples, folds, tmp_path / ".cache"):
@@ -147,6 +156,21 @@ def test_the_test_part_is_measured_by_the_sealed_bundle(make_run: Make) -> None:
     assert (run.folder / "again" / "masks.npz").is_file()
 
 
+def test_the_page_of_a_run_shows_worst_and_best(make_run: Make) -> None:
+    (run,) = make_run()
+    decide(run)
+    evaluate_run(run)
+    write_history(run.training / "history.csv", [{"epoch": e, "train_loss": 1 / e, "val_loss": 1 / e} for e in (1, 2)])
+    write_json(run.training / "best.json", {"epoch": 2})
+    page = report(run).read_text(encoding="utf-8")
+    for words in ("The worst", "The gate stopped", "flaws of fewer than", "; Dice 0."):
+        assert words in page, words
+    rows, facts = read_masks(run.masks("test"))
+    lost = [row.stopped and shows for row, shows in zip(rows, facts.truth_nc[:, -1] > 0, strict=True)]
+    assert any(lost) == ("stopped by the gate, which gives" in page)
+    assert len(re.findall('true flaws"', page)) == len(re.findall('marked flaws"', page)) >= 8
+
+
 def test_without_a_gate_every_image_is_looked_at(make_run: Make) -> None:
     (run,) = make_run(gate=False)
     decide(run)
@@ -174,6 +198,8 @@ def test_folds_are_pooled_from_what_was_counted(make_run: Make, tmp_path: Path) 
     assert metrics["masks"]["flaws"]["classes"][ANY]["flaws"] == 48
     assert metrics["gate"]["time"]["images"] == 48
     assert len(metrics["folds"]) == 3 and "mean IoU" in metrics["folds"][0]
+    page = report(tmp_path / "runs" / "strips").read_text(encoding="utf-8")
+    assert "These numbers pool 3 folds" in page and "Each fold has a rule of its own" in page
 
 
 def test_a_bundle_is_decided_again(make_run: Make, tmp_path: Path) -> None:
@@ -181,19 +207,33 @@ def test_a_bundle_is_decided_again(make_run: Make, tmp_path: Path) -> None:
     parent = decide(run)
     with pytest.raises(UserError, match="expected a share"):
         decide(run.bundle, run.folder, max_escape=2.0)
-    again_run = _with_samples(run)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flawscope.steps.deciding.run_of", lambda *given: again_run)
-        again = decide(run.bundle, run.folder, tmp_path / "again.flawscope")
-        assert again.parent == parent.seal
-        assert again.sealed.masks is not None and parent.sealed.masks is not None
-        assert again.sealed.masks.levels == parent.sealed.masks.levels
-        assert "Decided again on" in again.sealed.masks.notes[0]
-        assert again.sealed.gate == parent.sealed.gate
-        kept = decide(run.bundle, run.folder, max_escape=0.6)
-        assert kept.sealed.gate is not None and kept.sealed.gate.decision.rule == "max_escape"
-        assert kept.sealed.gate.decision.contracts
-        assert (run.folder / "strips-max-escape-0.6.flawscope").is_file()
+    again = decide(run.bundle, run.folder, tmp_path / "again.flawscope")
+    assert again.parent == parent.seal
+    assert again.sealed.masks is not None and parent.sealed.masks is not None
+    assert again.sealed.masks.levels == parent.sealed.masks.levels
+    assert "Decided again on" in again.sealed.masks.notes[0]
+    assert again.sealed.gate == parent.sealed.gate
+    kept = decide(run.bundle, run.folder, max_escape=0.6)
+    assert kept.sealed.gate is not None and kept.sealed.gate.decision.rule == "max_escape"
+    made = run.folder / "strips-max-escape-0.6.flawscope"
+    page = report(made, tmp_path / "page").read_text(encoding="utf-8")
+    assert '<section id="promise">' in page and "a pixel is bright from probability" in page
+
+
+def test_new_images_are_told_apart_and_measured(make_run: Make, tmp_path: Path) -> None:
+    (run,) = make_run()
+    decide(run)
+    strips(tmp_path / "new", 12, seed=7)
+    known = run.part("train").rows[0]
+    shutil.copy(known.path, tmp_path / "new" / "images" / "coil99_0.png")
+    recipe = tmp_path / "new.yaml"
+    recipe.write_text(RECIPE.replace("data/", "new/"), encoding="utf-8")
+    result = evaluate(run.bundle, recipe, tmp_path / "out", twins="identical")
+    assert result.metrics["n"] == 12
+    assert any("1 images left out: the bundle's train part" in note for note in result.metrics["notes"])
+    assert "masks" in json.loads((tmp_path / "out" / "metrics.json").read_text())
+    again = evaluate(run.bundle, recipe, twins="identical")
+    assert again.metrics["masks"] == result.metrics["masks"]
 
 
 def test_contracts_are_for_gates(make_run: Make, tmp_path: Path) -> None:
@@ -217,9 +257,3 @@ def test_few_flawed_images_are_said(make_run: Make) -> None:
     rule = decide(run).sealed.masks
     assert rule is not None
     assert any("too few to fit" in note for note in rule.notes)
-
-
-def _with_samples(run: Run) -> Run:
-    fresh = Run(run.folder, run.cache)
-    fresh.samples = run.samples
-    return fresh
