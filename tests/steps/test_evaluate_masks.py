@@ -168,7 +168,7 @@ def test_the_page_of_a_run_shows_worst_and_best(make_run: Make) -> None:
     rows, facts = read_masks(run.masks("test"))
     lost = [row.stopped and shows for row, shows in zip(rows, facts.truth_nc[:, -1] > 0, strict=True)]
     assert any(lost) == ("stopped by the gate, which gives" in page)
-    assert len(re.findall('true flaws"', page)) == len(re.findall('marked flaws"', page)) >= 8
+    assert len(re.findall(': true flaws"', page)) == len(re.findall(': marked flaws"', page)) >= 8
 
 
 def test_without_a_gate_every_image_is_looked_at(make_run: Make) -> None:

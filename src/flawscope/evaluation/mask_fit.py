@@ -135,11 +135,16 @@ def _counted(
         return marked_ta, both_ta
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     truth_hw, level_hw = truth_hw[box], level_hw[box]
-    top = level_hw.max()
+    top, before = level_hw.max(), 0
     for t, least in enumerate(levels):
         if least > top:
             break
         mask_hw = level_hw >= least
+        count = int(np.count_nonzero(mask_hw))
+        if t and count == before:  # nothing lies between these levels
+            marked_ta[t], both_ta[t] = marked_ta[t - 1], both_ta[t - 1]
+            continue
+        before = count
         number_p = components(mask_hw)[mask_hw]
         size_r = np.bincount(number_p)[1:]
         true_r = np.bincount(number_p, weights=truth_hw[mask_hw])[1:]
