@@ -40,6 +40,7 @@ SIDE, LONG_SIDE = 360, 900
 """The longer side of a shown picture in pixels, of wide ones."""
 
 CARDS = ("mean IoU", f"IoU of {ANY}", "mean Dice on flawed")
+FOLD_BY_FOLD = (*CARDS, "mean Dice over images", "flaw recall", "exact match")
 BESIDE = ("mean Dice over images", "mean Dice on flawed", "mean Dice of no marks")
 
 

@@ -210,6 +210,8 @@ def render(content: ReportContent) -> str:
     confusion = metrics.get("confusion")
     mistakes = view.gallery(content.mistakes, content.shown)
     known = [entry["name"] for entry in metrics["headline"]]
+    if content.masks is not None:
+        known = [name for name in known if name in masks.FOLD_BY_FOLD]
     three = view.three_answers(metrics)
     there: dict[str, Any] = {"promise": content.contracts, "costs": content.costs, "person": three}
     masked = content.masks is not None
