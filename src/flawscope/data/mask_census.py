@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from flawscope.data.progress import on_all_cores
-from flawscope.masks import components, mask_array
-from flawscope.records import Masks, Samples
+from flawscope.masks import components, decode_rle
+from flawscope.records import BoolArray, Masks, Samples
 
 MANY = 5
 """So many flaws of an image, and more, count as one in the table."""
@@ -65,11 +65,18 @@ def mask_facts(samples: Samples) -> dict[str, Any] | None:
 
 
 def _look_at(masks: Masks) -> _Shown:
-    mask_khw = mask_array(masks)
-    area_k = tuple(np.bincount(components(mask_hw).ravel())[1:] for mask_hw in mask_khw)
-    several = sum(map(bool, masks.codes)) > 1
-    overlap = int((mask_khw.sum(axis=0) > 1).sum()) if several else 0
+    shown = [decode_rle(code, masks.height, masks.width) for code in masks.codes if code]
+    areas = iter([_areas(mask_hw) for mask_hw in shown])
+    area_k = tuple(next(areas) if code else np.zeros(0, dtype=np.int64) for code in masks.codes)
+    overlap = int((np.sum(shown, axis=0) > 1).sum()) if len(shown) > 1 else 0
     return _Shown(area_k, masks.height * masks.width, overlap)
+
+
+def _areas(mask_hw: BoolArray) -> Areas:
+    """The pixels of each flaw. Looked at is only what lies between the first and the last flawed row and column."""
+    rows, columns = (np.flatnonzero(mask_hw.any(axis=axis)) for axis in (1, 0))
+    within_hw = mask_hw[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return np.bincount(components(within_hw).ravel())[1:]
 
 
 def _class_facts(name: str, area_n: Areas, shown: Sequence[_Shown], total: int) -> dict[str, Any]:
