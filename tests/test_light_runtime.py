@@ -156,6 +156,24 @@ def test_commands_of_the_line_run_and_decide_the_same_without_torch(
     assert there["classes"] == here["classes"]
 
 
+def test_masks_are_made_without_torch_and_without_the_report_packages(
+    make_mask_bundle: Callable[..., Path], draw: Callable[..., Path], tmp_path: Path
+) -> None:
+    for seed in range(3):
+        draw(tmp_path / "new" / f"{seed}.png", 7000 + seed, range(seed))
+    bundle, gated = make_mask_bundle(), make_mask_bundle(gate=True, name="gated.flawscope")
+    commands = [
+        ["show", gated],
+        ["inspect", gated, tmp_path / "new", "-o", tmp_path / "gated"],
+        ["inspect", bundle, tmp_path / "new", "-o", tmp_path / "out"],
+    ]
+    (codes, imported), said = without(TRAINING | REPORT, RUN_ALL, *([str(word) for word in line] for line in commands))
+    assert (codes, imported) == ([0, 0, 0], []), said
+    flawscope.inspect(bundle, tmp_path / "new", tmp_path / "full")
+    for name in ("masks.csv", "flaws.csv", "coco.json", "masks/bright/2.png", "pictures/2.png"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "full" / name).read_bytes(), name
+
+
 def test_runs_are_listed_and_compared_without_torch(
     finish_run: Callable[..., Path], parts: Path, tmp_path: Path
 ) -> None:

@@ -132,6 +132,11 @@ def prepare(image: Image.Image, spec: Preprocess) -> Pixels:
         if spec.crop[2] > image.width or spec.crop[3] > image.height:
             raise ImageError(f"crop {spec.crop} reaches beyond the picture of {image.width} x {image.height} pixels")
         image = image.crop(spec.crop)
+    if image.mode in SIXTEEN_BIT and spec.resize == "none":
+        grey = np.asarray(image).astype(np.uint16)  # as it is: large pictures would take four times as much as floats
+        if spec.depth == 8:
+            grey = (grey // 257 + (grey % 257 > 128)).astype(np.uint8)
+        return np.repeat(grey[None], spec.channels, axis=0)
     if image.mode in SIXTEEN_BIT:
         wide = Image.fromarray(np.asarray(image).astype(np.float32))
         values = np.asarray(_resized(wide, spec))

@@ -88,5 +88,5 @@ def test_describe_masks(make_mask_bundle: Make) -> None:
     exclusive = Task("multilabel", ("bright", "dark"), "sound", pixels="multiclass")
     rule = MaskRule(levels=(9, 9), min_areas=(1, 400), mm_per_pixel=0.05, notes=("as it was.",))
     text = "\n".join(describe(read_bundle(make_mask_bundle(exclusive, rule=rule)).manifest))
-    for line in ("no pixel shows two", "only the most probable", "(1 mm2)", "no flaw is too small", "as it was."):
+    for line in ("no pixel shows two", "only the most probable", "(1.00 mm2)", "no flaw is too small", "as it was."):
         assert line in text

@@ -129,20 +129,27 @@ def test_coco_is_as_its_format_says(make_mask_bundle: Make, strips: Path, tmp_pa
 
 
 def test_pictures_are_drawn_with_their_flaws_and_a_page(make_mask_bundle: Make, strips: Path, tmp_path: Path) -> None:
-    flawscope.inspect(make_mask_bundle(gate=True), strips, tmp_path / "out")
+    flawscope.inspect(make_mask_bundle(gate=True), strips, tmp_path / "out", scale=0.5)
     out = tmp_path / "out"
     page = (out / "index.html").read_text(encoding="utf-8")
     order = ["not decided", "bright + dark: not good", "sound: good"]
     assert [page.index(f"<h2>{words}") for words in order] == sorted(page.index(f"<h2>{words}") for words in order)
-    for words in ("pictures/Band%20%C3%A4/c.JPG", "flaws", "probability of any flaw", "Gate: Decision: flawed when"):
+    for words in (
+        "pictures/Band%20%C3%A4/c.JPG",
+        "flaws",
+        "probability of any flaw",
+        "Gate: Decision: flawed when",
+        "0.5 mm a pixel",
+        "sheet large",
+    ):
         assert words in page
     drawn = [name for name in files(out) if name.startswith("pictures/")]
     assert drawn == [f"pictures/{name}" for name in NAMES if name != "empty.png"]
     seen = np.asarray(Image.open(out / "pictures" / "a.png"))
     assert all((seen == colour).all(axis=2).any() for colour in NAMED[:2])
-    told = {row["name"]: row for row in rows(out / "results.csv")}
-    assert float(told["a.png"]["gate_probability"]) > 0.5 > float(told["sound.png"]["gate_probability"])
-    assert float(told["sound.png"]["gate_seconds"]) > 0 and told["empty.png"]["gate_seconds"] == ""
+    row_of = {row["name"]: row for row in rows(out / "results.csv")}
+    assert float(row_of["a.png"]["gate_probability"]) > 0.5 > float(row_of["sound.png"]["gate_probability"])
+    assert float(row_of["sound.png"]["gate_seconds"]) > 0 and row_of["empty.png"]["gate_seconds"] == ""
 
 
 def test_the_truth_is_drawn_beside(make_mask_bundle: Make, strips: Path, tmp_path: Path) -> None:

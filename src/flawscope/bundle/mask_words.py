@@ -14,7 +14,7 @@ def mask_sentences(task: Task, rule: MaskRule | None) -> list[str]:
     >>> rule = MaskRule(levels=(128,), min_areas=(30,), mm_per_pixel=0.1, fitted_on="calibration")
     >>> for sentence in mask_sentences(Task("multilabel", ("scratch",), pixels="multilabel"), rule):
     ...     print(sentence)
-    Masks: a pixel is scratch from probability 0.5000 on; flaws of fewer than 30 pixels (0.3 mm2) are dropped.
+    Masks: a pixel is scratch from probability 0.5000 on; flaws of fewer than 30 pixels (0.300 mm2) are dropped.
     Flaws are marked pixels that touch, at corners too. Thresholds and least areas: fitted on the calibration split.
     Scale: 0.1 mm a pixel.
     """
@@ -22,7 +22,7 @@ def mask_sentences(task: Task, rule: MaskRule | None) -> list[str]:
         return ["No rule of masks yet: this is a draft."]
     said = []
     for name, level, least in zip(task.classes, rule.levels, rule.min_areas, strict=True):
-        dropped = f"flaws of fewer than {counted(least, 'pixels')}{_area(least, rule)} are dropped"
+        dropped = f"flaws of fewer than {counted(least, 'pixels')}{mm2_words(least, rule.mm_per_pixel)} are dropped"
         kept = "no flaw is too small"
         said.append(
             f"Masks: a pixel is {name} from probability {level / STEPS:.4f} on; {dropped if least > 1 else kept}."
@@ -47,13 +47,21 @@ def tile_words(size: tuple[int, int], overlap: tuple[int, int] | None) -> str:
 
 
 def mm2(area: int, mm_per_pixel: float) -> float:
-    """The area of so many pixels.
+    """The area of so many pixels, to six digits.
 
-    >>> mm2(200, 0.5)
-    50.0
+    >>> mm2(200, 0.5), mm2(3, 0.1)
+    (50.0, 0.03)
     """
-    return area * mm_per_pixel**2
+    return float(f"{area * mm_per_pixel**2:.6g}")
 
 
-def _area(area: int, rule: MaskRule) -> str:
-    return f" ({mm2(area, rule.mm_per_pixel):.3g} mm2)" if rule.mm_per_pixel else ""
+def mm2_words(area: int, mm_per_pixel: float | None) -> str:
+    """The area of so many pixels in brackets, where the scale is known.
+
+    >>> mm2_words(200, 0.5), mm2_words(3, 0.111), mm2_words(123456, 0.5), mm2_words(3, None)
+    (' (50.0 mm2)', ' (0.0370 mm2)', ' (30,864 mm2)', '')
+    """
+    if not mm_per_pixel:
+        return ""
+    value = area * mm_per_pixel**2
+    return f" ({value:,.0f} mm2)" if value >= 100 else f" ({value:#.3g} mm2)"

@@ -140,8 +140,13 @@ def _joined(panels: Sequence[Image.Image], above: bool) -> Image.Image:
     return canvas
 
 
+def _letters(width: int) -> int:
+    """The size of letters beside a picture: to be read where it is shown smaller, too."""
+    return min(32, max(18, width // 55))
+
+
 def _captioned(panel: Image.Image, words: str) -> Image.Image:
-    font, letters = font_for(plain(words), 18)
+    font, letters = font_for(plain(words), _letters(panel.width))
     line = sum(font.getmetrics()) + 4
     canvas = Image.new("RGB", (panel.width, panel.height + line), PAPER)
     ImageDraw.Draw(canvas).text((2, 0), letters, fill=INK, font=font)
@@ -169,12 +174,13 @@ def legend(entries: Sequence[tuple[str, Colour]], width: int) -> Image.Image:
     200
     """
     placed: list[tuple[int, int, str, Colour]] = []
-    font, _ = font_for(plain("".join(name for name, _ in entries)), 18)
+    size = _letters(width)
+    font, _ = font_for(plain("".join(name for name, _ in entries)), size)
     line = sum(font.getmetrics()) + 4
     box = line - 10
     x, y = MARGIN, MARGIN // 2
     for name, colour in entries:
-        _, letters = font_for(plain(name), 18)
+        _, letters = font_for(plain(name), size)
         letters = shortened(letters, lambda text: font.getlength(text) <= width - 3 * MARGIN - box)
         wide = box + MARGIN // 2 + round(font.getlength(letters))
         if x > MARGIN and x + wide > width - MARGIN:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from flawscope.bundle.mask_words import mm2_words
 from flawscope.records import MaskPrediction, Prediction, Task
 from flawscope.wording import counted
 
@@ -84,9 +85,8 @@ def mask_verdict(task: Task, found: MaskPrediction, mm_per_pixel: float | None =
         of_class = [flaw for flaw in found.flaws if flaw.name == name]
         if of_class:
             area = sum(flaw.area for flaw in of_class)
-            scaled = f" ({area * mm_per_pixel**2:.3g} mm2)" if mm_per_pixel else ""
             said.append(
-                f"{name}: {counted(len(of_class), 'flaws')}, {counted(area, 'pixels')}{scaled}, "
+                f"{name}: {counted(len(of_class), 'flaws')}, {counted(area, 'pixels')}{mm2_words(area, mm_per_pixel)}, "
                 f"probability {'up to ' if len(of_class) > 1 else ''}{percent(max(flaw.score for flaw in of_class))}"
             )
     return Verdict(answer.decision.label, "not good" if said else "good", "; ".join(said) or "no flaw found")

@@ -40,12 +40,18 @@ class Tiles:
         if len(tiles) < sheet.LISTED:
             tiles.append(sheet.Tile(each.prediction.name, words.facts, each.place))
 
-    def content(self, runtime: Runtime | MaskRuntime, bundle: str, summary: Summary) -> sheet.SheetContent:
+    def content(
+        self, runtime: Runtime | MaskRuntime, bundle: str, summary: Summary, mm_per_pixel: float | None = None
+    ) -> sheet.SheetContent:
         """The page: what is not decided and not good first."""
+        facts = {"Date": date.today().isoformat(), "Bundle": bundle, "Seal": runtime.manifest.seal[:12]}
+        if mm_per_pixel:
+            facts["Scale"] = f"{mm_per_pixel:g} mm a pixel"
         order = sorted(self._tiles, key=lambda key: (KINDS.index(key[0]), -self._count[key], key[1]))
         return sheet.SheetContent(
             title=f"{summary.images:,} inspected picture{'' if summary.images == 1 else 's'}",
-            facts={"Date": date.today().isoformat(), "Bundle": bundle, "Seal": runtime.manifest.seal[:12]},
+            facts=facts,
             decision=sealed_sentences(runtime.sealed),
             sections=[sheet.Section(key[1], self._count[key], self._tiles[key]) for key in order],
+            large=isinstance(runtime, MaskRuntime),
         )

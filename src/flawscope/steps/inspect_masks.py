@@ -67,7 +67,7 @@ def inspect_with_masks(
         written = written_tables(unfinished, runtime.task, inspected, scale)
         summary = write_results(unfinished / RESULTS, runtime.task, _noted(tiles, written))
         if asked.draw:
-            sheet.write_sheet(unfinished / SHEET, tiles.content(runtime, bundle, summary))
+            sheet.write_sheet(unfinished / SHEET, tiles.content(runtime, bundle, summary, scale))
     return replace(summary, written=output)
 
 
