@@ -44,6 +44,7 @@ quality: $(VENV)/.dev ## format, lint, types, import rules
 bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/results
 	@$(BIN)/python benchmarks/inspect_speed.py
 	@$(BIN)/python benchmarks/rle_speed.py
+	@$(BIN)/python benchmarks/large_picture.py
 	@$(BIN)/python benchmarks/cpu_training.py
 	@$(BIN)/python benchmarks/label_noise.py
 	@$(BIN)/python benchmarks/contract_simulation.py

@@ -32,6 +32,7 @@ from flawscope.storage import write_json
 from flawscope.training.input import PartDataset, loader
 from flawscope.training.loop import Learner, keep_memory, train_epoch
 from flawscope.training.losses import Loss
+from flawscope.training.objective import Answers
 from flawscope.training.spec import Augment, Schedule, TrainSpec
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,12 +114,13 @@ def images_per_second(way: str, steps: int, batch: int) -> float:
     learner = Learner.of(network, spec, steps)
     if way in ("kept memory", "neither"):
         network.to(memory_format=torch.contiguous_format)
-    loss = Loss(Task("binary", ("bad",)), np.ones(1))
+    task = Task("binary", ("bad",))
+    objective = Answers(task, Loss(task, np.ones(1)))
     seconds = 0.0
     for rows in (range(WARM_UP * batch), range(n)):
         (batches,) = learner.on_device(loader(PartDataset(pixels, target_nk, rows, Augment(), 0), batch, 0))
         start = time.perf_counter()
-        train_epoch(learner, loss, batches, 1, lambda step, mean: None)
+        train_epoch(learner, objective, batches, 1, lambda step, mean: None)
         seconds = time.perf_counter() - start
     return n / seconds
 

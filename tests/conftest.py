@@ -21,11 +21,12 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from flawscope.bundle.archive import write_bundle
-from flawscope.bundle.manifest import Graph, Hashes, ImageInput, Manifest, Sealed
-from flawscope.bundle.rules import Calibrator, DecisionRule, TaskModel
+from flawscope.bundle.manifest import Graph, Hashes, ImageInput, Manifest, Output, Sealed, Step
+from flawscope.bundle.mask_runtime import MaskRuntime
+from flawscope.bundle.rules import Calibrator, DecisionRule, Gate, MaskRule, TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.preprocess import Preprocess
-from flawscope.records import Task
+from flawscope.records import Sample, Samples, Task
 
 # Tiny networks run faster on one core than on several that wait for each other; torch reads this when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -105,14 +106,14 @@ def tiny_sealed(task: Task, spec: Preprocess, thresholds: tuple[float, ...] | No
     )
 
 
-def tiny_manifest(sealed: Sealed, golden: Any) -> Manifest:
+def tiny_manifest(sealed: Sealed, *golden: Any) -> Manifest:
     return Manifest(
         name="tiny",
         created="2026-01-31",
         sealed=sealed,
         hashes=Hashes(data="d", split="s", recipe="r", code="0.1"),
         licences=("weights: none",),
-        golden=(golden,),
+        golden=golden,
     )
 
 
@@ -136,6 +137,88 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
         graphs = {"graphs/main.onnx": tiny_graph(spec, len(task.classes)).SerializeToString()}
         golden, files = Runtime(sealed, graphs, threads=1).make_golden()
         write_bundle(tmp_path / name, tiny_manifest(sealed, golden), graphs, files, evidence)
+        return tmp_path / name
+
+    return make
+
+
+MASKS = Task("multilabel", ("bright", "dark"), "sound", pixels="multilabel")
+TILES = Preprocess(size=(16, 16), channels=1, resize="none")
+
+
+def mask_graph(spec: Preprocess, exclusive: bool) -> onnx.ModelProto:
+    """Each pixel by itself, v from 0 to 1: logits 40 (v - 0.75) and 40 (0.25 - v), and 0 before them if exclusive."""
+    weight, bias = ([0.0, 40.0, -40.0], [0.0, -30.0, 10.0]) if exclusive else ([40.0, -40.0], [-30.0, 10.0])
+    q, (channels, height, width) = len(bias), spec.shape
+    weights = np.repeat(np.array(weight).reshape(q, 1, 1, 1) / 255 / channels, channels, axis=1)
+    nodes = [
+        helper.make_node("Cast", ["inputs"], ["values"], to=TensorProto.FLOAT),
+        helper.make_node("Conv", ["values", "weights", "bias"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "masks",
+        [helper.make_tensor_value_info("inputs", TensorProto.UINT8, ["batch", channels, height, width])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", q, height, width])],
+        [numpy_helper.from_array(np.array(v, dtype=np.float32), n) for n, v in (("weights", weights), ("bias", bias))],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+def mask_parts(
+    task: Task = MASKS,
+    spec: Preprocess = TILES,
+    rule: MaskRule | None = None,
+    *,
+    gate: bool = False,
+    draft: bool = False,
+) -> tuple[Sealed, dict[str, bytes]]:
+    """What a bundle of masks consists of; its gate calls a picture flawed whose mean grey value is above one half."""
+    rule = rule or MaskRule(levels=(128, 128), min_areas=(3, 3), overlap=(6, 6), fitted_on="calibration")
+    graphs = {"graphs/main.onnx": mask_graph(spec, task.pixels == "multiclass").SerializeToString()}
+    entries = [Graph(inputs=(ImageInput(preprocess=spec),), outputs=(Output(kind="masks"),))]
+    steps = [Step(name="mask", kind="mask")]
+    if gate:
+        small, flawed = Preprocess(size=(8, 8), channels=1), Task("binary", ("flawed",), task.negative)
+        graphs["graphs/gate.onnx"] = tiny_graph(small, 1, (200.0,), (-100.0,)).SerializeToString()
+        entries.append(Graph(name="gate", file="graphs/gate.onnx", inputs=(ImageInput(preprocess=small),)))
+        steps.insert(0, Step(name="gate", kind="gate", graph="gate"))
+    sealed = Sealed(
+        task=TaskModel.of(task),
+        graphs=tuple(entries),
+        steps=tuple(steps),
+        masks=None if draft else rule,
+        gate=Gate(
+            task=TaskModel.of(flawed),
+            calibrator=Calibrator.identity(1),
+            decision=DecisionRule(rule="best F1", fitted_on="calibration", thresholds=(0.5,)),
+        )
+        if gate
+        else None,
+        split_stamp="LEAK NOT CHECKED",
+    )
+    return sealed, graphs
+
+
+@pytest.fixture(scope="session")
+def mask_runtime() -> Callable[..., MaskRuntime]:
+    """`mask_runtime(task, spec, rule, gate=..., draft=..., threads=...)`: the runtime of `mask_parts`."""
+
+    def make(*given: Any, threads: int = 1, **options: Any) -> MaskRuntime:
+        return MaskRuntime(*mask_parts(*given, **options), threads=threads)
+
+    return make
+
+
+@pytest.fixture
+def make_mask_bundle(tmp_path: Path) -> Callable[..., Path]:
+    """Write a bundle of `mask_parts`: `make_mask_bundle(task, spec, rule, gate=..., draft=...)` -> its path."""
+
+    def make(*given: Any, name: str = "masks.flawscope", evidence: Any = None, **options: Any) -> Path:
+        sealed, graphs = mask_parts(*given, **options)
+        golden, files = MaskRuntime(sealed, graphs, threads=1).make_golden()
+        manifest = tiny_manifest(sealed, *golden)
+        write_bundle(tmp_path / name, manifest, graphs, files, evidence)
         return tmp_path / name
 
     return make
@@ -287,7 +370,7 @@ def finish_run(
     Split, bundle, scores and measures are made by the steps themselves; only history and checkpoint facts are invented.
     """
     from flawscope.data.read import read
-    from flawscope.steps.decide import provenance
+    from flawscope.steps.deciding import provenance
     from flawscope.steps.evaluate import evaluate_run
     from flawscope.steps.run import pool
     from flawscope.steps.split import split_samples
@@ -337,3 +420,38 @@ def finish_run_fixture() -> Callable[..., Path]:
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures of parts, two of each, made once."""
     return fill_parts(tmp_path_factory.mktemp("Teile ä") / "parts")
+
+
+SQUARES = ("bright", "dark")
+
+
+def draw_squares(
+    folder: Path, n: int, pixels: Any = "multilabel", *, sizes: Sequence[tuple[int, int]] = ((32, 40),)
+) -> Samples:
+    """Samples of grey pictures with masks: a bright square in every second one, a dark one in two of four."""
+    from flawscope.masks import masks_of
+    from flawscope.storage import sha256_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(n):
+        height, width = sizes[i % len(sizes)]
+        image_hw = rng.integers(90, 160, (height, width), dtype=np.uint8)
+        mask_khw = np.zeros((2, height, width), dtype=np.bool_)
+        for k, value in enumerate((255, 0)):
+            if (i >> k) & 1:
+                y, x = int(rng.integers(0, height - 8)), int(rng.integers(0, width // 2 - 8)) + k * (width // 2)
+                image_hw[y : y + 8, x : x + 8] = value
+                mask_khw[k, y : y + 8, x : x + 8] = True
+        path = folder / f"{i}.png"
+        Image.fromarray(image_hw).save(path)
+        masks = masks_of(mask_khw)
+        rows.append(Sample(path.name, str(path), masks.shown, path.name, sha256_file(path), masks=masks))
+    return Samples("squares", Task("multilabel", SQUARES, "ok", pixels), tuple(rows))
+
+
+@pytest.fixture(name="draw_squares", scope="session")
+def draw_squares_fixture() -> Callable[..., Any]:
+    """`draw_squares(folder, n, pixels, sizes=...)`: see there."""
+    return draw_squares

@@ -32,6 +32,7 @@ NEED_TORCH = {
     "flawscope.models.views",
     "flawscope.steps.export",
     "flawscope.steps.learning_curve",
+    "flawscope.steps.material",
     "flawscope.steps.run",
     "flawscope.steps.train",
     "flawscope.steps.tune",
@@ -43,7 +44,9 @@ NEED_TORCH = {
     "flawscope.training.loop",
     "flawscope.training.losses",
     "flawscope.training.mask_augment",
+    "flawscope.training.mask_input",
     "flawscope.training.mask_losses",
+    "flawscope.training.objective",
     "flawscope.training.optimisation",
     "flawscope.training.processes",
     "flawscope.training.sampling",
@@ -154,6 +157,24 @@ def test_commands_of_the_line_run_and_decide_the_same_without_torch(
     here = flawscope.evaluate(finished.bundle, finished.data).metrics
     there = json.loads((measured / "metrics.json").read_text(encoding="utf-8"))
     assert there["classes"] == here["classes"]
+
+
+def test_masks_are_made_without_torch_and_without_the_report_packages(
+    make_mask_bundle: Callable[..., Path], draw: Callable[..., Path], tmp_path: Path
+) -> None:
+    for seed in range(3):
+        draw(tmp_path / "new" / f"{seed}.png", 7000 + seed, range(seed))
+    bundle, gated = make_mask_bundle(), make_mask_bundle(gate=True, name="gated.flawscope")
+    commands = [
+        ["show", gated],
+        ["inspect", gated, tmp_path / "new", "-o", tmp_path / "gated"],
+        ["inspect", bundle, tmp_path / "new", "-o", tmp_path / "out"],
+    ]
+    (codes, imported), said = without(TRAINING | REPORT, RUN_ALL, *([str(word) for word in line] for line in commands))
+    assert (codes, imported) == ([0, 0, 0], []), said
+    flawscope.inspect(bundle, tmp_path / "new", tmp_path / "full")
+    for name in ("masks.csv", "flaws.csv", "coco.json", "masks/bright/2.png", "pictures/2.png"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "full" / name).read_bytes(), name
 
 
 def test_runs_are_listed_and_compared_without_torch(

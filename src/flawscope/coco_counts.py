@@ -54,7 +54,29 @@ def encode_counts(mask_hw: BoolArray) -> str:
     """
     flat = mask_hw.ravel(order="F")
     changes = np.flatnonzero(np.diff(flat, prepend=False)) if flat.size else np.zeros(0, dtype=np.int64)
-    count_n = np.diff(changes, prepend=0, append=flat.size)
+    return _packed(np.diff(changes, prepend=0, append=flat.size))
+
+
+def encode_part(inner_hw: BoolArray, left: int, top: int, height: int, width: int) -> str:
+    """The packed counts of a mask of height x width that is empty but for a part of it, which is given and not empty.
+
+    >>> encode_part(np.array([[True], [True]]), left=0, top=1, height=3, width=2)
+    '123'
+    """
+    h, w = inner_hw.shape
+    apart = np.zeros((w, h + 1), dtype=np.bool_)  # a row below, so that no run goes on in the next column
+    apart[:, :h] = inner_hw.T
+    column, row = np.divmod(np.flatnonzero(np.diff(apart.ravel(), prepend=False)), h + 1)
+    changes = (column + left) * height + row + top
+    # Where the part is as high as the mask, a run may end where the next one starts: they are one.
+    same = np.flatnonzero(changes[1:-1:2] == changes[2::2])
+    changes = np.delete(changes, np.concatenate([2 * same + 1, 2 * same + 2]))
+    if changes[-1] == height * width:
+        return _packed(np.diff(changes, prepend=0))
+    return _packed(np.diff(changes, prepend=0, append=height * width))
+
+
+def _packed(count_n: IntArray) -> str:
     rest_n = count_n.copy()
     rest_n[3:] -= count_n[1:-2]
     groups = []

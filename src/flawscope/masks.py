@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Real
 
@@ -22,6 +23,7 @@ IntArray = npt.NDArray[np.int64]
 LabelArray = npt.NDArray[np.int32]
 
 REMEDY = "expected pairs of start and length, down the columns, counted from 1, in order and apart: 1 3 10 5"
+BAND = 1 << 20
 _DIGITS = re.compile(r"[0-9 \t\r\n]+")
 
 
@@ -185,6 +187,32 @@ def components(mask_hw: BoolArray) -> LabelArray:
     return label_hw
 
 
+def bands(label_hw: LabelArray) -> Iterator[slice]:
+    """Rows of some `BAND` pixels at a time, so that what is reckoned of each pixel stays small.
+
+    >>> list(bands(np.zeros((3, BAND), dtype=np.int32)))
+    [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
+    """
+    height, width = label_hw.shape
+    rows = max(1, BAND // max(1, width))
+    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
+
+
+def areas(label_hw: LabelArray) -> IntArray:
+    """The pixels of each flaw that `components` has numbered, and of what is none first.
+
+    >>> areas(components(np.array([[1, 0, 0, 0], [0, 1, 0, 1]], dtype=bool))).tolist()
+    [5, 2, 1]
+    """
+    n = int(label_hw.max(initial=0)) + 1
+    area_n = np.zeros(n, dtype=np.int64)
+    for rows in bands(label_hw):
+        band_hw = label_hw[rows]
+        area_n += np.bincount(band_hw[band_hw > 0], minlength=n)  # few pixels are flawed
+    area_n[0] = label_hw.size - area_n.sum()
+    return area_n
+
+
 def flaws(label_hw: LabelArray) -> tuple[Flaw, ...]:
     """What is to be said of each flaw that `components` has numbered, in the order of the numbers.
 
@@ -193,11 +221,18 @@ def flaws(label_hw: LabelArray) -> tuple[Flaw, ...]:
     """
     from scipy import ndimage
 
-    y_n, x_n = np.nonzero(label_hw)
-    number_n = label_hw[y_n, x_n]
-    area = np.bincount(number_n)[1:]
-    centre_x = np.bincount(number_n, weights=x_n + 0.5)[1:] / area
-    centre_y = np.bincount(number_n, weights=y_n + 0.5)[1:] / area
+    n = int(label_hw.max(initial=0)) + 1
+    area_n = np.zeros(n, dtype=np.int64)
+    sum_x_n, sum_y_n = np.zeros(n), np.zeros(n)
+    for rows in bands(label_hw):
+        y_m, x_m = np.nonzero(label_hw[rows])
+        number_m = label_hw[rows][y_m, x_m]
+        area_n += np.bincount(number_m, minlength=n)
+        sum_x_n += np.bincount(number_m, weights=x_m + 0.5, minlength=n)
+        sum_y_n += np.bincount(number_m, weights=y_m + (rows.start + 0.5), minlength=n)
+    if n == 1:
+        return ()
+    centre_x, centre_y = sum_x_n[1:] / area_n[1:], sum_y_n[1:] / area_n[1:]
     boxes = [(x.start, y.start, x.stop, y.stop) for y, x in ndimage.find_objects(label_hw)]
-    found = zip(area.tolist(), boxes, centre_x.tolist(), centre_y.tolist(), strict=True)
+    found = zip(area_n[1:].tolist(), boxes, centre_x.tolist(), centre_y.tolist(), strict=True)
     return tuple(Flaw(size, box, (x, y)) for size, box, x, y in found)

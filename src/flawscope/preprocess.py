@@ -132,20 +132,29 @@ def prepare(image: Image.Image, spec: Preprocess) -> Pixels:
         if spec.crop[2] > image.width or spec.crop[3] > image.height:
             raise ImageError(f"crop {spec.crop} reaches beyond the picture of {image.width} x {image.height} pixels")
         image = image.crop(spec.crop)
-    height, width = (image.height, image.width) if spec.resize == "none" else spec.size
-    method = Image.Resampling.NEAREST if spec.resize == "none" else Image.Resampling[spec.resize.upper()]
+    if image.mode in SIXTEEN_BIT and spec.resize == "none":
+        grey = np.asarray(image).astype(np.uint16)  # as it is: large pictures would take four times as much as floats
+        if spec.depth == 8:
+            grey = (grey // 257 + (grey % 257 > 128)).astype(np.uint8)
+        return np.repeat(grey[None], spec.channels, axis=0)
     if image.mode in SIXTEEN_BIT:
         wide = Image.fromarray(np.asarray(image).astype(np.float32))
-        values = np.asarray(wide.resize((width, height), method))
+        values = np.asarray(_resized(wide, spec))
         grey = np.clip(np.rint(values / (257 if spec.depth == 8 else 1)), 0, 2**spec.depth - 1).astype(spec.dtype)
         return np.repeat(grey[None], spec.channels, axis=0)
     if image.mode in ("I", "F"):
         raise ImageError(f"pixels of mode {image.mode!r} have no stated range: save the picture with 8 or 16 bits")
-    image = image.convert("L" if spec.channels == 1 or _is_grey(image) else "RGB")
-    pixels = np.asarray(image.resize((width, height), method))
+    mode = "L" if spec.channels == 1 or _is_grey(image) else "RGB"
+    pixels = np.asarray(_resized(image if image.mode == mode else image.convert(mode), spec))
     chw = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     chw = np.repeat(chw, spec.channels, axis=0) if chw.shape[0] != spec.channels else np.ascontiguousarray(chw)
     return chw if spec.depth == 8 else chw.astype(np.uint16) * 257
+
+
+def _resized(image: Image.Image, spec: Preprocess) -> Image.Image:
+    if spec.resize == "none":
+        return image
+    return image.resize(spec.size[::-1], Image.Resampling[spec.resize.upper()])
 
 
 def _is_grey(image: Image.Image) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from flawscope.bundle.archive import from_npy, read_bundle, to_npy, write_bundle
+from flawscope.bundle.rules import MaskRule
 from flawscope.bundle.verify import describe, verify
 from flawscope.records import Interval, Task
 
@@ -61,3 +62,31 @@ def test_describe_other_tasks_and_drafts(make_bundle: Make) -> None:
     assert "Seal: none, this is a draft." in draft
     label = describe(read_bundle(make_bundle(Task("multilabel", ("crack", "dark")))).manifest)
     assert sum(line.startswith("Decision: ") for line in label) == 2
+
+
+def test_describe_masks(make_mask_bundle: Make) -> None:
+    path = make_mask_bundle(gate=True)
+    assert [check.ok for check in verify(path)] == [True, True, True]
+    text = "\n".join(describe(read_bundle(path).manifest))
+    for line in (
+        "Marks where an image shows these flaws: bright, dark (a pixel may show several of them); one without any is "
+        "sound.",
+        "Steps: gate (gate) -> mask (mask).",
+        "Input of the gate: a picture, resized (bilinear) to 8 x 8 pixels, 8-bit grey.",
+        "Input of the masks: a picture as large as it is, 8-bit grey, in tiles of 16 x 16 pixels that overlap by 6 x 6 "
+        "at least and are blended; smaller pictures repeat their border.",
+        "Gate: Decision: flawed when its probability is at least 0.5.",
+        "Gate: where the answer is sound nobody looks for flaws.",
+        "Masks: a pixel is dark from probability 0.5000 on; flaws of fewer than 3 pixels are dropped.",
+        "Thresholds and least areas: fitted on the calibration split.",
+    ):
+        assert line in text
+    draft = describe(read_bundle(make_mask_bundle(draft=True)).manifest)
+    assert "No rule of masks yet: this is a draft." in draft
+    assert "Seal: none, this is a draft." in draft
+    assert not any("Calibration" in line or "Gate" in line for line in draft)
+    exclusive = Task("multilabel", ("bright", "dark"), "sound", pixels="multiclass")
+    rule = MaskRule(levels=(9, 9), min_areas=(1, 400), mm_per_pixel=0.05, notes=("as it was.",))
+    text = "\n".join(describe(read_bundle(make_mask_bundle(exclusive, rule=rule)).manifest))
+    for line in ("no pixel shows two", "only the most probable", "(1.00 mm2)", "no flaw is too small", "as it was."):
+        assert line in text

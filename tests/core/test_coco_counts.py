@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from flawscope.coco_counts import decode_counts, encode_counts
+from flawscope.coco_counts import decode_counts, encode_counts, encode_part
 from flawscope.errors import DataError
 from flawscope.records import BoolArray
 
@@ -36,6 +36,14 @@ def test_texts_of_another_program(text: str) -> None:
 def test_there_and_back(mask_hw: BoolArray, times: int) -> None:
     large_hw = np.repeat(mask_hw, times, axis=0)  # so that counts take several characters, and differences fall
     assert np.array_equal(decode_counts(encode_counts(large_hw), *large_hw.shape), large_hw)
+
+
+@given(masks, st.tuples(*[st.integers(0, 3)] * 4))
+def test_counts_of_a_part_are_those_of_the_whole(part_hw: BoolArray, around: tuple[int, int, int, int]) -> None:
+    left, top, right, bottom = around
+    whole_hw = np.pad(part_hw, ((top, bottom), (left, right)))
+    if part_hw.any():
+        assert encode_part(part_hw, left, top, *whole_hw.shape) == encode_counts(whole_hw)
 
 
 @given(masks)

@@ -245,6 +245,14 @@ def test_training_and_the_runtime_call_the_same_function() -> None:
     assert flawscope.training.input.load is flawscope.bundle.runtime.load is flawscope.preprocess.load
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+def test_all_values_of_16_bits_are_the_same_with_and_without_resizing(depth: int) -> None:
+    image = Image.fromarray(np.arange(65536, dtype=np.uint16).reshape(256, 256))
+    same = prepare(image, Preprocess(size=256, channels=3, depth=depth, resize="nearest"))
+    none = prepare(image, Preprocess(size=8, channels=3, depth=depth, resize="none"))
+    assert none.dtype == same.dtype and np.array_equal(none, same)
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
 def test_pictures_that_are_not_resized(mode: str) -> None:
     image = Image.new(mode, (30, 20))

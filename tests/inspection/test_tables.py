@@ -14,7 +14,7 @@ from flawscope.bundle.runtime import Runtime
 from flawscope.errors import DataError, OutputError
 from flawscope.inspection.folder import inspect_folder
 from flawscope.inspection.tables import read_results, write_results
-from flawscope.records import Prediction, Task
+from flawscope.records import Decision, FoundFlaw, MaskPrediction, Masks, Prediction, Task
 
 Make = Callable[..., Path]
 BINARY = Task("binary", ("defective",), "functional")
@@ -172,3 +172,26 @@ def test_a_good_answer_that_is_called_human_is_good(tmp_path: Path) -> None:
     rows = [Prediction("a.png", (), (0.1,), answers(task, [[False]])[0], 0.5)]
     assert write_results(tmp_path / "r.csv", task, rows).human == 0
     assert list(read_results(tmp_path / "r.csv", task).rows) == rows
+
+
+def test_masks_have_two_more_columns_and_are_read_back(tmp_path: Path) -> None:
+    task = Task("multilabel", ("gate_seconds", "error"), "ok", pixels="multilabel")
+    answer = Prediction("a", (), (0.75, 0.0), Decision((True, False), "gate_seconds"), 0.5)
+    flaw = FoundFlaw("gate_seconds", 1, (0, 0, 1, 1), (0.5, 0.5), 0.75)
+    good = Prediction("b", (), (0.0, 0.0), Decision((False, False), "ok"), 0.25)
+    found = [
+        MaskPrediction(answer, Masks(1, 1, ("1 1", "")), (flaw, flaw), gate=0.9, gate_seconds=0.125),
+        MaskPrediction(good, Masks(1, 1, ("", "")), gate=0.1, stopped=True, gate_seconds=0.25),
+        MaskPrediction(Prediction("c", error="bad")),
+        good,
+    ]
+    summary = write_results(tmp_path / "r.csv", task, found)
+    assert (summary.flaws, summary.stopped, summary.errors) == ({"gate_seconds": 2, "error": 0}, 1, 1)
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    assert [row[-2:] for row in rows] == [
+        ["gate_probability", "gate_seconds"], ["0.9", "0.125000"], ["0.1", "0.250000"], ["", ""], ["", ""],
+    ]  # fmt: skip
+    results = read_results(tmp_path / "r.csv")
+    assert results.classes == task.classes
+    assert list(results.rows) == [answer, good, found[2].answer, good]

@@ -8,8 +8,8 @@ from hypothesis import strategies as some
 
 from flawscope.bundle.postprocess import answers, decide, three_answers
 from flawscope.inspection.labelled import COLOURS
-from flawscope.inspection.verdict import KINDS, Verdict, odds, percent, verdict
-from flawscope.records import Prediction, Task
+from flawscope.inspection.verdict import KINDS, Verdict, mask_verdict, odds, percent, verdict
+from flawscope.records import Decision, FoundFlaw, MaskPrediction, Masks, Prediction, Task
 
 BINARY = Task("binary", ("scrap",), "ok")
 MULTI = Task("multiclass", ("ok", "dent", "scratch"), "ok")
@@ -74,3 +74,19 @@ def test_the_third_answer_in_words() -> None:
     assert (made.kind, made.facts.count("probability"), LABELS.classes[0] in made.facts) == ("for a person", 1, False)
     assert KINDS.index("not decided") < KINDS.index("for a person") < KINDS.index("not good")
     assert set(COLOURS) == set(KINDS)
+
+
+def test_the_words_for_flaws() -> None:
+    task = Task("multilabel", ("hole", "dent"), "ok", pixels="multilabel")
+    flaws = tuple(FoundFlaw("dent", area, (0, 0, 30, 30), (1.0, 1.0), score) for area, score in ((10, 0.5), (400, 0.9)))
+    answer = Prediction("a", (), (0.2, 0.9), Decision((False, True), "dent"))
+    told = mask_verdict(task, MaskPrediction(answer, Masks(30, 30, ("", "1 410")), flaws), 0.5)
+    assert told.headline == "dent: not good"
+    assert told.facts == "dent: 2 flaws, 410 pixels (102 mm2), probability up to 90.0\xa0%"
+    good = Prediction("a", (), (0.0, 0.0), Decision((False, False), "ok"))
+    none = Masks(30, 30, ("", ""))
+    assert mask_verdict(task, MaskPrediction(good, none)) == Verdict("ok", "good", "no flaw found")
+    stopped = mask_verdict(task, MaskPrediction(good, none, gate=0.004, stopped=True))
+    assert (stopped.headline, stopped.facts) == ("ok: good", "probability of any flaw 0.4\xa0%: not looked for")
+    bad = mask_verdict(task, MaskPrediction(Prediction("a", error="no picture")))
+    assert bad == Verdict("not decided", "not decided", "no picture")

@@ -10,7 +10,8 @@ import pytest
 import flawscope
 from flawscope.errors import DataError, RecipeError
 from flawscope.records import Sample, Samples, Task
-from flawscope.steps.train import first_weights, learnt_targets, parameters
+from flawscope.steps.material import learnt_targets
+from flawscope.steps.train import first_weights, parameters
 from flawscope.training.recipe import parse_recipe
 
 

@@ -20,6 +20,7 @@ from flawscope.training import processes
 from flawscope.training.input import PartDataset, loader
 from flawscope.training.loop import Fit, Live, fit
 from flawscope.training.losses import Loss
+from flawscope.training.objective import Answers
 from flawscope.training.sampling import EpochSampler, likelihoods
 from flawscope.training.spec import Augment, TrainSpec, Unfreeze
 
@@ -71,7 +72,8 @@ def trained(
         time.sleep(wait)
 
     found = fit(
-        network, Loss(TASK, np.array([1.0, 4.0, 0.5]), spec.loss), TASK, spec, folder=folder, show=show, train=train,
+        network, Answers(TASK, Loss(TASK, np.array([1.0, 4.0, 0.5]), spec.loss)), spec, folder=folder, show=show,
+        train=train,
         validation=loader(PartDataset(PIXELS, TARGETS, range(31, 40), None, spec.seed), 8, 0),
     )  # fmt: skip
     return found, network

@@ -16,6 +16,7 @@ from flawscope.training.features import FeatureDataset, on_features, steady
 from flawscope.training.input import PartDataset, loader
 from flawscope.training.loop import Fit, fit
 from flawscope.training.losses import Loss
+from flawscope.training.objective import Answers
 from flawscope.training.sampling import likelihoods
 from flawscope.training.spec import Augment, Sampling, TrainSpec, Unfreeze
 
@@ -36,7 +37,7 @@ def trained(folder: Path, head: str = "linear", augment: Augment = NOTHING, **as
     torch.manual_seed(0)
     network = build(NetworkPlan("timm:test_resnet", 1, 1, size=(16, 16), head=head, freeze=True))
     found = fit(
-        network, Loss(TASK, np.ones(1)), TASK, spec, folder=folder,
+        network, Answers(TASK, Loss(TASK, np.ones(1))), spec, folder=folder,
         train=loader(part(range(16), augment, spec.sampling), 8, 0),
         validation=loader(part(range(16, 24), None), 8, 0),
     )  # fmt: skip

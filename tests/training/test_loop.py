@@ -21,8 +21,9 @@ from flawscope.records import Samples, Task
 from flawscope.training import loop
 from flawscope.training.checkpoint import load_checkpoint, same_weights
 from flawscope.training.input import PartDataset, cached_pixels, loader
-from flawscope.training.loop import Fit, Live, decided, fit, watched_measure
+from flawscope.training.loop import Fit, Live, fit
 from flawscope.training.losses import Loss
+from flawscope.training.objective import Answers, decided, watched_measure
 from flawscope.training.spec import Augment, TrainSpec, Unfreeze
 
 MakeSamples = Callable[..., Samples]
@@ -49,7 +50,7 @@ def train(make_samples: MakeSamples, tmp_path: Path) -> Train:
         learn = PartDataset(pixels, samples.target_nk, range(16), spec.augment, spec.seed)
         watch = PartDataset(pixels, samples.target_nk, range(16, 24), None, spec.seed)
         result = fit(
-            network, Loss(samples.task, np.ones(1)), samples.task, spec, folder=tmp_path / folder, show=show,
+            network, Answers(samples.task, Loss(samples.task, np.ones(1))), spec, folder=tmp_path / folder, show=show,
             train=loader(learn, spec.batch_size, 0), validation=loader(watch, 8, 0),
         )  # fmt: skip
         return result, network

@@ -20,6 +20,7 @@ from flawscope.training.input import PartDataset, loader
 from flawscope.training.loop import fit
 from flawscope.training.losses import Loss
 from flawscope.training.metadata import fit_columns, hash_of, table_of
+from flawscope.training.objective import Answers
 from flawscope.training.recipe import Recipe, parse_recipe
 from flawscope.training.spec import Augment, TrainSpec, Unfreeze
 
@@ -163,7 +164,7 @@ def trained(folder: Path, epochs: int = 3, head: str = "linear", **asked: Any) -
     network = build(plan)
     batches = loader(part(range(16)), 8, 0), loader(part(range(16, 24)), 8, 0)
     loss = Loss(TASK, np.ones(1))
-    return fit(network, loss, TASK, spec, folder=folder, train=batches[0], validation=batches[1]), network
+    return fit(network, Answers(TASK, loss), spec, folder=folder, train=batches[0], validation=batches[1]), network
 
 
 # In `norm` a shift stands before a norm that takes it out: its gradient is rounding, which Adam would make a step of.

@@ -16,6 +16,7 @@ from flawscope.training.checkpoint import load_checkpoint, same_weights
 from flawscope.training.input import PartDataset, loader
 from flawscope.training.loop import STATE, Fit, Live, fit
 from flawscope.training.losses import Loss
+from flawscope.training.objective import Answers
 from flawscope.training.spec import Augment, Schedule, TrainSpec, Unfreeze
 
 TASK = Task("binary", ("bright",))
@@ -47,7 +48,7 @@ def trained(folder: Path, *, stop: int = -1, first: int = 0, freeze: bool = Fals
             raise Stopped
 
     found = fit(
-        network, Loss(TASK, np.ones(1)), TASK, spec, folder=folder, show=show,
+        network, Answers(TASK, Loss(TASK, np.ones(1))), spec, folder=folder, show=show,
         train=loader(PartDataset(PIXELS, BRIGHT, range(16), spec.augment, spec.seed), 8, 0),
         validation=loader(PartDataset(PIXELS, BRIGHT, range(16, 24), None, spec.seed), 8, 0),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -12,31 +12,77 @@ from flawscope.bundle.graphfile import refuse_external_data
 from flawscope.bundle.manifest import Graph, ImageInput, Sealed, TableInput
 from flawscope.errors import BundleError, reason
 
+Answers = Literal["logits", "masks"]
+"""What a graph says of an image: a number a class, or a map of numbers a class."""
 NEWER = "install a newer flawscope: pip install --upgrade flawscope"
 
 
 @dataclass(frozen=True)
 class Signature:
-    """The one graph of a bundle: its picture, its metadata where it takes them, and the name of its logits."""
+    """One graph of a bundle: its picture, its metadata where it takes them, and the name of what it answers."""
 
     graph: Graph
     image: ImageInput
     table: TableInput | None
-    logits: str
+    answer: str
 
 
-def supported(sealed: Sealed) -> Signature:
-    """What a bundle takes and gives; anything that this version cannot run is refused in words.
+def supported(sealed: Sealed) -> Graph:
+    """The one graph of a bundle that classifies; anything that this version cannot run is refused in words.
 
     Raises:
-        BundleError: another engine, other steps, inputs or outputs.
+        BundleError: another engine, or other steps.
     """
-    if (sealed.engine.name, sealed.engine.precision) != ("onnxruntime", "float32"):
-        raise BundleError(f"the bundle was decided with {sealed.engine.name} in {sealed.engine.precision}", NEWER)
+    check_engine(sealed)
+    if sealed.task.pixels:
+        raise BundleError(
+            "the bundle makes masks of flaws; expected one that decides about whole images",
+            "`flawscope inspect` and `show` take it; in Python: flawscope.bundle.mask_runtime.open_bundle",
+        )
     if [step.kind for step in sealed.steps] != ["classify"]:
         steps = " -> ".join(f"{step.name} ({step.kind})" for step in sealed.steps)
         raise BundleError(f"the bundle has the steps {steps}; this version runs one classify step", NEWER)
-    graph = sealed.graph(sealed.steps[0].graph)
+    return sealed.graph(sealed.steps[0].graph)
+
+
+def mask_graphs(sealed: Sealed) -> tuple[Graph | None, Graph]:
+    """The graphs of a bundle that makes masks: the gate's, where there is one, and that of the masks.
+
+    Raises:
+        BundleError: another engine, a bundle that makes none, or pictures that are resized.
+    """
+    check_engine(sealed)
+    if not sealed.task.pixels:
+        raise BundleError(
+            "the bundle decides about whole images; expected one that makes masks of flaws",
+            "in Python: flawscope.bundle.mask_runtime.open_bundle takes either",
+        )
+    graphs = {step.kind: sealed.graph(step.graph) for step in sealed.steps}
+    image = signature_of(graphs["mask"], "masks").image
+    if image.preprocess.resize != "none":
+        raise BundleError("the bundle resizes the pictures that it makes masks of; this version does not", NEWER)
+    for graph in graphs.values():
+        if len(graph.inputs) > 1:
+            raise BundleError(f"graph {graph.name!r} of a bundle that makes masks also takes metadata", NEWER)
+    return graphs.get("gate"), graphs["mask"]
+
+
+def check_engine(sealed: Sealed) -> None:
+    """See that the bundle was decided with the engine that is here.
+
+    Raises:
+        BundleError: with another one.
+    """
+    if (sealed.engine.name, sealed.engine.precision) != ("onnxruntime", "float32"):
+        raise BundleError(f"the bundle was decided with {sealed.engine.name} in {sealed.engine.precision}", NEWER)
+
+
+def signature_of(graph: Graph, kind: Answers = "logits") -> Signature:
+    """What a graph takes and answers.
+
+    Raises:
+        BundleError: other inputs than one image and at most one table, or not one output of this kind.
+    """
     images = [each for each in graph.inputs if isinstance(each, ImageInput)]
     tables = [each for each in graph.inputs if isinstance(each, TableInput)]
     if len(images) != 1 or len(tables) > 1:
@@ -44,10 +90,10 @@ def supported(sealed: Sealed) -> Signature:
         raise BundleError(
             f"graph {graph.name!r} takes {names}; this version runs graphs of one image and at most one table", NEWER
         )
-    logits = [each.name for each in graph.outputs if each.kind == "logits"]
-    if len(logits) != 1:
-        raise BundleError(f"graph {graph.name!r} gives {len(logits)} outputs of kind logits, expected one", NEWER)
-    return Signature(graph, images[0], tables[0] if tables else None, logits[0])
+    answers = [each.name for each in graph.outputs if each.kind == kind]
+    if len(answers) != 1:
+        raise BundleError(f"graph {graph.name!r} gives {len(answers)} outputs of kind {kind}, expected one", NEWER)
+    return Signature(graph, images[0], tables[0] if tables else None, answers[0])
 
 
 def session(graph: Graph, content: bytes) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,11 @@ import onnx
 import torch
 from torch import nn
 
+from flawscope.bundle.graph_runner import GraphRunner
 from flawscope.bundle.runtime import Runtime
 from flawscope.errors import BundleError, reason
 from flawscope.metadata import MetaColumn, Values, encode_all
-from flawscope.preprocess import Preprocess, load
+from flawscope.preprocess import Pixels, Preprocess, load
 
 INPUT, TABLE = "inputs", "table"
 TOLERANCE = 1e-3
@@ -44,6 +45,7 @@ class Parity:
 def export_graph(network: nn.Module, preprocess: Preprocess, name: str = "the network", *, columns: int = 0) -> bytes:
     """The network as an ONNX file: input `inputs` (n x c x h x w, uint8 or uint16), output `logits` (n x k, float32).
 
+    Of a network that makes masks the output is n x maps x h x w.
     With so many metadata columns (m) there is a second input `table` (n x m, float32). Weights lie inside the file; the
     batch size is free.
 
@@ -109,3 +111,20 @@ def check_parity(
     graph_nk = runtime.scores([str(path) for path in paths], metadata)
     difference = float(np.abs(torch_nk - graph_nk).max())
     return Parity(len(paths), difference, float(np.abs(torch_nk).max()))
+
+
+def check_map_parity(network: nn.Module, graph: GraphRunner, tiles: Iterable[Pixels]) -> Parity:
+    """Run tiles of real pictures (c x h x w each) through torch and through the graph, one by one; compare the maps.
+
+    Raises:
+        BundleError: they differ by more than `TOLERANCE`.
+    """
+    network = network.cpu().eval()
+    n, difference, largest = 0, 0.0, 0.0
+    for tile_chw in tiles:
+        with torch.no_grad():
+            torch_khw = network(torch.from_numpy(tile_chw)[None])[0].numpy()
+        graph_khw = graph.answer(tile_chw, torch_khw.shape)
+        difference = max(difference, float(np.abs(torch_khw - graph_khw).max()))
+        n, largest = n + 1, max(largest, float(np.abs(torch_khw).max()))
+    return Parity(n, difference, largest)

@@ -19,17 +19,16 @@ import numpy as np
 import numpy.typing as npt
 
 from flawscope.bundle import archive
-from flawscope.bundle.engine import check_signature, session, supported
+from flawscope.bundle.engine import supported
+from flawscope.bundle.graph_runner import GraphRunner
 from flawscope.bundle.manifest import Column, Golden, Manifest, Sealed
 from flawscope.bundle.postprocess import three_answers
-from flawscope.errors import BundleError, ImageError, MetadataError, reason
+from flawscope.errors import BundleError, ImageError, MetadataError
 from flawscope.machine import cores, on_threads
 from flawscope.metadata import TableRow, Values, encode
 from flawscope.preprocess import Preprocess, load
 from flawscope.probability import calibrate
 from flawscope.records import FloatArray, Prediction, Task
-
-NOT_AS_SEALED = "do not use it here: seal it again on this kind of machine, or update onnxruntime"
 
 Source = str | Path | npt.NDArray[Any]
 Known = Values | str
@@ -61,10 +60,8 @@ class Runtime:
         self.sealed = sealed
         self.threads = threads or cores()
         self._manifest = manifest
-        taken = supported(sealed)
-        self._graph, self._input, self._table, self._logits = taken.graph, taken.image, taken.table, taken.logits
-        self._session = session(self._graph, graphs[self._graph.file])
-        check_signature(self._session, taken)
+        graph = supported(sealed)
+        self.runner = GraphRunner(graph, graphs[graph.file], threads=self.threads)
 
     @classmethod
     def open(cls, path: str | Path, threads: int | None = None) -> Runtime:
@@ -101,12 +98,12 @@ class Runtime:
     @property
     def preprocess(self) -> Preprocess:
         """How a picture becomes the integers that the graph takes."""
-        return self._input.preprocess
+        return self.runner.preprocess
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The metadata that the graph takes of each image; none where it takes the picture alone."""
-        return self._table.columns if self._table else ()
+        return self.runner.columns
 
     def outputs(
         self, image_nchw: npt.NDArray[Any], table_nm: TableRow | None = None
@@ -115,18 +112,7 @@ class Runtime:
 
         `table_nm` holds their encoded metadata (float32, n x m) where the graph takes them.
         """
-        spec = self.preprocess
-        if image_nchw.ndim != 4 or image_nchw.shape[1:] != spec.shape or image_nchw.dtype != spec.dtype:
-            wanted = f"{np.dtype(spec.dtype)} of shape (n, {', '.join(map(str, spec.shape))})"
-            raise ValueError(f"expected {wanted}, got {image_nchw.dtype} of shape {image_nchw.shape}")
-        if not len(image_nchw):
-            raise ValueError("no images")
-        table = np.empty((len(image_nchw), 0), dtype=np.float32) if table_nm is None else table_nm
-        m = len(self.columns)
-        if table.shape != (len(image_nchw), m) or table.dtype != np.float32 or not np.isfinite(table).all():
-            raise ValueError(f"expected finite float32 metadata of {m} columns, got {table.dtype} {table.shape}")
-        rows = list(on_threads(lambda pair: self._run(*pair), zip(image_nchw, table, strict=True), self.threads))
-        return {each.name: np.concatenate([row[each.name] for row in rows]) for each in self._graph.outputs}
+        return self.runner.outputs(image_nchw, table_nm)
 
     def logits(self, image_nchw: npt.NDArray[Any]) -> FloatArray:
         """Raw logits of prepared images, float64, n x k; the calibrator is not applied.
@@ -192,20 +178,9 @@ class Runtime:
             raise MetadataError(known, "every picture needs its metadata")
         return encode(known, self.columns)
 
-    def make_golden(self, n: int = 4, seed: int = 0, tolerance: float = 1e-3) -> tuple[Golden, dict[str, bytes]]:
+    def make_golden(self) -> tuple[Golden, dict[str, bytes]]:
         """Generated test patterns and what the graph answers to them now, for `archive.write_bundle`."""
-        pattern_nchw = archive.golden_patterns(self.preprocess, n, seed)
-        row_nm = archive.golden_rows(self.columns, n)
-        stem = f"golden/{self._graph.name}"
-        inputs = {each.name: f"{stem}.{each.name}.npy" for each in self._graph.inputs}
-        outputs = {each.name: f"{stem}.{each.name}.expected.npy" for each in self._graph.outputs}
-        answer = self.outputs(pattern_nchw, row_nm)
-        files = {inputs[self._input.name]: archive.to_npy(pattern_nchw)}
-        if self._table:
-            files[inputs[self._table.name]] = archive.to_npy(row_nm)
-        files |= {file: archive.to_npy(answer[name]) for name, file in outputs.items()}
-        golden = Golden(graph=self._graph.name, file_inputs=inputs, file_outputs=outputs, tolerance=tolerance)
-        return golden, files
+        return self.runner.make_golden()
 
     def check_golden(self, contents: archive.Contents) -> float:
         """Let the graph answer its golden test patterns; returns the largest difference (see `Golden`).
@@ -213,62 +188,13 @@ class Runtime:
         Raises:
             BundleError: an output differs by more than the tolerance, has another shape, or is not a number.
         """
-        golden = next(each for each in contents.manifest.golden if each.graph == self._graph.name)
-        pattern_nchw = archive.from_npy(contents.golden, golden.file_inputs[self._input.name])
-        row_nm = archive.from_npy(contents.golden, golden.file_inputs[self._table.name]) if self._table else None
-        try:
-            answer = self.outputs(pattern_nchw, row_nm)
-        except ValueError as error:
-            raise BundleError(f"the golden test patterns do not fit the graph: {error}", "export it again") from None
-        worst = 0.0
-        for name, file in golden.file_outputs.items():
-            expected = archive.from_npy(contents.golden, file)
-            if expected.shape != answer[name].shape:
-                raise BundleError(
-                    f"golden output {name!r}: expected shape {expected.shape}, got {answer[name].shape}", NOT_AS_SEALED
-                )
-            size = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
-            difference = float(np.max(np.abs(answer[name].astype(np.float64) - expected), initial=0.0)) / size
-            if not difference <= golden.tolerance:  # so that NaN is refused
-                raise BundleError(
-                    f"golden output {name!r} differs by {difference:.3g} from what it was when the bundle was made; "
-                    f"{golden.tolerance:g} is allowed",
-                    NOT_AS_SEALED,
-                )
-            worst = max(worst, difference)
-        return worst
-
-    def _run(self, image_chw: npt.NDArray[Any], row_m: TableRow) -> dict[str, npt.NDArray[np.float32]]:
-        names = [each.name for each in self._graph.outputs]
-        feed = {self._input.name: image_chw[None]}
-        if self._table:
-            feed[self._table.name] = row_m[None]
-        try:
-            values = self._session.run(names, feed)
-        except Exception as error:  # onnxruntime's errors have no common class
-            raise BundleError(f"graph {self._graph.name!r} fails: {reason(error)}", "export it again") from None
-        return dict(zip(names, values, strict=True))
+        return self.runner.check_golden(contents)
 
     def _score(self, source: Source, known: Known) -> FloatArray:
         row_m = self._encoded(known)  # before the picture is decoded, which takes longer
         image_chw = source if isinstance(source, np.ndarray) else load(source, self.preprocess)
-        if image_chw.shape != self.preprocess.shape or image_chw.dtype != self.preprocess.dtype:
-            wanted = f"{np.dtype(self.preprocess.dtype)} {self.preprocess.shape}"
-            raise ValueError(f"expected images of {wanted}, got {image_chw.dtype} {image_chw.shape}")
-        logit_1k = np.asarray(self._run(image_chw, row_m)[self._logits])
-        expected = (1, len(self.sealed.task.classes))
-        if logit_1k.shape != expected:
-            raise BundleError(
-                f"output {self._logits!r} has shape {logit_1k.shape} for one image, expected {expected}",
-                "export the model again for the classes of its task",
-            )
-        if not np.isfinite(logit_1k).all():
-            what = "a prepared image" if isinstance(source, np.ndarray) else source
-            raise BundleError(
-                f"output {self._logits!r} is not a finite number for {what}: {logit_1k[0].tolist()}",
-                "the network is broken (training diverged, or its precision is too low): train it again",
-            )
-        return np.asarray(logit_1k[0], dtype=np.float64)
+        what = "a prepared image" if isinstance(source, np.ndarray) else str(source)
+        return self.runner.answer(image_chw, (len(self.sealed.task.classes),), row_m, what=what).astype(np.float64)
 
     def _answer(self, path: str | Path, known: Known) -> Prediction:
         start = time.perf_counter()

@@ -9,8 +9,9 @@ from typing import Any
 
 from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.manifest import Graph, ImageInput, Manifest, Sealed
+from flawscope.bundle.mask_runtime import started
+from flawscope.bundle.mask_words import mask_sentences, tile_words
 from flawscope.bundle.rules import Calibrator, DecisionRule
-from flawscope.bundle.runtime import Runtime
 from flawscope.errors import BundleError
 from flawscope.records import HUMAN, NOT_CHECKED, Task
 
@@ -39,7 +40,7 @@ def verify(path: str | Path) -> list[Check]:
         seal = f"seal {manifest.seal}" if manifest.seal else "a draft, not sealed"
         checks.append(Check(name, True, f"{len(manifest.files) + 1} files, {seal}"))
         name = "the engine takes the graph as the manifest describes it"
-        runtime = Runtime(manifest.sealed, contents.graphs, manifest=manifest)
+        runtime = started(contents)
         checks.append(Check(name, True, f"{manifest.sealed.engine.name}, {manifest.sealed.engine.precision}"))
         name = "golden test patterns give the same answers as when the bundle was made"
         worst = runtime.check_golden(contents)
@@ -53,13 +54,12 @@ def verify(path: str | Path) -> list[Check]:
 def describe(manifest: Manifest, evidence: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
     """What the bundle does and where it comes from: plain sentences, one a line."""
     sealed, task = manifest.sealed, manifest.sealed.task.task()
-    graph = sealed.graph(sealed.steps[0].graph)
     lines = [
         f"{manifest.name}, made {manifest.created}.",
         _task(task),
-        *(f"Input {each.name}: {_input(graph, each.name)}" for each in graph.inputs),
-        calibrator_sentence(sealed.calibrator),
-        *decision_sentences(task, sealed.decision),
+        *_inputs(sealed),
+        *([] if task.pixels else [calibrator_sentence(sealed.calibrator)]),
+        *sealed_sentences(sealed),
         f"Split: {sealed.split_stamp}."
         + (" Its numbers may be too good." if sealed.split_stamp == NOT_CHECKED else ""),
         f"Engine: {engine_words(sealed)}.",
@@ -75,20 +75,53 @@ def describe(manifest: Manifest, evidence: Mapping[str, Mapping[str, Any]] | Non
     return lines
 
 
+def sealed_sentences(sealed: Sealed) -> list[str]:
+    """How the bundle decides, as it stands in the seal: of whole images, or its gate and its rule of masks."""
+    task = sealed.task.task()
+    if not task.pixels:
+        return decision_sentences(task, sealed.decision)
+    gate = []
+    if sealed.gate:
+        asked = sealed.gate.task.task()
+        gate = [calibrator_sentence(sealed.gate.calibrator), *decision_sentences(asked, sealed.gate.decision)]
+        gate.append(f"where the answer is {asked.negative} nobody looks for flaws.")
+    return [*(f"Gate: {words}" for words in gate), *mask_sentences(task, sealed.masks)]
+
+
 def engine_words(sealed: Sealed) -> str:
     """What computes the answers, and in how many views (turned, mirrored) each image is looked at."""
-    views = sealed.graph(sealed.steps[0].graph).views
+    views = sealed.graph(sealed.steps[-1].graph).views
     often = f", mean over {views} views ({views} times the computing)"
     return f"{sealed.engine.name}, {sealed.engine.precision}{often if views > 1 else ''}"
 
 
 def _task(task: Task) -> str:
     classes = ", ".join(task.classes)
+    if task.pixels:
+        several = "no pixel shows two of them" if task.pixels == "multiclass" else "a pixel may show several of them"
+        return f"Marks where an image shows these flaws: {classes} ({several}); one without any is {task.negative}."
     return {
         "binary": f"Decides whether an image is {classes} or {task.negative}.",
         "multiclass": f"Decides which one of these an image is: {classes}.",
         "multilabel": f"Decides which of these an image shows, any number of them: {classes}; none is {task.negative}.",
     }[task.kind]
+
+
+def _inputs(sealed: Sealed) -> list[str]:
+    """What each graph takes."""
+    if not sealed.task.pixels:
+        graph = sealed.graph(sealed.steps[0].graph)
+        return [f"Input {each.name}: {_input(graph, each.name)}" for each in graph.inputs]
+    graphs = {step.kind: sealed.graph(step.graph) for step in sealed.steps}
+    (masks,) = (each for each in graphs["mask"].inputs if isinstance(each, ImageInput))
+    spec, overlap = masks.preprocess, sealed.masks.overlap if sealed.masks else None
+    colour = "grey" if spec.channels == 1 else "colour"
+    said = [
+        f"Input of the masks: a picture as large as it is, {spec.depth}-bit {colour}, {tile_words(spec.size, overlap)}."
+    ]
+    if "gate" in graphs:
+        said.insert(0, f"Input of the gate: {_input(graphs['gate'], graphs['gate'].inputs[0].name)}")
+    return said
 
 
 def _input(graph: Graph, name: str) -> str:

@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from flawscope._version import __version__
+from flawscope.cli.inspect import tell_inspected
 from flawscope.cli.plan import plan
 from flawscope.cli.terminal import console, errors, numeric, say, shell, step
 from flawscope.errors import UserError
@@ -194,18 +195,16 @@ def decide(
     given = costs if any(value is not None for value in costs.values()) else None
     asked: dict[str, Any] = {"max_escape": max_escape, "confidence": confidence, "units": units, "costs": given}
     manifest = step("decide", bundle, data, output, **asked, known=known, twins=twins, overwrite=overwrite)
-    from flawscope.bundle.verify import decision_sentences
+    from flawscope.bundle.verify import sealed_sentences
 
-    for sentence in decision_sentences(manifest.sealed.task.task(), manifest.sealed.decision):
+    for sentence in sealed_sentences(manifest.sealed):
         say(sentence)
     say(f"sealed, seal {manifest.seal}")
     if manifest.parent:
         from flawscope.steps.decide import named
         from flawscope.steps.decide_options import asked_spec
 
-        spec = asked_spec(**asked)
-        assert spec is not None  # a bundle with a parent was asked for by one
-        made = output or named(bundle, spec)
+        made = output or named(bundle, asked_spec(**asked))
         say(f"parent {manifest.parent}\nwrote {made}\nnext, its page for an auditor: flawscope report {shell(made)}")
     else:
         say(f"next: flawscope evaluate {shell(bundle)}")
@@ -288,25 +287,27 @@ def compare(
 def inspect(
     bundle: Bundle,
     folder: Annotated[Path, typer.Argument(help="a folder of pictures, or one picture")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="the table of decisions")] = Path("results.csv"),
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="the table of decisions [results.csv]; with masks a folder [results]"),
+    ] = None,
     table: Annotated[Path | None, typer.Option(help="metadata of each picture, where the bundle takes them")] = None,
     image_column: Annotated[str | None, typer.Option(help="column of the table that names the pictures")] = None,
     pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="write each picture with its label into this folder, too")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace the folder of labelled pictures")] = False,
+    scale: Annotated[float | None, numeric(help="masks: millimetres a pixel, for areas in mm2")] = None,
+    truth: Annotated[Path | None, typer.Option(help="masks: codes (CSV) or COCO (JSON), to be drawn beside")] = None,
+    draw: Annotated[
+        bool, typer.Option("--draw/--no-draw", help="masks: whether pictures with outlines are drawn")
+    ] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a folder that inspect wrote")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="pictures at a time; default: one for each core")] = None,
 ) -> None:
-    """Decide about new pictures. Needs no torch."""
+    """Decide about new pictures, or find their flaws. Needs no torch."""
     asked = {"table": table, "image_column": image_column, "pictures": pictures, "overwrite": overwrite}
-    summary = step("inspect", bundle, folder, output, **asked, threads=threads, say=say)
-    for label, count in summary.counts.items():
-        say(f"{count:6d}  {label}")
-    if summary.human:
-        say(f"        {summary.human} of these: a person has to look")
-    if summary.errors:
-        say(f"{summary.errors:6d}  could not be decided: see the column `error`")
-    say(f"{summary.images} images in {summary.seconds:.1f} s, {summary.images_per_second:.0f} images/s; wrote {output}")
+    masks = {"scale": scale, "truth": truth, "draw": draw}
+    tell_inspected(step("inspect", bundle, folder, output, **asked, **masks, threads=threads, say=say))
     if pictures:
         say(f"pictures  {pictures}")
 

@@ -2,7 +2,8 @@
 
 Columns: name, <class>_probability ..., (multi-label: <class> yes or no ...,) decision, seconds, error. Where a person
 has to look, the decision is `human`. In place of yes or no, a multi-label class that is not ruled out is `human`, too,
-also where another class is called, so that nobody has to look.
+also where another class is called, so that nobody has to look. Of bundles that make masks two columns follow, empty
+where there is no gate: gate_probability, that of any flaw, and gate_seconds, its share of seconds.
 
 Text that a spreadsheet would run is written so that it does not (`flawscope.spreadsheet`); `read_results` gives every
 name back as it was.
@@ -14,29 +15,34 @@ import csv
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flawscope.errors import DataError
-from flawscope.records import HUMAN, Decision, Prediction, Task
+from flawscope.records import HUMAN, Decision, MaskPrediction, Prediction, Task
 from flawscope.spreadsheet import plain_cell, safe_cell
 from flawscope.storage import new_file
 
 _PROBABILITY = "_probability"
 _LAST = ("decision", "seconds", "error")
+_GATE = ("gate_probability", "gate_seconds")
 
 
 @dataclass(frozen=True)
 class Summary:
     """What came out of an inspection. `counts`: images of each decision; `seconds`: wall time of the whole.
 
-    `human` of them are for a person: they are counted as a decision, too.
+    `human` of them are for a person: they are counted as a decision, too. Where masks are made, `flaws` counts those of
+    each class that were found, and `stopped` the images that the gate called good. `written`: where it all lies.
     """
 
     counts: Mapping[str, int]
     errors: int
     seconds: float
     human: int = 0
+    flaws: Mapping[str, int] = field(default_factory=dict)
+    stopped: int = 0
+    written: Path | None = None
 
     @property
     def images(self) -> int:
@@ -57,7 +63,7 @@ class Results:
     rows: tuple[Prediction, ...]
 
 
-def write_results(path: str | Path, task: Task, predictions: Iterable[Prediction]) -> Summary:
+def write_results(path: str | Path, task: Task, predictions: Iterable[Prediction | MaskPrediction]) -> Summary:
     """Write each prediction as it comes; the file appears whole at the end, or not at all.
 
     Raises:
@@ -65,21 +71,26 @@ def write_results(path: str | Path, task: Task, predictions: Iterable[Prediction
     """
     start = time.perf_counter()
     counts = Counter(dict.fromkeys(task.labels, 0) if task.kind != "multilabel" else {})
-    errors = human = 0
+    flaws = Counter(dict.fromkeys(task.classes, 0) if task.pixels else {})
+    errors = human = stopped = 0
     # File names that are not UTF-8 are legal on Linux: they are written with \udcXX in place of the stray bytes.
     with new_file(path) as beside, beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         table = csv.writer(
             stream
         )  # lines end in CR LF (RFC 4180); with LF alone a CR inside a name would not be quoted
         table.writerow(safe_cell(cell) for cell in _header(task))
-        for prediction in predictions:
-            table.writerow(_row(task, prediction))
+        for each in predictions:
+            prediction = each.answer if isinstance(each, MaskPrediction) else each
+            table.writerow([*_row(task, prediction), *(_gate(each) if task.pixels else ())])
+            if isinstance(each, MaskPrediction):
+                flaws.update(flaw.name for flaw in each.flaws)
+                stopped += each.stopped
             if prediction.decision:
                 counts[prediction.decision.label] += 1
                 human += prediction.decision.human
             else:
                 errors += 1
-    return Summary(dict(counts), errors, time.perf_counter() - start, human)
+    return Summary(dict(counts), errors, time.perf_counter() - start, human, dict(flaws), stopped)
 
 
 def read_results(path: str | Path, task: Task | None = None) -> Results:
@@ -95,6 +106,8 @@ def read_results(path: str | Path, task: Task | None = None) -> Results:
             rows = [[plain_cell(cell) for cell in row] for row in csv.reader(stream)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}", "name a results.csv that flawscope inspect wrote") from None
+    if rows and tuple(rows[0][-3:]) == (_LAST[-1], *_GATE):  # no other table ends so: its last column is the error
+        rows = [row[:-2] for row in rows]
     header = rows[0] if rows else []
     classes, flags = _classes(header)
     if not classes:
@@ -109,7 +122,14 @@ def read_results(path: str | Path, task: Task | None = None) -> Results:
 
 def _header(task: Task) -> list[str]:
     flags = task.classes if task.kind == "multilabel" else ()
-    return ["name", *(f"{each}{_PROBABILITY}" for each in task.classes), *flags, *_LAST]
+    last = (*_LAST, *_GATE) if task.pixels else _LAST
+    return ["name", *(f"{each}{_PROBABILITY}" for each in task.classes), *flags, *last]
+
+
+def _gate(prediction: Prediction | MaskPrediction) -> list[str]:
+    if not isinstance(prediction, MaskPrediction) or prediction.gate is None:
+        return ["", ""]
+    return [repr(prediction.gate), f"{prediction.gate_seconds:.6f}"]
 
 
 def _row(task: Task, prediction: Prediction) -> list[str]:

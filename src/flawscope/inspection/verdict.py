@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from flawscope.records import Prediction, Task
+from flawscope.bundle.mask_words import mm2_words
+from flawscope.records import MaskPrediction, Prediction, Task
+from flawscope.wording import counted
 
 Kind = Literal["not decided", "for a person", "not good", "good", ""]
 KINDS: tuple[Kind, ...] = ("not decided", "for a person", "not good", "", "good")
@@ -59,6 +61,35 @@ def verdict(
     said = odds(task, thresholds, prediction.probability, chosen, looked_at)
     weighed = task.kind == "multiclass" and len(chosen) > 1
     return Verdict(decision.label, kind, f"{said}: the classes are weighed differently" if weighed else said)
+
+
+def mask_verdict(task: Task, found: MaskPrediction, mm_per_pixel: float | None = None) -> Verdict:
+    r"""The words for the flaws of one picture: of each class how many, their area together and the surest of them.
+
+    >>> from flawscope.records import Decision, FoundFlaw, Masks
+    >>> answer = Prediction("a.png", (), (0.9,), Decision((True,), "hole"))
+    >>> flaw = FoundFlaw("hole", 30, (0, 0, 5, 6), (2.5, 3.0), 0.75)
+    >>> task, masks = Task("multilabel", ("hole",), pixels="multilabel"), Masks(9, 9, ("1 1",))
+    >>> told = mask_verdict(task, MaskPrediction(answer, masks, (flaw,)))
+    >>> told.headline, told.facts.replace("\xa0", " ")
+    ('hole: not good', 'hole: 1 flaw, 30 pixels, probability 75.0 %')
+    """
+    answer = found.answer
+    if answer.decision is None:
+        return Verdict("not decided", "not decided", answer.error)
+    if found.stopped:
+        assert found.gate is not None  # it was the gate that stopped it
+        return Verdict(answer.decision.label, "good", f"probability of any flaw {percent(found.gate)}: not looked for")
+    said = []
+    for name in task.classes:
+        of_class = [flaw for flaw in found.flaws if flaw.name == name]
+        if of_class:
+            area = sum(flaw.area for flaw in of_class)
+            said.append(
+                f"{name}: {counted(len(of_class), 'flaws')}, {counted(area, 'pixels')}{mm2_words(area, mm_per_pixel)}, "
+                f"probability {'up to ' if len(of_class) > 1 else ''}{percent(max(flaw.score for flaw in of_class))}"
+            )
+    return Verdict(answer.decision.label, "not good" if said else "good", "; ".join(said) or "no flaw found")
 
 
 def odds(

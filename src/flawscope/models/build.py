@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -120,6 +120,17 @@ class Network(nn.Module):
         for layer in layers[-1:]:
             nn.init.normal_(layer.weight, std=0.001)
             nn.init.zeros_(layer.bias)
+
+    def expect(self, share_k: Sequence[float], *, exclusive: bool) -> None:
+        """Let maps begin near the share of pixels of each class, not near one half (Lin et al. 2017, section 4.1).
+
+        `exclusive`: classes exclude each other; the first map is then that of the background.
+        """
+        biases = [each.bias for each in self.head.modules() if isinstance(each, nn.Conv2d) and each.bias is not None]
+        share = torch.tensor(share_k, dtype=torch.float32).clamp(1e-4, 1 - 1e-4)
+        logit = torch.cat([(1 - share.sum()).clamp(min=1e-4)[None], share]).log() if exclusive else share.logit()
+        for bias in biases[-1:]:
+            bias.data.copy_(logit)
 
     @property
     def layers(self) -> list[str]:

@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from flawscope.pages import picture_facts, reliability, view, words
+from flawscope.pages import masks, picture_facts, reliability, view, words
 from flawscope.pages.contracts import ASSUMED, ContractContent, contract_views
 from flawscope.pages.costs import CostContent, cost_views
+from flawscope.pages.masks import MaskContent
 from flawscope.pages.pairs import ProofContent, proof_view
 from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED, Skipped, Task
@@ -133,6 +134,7 @@ class ReportContent:
     `contracts` are the escape contracts of the bundle; without any the page has no promise. `costs` are what a
     decision by costs is expected to cost, class by class; without any the page has no such section.
     `proof` is None where nobody has searched the split for images of the same thing; `unproven` says why.
+    `masks` is there for bundles that make masks, whose metrics hold them: they have a page of their own.
     """
 
     title: str
@@ -161,6 +163,7 @@ class ReportContent:
     recipe_text: str = ""
     skipped: Sequence[Skipped] = ()
     warnings: Sequence[str] = ()
+    masks: MaskContent | None = None
 
     def __post_init__(self) -> None:
         without = [picture.name for picture in self.mistakes if picture.kind not in MISTAKE_KINDS]
@@ -207,13 +210,19 @@ def render(content: ReportContent) -> str:
     confusion = metrics.get("confusion")
     mistakes = view.gallery(content.mistakes, content.shown)
     known = [entry["name"] for entry in metrics["headline"]]
+    if content.masks is not None:
+        known = [name for name in known if name in masks.FOLD_BY_FOLD]
     three = view.three_answers(metrics)
-    there = {"promise": content.contracts, "costs": content.costs, "person": three}
+    there: dict[str, Any] = {"promise": content.contracts, "costs": content.costs, "person": three}
+    masked = content.masks is not None
+    if masked:
+        there["gate"] = "gate" in metrics
     return fill(
-        "report.html",
+        "masks-report.html" if masked else "report.html",
         content=content,
         size=_size(content.bundle.size_bytes) if content.bundle else "",
-        sections=[each for each in SECTIONS if there.get(each[0], True)],
+        sections=[each for each in (masks.SECTIONS if masked else SECTIONS) if there.get(each[0], True)],
+        mask=masks.mask_views(content) if masked else None,
         decided_on="the calibration part",
         promises=contract_views(content.contracts, content.items),
         assumed=ASSUMED,

@@ -42,12 +42,16 @@ class Section:
 
 @dataclass(frozen=True)
 class SheetContent:
-    """Everything that the sheet shows; `facts` are pairs of name and value, `decision` is the rule in sentences."""
+    """Everything that the sheet shows; `facts` are pairs of name and value, `decision` is the rule in sentences.
+
+    `large`: the pictures are shown so large that what is drawn on them is seen.
+    """
 
     title: str
     facts: Mapping[str, str]
     decision: Sequence[str]
     sections: Sequence[Section]
+    large: bool = False
 
 
 def write_sheet(path: str | Path, content: SheetContent) -> None:
@@ -95,21 +99,21 @@ def render(content: SheetContent) -> str:
 <nav aria-label="Labels">{links}</nav>
 </header>
 <main>
-{"".join(_sections(content.sections))}</main>
+{"".join(_sections(content.sections, "sheet large" if content.large else "sheet"))}</main>
 <footer>Made by flawscope. The pictures lie beside this page; nothing was loaded from anywhere else.</footer>
 </body>
 </html>
 """
 
 
-def _sections(sections: Sequence[Section]) -> Iterable[str]:
+def _sections(sections: Sequence[Section], style: str) -> Iterable[str]:
     for index, section in enumerate(sections):
         more = section.count - len(section.tiles)
         counted = f'<span class="small">{section.count:,} picture{"" if section.count == 1 else "s"}</span>'
         yield f'<section id="s{index}"><h2>{_text(section.title)} {counted}</h2>\n'
         if more:
             yield f'<p class="lead">The first {len(section.tiles):,} are shown; {more:,} more lie in the folder.</p>\n'
-        yield '<ul class="sheet">\n'
+        yield f'<ul class="{style}">\n'
         yield from map(_tile, section.tiles)
         yield "</ul>\n</section>\n"
 

@@ -106,8 +106,11 @@ def _tone(name: str) -> str:
     return "person" if name == "review load" else "bad" if name.endswith("rate") else ""
 
 
-def classes(metrics: Mapping[str, Any]) -> list[View]:
-    """One entry a class: measures with intervals or reasons, its own 2 x 2 table, its figures."""
+def classes(metrics: Mapping[str, Any], prefix: str = "c") -> list[View]:
+    """One entry a class: measures with intervals or reasons, its own 2 x 2 table, its figures.
+
+    `prefix` makes the ids of the figures unique where several documents stand on one page.
+    """
     names = track(
         metrics["classes"],
         "drawing the classes",
@@ -115,7 +118,7 @@ def classes(metrics: Mapping[str, Any]) -> list[View]:
         transient=True,
         disable=len(metrics["classes"]) < 8,
     )
-    return [_class(metrics, index, name) for index, name in enumerate(names)]
+    return [_class(metrics, f"{prefix}{index}", name) for index, name in enumerate(names)]
 
 
 def overview_mean(metrics: Mapping[str, Any]) -> list[View | None]:
@@ -125,7 +128,7 @@ def overview_mean(metrics: Mapping[str, Any]) -> list[View | None]:
     return [figure_of(measure, interval) if interval else None for measure, interval in known.items()]
 
 
-def _class(metrics: Mapping[str, Any], index: int, name: str) -> View:
+def _class(metrics: Mapping[str, Any], prefix: str, name: str) -> View:
     curve, kind = metrics["classes"][name], metrics["task"]["kind"]
     other = metrics["task"]["negative"] if kind == "binary" else f"not {name}"
     undefined = curve.get("undefined", {})
@@ -160,7 +163,7 @@ def _class(metrics: Mapping[str, Any], index: int, name: str) -> View:
         ],
         "matrix": matrix([other, name], rows_2x, columns),
         "answers": curve.get("answers", []),
-        "figures": _figures(metrics, f"c{index}", name, other),
+        "figures": _figures(metrics, prefix, name, other),
     }
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 RATES = (
-    "accuracy", "exact match", "recall", "precision", "specificity", "escape rate", "overkill rate", "review load"
+    "accuracy", "exact match", "recall", "precision", "specificity", "escape rate", "overkill rate", "review load",
+    "flaw recall",
 )  # fmt: skip
 """Measures that count cases and read best in percent; the others lie between 0 and 1 as they are."""
 
@@ -42,6 +43,19 @@ EXPLAINED = {
     "Brier score": "squared distance of probability and truth (0 or 1), on average; 0 is best",
     "log loss": "minus the logarithm of the probability of the truth, on average; 0 is best",
 }
+
+
+MASKS = {
+    "mean IoU": "Overlap over union of truth and marks, over all pixels; the mean of the classes. 1 is perfect.",
+    "IoU of any flaw": "The same with all classes as one: is a flaw marked, whatever it is called?",
+    "mean Dice": "Twice the overlap over the sum of truth and marks, over all pixels; the mean of the classes.",
+    "mean Dice over images": "As Kaggle's Severstal contest counts: image by image and class by class, 1 where nothing "
+    "is and nothing is marked.",
+    "mean Dice on flawed": "The same only where the class truly shows: nothing is won by empty images.",
+    "mean Dice of no marks": "What an answer without a single mark would get of it, for comparison.",
+    "flaw recall": "Of the true flaws, the share that is found: marked under its name for a quarter at least.",
+}
+"""What the measures of masks say, for a headline."""
 
 
 def number(measure: str, value: float) -> str:
@@ -125,7 +139,7 @@ def meaning(
         "0.5 is chance, 1 is perfect.",
         "mean F1": "Recall and precision in one number, averaged over the classes; every class counts alike.",
     }
-    return sentences.get(measure, "")
+    return sentences.get(measure, MASKS.get(measure, ""))
 
 
 def class_escape(name: str, interval: Mapping[str, Any], items: str, *, three: bool = False) -> str:

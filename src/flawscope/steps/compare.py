@@ -20,7 +20,7 @@ from flawscope.evaluation.paired import OVERALL, Answers, answers, differences, 
 from flawscope.pages.words import verdict
 from flawscope.records import HUMAN, NOT_CHECKED, PARTS, Samples
 from flawscope.spreadsheet import safe_cell
-from flawscope.steps.evaluate import decided, source
+from flawscope.steps.metrics_document import decided, source
 from flawscope.steps.new_images import SEEN
 from flawscope.steps.tested import Key, Side, check_tasks, common, finished_places, joint_groups, short_names, side_of
 from flawscope.steps.workspace import Say, read_json

@@ -16,7 +16,7 @@ from flawscope.evaluation.intervals import bootstrap_interval
 from flawscope.evaluation.learning_curve import Curve, NotSaidError, fit_curve
 from flawscope.pages.curve_words import cautions, curve_sentences
 from flawscope.records import FloatArray, Interval, Samples, Split
-from flawscope.steps.evaluate import source
+from flawscope.steps.metrics_document import source
 from flawscope.training.recipe import Recipe
 
 FORECAST = (1.0, 2.0, 4.0)

@@ -6,40 +6,29 @@ With data, a sealed bundle is decided again: the same graph and calibrator, othe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from flawscope.bundle.archive import SUFFIX, Contents, read_bundle, write_bundle
-from flawscope.bundle.contract import EscapeContract
-from flawscope.bundle.cost import ExpectedCost
 from flawscope.bundle.manifest import Manifest, Sealed
-from flawscope.bundle.rules import Calibrator, DecisionRule
+from flawscope.bundle.rules import Calibrator
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.progress import watched
-from flawscope.errors import BundleError, OutputError, UserError
-from flawscope.evaluation.bands import RULE as BY_COSTS
-from flawscope.evaluation.bands import ClassBand, fit_bands
+from flawscope.errors import UserError
 from flawscope.evaluation.calibration import fit
 from flawscope.evaluation.contract import Units
-from flawscope.evaluation.costs import Costs
-from flawscope.evaluation.decisions import fit_thresholds
-from flawscope.evaluation.promises import RULE, fit_promises
 from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
 from flawscope.probability import calibrate
-from flawscope.records import PARTS, FloatArray, Samples, Task
+from flawscope.records import FloatArray, Samples
+from flawscope.steps.decide_masks import decide_masks, decide_masks_again
 from flawscope.steps.decide_options import CONFIDENCE, UNITS, asked_spec
-from flawscope.steps.new_images import Search, new_images, run_of
-from flawscope.steps.provenance import command, machine, today, versions
+from flawscope.steps.deciding import Again, check_target, provenance, rule
+from flawscope.steps.new_images import Search
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
-from flawscope.wording import CALIBRATION
-
-NOT_FOR_DECIDING = ("train", "validation", "test")
-"""Parts of a bundle's data that it is not decided on again: it knows the first two, and the third is its test."""
 
 
 def decide(
@@ -58,7 +47,8 @@ def decide(
     """Decide and seal a run's draft by its recipe; or, with data, decide a sealed bundle again.
 
     Of a run: writes RUN/NAME.flawscope and the scores of validation and calibration. Of a bundle: writes a new one with
-    the thresholds of an escape contract or of costs, which names its parent's seal.
+    the thresholds of an escape contract or of costs, which names its parent's seal. Of a bundle that makes masks
+    contract and costs are those of its gate; its rule of masks is fitted anew in any case.
 
     Args:
         run: a run folder; or a sealed bundle.
@@ -85,24 +75,36 @@ def decide(
     spec = asked_spec(max_escape, confidence, units, costs)
     if data is None and spec is None and (isinstance(run, Run) or not Path(run).is_file()):
         return _decide_run(Run.at(run))
-    if isinstance(run, Run) or Path(run).is_dir() or data is None or spec is None:
+    masks = data is not None and not isinstance(run, Run) and is_of_masks(Path(run))
+    if isinstance(run, Run) or Path(run).is_dir() or data is None or (spec is None and not masks):
         raise UserError(
             "to decide again takes a sealed bundle, labelled images and the share that may escape, or the costs",
             "flawscope decide NAME.flawscope DATA --max-escape 0.02, or --cost-escape 100 --cost-overkill 10; a run is "
             "decided as its recipe says, without them",
         )
-    return _decide_again(
-        Path(run), data, None if output is None else Path(output), spec, known=known, twins=twins, overwrite=overwrite
-    )
+    target = named(Path(run), spec) if output is None else Path(output)
+    again = decide_masks_again if masks else _decide_again
+    return again(Path(run), data, target, spec, known=known, twins=twins, overwrite=overwrite)
 
 
-def named(bundle: Path, spec: DecideSpec) -> Path:
+def is_of_masks(bundle: Path) -> bool:
+    """Whether a bundle makes masks.
+
+    Raises:
+        BundleError: it is damaged.
+    """
+    return bundle.is_file() and bool(read_bundle(bundle).manifest.sealed.task.pixels)
+
+
+def named(bundle: Path, spec: DecideSpec | None) -> Path:
     """Where a bundle that is decided again is written, if nobody says: other decisions have other names.
 
     >>> named(Path("castings.flawscope"), DecideSpec(rule="max_escape", max_escape=0.02)).name
     'castings-max-escape-0.02.flawscope'
     """
-    if spec.costs is not None:
+    if spec is None:
+        asked = "refitted"
+    elif spec.costs is not None:
         costs = spec.costs.model_dump().values()
         asked = "-".join(["costs", *(f"{value:g}" for value in costs if value is not None)])
     elif spec.max_escape is not None:
@@ -126,13 +128,16 @@ def decide_also(run: Run, spec: DecideSpec) -> Path:
     parent = run.need(run.bundle, "decide")
     target = named(parent, spec)
     if not target.is_file() or read_bundle(target).manifest.parent != read_bundle(parent).manifest.seal:
-        _decide_again(parent, run.folder, target, spec, known=None, twins="find", overwrite=True)
+        again = decide_masks_again if is_of_masks(parent) else _decide_again
+        again(parent, run.folder, target, spec, known=None, twins="find", overwrite=True)
     return target
 
 
 def _decide_run(run: Run) -> Manifest:
     contents = read_bundle(run.need(run.draft, "export"))
     draft = contents.manifest
+    if draft.sealed.task.pixels:
+        return decide_masks(run, contents, _decided_gate(run))
     runtime = Runtime(draft.sealed, contents.graphs)
     task = runtime.task
     validation, calibration = run.part("validation"), run.part("calibration")
@@ -169,164 +174,45 @@ def _decide_run(run: Run) -> Manifest:
     return manifest
 
 
-def rule(
-    task: Task,
-    probability_nk: FloatArray,
-    target_nk: FloatArray,
-    groups: Sequence[str],
-    spec: DecideSpec,
-    *,
-    fitted_on: str = "calibration",
-    notes: Sequence[str] = (),
-    where: str = CALIBRATION,
-) -> tuple[DecisionRule, dict[str, dict[str, Any]]]:
-    """The decision that a recipe asks for, and the evidence of its escape contracts or costs (none for other rules).
-
-    The words call the samples `where`.
-
-    Raises:
-        RecipeError: see `fit_promises` and `fit_bands`.
-    """
-    if spec.costs is not None:
-        bands = fit_bands(task, probability_nk, target_nk, groups, Costs(**spec.costs.model_dump()), where=where)
-        decision = DecisionRule(
-            rule=BY_COSTS,
-            fitted_on=fitted_on,
-            thresholds=bands.thresholds,
-            looked_at=bands.looked_at,
-            notes=tuple(notes),
-            costs=tuple(map(_sealed_cost, bands.each)),
-        )
-        return decision, {"costs": {"schema": 1, "curves": {found.name: found.curve for found in bands.each}}}
-    if spec.max_escape is None:
-        chosen = fit_thresholds(task, probability_nk, target_nk, spec.rule)
-        notes = (*chosen.notes, *notes)
-        return DecisionRule(rule=chosen.rule, fitted_on=fitted_on, thresholds=chosen.values, notes=tuple(notes)), {}
-    asked: dict[str, Any] = {"max_escape": spec.max_escape, "confidence": spec.confidence, "units": spec.units}
-    found = fit_promises(task, probability_nk, target_nk, groups, where=where, **asked)
-    contracts = []
-    for promise in found.each:
-        values = {key: value for key, value in promise.contract.as_dict().items() if key in EscapeContract.model_fields}
-        contracts.append(EscapeContract(**values, name=promise.name, words=promise.words))
-    decision = DecisionRule(
-        rule=RULE, fitted_on=fitted_on, thresholds=found.thresholds, notes=tuple(notes), contracts=tuple(contracts)
-    )
-    curves = {promise.name: promise.curve for promise in found.each}
-    return decision, {"contract": {"schema": 1, "curves": curves}}
-
-
-def _sealed_cost(found: ClassBand) -> ExpectedCost:
-    """What a bundle keeps of the band of a class."""
-    costs = {f"{key}_cost": getattr(found.costs, key) for key in ("escape", "overkill", "review")}
-    values = found.band.as_dict() if found.band else {}
-    return ExpectedCost(
-        name=found.name,
-        prevalence=found.costs.prevalence,
-        prevalence_data=found.share,
-        low=found.low,
-        high=found.high,
-        single=found.single,
-        words=found.words,
-        **costs,
-        **{key: value for key, value in values.items() if key not in ("low", "high", "prevalence")},
-    )
+def _decided_gate(run: Run) -> Contents | None:
+    """The bundle of the gate that stands before masks, decided in its own run by its own section of the recipe."""
+    if run.gate is None:
+        return None
+    if not run.gate.bundle.is_file():
+        _decide_run(run.gate)
+    return read_bundle(run.gate.bundle)
 
 
 def _decide_again(
     bundle: Path,
     data: str | Path,
-    output: Path | None,
-    spec: DecideSpec,
+    target: Path,
+    spec: DecideSpec | None,
     *,
     known: str | Path | None,
     twins: Search,
     overwrite: bool,
 ) -> Manifest:
-    target = output or named(bundle, spec)
-    if target.exists() and target.resolve() == bundle.resolve():
-        raise OutputError(f"{target} is the bundle that is decided again", "name another file (-o)")
-    if target.exists() and (target.is_dir() or not overwrite):
-        raise OutputError(f"{target} exists already", "choose another name (-o), or replace it with --overwrite")
+    assert spec is not None  # asked for above: without masks there is nothing else to decide
     contents = read_bundle(bundle)
+    check_target(target, bundle, overwrite)
     runtime, parent = Runtime.of(contents), contents.manifest
-    if parent.sealed.calibrator is None or not parent.seal:
-        raise BundleError(f"{bundle} is a draft", "decide its run first: flawscope decide RUN")
-    own = (Path(data) / "recipe.yaml").is_file()
-    if own and (known is not None or twins != "find"):
-        raise UserError(f"--known and --twins are for new images, and {data} is a run", "leave them out")
-    samples, groups, notes = (
-        _own_images(data, contents) if own else _new_images(data, bundle, contents, runtime, known=known, twins=twins)
-    )
+    again = Again.of(bundle, contents, data, runtime.task, runtime.columns, known=known, twins=twins)
     fitted = parent.sealed.calibrator
-    logit_nk = scores(runtime, samples, "scoring")
+    assert fitted is not None  # it is no draft
+    logit_nk = scores(runtime, again.samples, "scoring")
     probability_nk = calibrate(runtime.task.kind, fitted.knots, logit_nk, fitted.against_rest)
-    earlier = contents.evidence.get("provenance", {})
-    history = [*earlier.get("history", ()), {"seal": parent.seal, "decided_on": earlier.get("decided_on")}]
-    times = f", {len(history)} times since its run was decided" if len(history) > 1 else ""
     decision, proof = rule(
         runtime.task,
         probability_nk,
-        samples.target_nk,
-        groups,
+        again.samples.target_nk,
+        again.groups,
         spec,
-        fitted_on="calibration" if own else "",
-        where=CALIBRATION if own else f"the data set {samples.name!r}",
-        notes=(f"Decided again on {len(samples):,} images of {samples.name}{times}", *notes),
+        fitted_on=again.fitted_on,
+        where=again.where,
+        notes=again.notes,
     )
-    sealed = Sealed(**{**dict(parent.sealed), "decision": decision})
-    made = {
-        "command": command(),
-        "machine": machine(),
-        "versions": versions(),
-        "parent": parent.seal,
-        "history": history,
-        "contents": _contents(earlier.get("contents", {}), samples),
-        "decided_on": {"name": samples.name, "source": samples.source, "hash": samples.hash},
-    }
-    return write_bundle(
-        target,
-        parent.model_copy(update={"sealed": sealed, "parent": parent.seal, "created": today()}),
-        contents.graphs,
-        contents.golden,
-        {"provenance": {**earlier, **made}, **proof},
-    )
-
-
-ForDeciding = tuple[Samples, list[str], tuple[str, ...]]
-"""Labelled images that may decide, the group of each, and what is to be said of them."""
-
-
-def _own_images(folder: str | Path, contents: Contents) -> ForDeciding:
-    """The calibration part of the bundle's run.
-
-    Raises:
-        UserError: a run of other data than the bundle's.
-    """
-    run = run_of(folder, contents, "name its run, or other images")
-    samples = run.part("calibration")
-    return samples, [run.split.group[row.id] for row in samples.rows], ()
-
-
-def _new_images(
-    data: str | Path, bundle: Path, contents: Contents, runtime: Runtime, *, known: str | Path | None, twins: Search
-) -> ForDeciding:
-    """Those that the bundle was not trained, validated or tested with.
-
-    Raises:
-        DataError: see `new_images`; or none is left.
-    """
-    remedy = "name labelled images that are new to it, or its run folder: the calibration part"
-    found = new_images(data, bundle, contents, runtime, NOT_FOR_DECIDING, known=known, twins=twins, remedy=remedy)
-    notes = [*found.left_out, *found.checked]
-    if not contents.evidence.get("provenance", {}).get("contents"):
-        notes.append("the bundle does not say which images it has learnt from: make sure that none of these is one")
-    return found.samples, [found.group[row.id] for row in found.samples.rows], tuple(notes)
-
-
-def _contents(known: Mapping[str, Sequence[str]], samples: Samples) -> dict[str, list[str]]:
-    """What the new bundle was made with: as its parent, and these images count as calibration."""
-    calibration = {*known.get("calibration", ()), *(row.sha256 for row in samples.rows)}
-    return {**{part: list(hashes) for part, hashes in known.items()}, "calibration": sorted(calibration)}
+    return again.write(target, Sealed(**{**dict(parent.sealed), "decision": decision}), proof)
 
 
 def scores(runtime: Runtime, samples: Samples, words: str) -> FloatArray:
@@ -337,15 +223,3 @@ def scores(runtime: Runtime, samples: Samples, words: str) -> FloatArray:
         for piece in watched(pieces, len(pieces), words)
     ]
     return np.concatenate(found)
-
-
-def provenance(run: Run) -> dict[str, object]:
-    """Where the bundle comes from; file hashes of each part, so that nobody measures on what was trained on."""
-    by_id = {row.id: row.sha256 for row in run.samples.rows}
-    return {
-        "command": command(),
-        "machine": machine(),
-        "versions": versions(),
-        "split": {"method": run.split.method, "stamp": run.split.stamp, "hash": run.split.hash, "seed": run.split.seed},
-        "contents": {part: sorted(by_id[name] for name in run.split.ids(part)) for part in PARTS},
-    }

@@ -9,7 +9,8 @@ from typing import Any
 
 from flawscope.bundle.archive import Contents, read_bundle
 from flawscope.bundle.cost import ExpectedCost
-from flawscope.bundle.verify import calibrator_sentence, decision_sentences, engine_words
+from flawscope.bundle.manifest import Sealed
+from flawscope.bundle.verify import calibrator_sentence, engine_words, sealed_sentences
 from flawscope.errors import BundleError, UserError
 from flawscope.evaluation import contract_words, cost_words
 from flawscope.evaluation.costs import Band
@@ -28,15 +29,16 @@ def bundle_content(bundle: Path, metrics: str | Path | None = None) -> DecisionC
     """
     contents = read_bundle(bundle)
     manifest, sealed = contents.manifest, contents.manifest.sealed
-    if sealed.decision is None:
+    masks = sealed.masks
+    decision = sealed.gate.decision if sealed.gate else sealed.decision
+    if sealed.is_draft:
         raise BundleError(f"{bundle} is a draft", "decide its run first: flawscope decide RUN")
     measured: Mapping[str, Any] = contents.evidence.get("test", {}) if metrics is None else read_json(Path(metrics))
     if metrics is not None and measured.get("bundle", {}).get("seal") != manifest.seal:
         raise UserError(f"{metrics} was not measured with {bundle}", f"flawscope evaluate {bundle} IMAGES -o DIR")
     known = contents.evidence.get("provenance", {})
-    own = sealed.decision.fitted_on == "calibration"
+    own = "calibration" in (decision.fitted_on if decision else "", masks.fitted_on if masks else "")
     images = known.get("decided_on", {}).get("name", "new images")
-    short = sealed.decision.model_copy(update={"contracts": (), "costs": (), "notes": ()})
     return DecisionContent(
         title=manifest.name,
         date=manifest.created[:10],
@@ -45,10 +47,10 @@ def bundle_content(bundle: Path, metrics: str | Path | None = None) -> DecisionC
         parent=manifest.parent or "",
         engine=engine_words(sealed),
         decided_on="the calibration part" if own else f"the images of {images}",
-        decision=decision_sentences(sealed.task.task(), short),
-        calibration=calibrator_sentence(sealed.calibrator),
+        decision=_decided(sealed),
+        calibration=calibrator_sentence(sealed.calibrator) if sealed.calibrator else "",
         stamp=sealed.split_stamp,
-        notes=sealed.decision.notes,
+        notes=tuple(dict.fromkeys([*(decision.notes if decision else ()), *(masks.notes if masks else ())])),
         contracts=contracts_of(contents, measured),
         costs=costs_of(contents, measured),
         metrics=measured,
@@ -61,6 +63,20 @@ def bundle_content(bundle: Path, metrics: str | Path | None = None) -> DecisionC
     )
 
 
+def _decided(sealed: Sealed) -> list[str]:
+    """The rules in sentences, without promises, costs and notes, which stand elsewhere."""
+    without = {"contracts": (), "costs": (), "notes": ()}
+    short: dict[str, Any] = {}
+    if sealed.decision:
+        short["decision"] = sealed.decision.model_copy(update=without)
+    if sealed.gate:
+        decision = sealed.gate.decision.model_copy(update=without)
+        short["gate"] = sealed.gate.model_copy(update={"decision": decision})
+    if sealed.masks:
+        short["masks"] = sealed.masks.model_copy(update={"notes": ()})
+    return sealed_sentences(sealed.model_copy(update=short))
+
+
 def _before(earlier: Mapping[str, Any]) -> str:
     """An earlier decision of the same graph, in words."""
     images = earlier["decided_on"]
@@ -69,7 +85,10 @@ def _before(earlier: Mapping[str, Any]) -> str:
 
 def contracts_of(contents: Contents, metrics: Mapping[str, Any]) -> list[ContractContent]:
     """The escape contracts of a bundle, their curves, and what the test part says of the same classes."""
-    decision, task = contents.manifest.sealed.decision, contents.manifest.sealed.task
+    sealed = contents.manifest.sealed
+    decision, task = sealed.decision, sealed.task
+    if sealed.gate:  # its promise, and what was measured of it
+        decision, task, metrics = sealed.gate.decision, sealed.gate.task, metrics.get("gate", {})
     curves = contents.evidence.get("contract", {}).get("curves", {})
     tested = {name: entry["measures"].get("escape rate") for name, entry in metrics.get("classes", {}).items()}
     return [
@@ -91,7 +110,8 @@ def contracts_of(contents: Contents, metrics: Mapping[str, Any]) -> list[Contrac
 
 def costs_of(contents: Contents, metrics: Mapping[str, Any]) -> list[CostContent]:
     """What a decision by costs is expected to cost, class by class, the curve of it, and what the test part says."""
-    decision = contents.manifest.sealed.decision
+    sealed = contents.manifest.sealed
+    decision = sealed.gate.decision if sealed.gate else sealed.decision
     curves = contents.evidence.get("costs", {}).get("curves", {})
     tested = metrics.get("three_answers", {})
     return [

@@ -7,13 +7,13 @@ calibrated or decided with are left out: a number on them would say nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flawscope.bundle.archive import add_evidence, read_bundle
+from flawscope.bundle.archive import Contents, add_evidence, read_bundle
+from flawscope.bundle.mask_runtime import MaskRuntime
 from flawscope.bundle.rules import DecisionRule
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.progress import watched
@@ -22,32 +22,17 @@ from flawscope.evaluation.answer_words import good_items
 from flawscope.evaluation.bands import Chosen, measured_costs
 from flawscope.evaluation.contract_words import saving_words
 from flawscope.evaluation.costs import Costs
-from flawscope.evaluation.measure import measure
 from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
-from flawscope.records import BoolArray, Interval, Prediction, Samples
+from flawscope.records import Interval, Prediction, Samples
+from flawscope.steps.evaluate_masks import MaskEvaluation, evaluate_masks
+from flawscope.steps.mask_store import write_masks
+from flawscope.steps.metrics_document import Evaluation, document
 from flawscope.steps.new_images import Search, new_images
-from flawscope.steps.provenance import code_version, command, machine, today, versions
 from flawscope.storage import write_json
 
 if TYPE_CHECKING:
     from flawscope.steps.workspace import Run
-
-FEW = 10
-FOR_A_PERSON = (
-    "they are counted apart, neither right nor wrong: an escape is a bad part that passes without a look, overkill a "
-    "good one that is rejected without a look"
-)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The metrics document and what it was computed from. `left_out` says what was not measured, and why."""
-
-    metrics: dict[str, Any]
-    samples: Samples
-    predictions: tuple[Prediction, ...]
-    left_out: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -85,9 +70,10 @@ def evaluate(
             written(result, Path(output))
         return result
     contents = read_bundle(bundle)
-    runtime = Runtime.of(contents)
-    new = new_images(data, Path(bundle), contents, runtime, known=known, twins=twins)
-    result = evaluate_samples(runtime, new.samples, new.group, new.left_out)
+    runtime = runtime_of(contents)
+    columns = runtime.columns if isinstance(runtime, Runtime) else ()
+    new = new_images(data, Path(bundle), contents, runtime.task, columns, known=known, twins=twins)
+    result = _evaluated(runtime, new.samples, new.group, new.left_out)
     result.metrics["bundle"] = {"name": runtime.manifest.name, "seal": runtime.manifest.seal}
     result.metrics["notes"] += [*new.left_out, *new.checked]
     if output is not None:
@@ -99,24 +85,45 @@ def written(result: Evaluation, folder: Path) -> None:
     """Write metrics.json and scores.csv."""
     write_json(folder / "metrics.json", result.metrics)
     write_results(folder / "scores.csv", result.samples.task, result.predictions)
+    if isinstance(result, MaskEvaluation):
+        write_masks(folder / "masks", result.samples, result.rows, result.facts)
 
 
 def evaluate_run(run: Run) -> Evaluation:
     """Inspect the test split of a run with its sealed bundle; metrics.json, the scores, and evidence in the bundle."""
     result = evaluate_test(run, run.need(run.bundle, "decide"))
     write_results(run.scores("test"), result.samples.task, result.predictions)
+    if isinstance(result, MaskEvaluation):
+        write_masks(run.masks("test"), result.samples, result.rows, result.facts)
     write_json(run.metrics, result.metrics)
     return result
 
 
 def evaluate_test(run: Run, bundle: Path) -> Evaluation:
     """Inspect the test split of a run with a bundle decided on its calibration part; evidence in the bundle."""
-    runtime = Runtime.open(bundle)
-    result = evaluate_samples(runtime, run.part("test"), run.split.group)
+    runtime = runtime_of(read_bundle(bundle))
+    result = _evaluated(runtime, run.part("test"), run.split.group)
     result.metrics["bundle"] = {"name": bundle.name, "seal": runtime.manifest.seal}
     result.metrics["split"] = {"hash": run.split.hash, "stamp": run.split.stamp, "part": "test", "fold": run.split.fold}
     add_evidence(bundle, "test", result.metrics)
     return result
+
+
+def runtime_of(contents: Contents) -> Runtime | MaskRuntime:
+    """The runtime that fits a bundle, once it has answered its golden test patterns.
+
+    Raises:
+        BundleError: it is refused.
+    """
+    return (MaskRuntime if contents.manifest.sealed.task.pixels else Runtime).of(contents)
+
+
+def _evaluated(
+    runtime: Runtime | MaskRuntime, samples: Samples, groups: Any, left_out: Sequence[str] = ()
+) -> Evaluation:
+    if isinstance(runtime, MaskRuntime):
+        return evaluate_masks(runtime, samples, groups, left_out)
+    return evaluate_samples(runtime, samples, groups, left_out)
 
 
 def evaluate_samples(runtime: Runtime, samples: Samples, groups: Any, left_out: Sequence[str] = ()) -> Evaluation:
@@ -173,58 +180,3 @@ def _costs(samples: Samples, predictions: Sequence[Prediction], groups: Any, dec
         human_n=np.array([bool(each.decision and each.decision.human) for each in predictions]),
         chosen_k=chosen,
     )
-
-
-def document(
-    samples: Samples,
-    predictions: Sequence[Prediction],
-    groups: Any,
-    thresholds: Sequence[float] | None,
-    *,
-    three: bool = False,
-    looked_at: Sequence[float] | None = None,
-) -> dict[str, Any]:
-    """The metrics document, with where it comes from; no thresholds where several bundles have decided.
-
-    `three`: a person may be asked to look, from the thresholds `looked_at`.
-    """
-    flag_nk, unsure_nk = decided(predictions, len(samples.task.classes))
-    metrics = measure(
-        samples.task,
-        samples.target_nk,
-        np.array([each.probability for each in predictions]),
-        flag_nk,
-        [groups[row.id] for row in samples.rows],
-        thresholds=thresholds,
-        unsure_nk=unsure_nk if three else None,
-        looked_at=looked_at,
-    )
-    for name, found in metrics["classes"].items():
-        for count, words in ((found["positives"], name), (found["negatives"], f"without {name}")):
-            if 0 < count < FEW:
-                metrics["notes"].append(f"only {count} test images {words}: what is said of them is worth little")
-    if three:
-        person = metrics["for_a_person"]["n"]
-        metrics["notes"].append(f"{person:,} of {len(samples):,} test images are for a person: {FOR_A_PERSON}")
-    return metrics | source(samples)
-
-
-def decided(predictions: Sequence[Prediction], k: int) -> tuple[BoolArray, BoolArray]:
-    """Which classes are called, and which are neither called nor ruled out, both n x k; only what is decided."""
-    rows = [each.decision for each in predictions if each.decision]
-    flags, unsure = [row.flags for row in rows], [row.unsure or (False,) * k for row in rows]
-    return np.array(flags, np.bool_).reshape(-1, k), np.array(unsure, np.bool_).reshape(-1, k)
-
-
-def source(samples: Samples) -> dict[str, Any]:
-    """Where numbers come from: command, date, code, machine, versions and data."""
-    return {
-        "provenance": {
-            "command": command(),
-            "date": today(),
-            "code": code_version(),
-            "machine": machine(),
-            "versions": versions(),
-            "data": {"name": samples.name, "source": samples.source, "hash": samples.hash},
-        }
-    }

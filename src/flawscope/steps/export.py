@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from flawscope.bundle.archive import write_bundle
-from flawscope.bundle.export import INPUT, TABLE, Parity, check_parity, export_graph
-from flawscope.bundle.manifest import Column, Engine, Graph, Hashes, ImageInput, Manifest, Sealed, TableInput
+import numpy as np
+
+from flawscope.bundle.archive import read_bundle, write_bundle
+from flawscope.bundle.export import INPUT, TABLE, Parity, check_map_parity, check_parity, export_graph
+from flawscope.bundle.graph_runner import GraphRunner
+from flawscope.bundle.manifest import (
+    Column,
+    Engine,
+    Graph,
+    Hashes,
+    ImageInput,
+    Manifest,
+    Output,
+    Sealed,
+    Step,
+    TableInput,
+)
 from flawscope.bundle.rules import TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.models.views import VIEWS, averaged
+from flawscope.preprocess import Pixels, Preprocess, load
+from flawscope.records import Sample
 from flawscope.steps.provenance import code_version, today
-from flawscope.steps.workspace import Run
+from flawscope.steps.workspace import GATE, Run
 from flawscope.storage import sha256_file
 from flawscope.training.checkpoint import load_checkpoint
+from flawscope.training.mask_input import cut, tiles
+from flawscope.training.model_spec import ModelSpec
 
 PARITY_IMAGES = 16
 
@@ -22,55 +41,91 @@ PARITY_IMAGES = 16
 def export(run: str | Path | Run) -> Parity:
     """Export the best checkpoint of a run as RUN/draft.flawscope: graph and golden patterns, not decided yet.
 
-    Real images of the validation part go through torch and through the runtime, each from the file on.
+    Real images of the validation part go through torch and through the runtime, each from the file on; of networks that
+    make masks tiles of them do. Where a gate stands before the masks, its own run is exported first, and its graph is
+    put beside the one for masks.
 
     Raises:
         UserError: no such run, or not trained yet.
         BundleError: the network cannot be exported, or the graph gives other logits than torch.
     """
     run = Run.at(run)
-    recipe = run.recipe
+    recipe, task = run.recipe, run.samples.task
     network, _ = load_checkpoint(run.training / "best")
     seen = averaged(network, recipe.export.average_over)
     columns = network.plan.columns
     content = export_graph(seen, recipe.image, network.plan.name, columns=len(columns))
-    views = len(VIEWS[recipe.export.average_over])
     inputs: tuple[ImageInput | TableInput, ...] = (ImageInput(name=INPUT, preprocess=recipe.image),)
     if columns:
         inputs += (TableInput(name=TABLE, columns=tuple(Column(**asdict(column)) for column in columns)),)
-    graph = Graph(name="main", inputs=inputs, views=views)
+    graph = Graph(
+        name="main",
+        inputs=inputs,
+        outputs=(Output(kind="masks" if task.pixels else "logits"),),
+        views=len(VIEWS[recipe.export.average_over]),
+    )
+    runner = GraphRunner(graph, content, answers="masks" if task.pixels else "logits")
     sealed = Sealed(
-        task=TaskModel.of(run.samples.task),
+        task=TaskModel.of(task),
         graphs=(graph,),
+        steps=(Step(name="mask", kind="mask") if task.pixels else Step(),),
         engine=Engine(name=recipe.export.engine, precision=recipe.export.precision),
         split_stamp=run.split.stamp,
     )
-    runtime = Runtime(sealed, {graph.file: content})
     rows = run.part("validation").rows[:PARITY_IMAGES]
-    parity = check_parity(
-        seen, runtime, recipe.image, [row.path for row in rows], metadata=[row.meta for row in rows], columns=columns
-    )
-    golden, patterns = runtime.make_golden()
+    if task.pixels:
+        parity = check_map_parity(seen, runner, middle_tiles(rows, recipe.image))
+    else:
+        runtime = Runtime(sealed, {graph.file: content})
+        paths, known = [row.path for row in rows], [row.meta for row in rows]
+        parity = check_parity(seen, runtime, recipe.image, paths, metadata=known, columns=columns)
+    beside = [] if run.gate is None else [gate_graph(run.gate)]
+    sealed = sealed.model_copy(update={"graphs": (graph, *(each.graph for each, _ in beside))})
+    made = [each.make_golden() for each in (runner, *(each for each, _ in beside))]
     manifest = Manifest(
         name=recipe.name,
         created=today(),
         sealed=sealed,
         hashes=Hashes(data=run.samples.hash, split=run.split.hash, recipe=recipe.hash, code=code_version()),
         licences=licences(run),
-        golden=(golden,),
+        golden=tuple(golden for golden, _ in made),
     )
-    write_bundle(run.draft, manifest, {graph.file: content}, patterns)
+    graphs = {graph.file: content, **{each.graph.file: inside for each, inside in beside}}
+    write_bundle(run.draft, manifest, graphs, {name: file for _, files in made for name, file in files.items()})
     return parity
+
+
+def middle_tiles(rows: Sequence[Sample], spec: Preprocess) -> Iterator[Pixels]:
+    """A tile out of the middle of each picture, as large as the graph takes it."""
+    for row in rows:
+        image_chw = load(row.path, spec)
+        every = tiles(0, image_chw.shape[1:], spec.size)
+        yield np.ascontiguousarray(cut(image_chw, every[len(every) // 2], spec.size))
+
+
+def gate_graph(gate: Run) -> tuple[GraphRunner, bytes]:
+    """The graph of a gate, exported in its own run, to stand beside the one for masks."""
+    if not gate.draft.is_file():
+        export(gate)
+    contents = read_bundle(gate.draft)
+    (graph,) = contents.manifest.sealed.graphs
+    renamed = graph.model_copy(update={"name": GATE, "file": f"graphs/{GATE}.onnx", "sha256": ""})
+    return GraphRunner(renamed, contents.graphs[graph.file]), contents.graphs[graph.file]
 
 
 def licences(run: Run) -> tuple[str, ...]:
     """Whose licences a bundle carries: those of code, data and pretrained weights."""
-    model = run.recipe.model
     found = ["code: Apache-2.0", f"data: {run.samples.source or run.samples.name}, under its own licence"]
+    models = [run.recipe.model, *([run.recipe.gate.model] if run.recipe.gate else [])]
+    return (*found, *dict.fromkeys(words for model in models for words in _of_weights(model)))
+
+
+def _of_weights(model: ModelSpec) -> list[str]:
+    """The line for the weights that a network began with, if it began with any."""
+    if model.weights == "none":
+        return []
     if model.weights == "imagenet":
-        found.append(f"weights: ImageNet weights of {model.name} as timm hands them out, under their own licence")
-    elif model.weights != "none":
-        file = Path(model.weights)
-        known = f", SHA-256 {sha256_file(file)[:16]}" if file.is_file() else ""
-        found.append(f"weights: {file.name}{known}, under their own licence")
-    return tuple(found)
+        return [f"weights: ImageNet weights of {model.name} as timm hands them out, under their own licence"]
+    file = Path(model.weights)
+    known = f", SHA-256 {sha256_file(file)[:16]}" if file.is_file() else ""
+    return [f"weights: {file.name}{known}, under their own licence"]

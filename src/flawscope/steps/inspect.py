@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
+from flawscope.bundle.mask_runtime import MaskRuntime, open_bundle
 from flawscope.bundle.runtime import Runtime
-from flawscope.bundle.verify import decision_sentences
 from flawscope.data.beside import beside
 from flawscope.errors import DataError, OutputError, UserError
 from flawscope.inspection import labelled
 from flawscope.inspection.folder import Pictures, find_pictures, inspect_folder
+from flawscope.inspection.folder import Progress as Show
 from flawscope.inspection.tables import Summary, write_results
-from flawscope.inspection.verdict import KINDS, Verdict
 from flawscope.pages import sheet
-from flawscope.records import Prediction
+from flawscope.steps.contact_sheet import SHEET, Tiles
+from flawscope.steps.inspect_masks import FOLDER, RESULTS, Asked, inspect_with_masks
 from flawscope.storage import check_replaceable, check_writable, new_folder
-
-SHEET = "index.html"
 
 
 class ImagesPerSecond(ProgressColumn):
@@ -38,16 +36,22 @@ class ImagesPerSecond(ProgressColumn):
 def inspect(
     bundle: str | Path,
     folder: str | Path,
-    output: str | Path = "results.csv",
+    output: str | Path | None = None,
     *,
     table: str | Path | None = None,
     image_column: str | None = None,
     pictures: str | Path | None = None,
+    scale: float | None = None,
+    truth: str | Path | None = None,
+    draw: bool = True,
     overwrite: bool = False,
     threads: int | None = None,
     say: Callable[[str], None] = lambda words: None,
 ) -> Summary:
     """Decide about every picture of a folder and write one row each: name, probabilities, decision, time.
+
+    A bundle that makes masks writes a folder in place of a table: the flaws that were found, as tables, as masks, as
+    COCO, and drawn over their pictures (`inspection.mask_output` says what lies where).
 
     A picture that cannot be read becomes a row with the reason, and the run goes on; so does one whose metadata are
     missing, where the bundle takes any. The results appear whole at the end, or not at all; so do the labelled
@@ -56,43 +60,72 @@ def inspect(
     Args:
         bundle: a sealed bundle.
         folder: a folder (and the folders in it) or one picture.
-        output: the CSV file.
+        output: the CSV file, results.csv by default; with masks the folder, `results` by default.
         table: names each picture and the metadata that the bundle takes, one row a picture.
         image_column: the column of it that names the pictures; found by itself where it is not given.
         pictures: a folder for the pictures with their labels, and a page with all of them.
-        overwrite: replace a folder of labelled pictures that is there.
+        scale: millimetres a pixel, for the areas of flaws; by default what the bundle says. With masks only.
+        truth: a table of run-length codes or a COCO file: true outlines are drawn beside those found. With masks only.
+        draw: whether the pictures are drawn with their flaws. With masks only.
+        overwrite: replace a folder that is there.
         threads: how many pictures are worked on at a time; by default one for each core.
         say: is told in words what does not fit in the table.
 
     Raises:
         BundleError: the bundle is refused.
-        DataError: no such folder, no pictures in it, or the table does not fit.
+        DataError: no such folder, no pictures in it, or the table or the truth does not fit.
         MetadataError: the bundle takes metadata, and no table is given.
-        OutputError: the table or the folder of labelled pictures cannot be written, or the folder exists.
+        OutputError: what is to be written cannot be written, or the folder exists.
     """
-    if Path(output).suffix.lower() != ".csv":
-        raise OutputError(f"{output} is no name for a table", "name a .csv file")
     if pictures is not None:
-        check_place(Path(pictures), Path(folder), Path(output), overwrite)
-    runtime = Runtime.open(bundle, threads)
+        check_place(Path(pictures), Path(folder), Path(output or RESULTS), overwrite)
+    runtime = open_bundle(bundle, threads)
+    masks = isinstance(runtime, MaskRuntime)
+    if masks and (table is not None or image_column is not None):
+        raise DataError("the bundle takes pictures alone, and no table", "leave out --table and --image-column")
+    if masks and pictures is not None:
+        raise UserError(
+            "the bundle makes masks: its pictures lie in the folder of the results, with their page",
+            "leave out --pictures, and name that folder with -o",
+        )
+    if not masks and (scale is not None or truth is not None):
+        raise UserError(
+            "the bundle decides about whole images: it finds no flaws that have an area, or an outline",
+            "leave out --scale and --truth",
+        )
+    if not masks and Path(output or RESULTS).suffix.lower() != ".csv":
+        raise OutputError(f"{output} is no name for a table", "name a .csv file")
     found = find_pictures(folder)
+    if isinstance(runtime, MaskRuntime):
+        asked = Asked(scale, draw, Path(truth) if truth is not None else None, overwrite)
+        place = Path(output or FOLDER)
+        with watched(len(found)) as show:
+            return inspect_with_masks(
+                runtime, found, Path(folder), place, asked=asked, bundle=Path(bundle).name, show=show
+            )
+    output = output or RESULTS
     if pictures is not None and any(name.casefold().startswith(f"{SHEET}/") for name in found.names):
         raise DataError(f"a folder in {folder} is called {SHEET}, as the page shall be", "give it another name")
     if table is not None:
         found = with_metadata(found, runtime, folder, table, image_column=image_column, say=say)
     elif image_column is not None:
         raise UserError("--image-column is a column of a table", "name the table as well: --table FILE")
+    with watched(len(found)) as show:
+        if pictures is None:
+            summary = write_results(output, runtime.task, inspect_folder(runtime, found, show))
+        else:
+            with new_folder(pictures, overwrite=overwrite) as unfinished:
+                summary = draw_too(unfinished, runtime, found, output, bundle=Path(bundle).name, show=show)
+    return replace(summary, written=Path(output))
+
+
+@contextmanager
+def watched(total: int) -> Iterator[Show]:
+    """A bar on the terminal: what to tell how many pictures are done."""
     columns = ("inspecting", BarColumn(), MofNCompleteColumn(), ImagesPerSecond())
     with Progress(*columns, TimeRemainingColumn(), transient=True, disable=not Console().is_terminal) as progress:
-        bar = progress.add_task("inspecting", total=len(found))
-
-        def show(done: int, total: int) -> None:
-            progress.update(bar, completed=done, total=total)
-
-        if pictures is None:
-            return write_results(output, runtime.task, inspect_folder(runtime, found, show))
-        with new_folder(pictures, overwrite=overwrite) as unfinished:
-            return draw_too(unfinished, runtime, found, output, bundle=Path(bundle).name, show=show)
+        bar = progress.add_task("inspecting", total=total)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
 def draw_too(
@@ -134,35 +167,6 @@ def check_place(place: Path, folder: Path, output: Path, overwrite: bool) -> Non
         ours=lambda there: sheet.is_sheet(there / SHEET),
     )
     check_writable(place)
-
-
-class Tiles:
-    """What the contact sheet shows, gathered while the pictures come by; bounded by what it lists."""
-
-    def __init__(self) -> None:
-        self._tiles: dict[tuple[str, str], list[sheet.Tile]] = {}
-        self._count: Counter[tuple[str, str]] = Counter()
-
-    def noted(self, drawn: Iterable[labelled.Labelled]) -> Iterator[Prediction]:
-        """Hand the predictions on."""
-        for each in drawn:
-            words: Verdict = each.verdict
-            key = (words.kind, words.headline)
-            self._count[key] += 1
-            tiles = self._tiles.setdefault(key, [])
-            if len(tiles) < sheet.LISTED:
-                tiles.append(sheet.Tile(each.prediction.name, words.facts, each.place))
-            yield each.prediction
-
-    def content(self, runtime: Runtime, bundle: str, summary: Summary) -> sheet.SheetContent:
-        """The page: what is not decided and not good first."""
-        order = sorted(self._tiles, key=lambda key: (KINDS.index(key[0]), -self._count[key], key[1]))
-        return sheet.SheetContent(
-            title=f"{summary.images:,} inspected picture{'' if summary.images == 1 else 's'}",
-            facts={"Date": date.today().isoformat(), "Bundle": bundle, "Seal": runtime.manifest.seal[:12]},
-            decision=decision_sentences(runtime.task, runtime.sealed.decision),
-            sections=[sheet.Section(key[1], self._count[key], self._tiles[key]) for key in order],
-        )
 
 
 def with_metadata(

@@ -41,7 +41,8 @@ from flawscope.steps.train import check_parts, counted_line, train_in
 from flawscope.steps.tune import EXISTS, SEEN, split_once
 from flawscope.steps.workspace import Run, Say, read_json, samples_of, tell_idle
 from flawscope.storage import check_replaceable, write_json, writing
-from flawscope.training.loop import Live, decided
+from flawscope.training.loop import Live
+from flawscope.training.objective import decided
 from flawscope.training.recipe import Recipe, load_recipe
 
 NOT_IN_IT = "not in this subset of the learning curve"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from flawscope.bundle.archive import Contents
-from flawscope.bundle.runtime import Runtime
+from flawscope.bundle.manifest import Column
 from flawscope.data.findings import contrary
 from flawscope.data.groups import identical_groups
 from flawscope.data.linkage import link_samples
@@ -59,9 +59,10 @@ def new_images(
     data: str | Path,
     bundle: Path,
     contents: Contents,
-    runtime: Runtime,
-    parts: Sequence[str] = SEEN,
+    task: Task,
+    columns: Sequence[Column] = (),
     *,
+    parts: Sequence[str] = SEEN,
     known: str | Path | None = None,
     twins: Search = "find",
     remedy: str = "evaluate on images that it has never seen",
@@ -72,7 +73,8 @@ def new_images(
         data: a recipe, class folders, a table of labels, or "elpv".
         bundle: its file: a run that it lies in is taken as `known`.
         contents: of the bundle.
-        runtime: of the bundle.
+        task: of the bundle.
+        columns: the metadata that it takes.
         parts: of the bundle's data that are not new to it.
         known: the bundle's run folder, whose images are compared with these.
         twins: "find", or "identical" files only.
@@ -86,8 +88,8 @@ def new_images(
         raise UserError(f"--twins {twins!r}", choices(twins, get_args(Search)))
     if known is not None and twins == "identical":
         raise UserError("--known and --twins identical contradict each other", "leave one of them out")
-    samples = renamed(labelled(data, runtime.task, [column.name for column in runtime.columns]), runtime.task)
-    check_metadata(samples, runtime)
+    samples = renamed(labelled(data, task, [column.name for column in columns]), task)
+    check_metadata(samples, columns)
     fresh, left_out = unseen(samples, contents.evidence.get("provenance", {}).get("contents", {}), parts, remedy)
     if twins == "identical":
         return NewImages(fresh, identical_groups(fresh), left_out, (NOT_ASKED,))
@@ -189,13 +191,13 @@ def _without_twins(fresh: Samples, run: Run, parts: Sequence[str], remedy: str) 
     return fresh.select(row.id for row in fresh.rows if row.id not in twin), tuple(left_out), against
 
 
-def check_metadata(samples: Samples, runtime: Runtime) -> None:
+def check_metadata(samples: Samples, columns: Sequence[Column]) -> None:
     """See that labelled data bring the columns that a bundle takes beside the picture.
 
     Raises:
         DataError: one of them is known of no image.
     """
-    for column in runtime.columns:
+    for column in columns:
         if all(value_of(row.meta, column.name) is None for row in samples.rows):
             raise DataError(
                 f"the bundle also takes metadata, and the data bring no {column.words()}",
@@ -219,7 +221,7 @@ def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> Sampl
         positive = task.classes[0] if task.kind == "binary" else None
         spec = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
         return read(spec, Path.cwd(), complete=False)
-    return read(with_columns(look(data).spec, columns), Path.cwd(), complete=False)
+    return read(with_columns(look(data, masks=bool(task.pixels)).spec, columns), Path.cwd(), complete=False)
 
 
 def with_columns(spec: DataSpec, columns: Sequence[str]) -> DataSpec:
@@ -236,13 +238,15 @@ def with_columns(spec: DataSpec, columns: Sequence[str]) -> DataSpec:
 
 
 def renamed(samples: Samples, task: Task) -> Samples:
-    """The samples with the bundle's order of classes.
+    """The samples with the bundle's order of classes. Masks stay where the bundle makes some.
 
     Raises:
-        DataError: a label that the bundle does not know, or another kind of task.
+        DataError: a label that the bundle does not know, another kind of task, or no masks for a bundle of masks.
     """
     if samples.task == task:
         return samples
+    if task.pixels or samples.task.pixels:
+        return _renamed_masks(samples, task)
     mine, theirs = set(task.classes) | {task.negative}, {samples.task.describe(row.target) for row in samples.rows}
     if task.kind == "multilabel":
         mine, theirs = set(task.classes), set(samples.task.classes)
@@ -263,6 +267,26 @@ def renamed(samples: Samples, task: Task) -> Samples:
             for row, word in zip(samples.rows, words, strict=True)
         )
     return Samples(samples.name, task, rows, samples.skipped, samples.grouping, samples.source)
+
+
+def _renamed_masks(samples: Samples, task: Task) -> Samples:
+    """The same of samples with masks, which may lack some of the bundle's classes."""
+    theirs = samples.task.classes
+    if not (task.pixels and samples.task.pixels) or not set(theirs) <= set(task.classes):
+        have, make = (
+            f"masks of {', '.join(each.classes)}" if each.pixels else "no masks" for each in (samples.task, task)
+        )
+        raise DataError(
+            f"the data have {have}; the bundle makes {make}",
+            "name the classes as the bundle does (data.classes, data.flaw), in data with masks for a bundle with masks",
+        )
+    rows = []
+    for row in samples.rows:
+        assert row.masks is not None
+        code_of = dict(zip(theirs, row.masks.codes, strict=True))
+        masks = replace(row.masks, codes=tuple(code_of.get(name, "") for name in task.classes))
+        rows.append(replace(row, target=masks.shown, masks=masks))
+    return replace(samples, task=task, rows=tuple(rows))
 
 
 def unseen(

@@ -19,7 +19,7 @@ from flawscope.evaluation.plan_sizes import interval_sizes, promise_sizes
 from flawscope.evaluation.wanted import POWER, Wanted
 from flawscope.records import PARTS, Samples, Split, Task
 from flawscope.steps.audit import is_recipe, skipping
-from flawscope.steps.evaluate import source
+from flawscope.steps.metrics_document import source
 from flawscope.steps.split import split_samples
 from flawscope.steps.workspace import Run, Say, fold_runs
 from flawscope.storage import write_json

@@ -34,6 +34,7 @@ from flawscope.pages.report import (
 from flawscope.records import NOT_CHECKED, PARTS, Prediction, Sample, Samples, Split, Task
 from flawscope.steps.decide import named
 from flawscope.steps.decision_content import bundle_content, contracts_of, costs_of
+from flawscope.steps.mask_pictures import mask_content
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
 
@@ -77,7 +78,7 @@ def run_content(run: Run) -> ReportContent:
     sealed, manifest = contents.manifest.sealed, contents.manifest
     task = sealed.task.task()
     history = read_history(run.training / FILE)
-    mistakes, person = _decided_pictures(task, [run])
+    mistakes, person = ([], []) if task.pixels else _decided_pictures(task, [run])
     return ReportContent(
         title=run.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -88,8 +89,8 @@ def run_content(run: Run) -> ReportContent:
             seal=manifest.seal,
             engine=engine_words(sealed),
             size_bytes=run.bundle.stat().st_size,
-            decision=tuple(_rule(task, sealed.decision)),
-            calibration=calibrator_sentence(sealed.calibrator),
+            decision=() if task.pixels else tuple(_rule(task, sealed.decision)),
+            calibration="" if task.pixels else calibrator_sentence(sealed.calibrator),
             others=tuple(_others(run)),
         ),
         subtitle=run.samples.source,
@@ -111,6 +112,7 @@ def run_content(run: Run) -> ReportContent:
         recipe_text=run.recipe.dump(folders=False),
         skipped=run.samples.skipped,
         warnings=contradictions(run.samples),
+        masks=mask_content(run.samples, [run], contents) if task.pixels else None,
     )
 
 
@@ -118,7 +120,8 @@ def _others(run: Run) -> Iterable[tuple[str, str, str]]:
     """The bundles that `decide_also` has made: name, page, and the first sentence of each promise or cost."""
     for spec in run.recipe.decide_also:
         bundle = named(run.bundle, spec)
-        decision = read_bundle(bundle).manifest.sealed.decision if bundle.is_file() else None
+        sealed = read_bundle(bundle).manifest.sealed if bundle.is_file() else None
+        decision = sealed.gate.decision if sealed and sealed.gate else sealed.decision if sealed else None
         if decision is not None:
             told = [*(each.words for each in decision.contracts), *(each.words for each in decision.costs)]
             said = " ".join(words[0] for words in told if words)
@@ -136,7 +139,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
     metrics = read_json(folder / "metrics.json")
     first = folds[0]
     samples, task = first.samples, first.samples.task
-    mistakes, person = _decided_pictures(task, folds)
+    mistakes, person = ([], []) if task.pixels else _decided_pictures(task, folds)
     return ReportContent(
         title=first.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -154,6 +157,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
         recipe_text=first.recipe.dump(folders=False),
         skipped=samples.skipped,
         warnings=contradictions(samples),
+        masks=mask_content(samples, folds) if task.pixels else None,
     )
 
 
@@ -204,7 +208,8 @@ def _part(name: str, ids: Sequence[str], words: Mapping[str, str], split: Split,
 def _network(run: Run) -> list[tuple[str, str]]:
     """Name and size of the network; runs of before it was counted have no size."""
     counted = read_json(run.trained).get("parameters") if run.trained.is_file() else None
-    return [("network", run.recipe.model.name + (f"; parameters: {counted}" if counted else ""))]
+    named = [("network", run.recipe.model.name + (f"; parameters: {counted}" if counted else ""))]
+    return [*named, *((f"{name} of the gate", value) for name, value in (_network(run.gate) if run.gate else ()))]
 
 
 def _provenance(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:

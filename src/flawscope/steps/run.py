@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.bundle.archive import read_bundle
+from flawscope.bundle.manifest import Sealed
 from flawscope.bundle.verify import promise_sentences
 from flawscope.inspection.tables import read_results
 from flawscope.records import Samples
 from flawscope.steps.decide import decide, decide_also
-from flawscope.steps.evaluate import document, evaluate_run, evaluate_test
+from flawscope.steps.evaluate import evaluate_run, evaluate_test
+from flawscope.steps.evaluate_masks import pooled_masks
 from flawscope.steps.export import export
+from flawscope.steps.metrics_document import document
 from flawscope.steps.report import report
 from flawscope.steps.split import split_samples
 from flawscope.steps.train import help_with, prepared, train_in
@@ -94,8 +97,8 @@ def run(
 
 def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
     """The steps of one split, each left out if it has been done; `trained` is called between training and the rest."""
-    if not work.trained.is_file():
-        train_in(work)
+    for each in work.untrained:
+        train_in(each)
     if trained is not None:
         trained()
     best = read_json(work.trained)
@@ -109,12 +112,12 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
         manifest = decide(work)
         sealed = manifest.sealed
         notes = [sealed.calibrator.note] if sealed.calibrator else []
+        notes += sealed.masks.notes if sealed.masks else ()
         for words in [*notes, *(sealed.decision.notes if sealed.decision else ())]:
             if words:
                 say(f"note: {words}")
-        if sealed.decision:
-            for words in promise_sentences(sealed.task.task(), sealed.decision):
-                say(words)
+        for words in _promises(sealed):
+            say(words)
         say(f"sealed {work.bundle.name}, seal {manifest.seal[:12]}")
         evaluate_run(work)
     for spec in work.recipe.decide_also:
@@ -126,14 +129,19 @@ def _also(work: Run, spec: DecideSpec, say: Say) -> None:
     """Another decision from the same network: its bundle, measured on the test split, and its page."""
     bundle = decide_also(work, spec)
     contents = read_bundle(bundle)
-    decision = contents.manifest.sealed.decision
-    assert decision is not None
-    for words in promise_sentences(contents.manifest.sealed.task.task(), decision):
+    for words in _promises(contents.manifest.sealed):
         say(words)
     say(f"sealed {bundle.name}, seal {contents.manifest.seal[:12]}")
     if "test" not in contents.evidence:
         evaluate_test(work, bundle)
     report(bundle)
+
+
+def _promises(sealed: Sealed) -> list[str]:
+    """What a bundle, or the gate in it, promises and is expected to cost."""
+    if sealed.gate:
+        return [f"gate: {words}" for words in promise_sentences(sealed.gate.task.task(), sealed.gate.decision)]
+    return promise_sentences(sealed.task.task(), sealed.decision) if sealed.decision else []
 
 
 def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
@@ -143,7 +151,11 @@ def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
     groups = {name: group for work in runs for name, group in work.split.group.items()}
     folds = [read_json(work.metrics) for work in runs]
     three = any("for_a_person" in each for each in folds)
-    metrics = document(samples, [rows[sample.id] for sample in samples.rows], groups, None, three=three)
+    metrics = (
+        pooled_masks(runs, samples, groups)
+        if samples.task.pixels
+        else document(samples, [rows[sample.id] for sample in samples.rows], groups, None, three=three)
+    )
     metrics["notes"] = [POOLED, *metrics["notes"]]
     metrics["recipe"] = {"name": recipe.name, "hash": recipe.hash}
     metrics["split"] = {"hash": [work.split.hash for work in runs], "stamp": runs[0].split.stamp, "folds": len(runs)}

@@ -19,7 +19,7 @@ from flawscope.errors import UserError, listing
 from flawscope.evaluation import metrics
 from flawscope.inspection.tables import read_results
 from flawscope.records import Prediction, Sample, Samples, Task
-from flawscope.steps.evaluate import decided
+from flawscope.steps.metrics_document import decided
 from flawscope.steps.new_images import SEEN
 from flawscope.steps.runs import FINISHED, state
 from flawscope.steps.workspace import Run, fold_runs, read_json

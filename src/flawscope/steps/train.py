@@ -10,27 +10,27 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-from flawscope.data.labels import truth
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split
-from flawscope.errors import RecipeError, SplitError, choices
+from flawscope.errors import RecipeError, SplitError
 from flawscope.evaluation.bands import check_task
 from flawscope.evaluation.costs import Costs
 from flawscope.metadata import MetaColumn
 from flawscope.models.build import Network, NetworkPlan, build, check_forward
-from flawscope.records import PARTS, BoolArray, FloatArray, Part, Samples, Split
+from flawscope.records import PARTS, BoolArray, Part, Samples, Split
+from flawscope.steps.material import answers, maps, pixels_of
 from flawscope.steps.split import Proven, proven_again, split_samples
-from flawscope.steps.workspace import Run, Say, samples_of, tell_idle, working_folder
+from flawscope.steps.workspace import GATE, Run, Say, samples_of, tell_idle, working_folder
 from flawscope.storage import write_json
 from flawscope.training.board import board, check_board
-from flawscope.training.input import PartDataset, cached_pixels, loader, rows_of, some_pixels, statistics
+from flawscope.training.input import rows_of, statistics
 from flawscope.training.loop import STATE, Fit, Live, begin, fit
-from flawscope.training.losses import Loss, class_weights
+from flawscope.training.mask_input import shares
+from flawscope.training.mask_recipe import gate_recipe, gate_samples
 from flawscope.training.metadata import fit_columns, hash_of, table_of
 from flawscope.training.optimisation import parameter_groups
 from flawscope.training.processes import by_all, check_seen, first_before_others, rank, tell
 from flawscope.training.recipe import Recipe, load_recipe, save_recipe
-from flawscope.training.sampling import likelihoods
 from flawscope.training.spec import TrainSpec
 
 
@@ -80,9 +80,9 @@ def train(
                 else split_samples(asked, samples, cache=cache)[0]
             )
             work = prepared(partial, asked, chosen, samples, cache)
-            if not work.trained.is_file():
-                work.tensorboard = tensorboard
-                train_in(work)
+            work.tensorboard = tensorboard
+            for each in work.untrained:
+                train_in(each)
         return target
 
     return Run.at(by_all(lead, help_with))
@@ -101,8 +101,18 @@ def prepared(folder: Path, recipe: Recipe, proven: Proven, samples: Samples, cac
     """
     if recipe.decide.costs is not None:
         check_task(samples.task, Costs(**recipe.decide.costs.model_dump()))
-    if not (folder / "split.json").is_file():
-        return prepare_run(folder, recipe, proven, cache, samples)
+    if (folder / "split.json").is_file():
+        work = _left(folder, recipe, proven, cache, samples)
+    else:
+        work = prepare_run(folder, recipe, proven, cache, samples)
+    if recipe.gate is not None:
+        gate = prepared(folder / GATE, gate_recipe(recipe), proven, gate_samples(samples), cache)
+        check_parts(gate.split, gate.samples)
+    return work
+
+
+def _left(folder: Path, recipe: Recipe, proven: Proven, cache: Path, samples: Samples) -> Run:
+    """The run folder that an interrupted run has left."""
     work = Run(folder, cache)
     if work.recipe.hash != recipe.hash or work.split.hash != proven.split.hash:
         raise RecipeError(f"{folder} was begun with another recipe, data or split", "leave out --resume to start anew")
@@ -142,22 +152,14 @@ def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], 
         table_nm = table_of(samples, run.split, columns)
         network = first_weights(recipe, samples, columns)
         rows = {part: rows_of(samples, run.split.ids(part)) for part in parts}
-        pixels = (
-            cached_pixels(samples, recipe.image, run.cache)
-            if tuple(parts) == PARTS
-            else some_pixels(samples, sorted(row for part in parts for row in rows[part]), recipe.image, run.cache)
-        )
+        pixels = pixels_of(run, rows)
     if recipe.model.normalise and recipe.model.normalise.source == "training":
         network.normalise(*statistics(pixels, rows["train"]))
-    soft_nk = learnt_targets(samples, spec.soft_labels)
-    group_n = [run.split.group[samples.rows[row].id] for row in rows["train"]]
-    learn = PartDataset(
-        pixels, soft_nk, rows["train"], spec.augment, spec.seed, table_nm=table_nm,
-        likelihood_n=likelihoods(spec.sampling, samples.target_nk[rows["train"]] >= 0.5, group_n),
-    )  # fmt: skip
-    watch = PartDataset(pixels, samples.target_nk, rows["validation"], None, spec.seed, table_nm=table_nm)
-    weights_k = class_weights(samples.task, samples.target_nk[rows["train"]], spec.class_weights)
-    lines = live_line() if show is None else nullcontext(show)
+    if samples.task.pixels:
+        learnt = [samples.rows[row] for row in rows["train"]]
+        network.expect(shares(learnt).tolist(), exclusive=samples.task.pixels == "multiclass")
+    material = maps(run, pixels, rows) if samples.task.pixels else answers(run, pixels, rows, table_nm)
+    lines = live_line(_which(run)) if show is None else nullcontext(show)
     with lines as line, board(run.training) if run.tensorboard else nullcontext() as log:
 
         def shown(live: Live) -> None:
@@ -166,15 +168,9 @@ def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], 
                 log(live)
 
         fitted = fit(
-            network,
-            Loss(samples.task, weights_k, spec.loss, gamma=spec.focal_gamma, smoothing=spec.label_smoothing),
-            samples.task,
-            spec,
-            train=loader(learn, spec.batch_size, spec.workers),
-            validation=loader(watch, 2 * spec.batch_size, spec.workers),
-            folder=run.training,
-            show=shown,
-        )
+            network, material.objective, spec, train=material.train, validation=material.validation,
+            folder=run.training, show=shown,
+        )  # fmt: skip
     if rank():
         return fitted
     facts = {"best_epoch": fitted.best_epoch, "epochs": len(fitted.history), "parameters": parameters(network, spec)}
@@ -183,12 +179,19 @@ def train_in(run: Run, *, parts: Sequence[Part] = PARTS, show: Callable[[Live], 
     return fitted
 
 
+def _which(run: Run) -> str:
+    """What the lines of a training begin with, where several networks are trained."""
+    if run.is_gate:
+        return "gate, "
+    return "masks, " if run.recipe.gate else ""
+
+
 def first_weights(recipe: Recipe, samples: Samples, columns: tuple[MetaColumn, ...] = ()) -> Network:
     """The network before training; pretrained weights are loaded by the first process, which hands them on."""
     if recipe.model.weights == "imagenet" and rank() == 0:
         Console().print(f"fetching the ImageNet weights of {recipe.model.name}, once", highlight=False)
     network = build(network_plan(recipe, samples, columns), pretrained=rank() == 0)
-    check_forward(network, recipe.image.shape)
+    check_forward(network, recipe.image.shape, masks=bool(samples.task.pixels))
     if recipe.train.unfreeze is not None:  # said now, not when the backbone thaws
         network.place_of(recipe.train.unfreeze.layer)
     return network
@@ -201,38 +204,12 @@ def parameters(network: Network, spec: TrainSpec) -> str:
     return f"{every:,}, {'all of them learnt' if learnt == every else f'{learnt:,} of them learnt'}"
 
 
-def learnt_targets(samples: Samples, column: str | None) -> FloatArray:
-    """What is learnt, n x k: the labels, or the numbers of a metadata column as they are.
-
-    Raises:
-        RecipeError: there is no such column, or it holds something else than numbers from 0 to 1.
-    """
-    if column is None:
-        return samples.target_nk
-    if samples.task.kind != "binary":
-        raise RecipeError(f"train.soft_labels: a column stands for one class, this task is {samples.task.kind}")
-    values = []
-    for row in samples.rows:
-        if column not in row.meta:
-            names = dict.fromkeys(name for each in samples.rows for name in each.meta)
-            raise RecipeError(
-                f"train.soft_labels: {row.id} has no {column!r}",
-                f"{choices(column, names) if names else 'these data bring no metadata'}. Of a table the recipe must "
-                f"name the column: data.meta_columns: [{column}]",
-            )
-        value = truth(str(row.meta[column]))
-        if value is None:
-            raise RecipeError(f"train.soft_labels: {column} of {row.id} is {row.meta[column]!r}, expected 0 to 1")
-        values.append(value)
-    return np.array(values)[:, None]
-
-
 def network_plan(recipe: Recipe, samples: Samples, columns: tuple[MetaColumn, ...] = ()) -> NetworkPlan:
     """What the recipe asks to build for this task."""
-    model = recipe.model
+    model, task = recipe.model, samples.task
     return NetworkPlan(
         name=model.name,
-        outputs=len(samples.task.classes),
+        outputs=len(task.classes) + (task.pixels == "multiclass"),  # the background has a map of its own
         channels=recipe.image.channels,
         depth=recipe.image.depth,
         size=recipe.image.size,
@@ -258,7 +235,7 @@ def check_parts(split: Split, samples: Samples) -> None:
     task = samples.task
     truth_nk: BoolArray = np.asarray(samples.select(split.ids("train")).target_nk >= 0.5)
     missing = [name for name, some in zip(task.classes, truth_nk.T.tolist(), strict=True) if not any(some)]
-    if task.kind != "multiclass":
+    if task.kind != "multiclass" and not task.pixels:  # of masks other pixels show what is not flawed
         everywhere = [name for name, every in zip(task.classes, truth_nk.T.tolist(), strict=True) if all(every)]
         missing += [task.negative if task.kind == "binary" else f"anything without {name}" for name in everywhere]
     if missing:
@@ -269,14 +246,17 @@ def check_parts(split: Split, samples: Samples) -> None:
 
 
 @contextmanager
-def live_line() -> Iterator[Callable[[Live], None]]:
-    """A line with epoch, loss, best watched measure and time left; where there is no terminal, a line an epoch."""
+def live_line(which: str = "") -> Iterator[Callable[[Live], None]]:
+    """A line with epoch, loss, best watched measure and time left; where there is no terminal, a line an epoch.
+
+    `which` network it is stands in front.
+    """
     columns = ("{task.fields[epoch]}", BarColumn(12), "{task.fields[words]}", TimeRemainingColumn(), "left")
     with Progress(*columns, disable=not Console().is_terminal) as progress:
         bar = progress.add_task("training", total=None, epoch="", words="")
 
         def show(live: Live) -> None:
-            epoch = f"epoch {live.epoch}/{live.epochs}"
+            epoch = f"{which}epoch {live.epoch}/{live.epochs}"
             words = f"loss {live.loss:.4f}" + (f", {live.watched}" if live.watched else "")
             done = (live.epoch - 1) * live.steps + live.step
             progress.update(bar, completed=done, total=live.epochs * live.steps, epoch=epoch, words=words)

@@ -6,8 +6,10 @@ RUN/training/              history.csv, best and last checkpoint
 RUN/draft.flawscope        the exported graph, not decided yet
 RUN/NAME.flawscope         the sealed bundle
 RUN/scores/PART.csv        what the runtime said of each part
+RUN/scores/PART-masks.*    of masks: where it marked flaws, and what was counted of each image
 RUN/metrics.json           the numbers of the test split
 RUN/report/index.html      the report
+RUN/gate/                  data with masks: the run of the network that looks first, where there is one
 """
 
 from __future__ import annotations
@@ -24,20 +26,29 @@ from typing import Any
 from flawscope.data.groups import contradictions
 from flawscope.data.read import read
 from flawscope.data.split_file import load_split
-from flawscope.errors import DataError, UserError
+from flawscope.errors import SHOWN, DataError, UserError
 from flawscope.records import Samples, Split
 from flawscope.storage import check_replaceable, writing
+from flawscope.training.mask_recipe import check_masks, gate_samples, masks_without_effect
 from flawscope.training.metadata import hash_of
 from flawscope.training.recipe import Recipe, load_recipe
 from flawscope.training.spec import without_effect
 
+GATE = "gate"
+"""The folder of the gate's run in the run of the masks."""
 Say = Callable[[str], None]
 
 
 def notices(samples: Samples) -> list[str]:
     """What the user must be told about data that have been read: what was left out, what contradicts itself."""
-    skipped = [f"skipped {each.where}: {each.reason}" for each in samples.skipped]
-    return [*skipped, *(f"warning: {words}" for words in contradictions(samples))]
+    skipped = [f"skipped {each.where}: {each.reason}" for each in samples.skipped[:SHOWN]]
+    if len(samples.skipped) > SHOWN:
+        skipped.append(f"... and {len(samples.skipped) - SHOWN:,} more are skipped, the report names them")
+    return [
+        *skipped,
+        *(f"note: {words}" for words in samples.notes),
+        *(f"warning: {words}" for words in contradictions(samples)),
+    ]
 
 
 def tell_idle(recipe: Recipe, say: Say) -> None:
@@ -46,14 +57,24 @@ def tell_idle(recipe: Recipe, say: Say) -> None:
         say(f"note: of no effect: {words}")
 
 
+def _idle_of(recipe: Recipe, samples: Samples) -> list[str]:
+    """The same, of keys that mean nothing where the data have masks."""
+    words = masks_without_effect(recipe) if samples.task.pixels else []
+    if recipe.gate is not None:
+        words += [f"gate.{each}" for each in without_effect(recipe.gate.train)]
+    return [f"note: of no effect: {each}" for each in words]
+
+
 def samples_of(recipe: Recipe, say: Say) -> Samples:
     """Read the data of a recipe, and tell what the user must know about them.
 
     Raises:
         DataError: see `read`.
+        RecipeError: the recipe is for data with masks and these have none, or the other way round.
     """
     samples = read(recipe.data, Path.cwd(), crop=recipe.image.crop)
-    for words in notices(samples):
+    check_masks(recipe, samples.task)
+    for words in [*notices(samples), *_idle_of(recipe, samples)]:
         say(words)
     return samples
 
@@ -84,7 +105,8 @@ class Run:
                 f"{path} is not a run folder: it holds no recipe.yaml",
                 "name a folder that `flawscope run` or `train` made",
             )
-        top = path.parent.parent if path.name.startswith("fold-") else path.parent
+        top = path.parent if cls(path, path).is_gate else path
+        top = top.parent.parent if top.name.startswith("fold-") else top.parent
         return cls(path, top / ".cache")
 
     @cached_property
@@ -100,8 +122,29 @@ class Run:
             DataError: they are not those that the run was made with.
         """
         samples = read(self.recipe.data, self.folder, crop=self.recipe.image.crop)
+        if self.is_gate:
+            samples = gate_samples(samples)
         self.check_data(samples)
         return samples
+
+    @property
+    def is_gate(self) -> bool:
+        """Whether this is the gate of the run in the folder above."""
+        return self.folder.name == GATE and (self.folder.parent / "recipe.yaml").is_file()
+
+    @cached_property
+    def gate(self) -> Run | None:
+        """The run of the gate, where the recipe has one."""
+        if self.recipe.gate is None:
+            return None
+        gate = Run(self.folder / GATE, self.cache, self.tensorboard)
+        gate.samples = gate_samples(self.samples)
+        return gate
+
+    @property
+    def untrained(self) -> list[Run]:
+        """What is still to be trained: the gate first, which takes less time, then this run."""
+        return [each for each in (self.gate, self) if each is not None and not each.trained.is_file()]
 
     def check_data(self, samples: Samples) -> None:
         """Refuse samples that are not those that the run was made with.
@@ -154,6 +197,10 @@ class Run:
     def scores(self, part: str) -> Path:
         """What the runtime said of one part."""
         return self.folder / "scores" / f"{part}.csv"
+
+    def masks(self, part: str) -> Path:
+        """Where flaws were marked in one part, and what was counted of them; the endings are added."""
+        return self.folder / "scores" / f"{part}-masks"
 
     def need(self, path: Path, step: str) -> Path:
         """A file that an earlier step must have left.

@@ -48,7 +48,7 @@ class FeatureDataset(Dataset[tuple[Tensor, ...]]):
 def on_features(network: Network, images: DataLoader[Any]) -> DataLoader[Any] | None:
     """The same batches with features in place of images; none where they would change or take too much memory."""
     dataset: PartDataset = images.dataset  # type: ignore[assignment]
-    if not steady(network) or not dataset.steady:
+    if network.plan.masks or not dataset.steady or not steady(network):  # maps of features take too much memory
         return None
     found = features(network, dataset)
     if found is None:

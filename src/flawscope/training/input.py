@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -21,10 +21,9 @@ from flawscope.records import FloatArray, Samples, fingerprint
 from flawscope.storage import new_file
 from flawscope.training.augment import augmentation
 from flawscope.training.processes import Share
-from flawscope.training.sampling import EpochSampler, draw_seed, drawn
+from flawscope.training.sampling import Dealt, EpochSampler, draw_seed, drawn
 
 if TYPE_CHECKING:
-    from flawscope.training.features import FeatureDataset
     from flawscope.training.spec import Augment
 
 IN_MEMORY = 2**30
@@ -43,9 +42,28 @@ def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
     """
     key = fingerprint([[row.sha256 for row in samples.rows], spec.model_dump(mode="json")])
     path = folder / f"{key[:16]}.npy"
-    if not _whole(path, (len(samples), *spec.shape)):
+
+    def put(pixels: Pixels, index: int, image: Pixels) -> None:
+        pixels[index] = image
+
+    return stored(path, (len(samples), *spec.shape), samples, spec, put)
+
+
+def stored(
+    path: Path,
+    shape: tuple[int, ...],
+    samples: Samples,
+    spec: Preprocess,
+    put: Callable[[Pixels, int, Pixels], None],
+) -> Pixels:
+    """The array of a file; if that is not there or damaged, all images are decoded first, and each is `put` there.
+
+    Raises:
+        ImageError: an image cannot be decoded.
+        OutputError: the folder cannot be written to.
+    """
+    if not _whole(path, shape):
         with new_file(path) as beside, ThreadPoolExecutor() as pool:
-            shape = (len(samples), *spec.shape)
             pixels = np.lib.format.open_memmap(str(beside), mode="w+", dtype=spec.dtype, shape=shape)
             if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash while writing to the map
                 with beside.open("r+b") as stream:
@@ -53,14 +71,25 @@ def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
             for start in watched(range(0, len(samples), 64), -(-len(samples) // 64), "decoding"):
                 rows = samples.rows[start : start + 64]
                 for index, image in enumerate(pool.map(lambda row: load(row.path, spec), rows), start):
-                    pixels[index] = image
+                    put(pixels, index, image)
             pixels.flush()
             del pixels
     whole: Pixels = np.load(path, mmap_mode=None if path.stat().st_size < IN_MEMORY else "r")
     return whole
 
 
-def statistics(pixels: Pixels | SomePixels, rows: Sequence[int]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+class ByRow(Protocol):
+    """Pixels that are asked for by the row of the table: c x h x w each."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the integers."""
+
+    def __getitem__(self, row: int) -> Pixels:
+        """Channels x height x width."""
+
+
+def statistics(pixels: ByRow, rows: Sequence[int]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel over some images, of pixels scaled to 0..1.
 
     A channel that never changes gets a deviation of one step, so that nothing is divided by 0.
@@ -81,9 +110,9 @@ def statistics(pixels: Pixels | SomePixels, rows: Sequence[int]) -> tuple[tuple[
 class SomePixels:
     """Pixels of some rows of a table, asked for by their place in the whole table; any other row is a KeyError."""
 
-    def __init__(self, pixels: Pixels, rows: Sequence[int]) -> None:
+    def __init__(self, pixels: ByRow, rows: Sequence[int]) -> None:
         self.pixels = pixels
-        self.dtype = pixels.dtype
+        self.dtype: np.dtype[Any] = pixels.dtype
         self.place = {row: place for place, row in enumerate(rows)}
 
     def __getitem__(self, row: int) -> Pixels:
@@ -118,7 +147,7 @@ class PartDataset(Dataset[tuple[Tensor, ...]]):
 
     def __init__(
         self,
-        pixels: Pixels | SomePixels,
+        pixels: ByRow,
         target_nk: FloatArray,
         rows: Sequence[int],
         augment: Augment | None,
@@ -155,7 +184,7 @@ class PartDataset(Dataset[tuple[Tensor, ...]]):
         return image, self.targets[row]
 
 
-def loader(dataset: PartDataset | FeatureDataset, batch_size: int, workers: int) -> DataLoader[tuple[Tensor, ...]]:
+def loader(dataset: Dealt, batch_size: int, workers: int) -> DataLoader[tuple[Tensor, ...]]:
     """Batches, for training in another order each epoch; each process gets its share.
 
     A last batch of a single image is left out of training: batch norm cannot learn from it.
@@ -163,7 +192,7 @@ def loader(dataset: PartDataset | FeatureDataset, batch_size: int, workers: int)
     alone = dataset.shuffled and len(dataset) > batch_size and len(dataset) % batch_size == 1
     order = EpochSampler(dataset) if dataset.shuffled else SequentialSampler(dataset)
     return DataLoader(
-        dataset,
+        dataset,  # type: ignore[arg-type]
         batch_sampler=Share(order, batch_size, drop_last=alone),
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),

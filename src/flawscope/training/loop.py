@@ -1,4 +1,4 @@
-"""The training loop, to be read from top to bottom. Shapes: b batch, k score columns."""
+"""The training loop, to be read from top to bottom. What is learnt, and how it is measured: see `objective`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from timm.utils.model_ema import ModelEmaV3
-from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
 from flawscope.errors import RecipeError, UserError
-from flawscope.evaluation.stream import Stream
-from flawscope.records import BoolArray, Task
 from flawscope.training.checkpoint import save_checkpoint
 from flawscope.training.features import on_features
 from flawscope.training.history import FILE, write_history
@@ -35,22 +30,21 @@ from flawscope.training.processes import (
     first_before_others,
     from_first,
     gpu,
+    once,
     over_all,
     rank,
     sizes,
     spread,
     weighed,
-    whole_batch,
     world,
 )
 from flawscope.training.sampling import draw_seed
-from flawscope.training.spec import Watch
 from flawscope.training.state import load_state, save_state
 
 if TYPE_CHECKING:
     from flawscope.models.build import Network
-    from flawscope.training.input import PartDataset
-    from flawscope.training.losses import Loss
+    from flawscope.training.objective import Objective
+    from flawscope.training.sampling import Dealt
     from flawscope.training.spec import TrainSpec
 
 STATE = "state.safetensors"
@@ -109,8 +103,7 @@ class Fit:
 
 def fit(
     network: Network,
-    loss: Loss,
-    task: Task,
+    objective: Objective,
     spec: TrainSpec,
     *,
     train: DataLoader[Any],
@@ -130,7 +123,7 @@ def fit(
     keep_memory()
     check_shares(spec)
     learner = Learner.of(network, spec, len(train))
-    loss.to(learner.fabric.device)
+    objective.loss.to(learner.fabric.device)
     state, steps = folder / STATE, len(train)
     begun = from_first(state.is_file())
     with first_before_others():
@@ -153,8 +146,8 @@ def fit(
             if rank() == 0:
                 show(Live(epoch, spec.epochs, step, steps, mean, result.words(spec), **ended))
 
-        learnt = train_epoch(learner, loss, train, epoch, live)
-        measured = from_first(validate(learner.validated, loss, task, validation))
+        learnt = train_epoch(learner, objective, train, epoch, live)
+        measured = from_first(validate(learner.validated, objective, validation))
         row = {"epoch": epoch, "rate": rate, **learnt, **measured}
         result.history.append(row | {"seconds": time.perf_counter() - started})
         if rank() == 0:
@@ -169,24 +162,25 @@ def fit(
 
 
 def train_epoch(
-    learner: Learner, loss: Loss, batches: DataLoader[Any], epoch: int, live: Callable[[int, float], None]
+    learner: Learner, objective: Objective, batches: DataLoader[Any], epoch: int, live: Callable[[int, float], None]
 ) -> dict[str, float]:
-    """All batches once; mean loss and share of right answers of their images, changed at random as they are learnt.
+    """All batches once; mean loss and what is counted of their images, changed at random as they are learnt.
 
     Raises:
         UserError: the loss is no longer a number.
     """
     spec = learner.spec
-    dataset: PartDataset = batches.dataset  # type: ignore[assignment]
+    dataset: Dealt = batches.dataset  # type: ignore[assignment]
     dataset.epoch = epoch
     learner.network.train()
     # dropout: what it draws depends on nothing else, and differs between processes
     torch.manual_seed(draw_seed(spec.seed, epoch, EPOCH) + rank())
-    total, seen, right = 0.0, 0, 0.0
-    for step, ((*inputs, target_bk), n) in enumerate(zip(batches, sizes(batches), strict=True), start=1):
-        logit_bk = learner.model(*inputs)
-        right += float(weighed(right_share(logit_bk, target_bk, exclusive=loss.exclusive), len(target_bk), n)) * n
-        batch_loss = weighed(loss(logit_bk, target_bk), len(target_bk), n)
+    total, seen, counts = 0.0, 0, None
+    for step, ((*inputs, target), n) in enumerate(zip(batches, sizes(batches), strict=True), start=1):
+        logit = learner.model(*inputs)
+        batch_counts = once(objective.counts(logit, target), n)
+        counts = batch_counts if counts is None else counts + batch_counts
+        batch_loss = weighed(objective.loss(logit, target), len(target), n)
         together = min(spec.accumulate, len(batches) - (step - 1) // spec.accumulate * spec.accumulate)
         learner.fabric.backward(batch_loss / together)
         if step % spec.accumulate == 0 or step == len(batches):
@@ -196,10 +190,9 @@ def train_epoch(
             raise UserError(f"the loss is {value} in epoch {epoch}", "lower train.rate")
         total, seen = total + value * n, seen + n
         live(step, total / seen)
-    return {
-        "train_loss": total / seen,
-        "train_accuracy": over_all(torch.tensor(right, device=learner.fabric.device)) / seen,
-    }
+    assert counts is not None
+    add_up([counts])
+    return {"train_loss": total / seen, **objective.learnt(counts, seen)}
 
 
 @dataclass
@@ -318,53 +311,14 @@ def precision(spec: TrainSpec) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
     return "bf16-mixed" if half else "32-true"
 
 
-def validate(model: Any, loss: Loss, task: Task, batches: DataLoader[Any]) -> dict[str, float]:
-    """Loss and measures of the torch model on the validation split: for choosing the epoch, never reported.
-
-    A measure that one class only leaves undefined counts as 0.
-    """
+def validate(model: Any, objective: Objective, batches: DataLoader[Any]) -> dict[str, float]:
+    """Loss and measures of the torch model on the validation split: for choosing the epoch, never reported."""
     model.eval()
-    stream, total = Stream(len(task.classes)), 0.0
+    measures = objective.measures()
     with torch.no_grad():
-        for (*inputs, share_bk), n in zip(batches, sizes(batches), strict=True):
-            logit_bk, target_bk = whole_batch(model(*inputs), n), whole_batch(share_bk, n)
-            total += float(loss(logit_bk, target_bk)) * n
-            score_bk = logit_bk.float().cpu().numpy()
-            if not np.isfinite(score_bk).all():
-                raise UserError(
-                    "the network no longer gives finite numbers on the validation split", "lower train.rate"
-                )
-            stream.update(target_bk.cpu().numpy() >= 0.5, decided(task, score_bk), score_bk)
-    measures = {f"val_{watch}": watched_measure(stream, watch) for watch in get_args(Watch) if watch != "loss"}
-    return {"val_loss": total / stream.n, **measures}
-
-
-def right_share(logit_bk: Tensor, target_bk: Tensor, *, exclusive: bool) -> Tensor:
-    """The share of images of which every answer is right, by what the network would say by itself.
-
-    >>> right_share(torch.tensor([[2.0], [1.0]]), torch.tensor([[1.0], [0.0]]), exclusive=False)
-    tensor(0.5000)
-    """
-    logit_bk = logit_bk.detach()
-    if exclusive:
-        return (logit_bk.argmax(dim=1) == target_bk.argmax(dim=1)).float().mean()
-    return ((logit_bk > 0) == (target_bk >= 0.5)).all(dim=1).float().mean()
-
-
-def decided(task: Task, logit_bk: npt.NDArray[np.float32]) -> BoolArray:
-    """What the network would say by itself: each class with a logit above 0, or the one with the largest."""
-    flag_bk: BoolArray = logit_bk > 0
-    if task.kind == "multiclass":
-        flag_bk = np.eye(len(task.classes), dtype=np.bool_)[logit_bk.argmax(axis=1)]
-    return flag_bk
-
-
-def watched_measure(stream: Stream, watch: Watch) -> float:
-    """Mean over the classes of AUROC, average precision or F1; or the share of images decided right."""
-    if watch == "accuracy":
-        return stream.right / stream.n
-    measure = {"auroc": "AUROC", "average_precision": "average precision", "f1": "F1"}[watch]
-    return float(np.nan_to_num(stream.mean(measure)))
+        for (*inputs, target), n in zip(batches, sizes(batches), strict=True):
+            measures.add(model(*inputs), target, n)
+    return measures.result()
 
 
 def keep_memory() -> None:

@@ -16,8 +16,8 @@ Whose code:
 What images without any flaw do: over a `batch` their pixels are part of the one sum, and all that is drawn on them is
 false. A class that is nowhere in the sum has the index s / (s + f x false pixels), s being `smooth` and f the weight of
 false pixels: the loss is 0 if nothing is drawn, one half at s / f false pixels, and near 1 beyond. Over an `image` the
-same holds for each image alone: where flaws are rare most terms are of this kind. Several processes measure over
-their own share of the batch each.
+same holds for each image alone: where flaws are rare most terms are of this kind. Several processes measure overlap
+over the whole batch, as one would; only lovasz over their own share of it each.
 
 Letters: b images, k classes, p pixels.
 """
@@ -31,6 +31,7 @@ from torch.nn import functional
 
 from flawscope.errors import RecipeError
 from flawscope.training.mask_spec import OVERLAP, MaskLossSpec
+from flawscope.training.processes import summed
 
 TINY = 1e-6
 """Least value of what is raised to a power below 1: at 0 the slope is infinite."""
@@ -121,6 +122,8 @@ class MaskLoss(nn.Module):
         hits = (p_bkhw * truth_bkhw).sum(over)
         missed = ((1 - p_bkhw) * truth_bkhw).sum(over)
         false = (p_bkhw * (1 - truth_bkhw)).sum(over)
+        if spec.over == "batch":
+            hits, missed, false = summed(torch.stack([hits, missed, false]))
         wrong = 0.5 * (missed + false) if dice else spec.missed * missed + spec.false * false
         loss = wrong / (hits + wrong + spec.smooth)  # 1 - index, without a difference of nearly equal numbers
         if spec.kind == "focal_tversky":

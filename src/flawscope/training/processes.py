@@ -224,6 +224,20 @@ def spread(module: torch.nn.Module) -> None:
             dist.broadcast(tensor, 0)
 
 
+def summed(part: Tensor) -> Tensor:
+    """The sum over all processes, through which gradients flow: each gets the slopes of the losses of all.
+
+    >>> summed(torch.tensor([0.5]))
+    tensor([0.5000])
+    """
+    if world() == 1:
+        return part
+    from torch.distributed.nn.functional import all_reduce
+
+    total: Tensor = all_reduce(part)  # type: ignore[no-untyped-call]
+    return total
+
+
 class Share(BatchSampler):
     """Of each batch what this process is dealt: every so manieth row. Of fewer rows than processes each gets all."""
 
@@ -251,6 +265,15 @@ def weighed(mean_loss: Tensor, n: int, whole: int) -> Tensor:
     if world() == 1:
         return mean_loss
     return mean_loss * (n / whole if whole >= world() else 1 / world())
+
+
+def once(counts: Tensor, whole: int) -> Tensor:
+    """What this process adds to the counts of a whole batch; of fewer rows than processes only the first one counts.
+
+    >>> once(torch.tensor([3]), 1)
+    tensor([3])
+    """
+    return counts if whole >= world() or rank() == 0 else torch.zeros_like(counts)
 
 
 def over_all(part: Tensor) -> float:

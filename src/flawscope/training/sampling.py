@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,9 +14,17 @@ from torch.utils.data import Sampler
 from flawscope.records import BoolArray
 from flawscope.training.spec import Sampling
 
-if TYPE_CHECKING:
-    from flawscope.training.features import FeatureDataset
-    from flawscope.training.input import PartDataset
+
+class Dealt(Protocol):
+    """A data set of which epochs are dealt: in order, or `shuffled` and each row as likely as `likelihood` says."""
+
+    seed: int
+    epoch: int
+    shuffled: bool
+    likelihood: Tensor | None
+
+    def __len__(self) -> int:
+        """How many rows."""
 
 
 def draw_seed(seed: int, epoch: int, row: int, again: int = 0) -> int:
@@ -38,7 +46,7 @@ class EpochSampler(Sampler[int]):
     row, but other random changes (see `drawn`).
     """
 
-    def __init__(self, dataset: PartDataset | FeatureDataset) -> None:
+    def __init__(self, dataset: Dealt) -> None:
         self.dataset = dataset
 
     def __len__(self) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from flawscope.metadata import composed
 
-Watch = Literal["loss", "auroc", "average_precision", "f1", "accuracy"]
+ImageWatch = Literal["auroc", "average_precision", "f1", "accuracy"]
+MaskWatch = Literal["dice"]
+Watch = Literal["loss", ImageWatch, MaskWatch]
+IMAGE_WATCHES: tuple[ImageWatch, ...] = get_args(ImageWatch)
 Sampling = Literal["all", "balanced", "groups"]
 
 
@@ -195,7 +198,9 @@ class TrainSpec(Section):
         "(Shen et al. 2016; reference systems C and E); groups: as many draws, each group of images of the same thing "
         "as likely within its combination of labels",
     )
-    watch: Watch = Field(default="loss", description="measure on the validation split that chooses the best epoch")
+    watch: Watch = Field(
+        default="loss", description="measure on the validation split that chooses the best epoch; dice: of masks"
+    )
     keep: Literal["best", "last"] = Field(
         default="best",
         description="the epoch that is exported; last: where validation shows too few of a class to choose, and the "

@@ -1,0 +1,195 @@
+"""Masks drawn over their picture: the outline of each flaw, the colours told below, truth and answer side by side.
+
+An outline runs around its flaw, not over it, so that the flaw itself stays to be seen, be it one pixel thin; it has a
+dark rim, so that it shows on light and on dark steel. Shapes: k classes, h x w pixels.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from flawscope.inspection.lettering import font_for, plain, shortened
+from flawscope.preprocess import viewable
+from flawscope.records import BoolArray
+
+Colour = tuple[int, int, int]
+
+LONGEST, SHORTEST = 1600, 320
+"""The longer side of what is drawn: larger pictures are reduced, smaller ones enlarged by a whole number."""
+WIDE = 1.5
+"""Pictures so many times as wide as high stand one above the other."""
+OUTLINE = 2
+GAP, MARGIN = 8, 10
+PAPER, INK, RIM = (255, 255, 255), (28, 32, 38), (0, 0, 0)
+NAMED: tuple[Colour, ...] = (
+    (255, 176, 0),
+    (86, 196, 255),
+    (255, 96, 64),
+    (64, 220, 160),
+    (240, 130, 220),
+    (248, 236, 80),
+    (150, 140, 255),
+)
+"""Light colours after Okabe and Ito, which everybody can tell apart."""
+
+
+def colours(k: int) -> tuple[Colour, ...]:
+    """A colour for each class, always the same ones; beyond those with a name they go round the circle of hues.
+
+    >>> colours(2)
+    ((255, 176, 0), (86, 196, 255))
+    """
+    more = (colorsys.hsv_to_rgb(0.618 * n % 1, 0.55 + 0.4 * (n % 2), 1.0) for n in range(max(0, k - len(NAMED))))
+    return (*NAMED[:k], *((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in more))
+
+
+def overlay(
+    image: Image.Image,
+    true_khw: BoolArray | None,
+    predicted_khw: BoolArray,
+    classes: Sequence[str],
+    longest: int = LONGEST,
+) -> Image.Image:
+    """A picture with the outlines of its flaws, what is true beside what is predicted; below it the colours used.
+
+    Pictures that are much wider than high stand one above the other, each at most `longest` pixels wide; others side by
+    side, both together so wide. Without a truth there is the predicted one alone.
+
+    Args:
+        image: the picture, decoded, of any kind.
+        true_khw: its true masks, if they are known.
+        predicted_khw: its predicted masks.
+        classes: the names of the classes.
+        longest: pixels of the longer side at most.
+    """
+    masks = [("predicted", predicted_khw)] if true_khw is None else [("true", true_khw), ("predicted", predicted_khw)]
+    above = image.width > WIDE * image.height
+    share = 1 if above or true_khw is None else len(masks)
+    seen = _sized(image, (longest - GAP * (share - 1)) // share)
+    panels = [outlined(seen, mask_khw) for _, mask_khw in masks]
+    if true_khw is not None:
+        panels = [_captioned(panel, words) for panel, (words, _) in zip(panels, masks, strict=True)]
+    shown_k = np.any([mask_khw.any(axis=(1, 2)) for _, mask_khw in masks], axis=0)
+    return with_legend(panels[0] if len(panels) == 1 else _joined(panels, above), shown_k, classes)
+
+
+def outlined(image: Image.Image, mask_khw: BoolArray) -> Image.Image:
+    """The outlines of masks of any size on an 8-bit picture of any size (see `viewable`).
+
+    >>> outlined(Image.new("L", (8, 8)), np.ones((1, 16, 16), dtype=bool)).getpixel((0, 0))
+    (255, 176, 0)
+    """
+    drawn = np.array(image.convert("RGB"))
+    rims, lines = [], []
+    for mask_hw, colour in zip(mask_khw, colours(len(mask_khw)), strict=True):
+        if mask_hw.any():
+            small_hw = laid(mask_hw, image.height, image.width)
+            line_hw = _around(small_hw, OUTLINE)
+            rims.append(_around(small_hw | line_hw, 1))
+            lines.append((line_hw, colour))
+    for rim_hw in rims:
+        drawn[rim_hw] = RIM
+    for line_hw, colour in lines:  # after all rims, so that no flaw hides another's outline
+        drawn[line_hw] = colour
+    return Image.fromarray(drawn)
+
+
+def laid(mask_hw: BoolArray, height: int, width: int) -> BoolArray:
+    """A mask on a picture of another size: a pixel is set where any of those that it shows is; so nothing is lost.
+
+    >>> laid(np.array([[1, 0, 0, 0]], dtype=bool), 1, 2).tolist()
+    [[True, False]]
+    """
+    for axis, size in ((0, height), (1, width)):
+        had = mask_hw.shape[axis]
+        if size < had:
+            mask_hw = np.logical_or.reduceat(mask_hw, np.arange(size) * had // size, axis=axis)
+        elif size > had:
+            mask_hw = np.take(mask_hw, np.arange(size) * had // size, axis=axis)
+    return mask_hw
+
+
+def _around(mask_hw: BoolArray, pixels: int) -> BoolArray:
+    """What lies so many pixels around; along the picture's border, where there is nothing around, within."""
+    from scipy import ndimage
+
+    grown: BoolArray = ndimage.binary_dilation(mask_hw, np.ones((3, 3)), iterations=pixels)
+    inner = np.ones_like(mask_hw)
+    inner[:pixels] = inner[-pixels:] = inner[:, :pixels] = inner[:, -pixels:] = False
+    return np.asarray(grown & ~(mask_hw & inner))
+
+
+def _sized(image: Image.Image, longest: int) -> Image.Image:
+    seen = viewable(image, longest)
+    times = max(1, min(SHORTEST, longest) // max(seen.size))
+    return seen.resize((seen.width * times, seen.height * times), Image.Resampling.NEAREST) if times > 1 else seen
+
+
+def _joined(panels: Sequence[Image.Image], above: bool) -> Image.Image:
+    widths, heights = [panel.width for panel in panels], [panel.height for panel in panels]
+    gaps = GAP * (len(panels) - 1)
+    size = (max(widths), sum(heights) + gaps) if above else (sum(widths) + gaps, max(heights))
+    canvas, place = Image.new("RGB", size, PAPER), 0
+    for panel in panels:
+        canvas.paste(panel, (0, place) if above else (place, 0))
+        place += GAP + (panel.height if above else panel.width)
+    return canvas
+
+
+def _letters(width: int) -> int:
+    """The size of letters beside a picture: to be read where it is shown smaller, too."""
+    return min(32, max(18, width // 55))
+
+
+def _captioned(panel: Image.Image, words: str) -> Image.Image:
+    font, letters = font_for(plain(words), _letters(panel.width))
+    line = sum(font.getmetrics()) + 4
+    canvas = Image.new("RGB", (panel.width, panel.height + line), PAPER)
+    ImageDraw.Draw(canvas).text((2, 0), letters, fill=INK, font=font)
+    canvas.paste(panel, (0, line))
+    return canvas
+
+
+def with_legend(picture: Image.Image, shown_k: BoolArray, classes: Sequence[str]) -> Image.Image:
+    """A picture with the colours of those classes below it that are shown; as it is where none is."""
+    every = zip(classes, colours(len(classes)), shown_k, strict=True)
+    entries = [(name, colour) for name, colour, shown in every if shown]
+    if not entries:
+        return picture
+    key = legend(entries, picture.width)
+    canvas = Image.new("RGB", (picture.width, picture.height + key.height), PAPER)
+    canvas.paste(picture, (0, 0))
+    canvas.paste(key, (0, picture.height))
+    return canvas
+
+
+def legend(entries: Sequence[tuple[str, Colour]], width: int) -> Image.Image:
+    """Names and their colours on as many lines as they need.
+
+    >>> legend([("crack", (255, 0, 0))], 200).width
+    200
+    """
+    placed: list[tuple[int, int, str, Colour]] = []
+    size = _letters(width)
+    font, _ = font_for(plain("".join(name for name, _ in entries)), size)
+    line = sum(font.getmetrics()) + 4
+    box = line - 10
+    x, y = MARGIN, MARGIN // 2
+    for name, colour in entries:
+        _, letters = font_for(plain(name), size)
+        letters = shortened(letters, lambda text: font.getlength(text) <= width - 3 * MARGIN - box)
+        wide = box + MARGIN // 2 + round(font.getlength(letters))
+        if x > MARGIN and x + wide > width - MARGIN:
+            x, y = MARGIN, y + line
+        placed.append((x, y, letters, colour))
+        x += wide + 2 * MARGIN
+    canvas = Image.new("RGB", (width, y + line + MARGIN // 2), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    for x, y, letters, colour in placed:
+        draw.rectangle((x, y + 4, x + box, y + 4 + box), fill=colour, outline=RIM)
+        draw.text((x + box + MARGIN // 2, y), letters, fill=INK, font=font)
+    return canvas
