@@ -16,6 +16,7 @@ from flawscope._version import __version__
 from flawscope.cli.plan import plan
 from flawscope.cli.terminal import console, errors, numeric, say, shell, step
 from flawscope.errors import UserError
+from flawscope.wording import counted
 
 STOPPED = 130
 app = typer.Typer(
@@ -118,7 +119,7 @@ def split(
     for made in step("split", recipe, output, **asked, say=say):
         counts = ", ".join(f"{part} {len(made.ids(part))}" for part in made.wanted)
         fold = "" if made.fold is None else f"fold {made.fold}: "
-        say(f"{fold}{counts}; {len(set(made.group.values()))} groups; {made.stamp}; hash {made.hash[:12]}")
+        say(f"{fold}{counts}; {counted(len(set(made.group.values())), 'groups')}; {made.stamp}; hash {made.hash[:12]}")
         for note in made.notes:
             say(f"  {note}")
     say(f"wrote {output}")
@@ -306,7 +307,8 @@ def inspect(
         say(f"        {summary.human} of these: a person has to look")
     if summary.errors:
         say(f"{summary.errors:6d}  could not be decided: see the column `error`")
-    say(f"{summary.images} images in {summary.seconds:.1f} s, {summary.images_per_second:.0f} images/s; wrote {output}")
+    speed = f"{summary.seconds:.1f} s, {summary.images_per_second:.0f} images/s"
+    say(f"{counted(summary.images, 'images')} in {speed}; wrote {output}")
     if pictures:
         say(f"pictures  {pictures}")
 
@@ -338,7 +340,8 @@ def synth(
 
 def numbers(metrics: dict[str, Any]) -> None:
     """The headline numbers as a table."""
-    table = Table(title=f"{metrics['n']} test images in {metrics['groups']} groups", title_justify="left")
+    held = f"{counted(metrics['n'], 'test images')} in {counted(metrics['groups'], 'groups')}"
+    table = Table(title=held, title_justify="left")
     table.add_column("measure")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")

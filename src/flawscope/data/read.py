@@ -17,6 +17,7 @@ from flawscope.errors import DataError, ImageError, listing
 from flawscope.preprocess import Preprocess, open_image, prepare
 from flawscope.records import Sample, Samples, Skipped
 from flawscope.storage import sha256_file
+from flawscope.wording import counted
 
 Crop = tuple[int, int, int, int]
 PROBE = Preprocess(size=(8, 8), channels=1)
@@ -103,6 +104,6 @@ def _check_classes(samples: Samples, table: Table, complete: bool) -> None:
         ]
     if lacking:
         raise DataError(
-            f"{table.name}: {'; '.join(lacking)} ({len(samples)} images)",
+            f"{table.name}: {'; '.join(lacking)} ({counted(len(samples), 'images')})",
             "a class can be learnt only from images with it and images without it: add some, or leave the class out",
         )

@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flawscope import wording
 from flawscope.data.deal import counted, deal_largest_first, deal_rarest_first, deviations
 from flawscope.data.group_file import load_groups
 from flawscope.data.groups import Grouping, identical_groups
@@ -294,7 +295,8 @@ def _finished(
 def _enough(found: int, needed: int, samples: Samples) -> None:
     if found < needed:
         raise SplitError(
-            f"{samples.name}: {found} groups ({len(samples)} images, {samples.grouping}) cannot fill {needed} parts",
+            f"{samples.name}: {wording.counted(found, 'groups')} ({wording.counted(len(samples), 'images')}, "
+            f"{samples.grouping}) cannot fill {needed} parts",
             "each part needs at least one group: add images of other parts, make the groups smaller, or ask for fewer "
             "folds",
         )

@@ -15,6 +15,7 @@ from flawscope.pages.contracts import ASSUMED, ContractContent, contract_views
 from flawscope.pages.costs import CostContent, cost_views
 from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED
+from flawscope.wording import COSTS_ONE_BY_ONE, all_at_once
 
 SECTIONS = (
     ("decision", "Decision"),
@@ -73,6 +74,8 @@ def render(content: DecisionContent) -> str:
         decided_on=content.decided_on,
         promises=contract_views(content.contracts),
         assumed=ASSUMED,
+        all_promises=all_at_once([each.contract["confidence"] for each in content.contracts]),
+        one_by_one=COSTS_ONE_BY_ONE,
         costs=cost_views(content.costs),
         headline=view.headline(content.metrics, "images") if content.metrics else None,
     )

@@ -19,6 +19,7 @@ from flawscope.pages.costs import CostContent, cost_views
 from flawscope.pages.pairs import ProofContent, proof_view
 from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED, Skipped, Task
+from flawscope.wording import COSTS_ONE_BY_ONE, all_at_once
 
 MistakeKind = Literal["escape", "overkill", "mix-up"]
 PersonKind = Literal["person-bad", "person-good"]
@@ -217,6 +218,8 @@ def render(content: ReportContent) -> str:
         decided_on="the calibration part",
         promises=contract_views(content.contracts, content.items),
         assumed=ASSUMED,
+        all_promises=all_at_once([each.contract["confidence"] for each in content.contracts]),
+        one_by_one=COSTS_ONE_BY_ONE,
         costs=cost_views(content.costs),
         headline=view.headline(metrics, content.items),
         fold_measures=[name for name in known if any(name in fold.values for fold in content.folds)],

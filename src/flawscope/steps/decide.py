@@ -35,10 +35,11 @@ from flawscope.steps.new_images import Search, new_images, run_of
 from flawscope.steps.provenance import command, machine, today, versions
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
-from flawscope.wording import CALIBRATION
+from flawscope.wording import CALIBRATION, counted
 
 NOT_FOR_DECIDING = ("train", "validation", "test")
 """Parts of a bundle's data that it is not decided on again: it knows the first two, and the third is its test."""
+AGAIN = "flawscope decide NAME.flawscope DATA --max-escape 0.02"
 
 
 def decide(
@@ -84,11 +85,18 @@ def decide(
     spec = asked_spec(max_escape, confidence, units, costs)
     if data is None and spec is None and (isinstance(run, Run) or not Path(run).is_file()):
         return _decide_run(Run.at(run))
-    if isinstance(run, Run) or Path(run).is_dir() or data is None or spec is None:
+    if isinstance(run, Run) or Path(run).is_dir():
+        folder = run.folder if isinstance(run, Run) else run
         raise UserError(
-            "to decide again takes a sealed bundle, labelled images and the share that may escape, or the costs",
-            "flawscope decide NAME.flawscope DATA --max-escape 0.02, or --cost-escape 100 --cost-overkill 10; a run is "
-            "decided as its recipe says, without them",
+            f"{folder} is a run, and a run is decided as its recipe says",
+            f"leave out everything else; or name its bundle: {AGAIN}",
+        )
+    if data is None or spec is None:
+        missing = [*(["DATA"] if data is None else []), *(["what is asked for"] if spec is None else [])]
+        raise UserError(
+            f"to decide {run} again, {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
+            f"{AGAIN}, or --cost-escape 100 --cost-overkill 10; DATA are labelled images that are new to the bundle, "
+            "or the folder of its run: its calibration part",
         )
     return _decide_again(
         Path(run), data, None if output is None else Path(output), spec, known=known, twins=twins, overwrite=overwrite
@@ -270,7 +278,7 @@ def _decide_again(
         spec,
         fitted_on="calibration" if own else "",
         where=CALIBRATION if own else f"the data set {samples.name!r}",
-        notes=(f"Decided again on {len(samples):,} images of {samples.name}{times}", *notes),
+        notes=(f"Decided again on {counted(len(samples), 'images')} of {samples.name}{times}", *notes),
     )
     sealed = Sealed(**{**dict(parent.sealed), "decision": decision})
     made = {

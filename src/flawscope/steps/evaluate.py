@@ -29,6 +29,7 @@ from flawscope.records import BoolArray, Interval, Prediction, Samples
 from flawscope.steps.new_images import Search, new_images
 from flawscope.steps.provenance import code_version, command, machine, today, versions
 from flawscope.storage import write_json
+from flawscope.wording import counted
 
 if TYPE_CHECKING:
     from flawscope.steps.workspace import Run
@@ -126,7 +127,7 @@ def evaluate_samples(runtime: Runtime, samples: Samples, groups: Any, left_out: 
     undecided = [f"{each.name}: {each.error}" for each in predictions if each.error]
     if undecided:
         raise DataError(
-            f"{len(undecided)} images cannot be decided:\n{listing(undecided)}",
+            f"{counted(len(undecided), 'images')} cannot be decided:\n{listing(undecided)}",
             "mend or restore them, or take them out of the data" if runtime.columns else "restore them",
         )
     decision = runtime.sealed.decision
@@ -202,7 +203,9 @@ def document(
     for name, found in metrics["classes"].items():
         for count, words in ((found["positives"], name), (found["negatives"], f"without {name}")):
             if 0 < count < FEW:
-                metrics["notes"].append(f"only {count} test images {words}: what is said of them is worth little")
+                metrics["notes"].append(
+                    f"only {counted(count, 'test images')} {words}: what is said of them is worth little"
+                )
     if three:
         person = metrics["for_a_person"]["n"]
         metrics["notes"].append(f"{person:,} of {len(samples):,} test images are for a person: {FOR_A_PERSON}")

@@ -43,6 +43,7 @@ from flawscope.steps.workspace import Run, Say, read_json, samples_of, tell_idle
 from flawscope.storage import check_replaceable, write_json, writing
 from flawscope.training.loop import Live, decided
 from flawscope.training.recipe import Recipe, load_recipe
+from flawscope.wording import counted
 
 NOT_IN_IT = "not in this subset of the learning curve"
 SCRATCH = ".training-"
@@ -111,8 +112,9 @@ def grow(
             if not done[fraction, repeat]:
                 row = _training(work, fraction, repeat, ids, partial(show, number))
                 say(
-                    f"{fraction:g} of the training part, repeat {repeat + 1} of {repeats}: {row['images']:,} images, "
-                    f"epoch {row['best_epoch']} of {row['epochs']} kept, {row['seconds']:.0f} s"
+                    f"{fraction:g} of the training part, repeat {repeat + 1} of {repeats}: "
+                    f"{counted(row['images'], 'images')}, epoch {row['best_epoch']} of {row['epochs']} kept, "
+                    f"{row['seconds']:.0f} s"
                 )
     return _measured(work, subsets, sorted(fractions), repeats)
 
