@@ -64,13 +64,17 @@ def so_many_of(share: float) -> tuple[int, int]:
     return math.ceil(share * base * (1 - 1e-9)), base
 
 
-def counted(n: int, items: str) -> str:
-    """So many items, of which the plural is given.
+def counted(n: int, items: str, verb: str = "") -> str:
+    """So many items, of which the plural is given; what they do as well.
 
     >>> counted(1, "images"), counted(1200, "cells"), counted(0, "groups")
     ('1 image', '1,200 cells', '0 groups')
+    >>> counted(1, "groups", "cross"), counted(2, "groups", "cross"), counted(1, "images", "are")
+    ('1 group crosses', '2 groups cross', '1 image is')
     """
-    return f"{n:,} {items.removesuffix('s') if n == 1 else items}"
+    one = {"are": "is", "have": "has", "were": "was"}.get(verb, f"{verb}{'es' if verb.endswith('s') else 's'}")
+    does = f" {one if n == 1 else verb}" if verb else ""
+    return f"{n:,} {items.removesuffix('s') if n == 1 else items}{does}"
 
 
 def all_at_once(confidences: Sequence[float]) -> str:

@@ -74,7 +74,7 @@ def look(path: str | Path, images: str | Path | None = None) -> Finding:
         table = load_folders(spec, Path.cwd())
     sizes, modes, unreadable = _headers(table.rows)
     if not sizes:
-        raise DataError(f"{path}: none of the {len(table.rows)} images can be read", "are they image files?")
+        raise DataError(f"{path}: no image of {len(table.rows)} can be read", "are they image files?")
     grey, highest, damaged = _pixels([row for row in table.rows if row.id in modes])
     sixteen = sum(mode in SIXTEEN_BIT for mode in modes.values()) > 0.5 * len(modes)
     counts = Counter(table.task.describe(row.target) for row in table.rows)
@@ -211,11 +211,7 @@ def _problems(table: Table, unreadable: Sequence[str]) -> list[str]:
         said.append(f"Cannot be used: {some}. Mend or remove them, or set data.on_bad: skip.")
     if table.strays:
         some = ", ".join(stray.where for stray in table.strays[:3])
-        n = len(table.strays)
-        lie = (
-            "lies in no class folder and is not used:" if n == 1 else "lie in no class folder and are not used, such as"
-        )
-        said.append(f"{counted(n, 'images')} {lie} {some}.")
+        said.append(f"{counted(len(table.strays), 'images', 'lie')} in no class folder, which is not used: {some}.")
     return said
 
 

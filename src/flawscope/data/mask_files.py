@@ -68,7 +68,7 @@ def pair_masks(images: Sequence[Path], root: Path, mask_root: Path | None = None
     if not masks:
         where = "beside the images" if mask_root is None else f"in {mask_root}"
         raise DataError(
-            f"none of the {len(images)} images has a mask {where}",
+            f"no image of {len(images)} has a mask {where}",
             "a mask has the name of its image, and lies beside it (as PNG) or at the same place in the folder of masks",
         )
     return MaskPairs(masks, tuple(without), tuple(path for path in found.values() if path not in taken))

@@ -325,14 +325,18 @@ def check_split(split: Split, samples: Samples, twins: Twins | None = None, *, g
     remedy = "images of the same thing on both sides make the numbers worthless: make a new split"
     crossing = _crossing(split, identical_groups(samples.select(split.part), groups)) | _crossing(split, split.group)
     if crossing:
-        raise SplitError(f"{len(crossing)} groups cross the split:\n{listing(list(crossing))}", remedy)
+        raise SplitError(
+            f"{wording.counted(len(crossing), 'groups', 'cross')} the split:\n{listing(list(crossing))}", remedy
+        )
     torn = [
         f"{pair.a} in {split.part[pair.a]}, {pair.b} in {split.part[pair.b]} ({pair.kind}, {pair.measure:.3f})"
         for pair in (twins.pairs if twins else ())
         if pair.a in split.part and pair.b in split.part and split.part[pair.a] != split.part[pair.b]
     ]
     if torn:
-        raise SplitError(f"{len(torn)} pairs of the same thing cross the split:\n{listing(torn)}", remedy)
+        raise SplitError(
+            f"{wording.counted(len(torn), 'pairs')} of the same thing across the split:\n{listing(torn)}", remedy
+        )
 
 
 def _crossing(split: Split, group: Mapping[str, str]) -> dict[str, None]:
