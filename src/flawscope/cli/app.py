@@ -201,12 +201,14 @@ def decide(
         say(sentence)
     say(f"sealed, seal {manifest.seal}")
     if manifest.parent:
-        from flawscope.steps.decide import named
-        from flawscope.steps.decide_options import asked_spec
+        from flawscope.steps.decide_options import asked_spec, named
+        from flawscope.steps.known_decisions import decision_family
 
         spec = asked_spec(**asked)
         assert spec is not None  # a bundle with a parent was asked for by one
         made = output or named(bundle, spec)
+        for sentence in decision_family(made):
+            say(sentence)
         say(f"parent {manifest.parent}\nwrote {made}\nnext, its page for an auditor: flawscope report {shell(made)}")
     else:
         say(f"next: flawscope evaluate {shell(bundle)}")

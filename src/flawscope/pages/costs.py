@@ -78,12 +78,12 @@ def _rows(content: CostContent, several: bool) -> list[tuple[str, Cell, Cell]]:
     cost, tested = content.cost, content.tested or {}
     person = {"person": content.person} if content.person else {}
     rows = [
-        ("expected cost a part", _money(cost["cost"]), _money(tested.get("cost"))),
+        ("expected cost a part", money(cost["cost"]), money(tested.get("cost"))),
         ("the same without a person", _alone(cost["cost_without_review"]), _alone(tested.get("cost_without_review"))),
-        (looked, _share(cost["review"]), _share(tested.get("review"))),
-        (asked, _NONE, _share(person.get("person"))),
-        (f"{cost['name']} part that passes unseen", _share(cost["escape"]), _share(tested.get("escape"))),
-        ("good part that is rejected", _share(cost["overkill"]), _share(tested.get("overkill"))),
+        (looked, share(cost["review"]), share(tested.get("review"))),
+        (asked, _NONE, share(person.get("person"))),
+        (f"{cost['name']} part that passes unseen", share(cost["escape"]), share(tested.get("escape"))),
+        ("good part that is rejected", share(cost["overkill"]), share(tested.get("overkill"))),
     ]
     return [row for row in rows if (row[1], row[2]) != (_NONE, _NONE)]
 
@@ -133,7 +133,8 @@ def picture(content: CostContent) -> Figure:
     return figure
 
 
-def _money(interval: Mapping[str, Any] | None) -> Cell:
+def money(interval: Mapping[str, Any] | None) -> Cell:
+    """A cost and its interval."""
     if interval is None:
         return _NONE
     return _plain(interval["value"]), f"{_plain(interval['low'])} to {_plain(interval['high'])}"
@@ -149,7 +150,8 @@ def _plain(cost: float) -> str:
     return f"{cost:,.{digits}f}"
 
 
-def _share(interval: Mapping[str, Any] | None) -> Cell:
+def share(interval: Mapping[str, Any] | None) -> Cell:
+    """A share in percent and its interval."""
     if interval is None:
         return _NONE
     value, low, high = (f"{100 * interval[key]:.1f}" for key in ("value", "low", "high"))

@@ -33,7 +33,8 @@ class DecisionContent:
 
     `decision` is the rule in words, `notes` what is to be said of the images that decided, `decided_on` what they are
     called; `stamp` is that of the split the network was trained with. `metrics` is the document of an evaluation of
-    this bundle afterwards, empty where there was none. `file` is the bundle's name, for the commands on the page.
+    this bundle afterwards, empty where there was none. `family` says what is known of other decisions of its network.
+    `file` is the bundle's name, for the commands on the page.
     """
 
     title: str
@@ -47,6 +48,7 @@ class DecisionContent:
     parent: str = ""
     calibration: str = ""
     notes: Sequence[str] = ()
+    family: Sequence[str] = ()
     contracts: Sequence[ContractContent] = ()
     costs: Sequence[CostContent] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)

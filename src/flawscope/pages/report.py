@@ -16,6 +16,7 @@ from PIL import Image
 from flawscope.pages import picture_facts, reliability, view, words
 from flawscope.pages.contracts import ASSUMED, ContractContent, contract_views
 from flawscope.pages.costs import CostContent, cost_views
+from flawscope.pages.fold_decisions import fold_tables
 from flawscope.pages.pairs import ProofContent, proof_view
 from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED, Skipped, Task
@@ -29,6 +30,7 @@ SECTIONS = (
     ("minute", "In one minute"),
     ("promise", "Promise"),
     ("costs", "Costs"),
+    ("folds", "Promises and costs"),
     ("decisions", "Decisions"),
     ("curves", "Curves"),
     ("probabilities", "Probabilities"),
@@ -97,7 +99,8 @@ class BundleContent:
     """The sealed file that gave the decisions; `decision` holds the rule in words, one sentence a class.
 
     `calibration` says in words how its scores became probabilities. `others` are decided otherwise from the same
-    network: name, address of its page, and the first sentence of what it promises or costs.
+    network: name, address of its page, and the first sentence of what it promises or costs. `family` says what is known
+    of all decisions of that network.
     """
 
     name: str
@@ -107,6 +110,7 @@ class BundleContent:
     decision: tuple[str, ...] = ()
     calibration: str = ""
     others: tuple[tuple[str, str, str], ...] = ()
+    family: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,8 @@ def render(content: ReportContent) -> str:
     mistakes = view.gallery(content.mistakes, content.shown)
     known = [entry["name"] for entry in metrics["headline"]]
     three = view.three_answers(metrics)
-    there = {"promise": content.contracts, "costs": content.costs, "person": three}
+    tables = fold_tables(metrics.get("decisions", ()))
+    there = {"promise": content.contracts, "costs": content.costs, "folds": tables, "person": three}
     return fill(
         "report.html",
         content=content,
@@ -221,6 +226,7 @@ def render(content: ReportContent) -> str:
         all_promises=all_at_once([each.contract["confidence"] for each in content.contracts]),
         one_by_one=COSTS_ONE_BY_ONE,
         costs=cost_views(content.costs),
+        fold_tables=tables,
         headline=view.headline(metrics, content.items),
         fold_measures=[name for name in known if any(name in fold.values for fold in content.folds)],
         number=words.number,

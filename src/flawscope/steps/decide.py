@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from flawscope.bundle.archive import SUFFIX, Contents, read_bundle, write_bundle
+from flawscope.bundle.archive import Contents, read_bundle, write_bundle
+from flawscope.bundle.asked import AskedDecision
 from flawscope.bundle.contract import EscapeContract
 from flawscope.bundle.cost import ExpectedCost
 from flawscope.bundle.manifest import Calibrator, DecisionRule, Manifest, Sealed
@@ -30,7 +31,8 @@ from flawscope.inspection.folder import Pictures, inspect_folder
 from flawscope.inspection.tables import write_results
 from flawscope.probability import calibrate
 from flawscope.records import PARTS, FloatArray, Samples, Task
-from flawscope.steps.decide_options import CONFIDENCE, UNITS, asked_spec
+from flawscope.steps.decide_options import asked_spec, named
+from flawscope.steps.known_decisions import all_asked, listed
 from flawscope.steps.new_images import Search, new_images, run_of
 from flawscope.steps.provenance import command, machine, today, versions
 from flawscope.steps.workspace import Run
@@ -103,24 +105,6 @@ def decide(
     )
 
 
-def named(bundle: Path, spec: DecideSpec) -> Path:
-    """Where a bundle that is decided again is written, if nobody says: other decisions have other names.
-
-    >>> named(Path("castings.flawscope"), DecideSpec(rule="max_escape", max_escape=0.02)).name
-    'castings-max-escape-0.02.flawscope'
-    """
-    if spec.costs is not None:
-        costs = spec.costs.model_dump().values()
-        asked = "-".join(["costs", *(f"{value:g}" for value in costs if value is not None)])
-    elif spec.max_escape is not None:
-        asked = f"max-escape-{spec.max_escape:g}"
-        asked += f"-confidence-{spec.confidence:g}" if spec.confidence != CONFIDENCE else ""
-        asked += f"-{spec.units}" if spec.units != UNITS else ""
-    else:
-        asked = spec.rule.replace("_", "-")
-    return bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
-
-
 def decide_also(run: Run, spec: DecideSpec) -> Path:
     """Another decision of a run's sealed bundle on the same calibration part: the new bundle, beside it.
 
@@ -133,7 +117,8 @@ def decide_also(run: Run, spec: DecideSpec) -> Path:
     parent = run.need(run.bundle, "decide")
     target = named(parent, spec)
     if not target.is_file() or read_bundle(target).manifest.parent != read_bundle(parent).manifest.seal:
-        _decide_again(parent, run.folder, target, spec, known=None, twins="find", overwrite=True)
+        asked = all_asked(run)
+        _decide_again(parent, run.folder, target, spec, asked, known=None, twins="find", overwrite=True)
     return target
 
 
@@ -155,6 +140,7 @@ def _decide_run(run: Run) -> Manifest:
     probability_nk = calibrate(task.kind, fitted.knots, logit_nk, fitted.against_rest)
     groups = [run.split.group[row.id] for row in calibration.rows]
     decision, proof = rule(task, probability_nk, calibration.target_nk, groups, run.recipe.decide)
+    decision = decision.model_copy(update={"asked": all_asked(run)})
     calibrator = Calibrator(
         method=fitted.method,
         fitted_on="" if fitted.method in ("identity", "none") else "validation",
@@ -244,6 +230,7 @@ def _decide_again(
     data: str | Path,
     output: Path | None,
     spec: DecideSpec,
+    asked: tuple[AskedDecision, ...] = (),
     *,
     known: str | Path | None,
     twins: Search,
@@ -268,7 +255,12 @@ def _decide_again(
     logit_nk = scores(runtime, samples, "scoring")
     probability_nk = calibrate(runtime.task.kind, fitted.knots, logit_nk, fitted.against_rest)
     earlier = contents.evidence.get("provenance", {})
-    history = [*earlier.get("history", ()), {"seal": parent.seal, "decided_on": earlier.get("decided_on")}]
+    before = {
+        "seal": parent.seal,
+        "decided_on": earlier.get("decided_on"),
+        "asked": [each.model_dump(mode="json") for each in listed(bundle, parent)],
+    }
+    history = [*earlier.get("history", ()), before]
     times = f", {len(history)} times since its run was decided" if len(history) > 1 else ""
     decision, proof = rule(
         runtime.task,
@@ -280,7 +272,7 @@ def _decide_again(
         where=CALIBRATION if own else f"the data set {samples.name!r}",
         notes=(f"Decided again on {counted(len(samples), 'images')} of {samples.name}{times}", *notes),
     )
-    sealed = Sealed(**{**dict(parent.sealed), "decision": decision})
+    sealed = Sealed(**{**dict(parent.sealed), "decision": decision.model_copy(update={"asked": asked})})
     made = {
         "command": command(),
         "machine": machine(),
