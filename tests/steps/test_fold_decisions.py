@@ -61,8 +61,7 @@ def test_each_fold_is_held_against_its_own_test_part(folder: Path) -> None:
         decision, counts = answered(run, "costs-100-10-2-0.05")
         (cost,) = decision.costs
         assert (row["low"], row["high"], row["expected"]["value"]) == (cost.low, cost.high, cost.cost.value)
-        human = counts.get("bad_human", 0) + counts.get("good_human", 0)
-        assert human == row["review"] or row["low"] == row["high"] or row["review"] > 0
+        assert (row["review"], row["escapes"]) == (counts.get("hp", 0) + counts.get("hn", 0), counts["fn"])
         evidence = read_bundle(run.folder / "cv-costs-100-10-2-0.05.flawscope").evidence["test"]
         assert row["cost"] == evidence["three_answers"]["classes"]["nok"]["cost"]
 
@@ -84,10 +83,12 @@ def test_all_test_parts_together_have_rates_with_intervals_by_groups(folder: Pat
     assert pooled["escape"]["value"] == pytest.approx(total["escapes"] / total["bad"])
     assert pooled["overkill"]["value"] == pytest.approx(total["overkill"] / total["good"])
     assert pooled["review"]["value"] == pytest.approx(total["review"] / (total["bad"] + total["good"]))
-    wrong = 0.05 * 100 * total["escapes"] / total["bad"] + 0.95 * 10 * total["overkill"] / total["good"]
-    assert wrong <= pooled["cost"]["value"] <= wrong + 2 + 1e-9, "at most a look at each comes on top"
-    if not total["review"]:
-        assert pooled["cost"]["value"] == pytest.approx(wrong)
+    counts = [answered(run, "costs-100-10-2-0.05")[1] for run in fold_runs(folder)]
+    looked = {key: sum(each.get(key, 0) for each in counts) for key in ("hp", "hn")}
+    assert looked["hn"] > 0, "or nothing is tested"
+    bad_cost = (100 * total["escapes"] + 2 * looked["hp"]) / total["bad"]
+    good_cost = (10 * total["overkill"] + 2 * looked["hn"]) / total["good"]
+    assert pooled["cost"]["value"] == pytest.approx(0.05 * bad_cost + 0.95 * good_cost)
 
 
 def test_the_pooled_page_shows_them(folder: Path) -> None:

@@ -24,16 +24,16 @@ def _promise(entry: Mapping[str, Any]) -> dict[str, Any]:
             fold["fold"],
             ("yes" if fold["kept"] else "NO", ""),
             (percent_up(fold["bound"]), ""),
-            (f"{fold['threshold']:.4g}", ""),
             *_counts(fold),
+            (f"{fold['threshold']:.4g}", ""),
         )
         for fold in folds
     ]
-    last = (("all together", (f"{kept} of {len(folds)}", ""), _BLANK, _BLANK, *_rates(entry)),)
+    last = (("all together", (f"{kept} of {len(folds)}", ""), _BLANK, *_rates(entry), _BLANK),)
     return {
         "title": f"{entry['name']}: {entry['asked']}",
         "words": f"Proven as asked in {kept} of {counted(len(folds), 'folds')}.",
-        "columns": ["fold", "proven", "bound", "threshold", "let through", "good ones rejected"],
+        "columns": ["fold", "proven", "bound", "let through", "good ones rejected", "threshold"],
         "rows": rows,
         "last": last,
     }
