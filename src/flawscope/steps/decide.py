@@ -225,6 +225,19 @@ def _sealed_cost(found: ClassBand) -> ExpectedCost:
     )
 
 
+def _checked_place(target: Path, bundle: Path, overwrite: bool) -> Path:
+    """Where the new bundle is written, if it may be.
+
+    Raises:
+        OutputError: it is the old one, or exists.
+    """
+    if target.exists() and target.resolve() == bundle.resolve():
+        raise OutputError(f"{target} is the bundle that is decided again", "name another file (-o)")
+    if target.exists() and (target.is_dir() or not overwrite):
+        raise OutputError(f"{target} exists already", "choose another name (-o), or replace it with --overwrite")
+    return target
+
+
 def _decide_again(
     bundle: Path,
     data: str | Path,
@@ -236,11 +249,7 @@ def _decide_again(
     twins: Search,
     overwrite: bool,
 ) -> Manifest:
-    target = output or named(bundle, spec)
-    if target.exists() and target.resolve() == bundle.resolve():
-        raise OutputError(f"{target} is the bundle that is decided again", "name another file (-o)")
-    if target.exists() and (target.is_dir() or not overwrite):
-        raise OutputError(f"{target} exists already", "choose another name (-o), or replace it with --overwrite")
+    target = _checked_place(output or named(bundle, spec), bundle, overwrite)
     contents = read_bundle(bundle)
     runtime, parent = Runtime.of(contents), contents.manifest
     if parent.sealed.calibrator is None or not parent.seal:
@@ -255,11 +264,8 @@ def _decide_again(
     logit_nk = scores(runtime, samples, "scoring")
     probability_nk = calibrate(runtime.task.kind, fitted.knots, logit_nk, fitted.against_rest)
     earlier = contents.evidence.get("provenance", {})
-    before = {
-        "seal": parent.seal,
-        "decided_on": earlier.get("decided_on"),
-        "asked": [each.model_dump(mode="json") for each in listed(bundle, parent)],
-    }
+    asked_before = [each.model_dump(mode="json") for each in listed(bundle, parent)]
+    before = {"seal": parent.seal, "decided_on": earlier.get("decided_on"), "asked": asked_before}
     history = [*earlier.get("history", ()), before]
     times = f", {len(history)} times since its run was decided" if len(history) > 1 else ""
     decision, proof = rule(
