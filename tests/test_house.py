@@ -68,8 +68,9 @@ def test_the_rule_on_paths_can_fail() -> None:
 
 HELP = {
     "__init__", "contact_sheet", "curve_document", "decide_masks", "decide_options", "deciding", "decision_content",
-    "evaluate_masks", "inspect_masks", "learning_curve", "mask_pictures", "mask_samples", "mask_store", "material",
-    "metrics_document", "new_images", "new_masks", "provenance", "tested", "workspace",
+    "evaluate_masks", "fold_decisions", "inspect_masks", "known_decisions", "learning_curve", "mask_pictures",
+    "mask_samples", "mask_store", "material", "metrics_document", "new_images", "new_masks", "provenance", "tested",
+    "workspace",
 }  # fmt: skip
 """What helps the steps and is none."""
 

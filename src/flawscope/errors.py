@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+NAME_WORDS = "letters from a to z, large or small (no umlauts or accents), digits, and '.', '_', '-'; no blanks"
+"""What the names that flawscope makes files of may hold."""
 SHOWN = 20
 """How many problems of one kind a message lists before it counts the rest."""
 

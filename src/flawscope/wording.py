@@ -8,6 +8,10 @@ from collections.abc import Callable, Sequence
 CALIBRATION = "the calibration part"
 """Where decisions are made, if nothing else is said."""
 
+COSTS_ONE_BY_ONE = (
+    "The costs are reckoned class by class, as if each class were decided alone. Their sum is not the cost of a part: "
+    "one that shows several is rejected or looked at once, and it escapes only if all of them are missed."
+)
 EXACT = 10
 """Digits of a number that the user has given: all of them, but not the noise of floating point."""
 
@@ -60,13 +64,35 @@ def so_many_of(share: float) -> tuple[int, int]:
     return math.ceil(share * base * (1 - 1e-9)), base
 
 
-def counted(n: int, items: str) -> str:
-    """So many items, of which the plural is given.
+def counted(n: int, items: str, verb: str = "") -> str:
+    """So many items, of which the plural is given; what they do as well.
 
     >>> counted(1, "images"), counted(1200, "cells"), counted(0, "groups")
     ('1 image', '1,200 cells', '0 groups')
+    >>> counted(1, "groups", "cross"), counted(2, "groups", "cross"), counted(1, "images", "are")
+    ('1 group crosses', '2 groups cross', '1 image is')
     """
-    return f"{n:,} {items.removesuffix('s') if n == 1 else items}"
+    one = {"are": "is", "have": "has", "were": "was"}.get(verb, f"{verb}{'es' if verb.endswith('s') else 's'}")
+    does = f" {one if n == 1 else verb}" if verb else ""
+    return f"{n:,} {items.removesuffix('s') if n == 1 else items}{does}"
+
+
+def all_at_once(confidences: Sequence[float]) -> str:
+    """How sure it is that several promises hold at once, whatever they have to do with each other (Bonferroni, 1936).
+
+    >>> all_at_once([0.95, 0.95, 0.95])
+    'That all 3 hold at once is known with 85 % confidence (Bonferroni: 1 - 3 x 5 %).'
+    >>> all_at_once([0.95, 0.9])
+    'That both hold at once is known with 85 % confidence (Bonferroni: 1 - 5 % - 10 %).'
+    >>> all_at_once([0.6] * 3)
+    'That all 3 hold at once is not known (Bonferroni: 1 - 3 x 40 % leaves no confidence).'
+    """
+    n, risks = len(confidences), [percent(1 - each, EXACT) for each in confidences]
+    left = f"1 - {n} x {risks[0]}" if len(set(risks)) == 1 else f"1 - {' - '.join(risks)}"
+    least = round(1 - sum(1 - each for each in confidences), EXACT)
+    known = f"is known with {percent_down(least)} confidence (Bonferroni: {left})"
+    unknown = f"is not known (Bonferroni: {left} leaves no confidence)"
+    return f"That {'both' if n == 2 else f'all {n:,}'} hold at once {known if least > 0 else unknown}."
 
 
 def sizes_in_words(sizes: Sequence[Sequence[int]]) -> str:

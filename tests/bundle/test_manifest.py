@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from flawscope.bundle.asked import AskedDecision
 from flawscope.bundle.contract import EscapeContract
 from flawscope.bundle.manifest import (
     Column,
@@ -233,6 +234,14 @@ def test_a_contract_goes_into_the_seal_and_comes_back() -> None:
     assert DecisionRule.model_validate_json(rule.model_dump_json()) == rule
     with pytest.raises(ValidationError):
         DecisionRule.model_validate({**rule.model_dump(), "contracts": [{**contract.model_dump(), "bound": 2}]})
+
+
+def test_what_was_asked_together_goes_into_the_seal_and_comes_back() -> None:
+    asked = (AskedDecision(name="a", words="rule best_f1"), AskedDecision(name="b", words="x", confidences=(0.95, 0.9)))
+    rule = DecisionRule(rule="best_f1", thresholds=(0.4,), asked=asked)
+    assert DecisionRule.model_validate_json(rule.model_dump_json()) == rule
+    alone = plain(decision=DecisionRule(rule="best_f1", thresholds=(0.4,)))
+    assert seal_of(plain(decision=rule)) != seal_of(alone)
 
 
 def test_lower_thresholds_go_into_the_seal_and_lie_below_the_upper_ones() -> None:

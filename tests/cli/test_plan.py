@@ -76,6 +76,27 @@ def test_a_promise_of_hardly_any_escape_has_no_powers_of_ten(typed: Callable[...
     assert "It needs 1 independent defective part in the calibration part" in said
 
 
+def test_that_none_passes_is_answered_in_words(typed: Callable[..., Answer], parts: Path) -> None:
+    code, said, _ = typed("--max-escape", 0)
+    assert code == 0
+    assert "none of the defective parts passes. NO NUMBER OF PARTS PROVES THAT" in said
+    assert "59 prove 5 %, 149 prove 2 %, 299 prove 1 %, 598 prove 0.5 %" in said
+    code, said, _ = typed(parts, "--max-escape", 0)
+    assert code == 0
+    assert "NO NUMBER OF PARTS PROVES THAT" in said and "best promise" in said and "needed" not in said
+
+
+def test_groups_of_the_data_are_in_the_words(typed: Callable[..., Answer], tmp_path: Path, parts: Path) -> None:
+    data = f"{{kind: folders, root: {parts}, positive: nok, groups: {{pattern: 'part(\\d+)_'}}}}"
+    (tmp_path / "r.yaml").write_text(f"name: p\ndata: {data}\nsplit: {{twins: identical}}\n", encoding="utf-8")
+    code, said, _ = typed("r.yaml", "--max-escape", 0.05)
+    assert code == 0
+    assert "In groups of 2 defective parts on average, as in these data, if each part counts: 59 defective" in said
+    assert "If each group counts as one (decide.units: groups, the default): 118 defective parts in 59 groups" in said
+    assert "295 to 590 defective parts in all; if 33.3 % of the labelled parts are such, 885 to 1,770 labelled" in said
+    assert "note: groups of the split that a run would make: grouped by the pattern" in said
+
+
 @pytest.mark.parametrize("asked", [[], ["--max-escape", 0.1]])
 def test_good_parts_alone_are_told_so_with_what_to_do(
     asked: list[Any], typed: Callable[..., Answer], draw: Callable[..., Path], tmp_path: Path
@@ -115,7 +136,6 @@ def test_an_interval_in_plain_words(typed: Callable[..., Answer]) -> None:
     "words",
     [
         [],
-        ["--max-escape", "0"],
         ["--max-escape", "1"],
         ["--max-escape", "2"],
         ["--max-escape", "-0.01"],

@@ -99,7 +99,7 @@ def test_a_folder_names_the_published_part(tmp_path: Path, paint: Paint) -> None
         ("val/ok/b.png", "validation", 3),
     ]
     fill(paint, tmp_path, "holdout/ok/c.png")
-    with pytest.raises(DataError, match=r"data\.part_level: 1 values name no part(?s:.)*'holdout' \(1 images\)"):
+    with pytest.raises(DataError, match=r"data\.part_level: 1 value names no part(?s:.)*'holdout' \(1 image\)"):
         load_folders(FoldersSpec(root=tmp_path, level=1, part_level=0), Path())
 
 

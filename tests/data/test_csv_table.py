@@ -129,7 +129,7 @@ def test_a_published_part_and_the_other_key_for_the_group(folder: Path) -> None:
 
 
 def test_parts_of_other_names_are_listed(folder: Path) -> None:
-    with pytest.raises(DataError, match=r"data\.part_column: 1 values name no part(?s:.)*'fold 3' \(1 images\)"):
+    with pytest.raises(DataError, match=r"data\.part_column: 1 value names no part(?s:.)*'fold 3' \(1 image\)"):
         load(folder, "file,crack,set\na.png,1,train\nb.PNG,0,fold 3\n", part_column="set")
     with pytest.raises(DataError, match=r"data\.groups\.column"):
         load(folder, "file,crack\na.png,1\n", groups={"column": "part"})

@@ -82,6 +82,6 @@ def test_contradictions_are_refused(make_samples: Make, tmp_path: Path) -> None:
     with pytest.raises(SplitError, match="identical files belong into one group"):
         save_groups(tmp_path / "g", "x", same, {"0.png": "a", "1.png": "b"}, {"0.png": 0, "1.png": 0})
     other = replace(same, rows=tuple(replace(row, sha256=row.id) for row in same.rows))
-    with pytest.raises(SplitError, match="1 groups are in several folds:\n  a"):
+    with pytest.raises(SplitError, match="1 group is in several folds:\n  a"):
         save_groups(tmp_path / "g", "x", other, {"0.png": "a", "1.png": "a"}, {"0.png": 0, "1.png": 1})
     assert not (tmp_path / "g").exists()

@@ -175,10 +175,10 @@ def test_depth_colour_copies_and_damage(tmp_path: Path, paint: Paint) -> None:
     finding = look(tmp_path)
     assert finding.depth == 16
     assert "of 65535" in said(finding)
-    assert "1 images are byte for byte copies" in said(finding)
+    assert "1 image is a byte for byte copy of another: they stay on one side" in said(finding)
     assert "different labels, such as nok/copy.png = ok/ok0.png" in said(finding)
     assert "Cannot be used: ok/damaged.png; ok/ok4.png" in said(finding)
-    assert "1 images lie in no class folder" in said(finding)
+    assert "1 image lies in no class folder, which is not used: overview.png" in said(finding)
 
 
 def test_grey_stored_as_colour_is_grey(tmp_path: Path, paint: Paint) -> None:

@@ -40,7 +40,7 @@ def test_masks_that_cannot_be_paired(tmp_path: Path) -> None:
     root, masks = tmp_path / "images", tmp_path / "masks"
     images = [save(root / "1.jpg")]
     assert "folder of masks does not exist" in told(pair_masks, images, root, masks)
-    assert "none of the 1 images has a mask beside the images" in told(pair_masks, images, root)
+    assert "no image of 1 has a mask beside the images" in told(pair_masks, images, root)
     masks.mkdir()
     assert f"has a mask in {masks}" in told(pair_masks, images, root, masks)
     save(masks / "1.png")

@@ -141,7 +141,7 @@ def test_a_group_that_crosses_is_named(make_samples: Make) -> None:
         check_split(moved, samples)
     # Also when the split file claims other groups: they are worked out from the samples.
     claimed = replace(moved, group={name: name for name in split.part})
-    with pytest.raises(SplitError, match="1 groups cross"):
+    with pytest.raises(SplitError, match="1 group crosses"):
         check_split(claimed, samples)
     check_split(claimed, samples, groups="none")
     # And groups that only the split knows of, such as twins found by a search, hold too.
@@ -215,7 +215,7 @@ def test_a_split_that_twins_cross_is_refused(make_samples: Make) -> None:
     split = make_split(samples, SplitSpec())
     test, train = split.ids("test")[0], split.ids("train")[0]
     pair = Pair(test, train, "turned", 0.987)
-    words = rf"1 pairs of the same thing cross the split:\n  {test} in test, {train} in train \(turned, 0\.987\)"
+    words = rf"1 pair of the same thing across the split:\n  {test} in test, {train} in train \(turned, 0\.987\)"
     with pytest.raises(SplitError, match=words):
         check_split(split, samples, court(samples, pair))
     part = {name: its for name, its in split.part.items() if name != train}

@@ -45,7 +45,7 @@ def test_nothing_to_read_is_an_error_in_words(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no images below this folder"):
         read_unlabelled(tmp_path)
     (tmp_path / "empty.png").touch()
-    with pytest.raises(DataError, match="none of the 1 images can be read"):
+    with pytest.raises(DataError, match="no image of 1 can be read"):
         read_unlabelled(tmp_path)
     with pytest.raises(DataError, match="does not exist"):
         read_unlabelled(tmp_path / "none")

@@ -9,6 +9,7 @@ from flawscope.evaluation.intervals import BOOTSTRAP, bootstrap, proportion
 from flawscope.evaluation.measure import measure
 from flawscope.evaluation.metrics import auroc
 from flawscope.records import Interval, Task
+from flawscope.wording import counted
 
 BINARY = Task("binary", ("defective",), "functional")
 MULTICLASS = Task("multiclass", ("a", "b", "c"))
@@ -246,7 +247,7 @@ def test_perfect_scores_have_an_interval_too(task, groups):
         assert first["method"] == "mean of the class intervals"
         lows = [part["measures"]["AUROC"]["low"] for part in document["classes"].values()]
         assert first["low"] == pytest.approx(np.mean(lows))
-    rough = f"only {groups} groups: intervals over fewer than 20 groups are rough"
+    rough = f"only {counted(groups, 'groups')}: intervals over fewer than 20 groups are rough"
     assert (rough in document["notes"]) == (groups < 20)
 
 

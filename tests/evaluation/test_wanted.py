@@ -23,7 +23,7 @@ def test_what_is_no_share_is_refused_with_the_option(option: str, share: float) 
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"max_escape": 0.0}, "proven by no number of parts"),
+        ({"max_escape": 0.0, "expected_escape": 0.0}, "--max-escape 0 can never be"),
         ({"confidence": 0.0}, "--confidence 0"),
         ({"escapes": -1}, "--escapes -1"),
         ({"groups_of": 0.5}, "--groups-of 0.5"),

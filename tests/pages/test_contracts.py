@@ -108,6 +108,12 @@ def test_each_class_has_its_own_picture() -> None:
     assert ["contract0-bound" in views[0]["svg"], "contract1-bound" in views[1]["svg"]] == [True, True]
 
 
+def test_how_sure_all_promises_hold_at_once_is_on_the_page(inspection: Callable[..., ReportContent]) -> None:
+    said = "That both hold at once is known with 90 % confidence (Bonferroni: 1 - 2 x 5 %)."
+    assert said in render(inspection(TWO, 60, 9, pictures=False, contracts=contents(TWO)))
+    assert "Bonferroni" not in render(inspection(BINARY, 60, 9, pictures=False, contracts=contents()))
+
+
 @pytest.mark.parametrize(("bad", "good"), [(30, 0), (0, 30), (1, 1)])
 def test_one_kind_only(bad: int, good: int) -> None:
     (content,) = contents(bad=bad, good=good)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from flawscope.bundle.cost import ExpectedCost
 from flawscope.evaluation.bands import Chosen, fit_bands, measured_costs
@@ -69,7 +70,7 @@ def test_the_page_says_what_seal_and_test_say(inspection: Callable[..., ReportCo
 
 def test_several_classes_and_one_without_bad_parts(inspection: Callable[..., ReportContent]) -> None:
     page = render(inspection(TWO, 60, 9, pictures=False, costs=contents(TWO)))
-    assert "as if each class were decided alone" in page
+    assert "Their sum is not the cost of a part: one that shows several is rejected or looked at once" in page
     assert 'id="cost1-cost"' in page
     (content,) = contents(bad=0)
     page = render(inspection(BINARY, 60, 9, pictures=False, costs=[content]))
@@ -103,3 +104,19 @@ def test_the_picture_holds_whatever_is_asked(costs: Costs) -> None:
     assert 0 < low < content.cost["high"]
     assert high > content.cost["low"]
     assert axes.get_ylim()[1] > content.cost["cost"]["value"]
+
+
+@pytest.mark.parametrize("costs", [COSTS, Costs(1e6, 1, 0.5, 1e-4), Costs(100, 10, 2, 0.5), Costs(1, 1e4, 0.5, 0.9)])
+def test_no_line_crosses_what_the_band_means(costs: Costs) -> None:
+    (content,) = contents(costs=costs)
+    assert content.cost["low"] < content.cost["high"]
+    figure = picture(content)
+    FigureCanvasAgg(figure).draw()
+    (axes,) = figure.axes
+    (words,) = [text for text in axes.texts if text.get_text() == "a person looks"]
+    box, drawn, (width, _) = words.get_window_extent(), axes.bbox, figure.canvas.get_width_height()
+    assert box.y0 >= drawn.y1, "it stands above the axes, in which all lines are"
+    assert box.x0 >= 0 and box.x1 <= width
+    low, high = (axes.transData.transform((content.cost[end], 0))[0] for end in ("low", "high"))
+    assert box.x0 < min(high, drawn.x1) and max(low, drawn.x0) < box.x1, "above the band"
+    assert not box.overlaps(axes._left_title.get_window_extent())  # type: ignore[attr-defined]

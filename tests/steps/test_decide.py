@@ -169,8 +169,13 @@ def test_data_without_defective_parts(finished: Any, draw: Draw, tmp_path: Path)
 @pytest.mark.parametrize(
     ("given", "options", "words"),
     [
-        (("bundle",), {}, "takes a sealed bundle, labelled images and the share"),
-        (("bundle", "data"), {}, "takes a sealed bundle, labelled images and the share"),
+        (("bundle",), {}, "again, DATA and what is asked for are missing"),
+        (
+            ("bundle",),
+            {"max_escape": 0.1},
+            "again, DATA is missing\n  -> flawscope decide NAME.flawscope DATA --max-esc",
+        ),
+        (("bundle", "data"), {}, "again, what is asked for is missing"),
         (("folder",), {"max_escape": 0.1}, "a run is decided as its recipe says"),
         (("bundle", "data"), {"max_escape": 2.0}, "--max-escape 2: expected a share"),
         (("bundle",), {"max_escape": 0.1, "costs": {"escape": 1, "overkill": 1}}, "are two rules for one threshold"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from flawscope.data.split import SplitSpec
 from flawscope.errors import DataError, UserError
 from flawscope.evaluation.class_promise import class_promise
 from flawscope.evaluation.plan import best_promise, defects_needed
+from flawscope.evaluation.plan_sizes import INSTEAD, Sizes
 from flawscope.evaluation.wanted import Wanted
 from flawscope.steps.split import split, split_samples
 from flawscope.steps.workspace import Run
@@ -70,6 +72,38 @@ def test_what_a_recipes_data_support_is_counted_in_the_split_that_a_run_would_ma
     every = made["promise"]["ways"]["images"]["in_all"]
     assert every["parts"] == 3 * every["counted"]
     assert "LEAK NOT CHECKED" in made["notes"][0]
+    assert made["notes"][1] == f"groups of the split that a run would make: {real.method}"
+    assert "the pattern 'part" in made["notes"][1]
+    ways = made["promise"]["ways"]
+    needed = defects_needed(0.1)
+    assert (ways["groups"]["groups"], ways["groups"]["parts"]) == (needed, 2 * needed), "two pictures of each part"
+    assert ways["groups"]["in_all"]["parts"] == 6 * 5 * needed
+
+
+def test_groups_of_a_run_reach_the_sum_of_all_images(
+    finish_run: Callable[..., Path], parts: Path, tmp_path: Path
+) -> None:
+    run = Run.at(finish_run(tmp_path / "runs" / "one", parts))
+    bad = [row.id for row in run.samples.rows if row.target[0]]
+    joint = {**run.split.group, bad[0]: "one", bad[1]: "one", bad[2]: "one"}  # 14 groups of 2, one of 3, one of 1
+    found = module._Found(run.recipe, run.samples, replace(run.split, group=joint))
+    assert found.sizes("defective parts") == Sizes(2.0, (14 * 4 + 9 + 1) / 32, 1)
+    assert found.sizes("good parts") == Sizes(2.0, 2.0, 2)
+    assert found.sizes("parts") == Sizes(2.0, (46 * 4 + 9 + 1) / 96, 1)
+    made = flawscope.plan(run.folder, max_escape=0.1, half_width=0.1, measure="overkill", correlation=1.0).document
+    effective = made["promise"]["ways"]["effective"]
+    assert (effective["size"], effective["parts"]) == (2.0, 2 * defects_needed(0.1)), "as one part each"
+    assert made["interval"]["ways"]["groups"]["parts"] == 2 * made["interval"]["independent"]
+    assert made["notes"][1] == f"groups of the run's split: {run.split.method}"
+
+
+def test_no_escape_at_all_gets_the_promises_that_there_are(recipe: Path) -> None:
+    alone = flawscope.plan(max_escape=0, confidence=0.9).document
+    assert alone["promise"]["independent"] is None
+    assert [row["independent"] for row in alone["promise"]["instead"]] == [defects_needed(r, 0.9) for r in INSTEAD]
+    made, best = (classes(flawscope.plan(recipe, max_escape=rate).document)["nok"] for rate in (0, None))
+    assert made == best, "the best promise of the data stands in the table, and nothing is lacking"
+    assert made["support"]["groups"]["best"] < 1 and made["verdict"] == ""
 
 
 def test_shares_are_those_of_the_recipe_and_prevalence_may_be_said(recipe: Path, tmp_path: Path) -> None:
@@ -93,6 +127,8 @@ def test_too_few_images_for_a_split_get_an_answer(draw: Callable[..., Path], tmp
     row = classes(made)["nok"]
     assert (made["data"]["stamp"], made["data"]["parts"], row["parts"]) == (None, None, None)
     assert made["notes"][0].startswith("no split can be made yet (")
+    assert made["notes"][1] == "groups: blocks of 6 images in order; byte-identical files joined"
+    assert made["promise"]["ways"]["groups"]["size"] == 2.0
     assert row["support"]["groups"]["best"] == 1.0
     assert row["verdict"] == "no"
 
@@ -177,10 +213,10 @@ def test_a_fold_has_its_own_shares_and_all_folds_have_none(
 
 
 def test_what_is_foretold_is_what_the_data_ask(recipe: Path, draw: Callable[..., Path], tmp_path: Path) -> None:
-    assert flawscope.plan(recipe).document["notes"][1:] == [module.TWO_ENDS, module.PRICE]
-    assert flawscope.plan(recipe, correlation=0.4).document["notes"][1:] == [module.BY_CORRELATION, module.PRICE]
+    assert flawscope.plan(recipe).document["notes"][2:] == [module.TWO_ENDS, module.PRICE]
+    assert flawscope.plan(recipe, correlation=0.4).document["notes"][2:] == [module.BY_CORRELATION, module.PRICE]
     alone = flawscope.plan(recipe, overrides=["split.groups=none"]).document
-    assert alone["notes"][1:] == [module.PRICE], "each image is a group of its own"
+    assert alone["notes"][2:] == [module.PRICE], "each image is a group of its own"
 
 
 def test_groups_of_unequal_size_are_told_what_they_allow_of_all_images() -> None:

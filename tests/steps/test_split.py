@@ -126,7 +126,7 @@ def test_a_court_that_the_split_does_not_heed_is_noticed(
     recipe: Path, asked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flawscope.data.split.purge", lambda *given: {})
-    with pytest.raises(SplitError, match="pairs of the same thing cross the split"):
+    with pytest.raises(SplitError, match="pairs of the same thing across the split"):
         flawscope.split(recipe, overrides=FIND)
 
 

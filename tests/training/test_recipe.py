@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +18,7 @@ from flawscope.evaluation.calibration import Method
 from flawscope.records import Sample, Samples, Task
 from flawscope.storage import write_text
 from flawscope.training.recipe import Recipe, load_recipe, parse_recipe, save_recipe
+from flawscope.training.recipe_words import PATTERNS
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 ELPV = {"name": "a", "data": {"kind": "elpv"}}
@@ -28,6 +31,19 @@ def refused(**sections: Any) -> str:
     with pytest.raises(RecipeError) as caught:
         parse_recipe(ELPV | sections, "my.yaml")
     return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Prüfstand", "two words", "-first", "a/b"])
+def test_a_name_that_cannot_be_is_told_in_words(name: str) -> None:
+    words = refused(name=name)
+    assert "name: expected a name of letters from a to z, large or small (no umlauts or accents), digits, and" in words
+    assert "a letter or a digit stands first" in words and repr(name) in words
+    assert "^" not in words and "[A-Z" not in words
+
+
+def test_whatever_pattern_a_recipe_asks_for_has_words() -> None:
+    asked = re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(Recipe.model_json_schema()))
+    assert asked and {json.loads(pattern) for pattern in asked} <= set(PATTERNS)
 
 
 # --- keys and values --------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flawscope.bundle.manifest import DAMAGED, Column, Manifest, from_json, seal_of, to_json
-from flawscope.errors import BundleError
+from flawscope.errors import NAME_WORDS, BundleError
 from flawscope.metadata import TableRow
 from flawscope.preprocess import Pixels, Preprocess
 from flawscope.records import FloatArray
@@ -204,7 +204,7 @@ def _sha256(content: bytes) -> str:
 def _evidence(name: str) -> str:
     member = f"evidence/{name}.json"
     if not _MEMBER.fullmatch(member):
-        raise BundleError(f"evidence cannot be called {name!r}", "use letters, digits, '.', '_' and '-'")
+        raise BundleError(f"evidence cannot be called {name!r}", f"use {NAME_WORDS}")
     return member
 
 

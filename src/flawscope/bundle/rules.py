@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from flawscope.bundle.asked import AskedDecision
 from flawscope.bundle.contract import EscapeContract
 from flawscope.bundle.cost import ExpectedCost
 from flawscope.records import PixelKind, Task, TaskKind
@@ -108,7 +109,8 @@ class DecisionRule(Entry):
     """The threshold of each class, in (0, 1], and how it was found (see `postprocess.decide`).
 
     `looked_at` are the lower thresholds: between the two of them a person looks; empty where nobody does. `contracts`
-    is empty where no escape rate was promised, `costs` where the rule is another.
+    is empty where no escape rate was promised, `costs` where the rule is another. `asked` are all decisions that the
+    recipe asked for, this one among them; empty where it asked for one.
     """
 
     rule: str
@@ -118,6 +120,7 @@ class DecisionRule(Entry):
     notes: tuple[str, ...] = ()
     contracts: tuple[EscapeContract, ...] = ()
     costs: tuple[ExpectedCost, ...] = ()
+    asked: tuple[AskedDecision, ...] = ()
 
     @model_validator(mode="after")
     def _low_and_high(self) -> DecisionRule:
@@ -128,8 +131,8 @@ class DecisionRule(Entry):
 
     @model_serializer(mode="wrap")
     def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What is empty is not written: the seal is what it was before there were contracts and costs."""
-        return without_empty(write(self), "looked_at", "contracts", "costs")
+        """What is empty is not written: the seal is what it was before there were these keys."""
+        return without_empty(write(self), "looked_at", "contracts", "costs", "asked")
 
 
 class MaskRule(Entry):

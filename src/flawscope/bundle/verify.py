@@ -14,11 +14,7 @@ from flawscope.bundle.mask_words import mask_sentences, tile_words
 from flawscope.bundle.rules import Calibrator, DecisionRule
 from flawscope.errors import BundleError
 from flawscope.records import HUMAN, NOT_CHECKED, Task
-
-ONE_BY_ONE = (
-    "The costs are reckoned class by class, as if each class were decided alone: a part that shows several is rejected "
-    "or looked at once."
-)
+from flawscope.wording import COSTS_ONE_BY_ONE, all_at_once
 
 
 @dataclass(frozen=True)
@@ -183,7 +179,7 @@ def contract_sentences(task: Task, decision: DecisionRule) -> list[str]:
         first, *more = each.words or ("no words",)
         found += [f"Escape contract, {each.name}: {first}", *more]
     if len(decision.contracts) > 1:
-        found.append("The contracts hold one by one: that all hold together has a lower confidence.")
+        found.append(f"The contracts hold one by one. {all_at_once([each.confidence for each in decision.contracts])}")
     if found and task.kind == "multiclass":
         found.append("An escape is a defect that is called good; one defect taken for another is none.")
     return found
@@ -196,7 +192,7 @@ def cost_sentences(task: Task, decision: DecisionRule) -> list[str]:
         first, *more = each.words or ("no words",)
         found += [f"Costs, {each.name}: {first}", *more]
     if len(decision.costs) > 1:
-        found.append(ONE_BY_ONE)
+        found.append(COSTS_ONE_BY_ONE)
     return found
 
 

@@ -17,6 +17,7 @@ from flawscope.cli.inspect import tell_inspected
 from flawscope.cli.plan import plan
 from flawscope.cli.terminal import console, errors, numeric, say, shell, step
 from flawscope.errors import UserError
+from flawscope.wording import counted
 
 STOPPED = 130
 app = typer.Typer(
@@ -119,7 +120,7 @@ def split(
     for made in step("split", recipe, output, **asked, say=say):
         counts = ", ".join(f"{part} {len(made.ids(part))}" for part in made.wanted)
         fold = "" if made.fold is None else f"fold {made.fold}: "
-        say(f"{fold}{counts}; {len(set(made.group.values()))} groups; {made.stamp}; hash {made.hash[:12]}")
+        say(f"{fold}{counts}; {counted(len(set(made.group.values())), 'groups')}; {made.stamp}; hash {made.hash[:12]}")
         for note in made.notes:
             say(f"  {note}")
     say(f"wrote {output}")
@@ -201,10 +202,12 @@ def decide(
         say(sentence)
     say(f"sealed, seal {manifest.seal}")
     if manifest.parent:
-        from flawscope.steps.decide import named
-        from flawscope.steps.decide_options import asked_spec
+        from flawscope.steps.decide_options import asked_spec, named
+        from flawscope.steps.known_decisions import decision_family
 
         made = output or named(bundle, asked_spec(**asked))
+        for sentence in decision_family(made):
+            say(sentence)
         say(f"parent {manifest.parent}\nwrote {made}\nnext, its page for an auditor: flawscope report {shell(made)}")
     else:
         say(f"next: flawscope evaluate {shell(bundle)}")
@@ -339,7 +342,8 @@ def synth(
 
 def numbers(metrics: dict[str, Any]) -> None:
     """The headline numbers as a table."""
-    table = Table(title=f"{metrics['n']} test images in {metrics['groups']} groups", title_justify="left")
+    held = f"{counted(metrics['n'], 'test images')} in {counted(metrics['groups'], 'groups')}"
+    table = Table(title=held, title_justify="left")
     table.add_column("measure")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from flawscope.pages.words import gain, number, span
 from flawscope.records import NOT_CHECKED
+from flawscope.wording import counted
 
 if TYPE_CHECKING:
     from flawscope.steps.runs import RunRow
@@ -55,4 +56,4 @@ def _test(row: RunRow) -> str:
     if row.interval:
         ends = row.interval.as_dict()
         measured = f"{row.measure} {number(row.measure, ends['value'])} ({span(row.measure, ends)})"
-    return f"{measured}\n{row.test_images:,} images, {row.seal if 'seal' in row.seal else f'seal {row.seal}'}"
+    return f"{measured}\n{counted(row.test_images, 'images')}, {row.seal if 'seal' in row.seal else f'seal {row.seal}'}"

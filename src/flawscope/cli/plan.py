@@ -97,10 +97,11 @@ def shares(text: str) -> tuple[float, ...]:
 def sentences(document: Mapping[str, Any]) -> Iterator[str]:
     """The counts in words."""
     found = document["data"]
+    known = found is not None
     if document["promise"]:
-        yield from _promise(document["promise"], document["asked"])
+        yield from _promise(document["promise"], document["asked"], known)
     if document["interval"]:
-        yield from _interval(document["interval"], document["asked"])
+        yield from _interval(document["interval"], document["asked"], known)
     if found:
         yield from _data(found, document["asked"])
 
@@ -137,11 +138,17 @@ def _data(found: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _promise(promise: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
-    yield (
-        f"The promise: with {percent(promise['confidence'], EXACT)} confidence at most "
-        f"{_share_of(promise['max_escape'])}."
-    )
+def _promise(promise: Mapping[str, Any], asked: Mapping[str, Any], known: bool) -> Iterator[str]:
+    level = percent(promise["confidence"], EXACT)
+    if promise["independent"] is None:
+        each = ", ".join(f"{row['independent']:,} prove {percent(row['max_escape'])}" for row in promise["instead"])
+        yield (
+            f"The promise: with {level} confidence none of the defective parts passes. NO NUMBER OF PARTS PROVES THAT: "
+            "ask for a small share instead."
+        )
+        yield f"Of independent defective parts in the calibration part, none of which passes: {each}."
+        return
+    yield f"The promise: with {level} confidence at most {_share_of(promise['max_escape'])}."
     yield (
         f"It needs {counted(promise['independent'], 'independent defective parts')} in the calibration part, "
         f"{_allowed(promise['escapes'])}."
@@ -155,7 +162,7 @@ def _promise(promise: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[s
     if promise["ladder"]:
         steps = ", ".join(f"{row['escapes']} of {row['independent']:,}" for row in promise["ladder"][1:])
         yield f"If some may pass: {steps}."
-    yield from _ways(promise, asked, "defective parts")
+    yield from _ways(promise, asked, "defective parts", known)
     yield from _in_all(promise, "calibration", "defective parts")
 
 
@@ -170,24 +177,28 @@ def _allowed(escapes: int) -> str:
     return f"of which at most {escapes:,} {'passes' if escapes == 1 else 'pass'}" if escapes else "none of which passes"
 
 
-def _interval(interval: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+def _interval(interval: Mapping[str, Any], asked: Mapping[str, Any], known: bool) -> Iterator[str]:
     of, points = interval["of"], 100 * interval["half_width"]
     yield (
         f"The interval: {interval['measure']} of {percent(interval['value'], EXACT)}, known to {points:.6g} points to "
         f"either side, with {percent(interval['confidence'], EXACT)} confidence."
     )
-    yield f"It needs {interval['independent']:,} independent {of} in the test part."
-    yield from _ways(interval, asked, of)
+    yield f"It needs {_many(interval['independent'], f'independent {of}')} in the test part."
+    yield from _ways(interval, asked, of, known)
     yield from _in_all(interval, "test", of)
 
 
-def _ways(found: Mapping[str, Any], asked: Mapping[str, Any], of: str) -> Iterator[str]:
-    """The same in groups: the way of a stated correlation, or each part by itself; and each group as one."""
+def _ways(found: Mapping[str, Any], asked: Mapping[str, Any], of: str, known: bool) -> Iterator[str]:
+    """The same in groups: the way of a stated correlation, or each part by itself; and each group as one.
+
+    `known`: the groups are those of data, not stated.
+    """
     ways, proven = found["ways"], "independent" in found and "max_escape" in found
     if "groups" not in ways:
         return
     first, whole = next(iter(ways.values())), ways["groups"]
-    size = f"In groups of {asked['groups_of']:g}"
+    size = f"In groups of {found['group_size']:.3g}"
+    size += f" {of} on average, as in these data" if known else ""
     if "effective" in ways:
         worth = f"{first['size']:.3g} of them are worth 1 independent one"
         yield f"{size}, correlated by {asked['correlation']:g}: {_group_words(first, of)} ({worth})."
@@ -212,7 +223,16 @@ def _ways(found: Mapping[str, Any], asked: Mapping[str, Any], of: str) -> Iterat
 
 def _group_words(way: Mapping[str, Any], of: str) -> str:
     allowed = f", {_allowed(way['escapes'])}" if way.get("escapes") else ""
-    return f"{way['parts']:,} {of} in {counted(way['groups'], 'groups')}{allowed}"
+    return f"{_many(way['parts'], of)} in {counted(way['groups'], 'groups')}{allowed}"
+
+
+def _many(n: int, of: str) -> str:
+    """So many parts of a kind.
+
+    >>> _many(1, "parts called defective"), _many(1200, "good parts")
+    ('1 part called defective', '1,200 good parts')
+    """
+    return f"{n:,} {of.replace('parts', 'part', 1) if n == 1 else of}"
 
 
 def _in_all(found: Mapping[str, Any], part: str, of: str) -> Iterator[str]:
@@ -234,7 +254,7 @@ def _in_all(found: Mapping[str, Any], part: str, of: str) -> Iterator[str]:
 def classes_table(document: Mapping[str, Any]) -> Table:
     """What each class supports, narrow enough for 80 columns."""
     asked = document["asked"]
-    wanted = asked["max_escape"] is not None
+    wanted = bool(asked["max_escape"])  # of none that passes there is only the best promise
     table = Table(show_lines=False)
     table.add_column("class")
     names = ["images\n(groups)", "in the\ncalibration", f"best promise\n({percent(asked['confidence'], EXACT)})"]
@@ -251,7 +271,7 @@ def classes_table(document: Mapping[str, Any]) -> Table:
         if wanted:
             parts, *groups = [each["lacking_in_all"] for each in chosen]
             alike = not groups or _close([parts, *groups])
-            lacking = ends([parts, *groups]) if alike else f"{parts:,} to\n{groups[0]:,} groups"
+            lacking = ends([parts, *groups]) if alike else f"{parts:,} to\n{counted(groups[0], 'groups')}"
             cells += [VERDICTS[row["verdict"]], lacking]
         table.add_row(escape(row["name"]), *cells)
     return table

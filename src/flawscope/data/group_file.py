@@ -16,6 +16,7 @@ from flawscope.data.split_file import SCHEMA, read_hashed
 from flawscope.errors import SplitError, listing
 from flawscope.records import Samples, fingerprint
 from flawscope.storage import write_text
+from flawscope.wording import counted
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def _one_fold_each(images: Mapping[str, Any], path: str) -> None:
     torn = [group for group, fold in images.values() if fold_of.setdefault(group, fold) != fold]
     if torn:
         raise SplitError(
-            f"{path}: {len(set(torn))} groups are in several folds:\n{listing(list(dict.fromkeys(torn)))}",
+            f"{path}: {counted(len(set(torn)), 'groups', 'are')} in several folds:\n"
+            + listing(list(dict.fromkeys(torn))),
             "a group belongs into one fold",
         )

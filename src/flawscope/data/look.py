@@ -29,6 +29,7 @@ from flawscope.data.words import meaning
 from flawscope.errors import DataError, ImageError, listing
 from flawscope.preprocess import IMAGE_SUFFIXES, SIXTEEN_BIT, open_image
 from flawscope.storage import sha256_file
+from flawscope.wording import counted
 
 DECODED = 200
 """How many images are decoded to see whether colour files hold colour; of the others only the header is read."""
@@ -73,7 +74,7 @@ def look(path: str | Path, images: str | Path | None = None, *, masks: bool = Tr
     spec, said, table = _found(path, Path(images) if images is not None else None, masks)
     sizes, modes, unreadable = _headers(table.rows)
     if not sizes:
-        raise DataError(f"{path}: none of the {len(table.rows)} images can be read", "are they image files?")
+        raise DataError(f"{path}: no image of {len(table.rows)} can be read", "are they image files?")
     grey, highest, damaged = _pixels([row for row in table.rows if row.id in modes])
     sixteen = sum(mode in SIXTEEN_BIT for mode in modes.values()) > 0.5 * len(modes)
     counts = Counter(table.task.describe(row.target) for row in table.rows)
@@ -232,7 +233,7 @@ def _problems(table: Table, unreadable: Sequence[str]) -> list[str]:
         said.append(f"Cannot be used: {some}. Mend or remove them, or set data.on_bad: skip.")
     if table.strays:
         some = ", ".join(stray.where for stray in table.strays[:3])
-        said.append(f"{len(table.strays)} images lie in no class folder and are not used, such as {some}.")
+        said.append(f"{counted(len(table.strays), 'images', 'lie')} in no class folder, which is not used: {some}.")
     return said
 
 
@@ -250,7 +251,8 @@ def _identical(table: Table) -> list[str]:
     if not copies:
         return []
     spare = sum(len(rows) - 1 for rows in copies)
-    said = [f"{spare:,} images are byte for byte copies of others: they stay on one side of every split."]
+    copies_of = "is a byte for byte copy of another" if spare == 1 else "are byte for byte copies of others"
+    said = [f"{counted(spare, 'images')} {copies_of}: they stay on one side of every split."]
     contrary = [rows for rows in copies if len({row.target for row in rows}) > 1]
     if contrary:
         some = " = ".join(row.id for row in contrary[0])

@@ -56,7 +56,7 @@ def pair_masks(images: Sequence[Path], root: Path, mask_root: Path | None = None
     if not masks:
         where = "beside the images" if mask_root is None else f"in {mask_root}"
         raise DataError(
-            f"none of the {len(images)} images has a mask {where}",
+            f"no image of {len(images)} has a mask {where}",
             f"a mask has the name of its image{f' and {suffix}' if suffix else ''}, and lies beside it (as PNG) or at "
             "the same place in the folder of masks (data.masks); data.suffix says what else its name has",
         )

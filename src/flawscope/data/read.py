@@ -19,6 +19,7 @@ from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, MasksSpec
 from flawscope.data.table import Row, Table
 from flawscope.errors import DataError, UserError, listing
 from flawscope.records import Masks, Sample, Samples, Skipped
+from flawscope.wording import counted
 
 
 def read(spec: DataSpec, base: Path, *, complete: bool = True, crop: Crop | None = None) -> Samples:
@@ -118,6 +119,6 @@ def _check_classes(samples: Samples, table: Table, complete: bool) -> None:
     if lacking:
         needed = "images that show it" if task.pixels else "images with it and images without it"
         raise DataError(
-            f"{table.name}: {'; '.join(lacking)} ({len(samples)} images)",
+            f"{table.name}: {'; '.join(lacking)} ({counted(len(samples), 'images')})",
             f"a class can be learnt only from {needed}: add some, or leave the class out",
         )

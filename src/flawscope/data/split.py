@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flawscope import wording
 from flawscope.data.deal import counted, deal_largest_first, deal_rarest_first, deviations
 from flawscope.data.group_file import load_groups
 from flawscope.data.groups import Grouping, identical_groups
@@ -294,7 +295,8 @@ def _finished(
 def _enough(found: int, needed: int, samples: Samples) -> None:
     if found < needed:
         raise SplitError(
-            f"{samples.name}: {found} groups ({len(samples)} images, {samples.grouping}) cannot fill {needed} parts",
+            f"{samples.name}: {wording.counted(found, 'groups')} ({wording.counted(len(samples), 'images')}, "
+            f"{samples.grouping}) cannot fill {needed} parts",
             "each part needs at least one group: add images of other parts, make the groups smaller, or ask for fewer "
             "folds",
         )
@@ -323,14 +325,18 @@ def check_split(split: Split, samples: Samples, twins: Twins | None = None, *, g
     remedy = "images of the same thing on both sides make the numbers worthless: make a new split"
     crossing = _crossing(split, identical_groups(samples.select(split.part), groups)) | _crossing(split, split.group)
     if crossing:
-        raise SplitError(f"{len(crossing)} groups cross the split:\n{listing(list(crossing))}", remedy)
+        raise SplitError(
+            f"{wording.counted(len(crossing), 'groups', 'cross')} the split:\n{listing(list(crossing))}", remedy
+        )
     torn = [
         f"{pair.a} in {split.part[pair.a]}, {pair.b} in {split.part[pair.b]} ({pair.kind}, {pair.measure:.3f})"
         for pair in (twins.pairs if twins else ())
         if pair.a in split.part and pair.b in split.part and split.part[pair.a] != split.part[pair.b]
     ]
     if torn:
-        raise SplitError(f"{len(torn)} pairs of the same thing cross the split:\n{listing(torn)}", remedy)
+        raise SplitError(
+            f"{wording.counted(len(torn), 'pairs')} of the same thing across the split:\n{listing(torn)}", remedy
+        )
 
 
 def _crossing(split: Split, group: Mapping[str, str]) -> dict[str, None]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from flawscope.errors import SplitError
 from flawscope.records import Samples
+from flawscope.wording import counted
 
 
 def nested_subsets(
@@ -65,7 +66,7 @@ def _check(samples: Samples, chosen: Mapping[float, Sequence[str]]) -> None:
         missing = sorted(every - _labels(samples.select(ids)))
         if missing:
             raise SplitError(
-                f"{fraction:g} of the training part, {len(ids)} images in whole groups, holds none of "
+                f"{fraction:g} of the training part, {counted(len(ids), 'images')} in whole groups, holds none of "
                 f"{', '.join(missing)}",
                 "begin with a larger fraction",
             )

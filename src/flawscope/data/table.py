@@ -12,6 +12,7 @@ from pathlib import Path
 from flawscope.errors import DataError, listing
 from flawscope.preprocess import IMAGE_SUFFIXES
 from flawscope.records import Part, Skipped, Task
+from flawscope.wording import counted
 
 ALONE = "each image by itself"
 PART_WORDS: Mapping[str, Part] = {
@@ -107,7 +108,7 @@ def check_parts_named(words: Iterable[str], key: str) -> None:
     unknown = Counter(word for word in words if published_part(word) is None)
     if unknown:
         raise DataError(
-            f"{key}: {len(unknown)} values name no part of a split:\n"
-            + listing([f"{word!r} ({n} images)" for word, n in unknown.items()]),
+            f"{key}: {counted(len(unknown), 'values', 'name')} no part of a split:\n"
+            + listing([f"{word!r} ({counted(n, 'images')})" for word, n in unknown.items()]),
             f"expected {', '.join(PART_WORDS)}: rename or ignore the others, or leave {key} out",
         )

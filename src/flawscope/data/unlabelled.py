@@ -43,7 +43,7 @@ def read_unlabelled(root: str | Path) -> Samples:
         rows.append(Row(id, path, (0.0,), id))
     samples, skipped = check_images(rows)
     if not samples:
-        raise DataError(f"{folder}: none of the {len(paths)} images can be read", f"the first: {skipped[0].reason}")
+        raise DataError(f"{folder}: no image of {len(paths)} can be read", f"the first: {skipped[0].reason}")
     name = folder.resolve().name
     task = Task("binary", (NONE,), negative=label)
     return Samples(name, task, tuple(samples), tuple(skipped), source=f"pictures of {name}")

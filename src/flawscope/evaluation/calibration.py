@@ -23,6 +23,7 @@ from flawscope.evaluation.calibrators import FITTERS, NAMES, Knots, NotFitted
 from flawscope.evaluation.intervals import IndexArray
 from flawscope.probability import calibrate, odds_against_rest
 from flawscope.records import BoolArray, FloatArray, TaskKind
+from flawscope.wording import counted
 
 Method = Literal["standard", "auto", "temperature", "platt", "isotonic", "venn_abers", "none"]
 IDENTITY: Knots = ((0.0, 0.0), (1.0, 1.0))
@@ -157,7 +158,7 @@ def _choice(
     """
     shown = min(min(len(np.unique(code_n[kind_n])) for kind_n in (truth_n, ~truth_n)) for truth_n in truth_nk.T)
     if shown < FEW_GROUPS:
-        few = f"{shown} groups" if shown != 1 else "1 group"
+        few = counted(shown, "groups")
         return order[0], f"{NAMES[order[0]]} without comparison: {few} of a kind, {FEW_GROUPS} are needed to compare"
     fold_n = _folds(truth_nk, code_n)
     loss_gm = np.stack(

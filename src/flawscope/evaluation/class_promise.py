@@ -22,7 +22,8 @@ class Support:
 
     `best` is the smallest escape rate that can be promised if none of the images passes (or as many as are allowed; of
     all parts, each counted alike: if none passes). Of the wanted promise: how many are lacking in the calibration part,
-    and how many more that is in all; images, or groups. Both are None where none is wanted, or more than anybody has.
+    and how many more that is in all; images, or groups. Both are None where none is wanted, or one that no number of
+    parts proves, or more than anybody has.
     """
 
     counted: float
@@ -99,7 +100,7 @@ def class_promise(
 def _support(counted: float, effect: float, passed: float, share: float, wanted: Wanted) -> Support:
     """Of so many independent ones, each of which is `effect` images."""
     best = best_promise(counted, wanted.confidence, passed)
-    if wanted.max_escape is None:
+    if not wanted.max_escape:
         return Support(counted, best, None, None)
     needed, _ = wanted.promise(passed)
     lacking = max(0, in_all((needed - counted) * effect, 1))
@@ -110,7 +111,7 @@ def _by_groups(sizes: Sequence[int], share: float, wanted: Wanted) -> Support:
     """Of whole groups of these sizes."""
     seen = Passed.at_most(wanted.escapes, np.array(sizes))
     best = seen.bound(wanted.confidence)
-    if wanted.max_escape is None:
+    if not wanted.max_escape:
         return Support(seen.groups, best, None, None)
     needed, _ = wanted.promise(seen.passed, seen.proof)
     lacking = max(0, needed - len(sizes))

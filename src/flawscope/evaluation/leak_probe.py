@@ -31,6 +31,7 @@ from flawscope.evaluation.intervals import (
 )
 from flawscope.evaluation.leak_models import Folds, Model, nearest_neighbour, out_of_fold, small_model
 from flawscope.records import BoolArray, FloatArray, Interval, TaskKind
+from flawscope.wording import counted
 
 DRAWS = 1000
 DIAGNOSIS = "a diagnosis of the data, not of a product: no bundle was sealed for these numbers"
@@ -285,7 +286,7 @@ def _notes(kind: TaskKind, truth_nk: BoolArray, group_n: IndexArray, splits: Seq
         notes.append("accuracy counts an image as right only where all its labels are right")
     groups = len(np.unique(group_n))
     if groups < FEW_GROUPS:
-        notes.append(f"only {groups} groups: intervals over fewer than {FEW_GROUPS} groups are rough")
+        notes.append(f"only {counted(groups, 'groups')}: intervals over fewer than {FEW_GROUPS} groups are rough")
     for folds in splits:
         left_f = (folds.others_nf & ~folds.allowed_nf).sum(axis=0)
         if left_f.any():

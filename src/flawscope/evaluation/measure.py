@@ -28,6 +28,7 @@ from flawscope.evaluation.intervals import (
 )
 from flawscope.evaluation.reliability import reliability
 from flawscope.records import HUMAN, BoolArray, FloatArray, Interval, Task
+from flawscope.wording import counted
 
 SCHEMA = 1
 CURVE_POINTS = 200
@@ -355,7 +356,8 @@ def _confusion(data: _Measured) -> dict[str, Any] | None:
 def _notes(task: Task, groups: int, reasons_k: list[Reasons]) -> list[str]:
     if not groups:
         return [NOTHING]
-    notes = [f"only {groups} groups: intervals over fewer than {FEW_GROUPS} groups are rough"] * (groups < FEW_GROUPS)
+    rough = f"only {counted(groups, 'groups')}: intervals over fewer than {FEW_GROUPS} groups are rough"
+    notes = [rough] if groups < FEW_GROUPS else []
     for name, reasons in zip(task.classes, reasons_k, strict=True):
         for reason in dict.fromkeys(reasons.values()):
             keys = ", ".join(key for key, value in reasons.items() if value == reason)

@@ -28,6 +28,7 @@ from flawscope.evaluation.intervals import (
 )
 from flawscope.evaluation.measure import AVERAGED, DRAWS, for_a_person, measure, sampled_values
 from flawscope.records import BoolArray, FloatArray, Interval, Task
+from flawscope.wording import counted
 
 COUNTED = ("accuracy", "recall", "precision", "specificity", "F1")
 """What hangs on the decisions alone: it differs only where the decisions do."""
@@ -287,7 +288,11 @@ def mcnemar(baseline_right_n: BoolArray, other_right_n: BoolArray, groups: npt.A
     gain_g = np.bincount(code_n, weights=gain_n).astype(np.int64)
     unequal = baseline_only + other_only
     differing, least = int(np.count_nonzero(gain_g)), 6  # 2 of 2^5 signs are 0.06
-    note = f"the two differ in {differing} groups: fewer than {least} cannot reach {SURE}" if differing < least else ""
+    note = (
+        f"the two differ in {counted(differing, 'groups')}: fewer than {least} cannot reach {SURE}"
+        if differing < least
+        else ""
+    )
     return McNemar(
         both_right=counts.tp,
         baseline_only=baseline_only,

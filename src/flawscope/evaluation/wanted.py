@@ -51,10 +51,7 @@ class Wanted:
         for name in ("max_escape", "confidence", "power", "prevalence"):
             share = getattr(self, name)
             if share == 0 and name == "max_escape":
-                raise UserError(
-                    "--max-escape 0: that no defective part ever passes is proven by no number of parts",
-                    "promise something: 299 faultless parts prove 1 % (0.01), 2,995 prove 0.1 % (0.001)",
-                )
+                continue  # no number of parts proves it: that is an answer, as it is of a bundle
             if share is not None and not 0 < share < 1:
                 raise UserError(f"--{name.replace('_', '-')} {share:g}: expected a share between 0 and 1", PERCENT)
         if self.escapes < 0:
@@ -81,10 +78,15 @@ class Wanted:
             raise UserError("--expected-escape needs the promise", "name it: --max-escape 0.01")
         if not 0 <= expected < 1:
             raise UserError(f"--expected-escape {expected:g}: expected a share from 0 to below 1", PERCENT)
-        if expected >= self.max_escape:
+        if expected >= self.max_escape > 0:
             raise UserError(
                 f"if truly {expected:g} pass, no number of parts shows that at most {self.max_escape:g} do",
                 "expect fewer escapes, or promise less",
+            )
+        if self.max_escape == 0:
+            raise UserError(
+                "--expected-escape asks how probably a promise can be made, and --max-escape 0 can never be",
+                "leave one of them out, or promise a small share: --max-escape 0.01",
             )
         if self.escapes:
             raise UserError(

@@ -16,6 +16,7 @@ from PIL import Image
 from flawscope.pages import figures, view, words
 from flawscope.pages.report import Picture
 from flawscope.pages.templating import fill, write_page
+from flawscope.wording import counted
 
 View = dict[str, Any]
 
@@ -104,7 +105,7 @@ def _facts(runs: Sequence[Mapping[str, Any]]) -> list[View]:
         "recipe": [f"{run['recipe']['name']} ({run['recipe']['hash'][:12]})" for run in runs],
         "network": [run["network"] for run in runs],
         "seed of the training": [str(run["seed"]) for run in runs],
-        "data": [f"{run['data']['name']}, {run['data']['images']:,} images" for run in runs],
+        "data": [f"{run['data']['name']}, {counted(run['data']['images'], 'images')}" for run in runs],
         "split": [f"{run['folds']} folds" if run["folds"] else "one split" for run in runs],
         "hash of the split": [split_hash(run) for run in runs],
         "stamp": [run["split"]["stamp"] for run in runs],

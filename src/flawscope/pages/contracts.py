@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from flawscope.pages import figures, words
 from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
-from flawscope.wording import EXACT, percent, percent_down, percent_up
+from flawscope.wording import EXACT, counted, percent, percent_down, percent_up
 
 SIZE = (5.4, 4.4)
 _FONT = 10.0
@@ -73,7 +73,7 @@ def _view(content: ContractContent, prefix: str, items: str) -> dict[str, Any]:
 def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
     """Names and values, as an auditor would ask for them."""
     contract, name = content.contract, content.contract["name"]
-    counted = {
+    how = {
         "groups": "each group as one",
         "parts": "all over those of the largest group",
         "effective": "by how alike the scores inside the groups are",
@@ -84,8 +84,8 @@ def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
         ("kept", "yes, proven" if contract["kept"] else "NO, not proven"),
         ("bound that is proven", _unbroken(percent_up(contract["bound"]))),
         (f"confidence reached for {_share(contract['max_escape'])}", _unbroken(percent_down(contract["reached"]))),
-        (f"{name} {items} that it rests on", f"{contract['positives']:,}, in {contract['groups']:,} groups"),
-        ("worth so many independent ones", f"{contract['effective']:.4g}, {counted[contract['units']]}"),
+        (f"{name} {items} that it rests on", f"{contract['positives']:,}, in {counted(contract['groups'], 'groups')}"),
+        ("worth so many independent ones", f"{contract['effective']:.4g}, {how[contract['units']]}"),
         ("of these let through", f"{contract['escapes']:,}"),
         ("threshold", f"{contract['threshold']:.6g}"),
     ]

@@ -21,6 +21,8 @@ from flawscope.pages.figures import FIND, GOOD, GRID, INK, PERSON, style
 
 SIZE = (5.4, 3.7)
 _FONT = 10.0
+_HALF = 0.15
+"""Half the width of the words above the band, as a share of the picture's."""
 _NONE = ("–", "")
 
 Cell = tuple[str, str]
@@ -76,12 +78,12 @@ def _rows(content: CostContent, several: bool) -> list[tuple[str, Cell, Cell]]:
     cost, tested = content.cost, content.tested or {}
     person = {"person": content.person} if content.person else {}
     rows = [
-        ("expected cost a part", _money(cost["cost"]), _money(tested.get("cost"))),
+        ("expected cost a part", money(cost["cost"]), money(tested.get("cost"))),
         ("the same without a person", _alone(cost["cost_without_review"]), _alone(tested.get("cost_without_review"))),
-        (looked, _share(cost["review"]), _share(tested.get("review"))),
-        (asked, _NONE, _share(person.get("person"))),
-        (f"{cost['name']} part that passes unseen", _share(cost["escape"]), _share(tested.get("escape"))),
-        ("good part that is rejected", _share(cost["overkill"]), _share(tested.get("overkill"))),
+        (looked, share(cost["review"]), share(tested.get("review"))),
+        (asked, _NONE, share(person.get("person"))),
+        (f"{cost['name']} part that passes unseen", share(cost["escape"]), share(tested.get("escape"))),
+        ("good part that is rejected", share(cost["overkill"]), share(tested.get("overkill"))),
     ]
     return [row for row in rows if (row[1], row[2]) != (_NONE, _NONE)]
 
@@ -102,8 +104,6 @@ def picture(content: CostContent) -> Figure:
     band = cost["low"] < cost["high"]
     if band:
         axes.axvspan(low, high, color=PERSON, alpha=0.25, linewidth=0, gid="band")
-        middle = 1 / (1 + math.exp(-(math.log(low / (1 - low)) + math.log(high / (1 - high))) / 2))
-        axes.text(middle, 0.97 * top, "a person\nlooks", color=INK, fontsize=_FONT, ha="center", va="top")
         axes.axhline(without, color=FIND, linewidth=1.2, linestyle=(0, (1, 2)), gid="without")
         axes.axvline(low, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid="low")
     axes.axhspan(expected["low"], min(expected["high"], top), color=GOOD, alpha=0.16, linewidth=0, gid="interval")
@@ -113,13 +113,28 @@ def picture(content: CostContent) -> Figure:
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_ylim(0, top)
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.set_title("expected cost of a part", fontsize=_FONT, color=INK, loc="left", pad=4)
+    # What the band means stands above it, where no line can cross the words.
+    axes.set_title("expected cost of a part", fontsize=_FONT, color=INK, loc="left", pad=20 if band else 4)
     said = f"threshold of the probability of {figures.short(cost['name'], 24)}"
     figures.probability_axis(axes, left, right, said)
+    if band:
+        ends = axes.transAxes.inverted().transform(axes.transData.transform([(low, 0), (high, 0)]))[:, 0]
+        middle = float(np.clip(ends.mean(), _HALF, 1 - _HALF))
+        axes.text(
+            middle,
+            1.015,
+            "a person looks",
+            transform=axes.transAxes,
+            color=INK,
+            fontsize=_FONT,
+            ha="center",
+            gid="looks",
+        )
     return figure
 
 
-def _money(interval: Mapping[str, Any] | None) -> Cell:
+def money(interval: Mapping[str, Any] | None) -> Cell:
+    """A cost and its interval."""
     if interval is None:
         return _NONE
     return _plain(interval["value"]), f"{_plain(interval['low'])} to {_plain(interval['high'])}"
@@ -135,7 +150,8 @@ def _plain(cost: float) -> str:
     return f"{cost:,.{digits}f}"
 
 
-def _share(interval: Mapping[str, Any] | None) -> Cell:
+def share(interval: Mapping[str, Any] | None) -> Cell:
+    """A share in percent and its interval."""
     if interval is None:
         return _NONE
     value, low, high = (f"{100 * interval[key]:.1f}" for key in ("value", "low", "high"))

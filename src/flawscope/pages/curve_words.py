@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flawscope.pages.words import gain, number, span, watched
+from flawscope.wording import counted
 
 FEW_GROUPS = 20
 
@@ -26,8 +27,9 @@ def curve_sentences(document: Mapping[str, Any]) -> Iterator[str]:
     first, last = points[0], points[-1]
     if first["interval"] and last["interval"]:
         yield (
-            f"Learnt from {last['images']:,} images, {measure} is {_value(measure, last['interval'])} on the "
-            f"calibration part; from {first['images']:,} images, {number(measure, first['interval']['value'])}."
+            f"Learnt from {counted(last['images'], 'images')}, {measure} is {_value(measure, last['interval'])} on the "
+            f"calibration part; from {counted(first['images'], 'images')}, "
+            f"{number(measure, first['interval']['value'])}."
         )
     if document["unsaid"]:
         yield f"What more images would bring cannot be said from these trainings: {document['unsaid']}."

@@ -15,6 +15,7 @@ from flawscope.pages.contracts import ASSUMED, ContractContent, contract_views
 from flawscope.pages.costs import CostContent, cost_views
 from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED
+from flawscope.wording import COSTS_ONE_BY_ONE, all_at_once
 
 SECTIONS = (
     ("decision", "Decision"),
@@ -32,7 +33,8 @@ class DecisionContent:
 
     `decision` is the rule in words, `notes` what is to be said of the images that decided, `decided_on` what they are
     called; `stamp` is that of the split the network was trained with. `metrics` is the document of an evaluation of
-    this bundle afterwards, empty where there was none. `file` is the bundle's name, for the commands on the page.
+    this bundle afterwards, empty where there was none. `family` says what is known of other decisions of its network.
+    `file` is the bundle's name, for the commands on the page.
     """
 
     title: str
@@ -46,6 +48,7 @@ class DecisionContent:
     parent: str = ""
     calibration: str = ""
     notes: Sequence[str] = ()
+    family: Sequence[str] = ()
     contracts: Sequence[ContractContent] = ()
     costs: Sequence[CostContent] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -73,6 +76,8 @@ def render(content: DecisionContent) -> str:
         decided_on=content.decided_on,
         promises=contract_views(content.contracts),
         assumed=ASSUMED,
+        all_promises=all_at_once([each.contract["confidence"] for each in content.contracts]),
+        one_by_one=COSTS_ONE_BY_ONE,
         costs=cost_views(content.costs),
         headline=view.headline(content.metrics, "images") if content.metrics else None,
     )

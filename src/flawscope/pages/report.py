@@ -16,10 +16,12 @@ from PIL import Image
 from flawscope.pages import masks, picture_facts, reliability, view, words
 from flawscope.pages.contracts import ASSUMED, ContractContent, contract_views
 from flawscope.pages.costs import CostContent, cost_views
+from flawscope.pages.fold_decisions import fold_tables
 from flawscope.pages.masks import MaskContent
 from flawscope.pages.pairs import ProofContent, proof_view
 from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED, Skipped, Task
+from flawscope.wording import COSTS_ONE_BY_ONE, all_at_once
 
 MistakeKind = Literal["escape", "overkill", "mix-up"]
 PersonKind = Literal["person-bad", "person-good"]
@@ -29,6 +31,7 @@ SECTIONS = (
     ("minute", "In one minute"),
     ("promise", "Promise"),
     ("costs", "Costs"),
+    ("folds", "Promises and costs"),
     ("decisions", "Decisions"),
     ("curves", "Curves"),
     ("probabilities", "Probabilities"),
@@ -97,7 +100,8 @@ class BundleContent:
     """The sealed file that gave the decisions; `decision` holds the rule in words, one sentence a class.
 
     `calibration` says in words how its scores became probabilities. `others` are decided otherwise from the same
-    network: name, address of its page, and the first sentence of what it promises or costs.
+    network: name, address of its page, and the first sentence of what it promises or costs. `family` says what is known
+    of all decisions of that network.
     """
 
     name: str
@@ -107,6 +111,7 @@ class BundleContent:
     decision: tuple[str, ...] = ()
     calibration: str = ""
     others: tuple[tuple[str, str, str], ...] = ()
+    family: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -213,7 +218,8 @@ def render(content: ReportContent) -> str:
     if content.masks is not None:
         known = [name for name in known if name in masks.FOLD_BY_FOLD]
     three = view.three_answers(metrics)
-    there: dict[str, Any] = {"promise": content.contracts, "costs": content.costs, "person": three}
+    tables = fold_tables(metrics.get("decisions", ()))
+    there: dict[str, Any] = {"promise": content.contracts, "costs": content.costs, "folds": tables, "person": three}
     masked = content.masks is not None
     if masked:
         there["gate"] = "gate" in metrics
@@ -226,7 +232,10 @@ def render(content: ReportContent) -> str:
         decided_on="the calibration part",
         promises=contract_views(content.contracts, content.items),
         assumed=ASSUMED,
+        all_promises=all_at_once([each.contract["confidence"] for each in content.contracts]),
+        one_by_one=COSTS_ONE_BY_ONE,
         costs=cost_views(content.costs),
+        fold_tables=tables,
         headline=view.headline(metrics, content.items),
         fold_measures=[name for name in known if any(name in fold.values for fold in content.folds)],
         number=words.number,

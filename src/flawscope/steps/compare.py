@@ -27,6 +27,7 @@ from flawscope.steps.workspace import Say, read_json
 from flawscope.storage import check_replaceable, check_writable, new_folder, write_json, write_text
 from flawscope.training.history import FILE, read_history
 from flawscope.training.recipe_changes import changes
+from flawscope.wording import counted
 
 ENDS = ("value", "low", "high")
 MANY = "no interval and no p is corrected for how many there are: of 20 comparisons of equal runs, one looks different"
@@ -84,7 +85,7 @@ def compare(
         sides.append(side_of(name, place, known))
     check_tasks(sides)
     keys, left_out = common(sides)
-    say(f"measuring {len(keys)} images that all have tested")
+    say(f"measuring {counted(len(keys), 'images')} that all have tested")
     document = _document(sides, keys, left_out)
     from flawscope.pages.comparison import CompareContent, write_comparison
 
@@ -117,7 +118,7 @@ def _document(sides: Sequence[Side], keys: Sequence[Key], left_out: dict[str, An
     base, group = sides[0], joint_groups(sides)
     groups = [group[name] for name, _ in keys]
     measured = [_answers(side, base, keys, groups) for side in sides]
-    where = f"these {len(keys):,} test images in {len(set(groups)):,} groups"
+    where = f"these {counted(len(keys), 'test images')} in {counted(len(set(groups)), 'groups')}"
     compared: dict[str, list[Any]] = {"differences": [], "mcnemar": [], "sentences": [], "disagreements": []}
     for side, made in zip(sides[1:], measured[1:], strict=True):
         names = {"run": side.name, "against": base.name}
@@ -244,7 +245,8 @@ def _notes(
     joint, own = len({group[name] for name, _ in keys}), len({base.group[name] for name, _ in keys})
     if joint < own:
         notes.append(
-            f"the groups of the runs differ: joined, the images are in {joint:,} groups; {base.name} had {own:,}"
+            f"the groups of the runs differ: joined, the images are in {counted(joint, 'groups')}; {base.name} had "
+            f"{own:,}"
         )
     notes += [POOLED.format(side.name, len(side.parts)) for side in sides if len(side.parts) > 1]
     return [*notes, MANY]

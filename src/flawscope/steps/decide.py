@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flawscope.bundle.archive import SUFFIX, Contents, read_bundle, write_bundle
+from flawscope.bundle.archive import Contents, read_bundle, write_bundle
+from flawscope.bundle.asked import AskedDecision
 from flawscope.bundle.manifest import Manifest, Sealed
 from flawscope.bundle.rules import Calibrator
 from flawscope.bundle.runtime import Runtime
@@ -24,11 +25,14 @@ from flawscope.inspection.tables import write_results
 from flawscope.probability import calibrate
 from flawscope.records import FloatArray, Samples
 from flawscope.steps.decide_masks import decide_masks, decide_masks_again
-from flawscope.steps.decide_options import CONFIDENCE, UNITS, asked_spec
+from flawscope.steps.decide_options import asked_spec, named
 from flawscope.steps.deciding import Again, check_target, provenance, rule
+from flawscope.steps.known_decisions import all_asked
 from flawscope.steps.new_images import Search
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
+
+AGAIN = "flawscope decide NAME.flawscope DATA --max-escape 0.02"
 
 
 def decide(
@@ -75,12 +79,19 @@ def decide(
     spec = asked_spec(max_escape, confidence, units, costs)
     if data is None and spec is None and (isinstance(run, Run) or not Path(run).is_file()):
         return _decide_run(Run.at(run))
-    masks = data is not None and not isinstance(run, Run) and is_of_masks(Path(run))
-    if isinstance(run, Run) or Path(run).is_dir() or data is None or (spec is None and not masks):
+    if isinstance(run, Run) or Path(run).is_dir():
+        folder = run.folder if isinstance(run, Run) else run
         raise UserError(
-            "to decide again takes a sealed bundle, labelled images and the share that may escape, or the costs",
-            "flawscope decide NAME.flawscope DATA --max-escape 0.02, or --cost-escape 100 --cost-overkill 10; a run is "
-            "decided as its recipe says, without them",
+            f"{folder} is a run, and a run is decided as its recipe says",
+            f"leave out everything else; or name its bundle: {AGAIN}",
+        )
+    masks = data is not None and is_of_masks(Path(run))
+    if data is None or (spec is None and not masks):
+        missing = [*(["DATA"] if data is None else []), *(["what is asked for"] if spec is None else [])]
+        raise UserError(
+            f"to decide {run} again, {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
+            f"{AGAIN}, or --cost-escape 100 --cost-overkill 10; DATA are labelled images that are new to the bundle, "
+            "or the folder of its run: its calibration part",
         )
     target = named(Path(run), spec) if output is None else Path(output)
     again = decide_masks_again if masks else _decide_again
@@ -96,26 +107,6 @@ def is_of_masks(bundle: Path) -> bool:
     return bundle.is_file() and bool(read_bundle(bundle).manifest.sealed.task.pixels)
 
 
-def named(bundle: Path, spec: DecideSpec | None) -> Path:
-    """Where a bundle that is decided again is written, if nobody says: other decisions have other names.
-
-    >>> named(Path("castings.flawscope"), DecideSpec(rule="max_escape", max_escape=0.02)).name
-    'castings-max-escape-0.02.flawscope'
-    """
-    if spec is None:
-        asked = "refitted"
-    elif spec.costs is not None:
-        costs = spec.costs.model_dump().values()
-        asked = "-".join(["costs", *(f"{value:g}" for value in costs if value is not None)])
-    elif spec.max_escape is not None:
-        asked = f"max-escape-{spec.max_escape:g}"
-        asked += f"-confidence-{spec.confidence:g}" if spec.confidence != CONFIDENCE else ""
-        asked += f"-{spec.units}" if spec.units != UNITS else ""
-    else:
-        asked = spec.rule.replace("_", "-")
-    return bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
-
-
 def decide_also(run: Run, spec: DecideSpec) -> Path:
     """Another decision of a run's sealed bundle on the same calibration part: the new bundle, beside it.
 
@@ -128,8 +119,11 @@ def decide_also(run: Run, spec: DecideSpec) -> Path:
     parent = run.need(run.bundle, "decide")
     target = named(parent, spec)
     if not target.is_file() or read_bundle(target).manifest.parent != read_bundle(parent).manifest.seal:
-        again = decide_masks_again if is_of_masks(parent) else _decide_again
-        again(parent, run.folder, target, spec, known=None, twins="find", overwrite=True)
+        if is_of_masks(parent):
+            decide_masks_again(parent, run.folder, target, spec, known=None, twins="find", overwrite=True)
+        else:
+            asked = all_asked(run)
+            _decide_again(parent, run.folder, target, spec, asked, known=None, twins="find", overwrite=True)
     return target
 
 
@@ -153,6 +147,7 @@ def _decide_run(run: Run) -> Manifest:
     probability_nk = calibrate(task.kind, fitted.knots, logit_nk, fitted.against_rest)
     groups = [run.split.group[row.id] for row in calibration.rows]
     decision, proof = rule(task, probability_nk, calibration.target_nk, groups, run.recipe.decide)
+    decision = decision.model_copy(update={"asked": all_asked(run)})
     calibrator = Calibrator(
         method=fitted.method,
         fitted_on="" if fitted.method in ("identity", "none") else "validation",
@@ -188,6 +183,7 @@ def _decide_again(
     data: str | Path,
     target: Path,
     spec: DecideSpec | None,
+    asked: tuple[AskedDecision, ...] = (),
     *,
     known: str | Path | None,
     twins: Search,
@@ -212,6 +208,7 @@ def _decide_again(
         where=again.where,
         notes=again.notes,
     )
+    decision = decision.model_copy(update={"asked": asked})
     return again.write(target, Sealed(**{**dict(parent.sealed), "decision": decision}), proof)
 
 

@@ -1,14 +1,19 @@
-"""The options by which `flawscope decide` decides a bundle again: checked, and then as a recipe says them."""
+"""What another decision is asked for: the options of `flawscope decide`, checked, and then as a recipe says them; the
+name of its bundle, and the words for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import get_args
 
+from flawscope.bundle.archive import SUFFIX
 from flawscope.errors import UserError, choices
 from flawscope.evaluation.contract import Units
 from flawscope.evaluation.wanted import PERCENT
 from flawscope.training.decide_spec import CostSpec, DecideSpec
+from flawscope.wording import EXACT, percent
 
 CONFIDENCE: float = DecideSpec.model_fields["confidence"].default
 UNITS: Units = DecideSpec.model_fields["units"].default
@@ -57,6 +62,57 @@ def asked_spec(
                 f"{option} belongs to the escape contract", "name the share that may pass: --max-escape 0.02"
             )
     return DecideSpec(rule="costs", costs=_cost_spec(given)) if costs is not None else None
+
+
+def named(bundle: Path, spec: DecideSpec | None) -> Path:
+    """Where a bundle that is decided again is written, if nobody says: other decisions have other names.
+
+    >>> named(Path("castings.flawscope"), DecideSpec(rule="max_escape", max_escape=0.02)).name
+    'castings-max-escape-0.02.flawscope'
+    """
+    if spec is None:
+        asked = "refitted"
+    elif spec.costs is not None:
+        costs = spec.costs.model_dump().values()
+        asked = "-".join(["costs", *(f"{value:g}" for value in costs if value is not None)])
+    elif spec.max_escape is not None:
+        asked = f"max-escape-{spec.max_escape:g}"
+        asked += f"-confidence-{spec.confidence:g}" if spec.confidence != CONFIDENCE else ""
+        asked += f"-{spec.units}" if spec.units != UNITS else ""
+    else:
+        asked = spec.rule.replace("_", "-")
+    return bundle.with_name(f"{bundle.stem}-{asked}{SUFFIX}")
+
+
+def asked_words(spec: DecideSpec) -> str:
+    """What a recipe asks for, in few words.
+
+    >>> asked_words(DecideSpec(max_escape=0.02)), asked_words(DecideSpec(rule="best_f1"))
+    ('at most 2 % escape, 95 % confidence', 'rule best_f1')
+    """
+    if spec.costs is not None:
+        costs = spec.costs
+        return costs_in_words(costs.escape, costs.overkill, costs.review, costs.prevalence)
+    if spec.max_escape is not None:
+        return promise_in_words(spec.max_escape, spec.confidence, spec.units)
+    return f"rule {spec.rule}"
+
+
+def promise_in_words(max_escape: float, confidence: float, units: str) -> str:
+    """What an escape contract asks for."""
+    how = f", units {units}" if units != UNITS else ""
+    return f"at most {percent(max_escape, EXACT)} escape, {percent(confidence, EXACT)} confidence{how}"
+
+
+def costs_in_words(escape: float, overkill: float, review: float | None, prevalence: float | None) -> str:
+    """What a decision by costs is asked for.
+
+    >>> costs_in_words(100, 10, 2, None), costs_in_words(100, 10, None, 0.02)
+    ('costs of escape 100, overkill 10, review 2', 'costs of escape 100, overkill 10, 2 % bad at the line')
+    """
+    look = "" if review is None else f", review {review:g}"
+    share = "" if prevalence is None else f", {percent(prevalence, EXACT)} bad at the line"
+    return f"costs of escape {escape:g}, overkill {overkill:g}{look}{share}"
 
 
 def _cost_spec(given: Mapping[str, float]) -> CostSpec:

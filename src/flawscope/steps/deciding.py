@@ -19,11 +19,12 @@ from flawscope.evaluation.costs import Costs
 from flawscope.evaluation.decisions import fit_thresholds
 from flawscope.evaluation.promises import RULE, fit_promises
 from flawscope.records import PARTS, FloatArray, Samples, Task
+from flawscope.steps.known_decisions import listed
 from flawscope.steps.new_images import Search, new_images, run_of
 from flawscope.steps.provenance import command, machine, today, versions
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
-from flawscope.wording import CALIBRATION
+from flawscope.wording import CALIBRATION, counted
 
 NOT_FOR_DECIDING = ("train", "validation", "test")
 """Parts of a bundle's data that it is not decided on again: it knows the first two, and the third is its test."""
@@ -188,10 +189,11 @@ class Again:
             else images_for_deciding(data, bundle, contents, task, columns, known=known, twins=twins)
         )
         earlier = contents.evidence.get("provenance", {})
-        before = {"seal": contents.manifest.seal, "decided_on": earlier.get("decided_on")}
+        asked = [each.model_dump(mode="json") for each in listed(bundle, contents.manifest)]
+        before = {"seal": contents.manifest.seal, "decided_on": earlier.get("decided_on"), "asked": asked}
         history = [*earlier.get("history", ()), before]
         times = f", {len(history)} times since its run was decided" if len(history) > 1 else ""
-        first = f"Decided again on {len(samples):,} images of {samples.name}{times}"
+        first = f"Decided again on {counted(len(samples), 'images')} of {samples.name}{times}"
         return cls(contents, samples, groups, (first, *notes), own, history)
 
     @property

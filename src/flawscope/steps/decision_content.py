@@ -17,6 +17,7 @@ from flawscope.evaluation.costs import Band
 from flawscope.pages.contracts import ContractContent
 from flawscope.pages.costs import CostContent
 from flawscope.pages.decision import DecisionContent
+from flawscope.steps.known_decisions import decision_family
 from flawscope.steps.workspace import read_json
 
 
@@ -51,6 +52,7 @@ def bundle_content(bundle: Path, metrics: str | Path | None = None) -> DecisionC
         calibration=calibrator_sentence(sealed.calibrator) if sealed.calibrator else "",
         stamp=sealed.split_stamp,
         notes=tuple(dict.fromkeys([*(decision.notes if decision else ()), *(masks.notes if masks else ())])),
+        family=decision_family(bundle, contents),
         contracts=contracts_of(contents, measured),
         costs=costs_of(contents, measured),
         metrics=measured,

@@ -30,6 +30,7 @@ from flawscope.steps.mask_store import write_masks
 from flawscope.steps.metrics_document import Evaluation, document
 from flawscope.steps.new_images import Search, new_images
 from flawscope.storage import write_json
+from flawscope.wording import counted
 
 if TYPE_CHECKING:
     from flawscope.steps.workspace import Run
@@ -133,7 +134,7 @@ def evaluate_samples(runtime: Runtime, samples: Samples, groups: Any, left_out: 
     undecided = [f"{each.name}: {each.error}" for each in predictions if each.error]
     if undecided:
         raise DataError(
-            f"{len(undecided)} images cannot be decided:\n{listing(undecided)}",
+            f"{counted(len(undecided), 'images')} cannot be decided:\n{listing(undecided)}",
             "mend or restore them, or take them out of the data" if runtime.columns else "restore them",
         )
     decision = runtime.sealed.decision

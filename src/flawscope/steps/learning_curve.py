@@ -44,6 +44,7 @@ from flawscope.storage import check_replaceable, write_json, writing
 from flawscope.training.loop import Live
 from flawscope.training.objective import decided
 from flawscope.training.recipe import Recipe, load_recipe
+from flawscope.wording import counted
 
 NOT_IN_IT = "not in this subset of the learning curve"
 SCRATCH = ".training-"
@@ -112,8 +113,9 @@ def grow(
             if not done[fraction, repeat]:
                 row = _training(work, fraction, repeat, ids, partial(show, number))
                 say(
-                    f"{fraction:g} of the training part, repeat {repeat + 1} of {repeats}: {row['images']:,} images, "
-                    f"epoch {row['best_epoch']} of {row['epochs']} kept, {row['seconds']:.0f} s"
+                    f"{fraction:g} of the training part, repeat {repeat + 1} of {repeats}: "
+                    f"{counted(row['images'], 'images')}, epoch {row['best_epoch']} of {row['epochs']} kept, "
+                    f"{row['seconds']:.0f} s"
                 )
     return _measured(work, subsets, sorted(fractions), repeats)
 

@@ -11,6 +11,7 @@ import numpy as np
 from flawscope.evaluation.measure import measure
 from flawscope.records import BoolArray, Prediction, Samples
 from flawscope.steps.provenance import code_version, command, machine, today, versions
+from flawscope.wording import counted
 
 FEW = 10
 FOR_A_PERSON = (
@@ -56,7 +57,9 @@ def document(
     for name, found in metrics["classes"].items():
         for count, words in ((found["positives"], name), (found["negatives"], f"without {name}")):
             if 0 < count < FEW:
-                metrics["notes"].append(f"only {count} test images {words}: what is said of them is worth little")
+                metrics["notes"].append(
+                    f"only {counted(count, 'test images')} {words}: what is said of them is worth little"
+                )
     if three:
         person = metrics["for_a_person"]["n"]
         metrics["notes"].append(f"{person:,} of {len(samples):,} test images are for a person: {FOR_A_PERSON}")

@@ -27,6 +27,7 @@ from flawscope.data.split import SplitSpec
 from flawscope.errors import DataError, UserError, choices
 from flawscope.metadata import known as value_of
 from flawscope.records import NOT_CHECKED, Pair, Samples, Task
+from flawscope.wording import counted
 
 if TYPE_CHECKING:
     from flawscope.steps.workspace import Run
@@ -175,12 +176,14 @@ def _without_twins(fresh: Samples, run: Run, parts: Sequence[str], remedy: str) 
     for pair in Prover.of(both).across(side_n).pairs:
         a, b = sorted((pair.a, pair.b))  # known before new
         twin.setdefault(b.removeprefix("new/"), part_of[a.removeprefix("known/")])
-    against = f"leak checked against the {', '.join(parts)} parts of its run: {METHOD}, {len(learnt):,} images"
+    against = (
+        f"leak checked against the {', '.join(parts)} parts of its run: {METHOD}, {counted(len(learnt), 'images')}"
+    )
     left_out = []
     for part in parts:
         count = sum(found == part for found in twin.values())
         if count:
-            images = "1 image" if count == 1 else f"{count:,} images"
+            images = counted(count, "images")
             left_out.append(f"{images} left out: an image of the same thing is in the bundle's {part} part")
     if len(twin) == len(fresh):
         raise DataError(
@@ -303,7 +306,7 @@ def unseen(
     for part, hashes in seen.items():
         count = sum(row.sha256 in hashes for row in samples.rows)
         if count:
-            left_out.append(f"{count} images left out: the bundle's {part} part holds the same files")
+            left_out.append(f"{counted(count, 'images')} left out: the bundle's {part} part holds the same files")
     if not fresh:
         raise DataError(
             f"all {len(samples)} images were used to make the bundle: a number on them would say nothing", remedy

@@ -12,11 +12,12 @@ from flawscope.data.groups import identical_groups
 from flawscope.data.look import look
 from flawscope.data.spec import FoldersSpec
 from flawscope.data.split import SplitSpec
+from flawscope.data.table import ALONE
 from flawscope.data.unlabelled import read_one_kind
 from flawscope.errors import DataError, SplitError, UserError
 from flawscope.evaluation.class_promise import class_promise
-from flawscope.evaluation.plan_sizes import interval_sizes, promise_sizes
-from flawscope.evaluation.wanted import POWER, Wanted
+from flawscope.evaluation.plan_sizes import INSTEAD, Sizes, interval_sizes, no_escape_at_all, promise_sizes
+from flawscope.evaluation.wanted import COUNTED, POWER, Wanted
 from flawscope.records import PARTS, Samples, Split, Task
 from flawscope.steps.audit import is_recipe, skipping
 from flawscope.steps.metrics_document import source
@@ -38,8 +39,6 @@ BY_CORRELATION = (
     "decide.units: effective, reckons with the upper limit of the correlation that it finds"
 )
 PRICE = "what a promise costs in good parts that are rejected shows only after training"
-NOT_ASKED = (0.05, 0.02, 0.01, 0.005)
-"""Promises that are worked out for data without a defective image, if none was asked."""
 
 
 @dataclass(frozen=True)
@@ -190,20 +189,29 @@ def _counts(
         raise UserError("--groups-of: the groups of these data are known", "leave it out; --correlation is enough")
     shares = found.shares if found else SplitSpec().wanted
     prevalence = wanted.prevalence if wanted.prevalence or found is None else found.prevalence
+
+    def promise(asked: Wanted) -> dict[str, Any]:
+        sizes = found.sizes("defective parts") if found else None
+        return promise_sizes(asked, shares["calibration"], prevalence, sizes)
+
     content: dict[str, Any] = {
         "schema": 1,
         "asked": asdict(wanted),
-        "promise": promise_sizes(wanted, shares["calibration"], prevalence) if wanted.max_escape else None,
-        "interval": interval_sizes(wanted, shares["test"], prevalence) if wanted.half_width else None,
+        "promise": None,
+        "interval": None,
         "data": None,
         "notes": [],
     }
+    if wanted.max_escape is not None:
+        content["promise"] = promise(wanted) if wanted.max_escape else no_escape_at_all(wanted.confidence)
+    if wanted.half_width:
+        sizes = found.sizes(COUNTED[wanted.measure or "recall"]) if found else None
+        content["interval"] = interval_sizes(wanted, shares["test"], prevalence, sizes)
     if found is None:
         return content
     content["data"] = {**found.document(), "classes": found.classes(wanted), "needed": []}
     if not any(found.defects.values()) and not wanted.max_escape:
-        asked = [replace(wanted, max_escape=rate) for rate in NOT_ASKED]
-        content["data"]["needed"] = [promise_sizes(each, shares["calibration"], prevalence) for each in asked]
+        content["data"]["needed"] = [promise(replace(wanted, max_escape=rate)) for rate in INSTEAD]
     content["notes"] = [*found.notes, *_foretold(content["data"]["classes"], wanted)]
     return content | source(found.samples)
 
@@ -246,7 +254,8 @@ class _Found:
         if (folder / "recipe.yaml").is_file():
             run = Run.at(folder)
             say(f"reading the data of {folder}, and its split")
-            return cls(run.recipe, run.samples, run.split, (f"split as the run is: {run.split.stamp}",))
+            notes = (f"split as the run is: {run.split.stamp}", f"groups of the run's split: {run.split.method}")
+            return cls(run.recipe, run.samples, run.split, notes)
         if runs := fold_runs(folder):
             raise UserError(
                 f"{data} is a cross-validation: each of its folds has its own split",
@@ -256,12 +265,16 @@ class _Found:
         if not any(found.defects.values()):
             return found
         searched = ", and looking for those of the same thing" if found.recipe.split.twins == "find" else ""
-        say(f"splitting {len(found.samples):,} images as a run would{searched}")
+        say(f"splitting {counted(len(found.samples), 'images')} as a run would{searched}")
         try:
             split = split_samples(found.recipe, found.samples, cache=cache)[0].split
         except SplitError as error:
-            return replace(found, notes=(NO_SPLIT.format(error.problem),))
-        return replace(found, split=split, notes=(f"split as a run would: {split.stamp}",))
+            grouping = found.samples.grouping if found.recipe.split.respected == "data" else ALONE
+            return replace(
+                found, notes=(NO_SPLIT.format(error.problem), f"groups: {grouping}; byte-identical files joined")
+            )
+        notes = (f"split as a run would: {split.stamp}", f"groups of the split that a run would make: {split.method}")
+        return replace(found, split=split, notes=notes)
 
     @property
     def shares(self) -> Mapping[str, float]:
@@ -272,6 +285,20 @@ class _Found:
     def defects(self) -> dict[str, list[str]]:
         """The sample ids of each class that is a defect."""
         return {name: ids for name, ids in class_members(self.samples).items() if name in defects_of(self.samples.task)}
+
+    @property
+    def group(self) -> Mapping[str, str]:
+        """The group of each sample id: of the split, or, where there is none, without the search for twins."""
+        return self.split.group if self.split else identical_groups(self.samples, self.recipe.split.respected)
+
+    def sizes(self, of: str) -> Sizes:
+        """How many of these parts stand in a group, see `evaluation.wanted.COUNTED`."""
+        defective = {id for ids in self.defects.values() for id in ids}
+        group = self.group
+        if of == "parts":
+            return Sizes.of(group.values())
+        # Which parts are called defective shows only after training: they are taken for those that are.
+        return Sizes.of(group[row.id] for row in self.samples.rows if (row.id in defective) == (of != "good parts"))
 
     @property
     def prevalence(self) -> float | None:
@@ -293,7 +320,7 @@ class _Found:
 
     def classes(self, wanted: Wanted) -> list[dict[str, Any]]:
         """What each class supports."""
-        group = self.split.group if self.split else identical_groups(self.samples, self.recipe.split.respected)
+        group = self.group
         part = self.split.part if self.split else {}
         calibrated = self.shares["calibration"]
         found = []

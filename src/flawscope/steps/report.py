@@ -32,8 +32,9 @@ from flawscope.pages.report import (
     write_report,
 )
 from flawscope.records import NOT_CHECKED, PARTS, Prediction, Sample, Samples, Split, Task
-from flawscope.steps.decide import named
+from flawscope.steps.decide_options import named
 from flawscope.steps.decision_content import bundle_content, contracts_of, costs_of
+from flawscope.steps.known_decisions import decision_family
 from flawscope.steps.mask_pictures import mask_content
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
@@ -92,6 +93,7 @@ def run_content(run: Run) -> ReportContent:
             decision=() if task.pixels else tuple(_rule(task, sealed.decision)),
             calibration="" if task.pixels else calibrator_sentence(sealed.calibrator),
             others=tuple(_others(run)),
+            family=decision_family(run.bundle, contents),
         ),
         subtitle=run.samples.source,
         history=history,

@@ -16,6 +16,8 @@ from flawscope.steps.decide import decide, decide_also
 from flawscope.steps.evaluate import evaluate_run, evaluate_test
 from flawscope.steps.evaluate_masks import pooled_masks
 from flawscope.steps.export import export
+from flawscope.steps.fold_decisions import fold_decisions
+from flawscope.steps.known_decisions import all_asked, decision_family
 from flawscope.steps.metrics_document import document
 from flawscope.steps.report import report
 from flawscope.steps.split import split_samples
@@ -108,7 +110,7 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
     if not work.draft.is_file():
         parity = export(work)
         say(f"exported, differs from torch by {parity.largest_difference:.1g} on {parity.images} real images")
-    if not work.metrics.is_file():
+    if not work.metrics.is_file() or _names_others(work):
         manifest = decide(work)
         sealed = manifest.sealed
         notes = [sealed.calibrator.note] if sealed.calibrator else []
@@ -122,7 +124,16 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
         evaluate_run(work)
     for spec in work.recipe.decide_also:
         _also(work, spec, say)
+    if work.recipe.decide_also:
+        for words in decision_family(work.bundle):
+            say(words)
     report(work)
+
+
+def _names_others(work: Run) -> bool:
+    """Whether the sealed bundle names other decisions than the recipe asks for now: then it is sealed anew."""
+    decision = read_bundle(work.bundle).manifest.sealed.decision
+    return decision is None or decision.asked != all_asked(work)
 
 
 def _also(work: Run, spec: DecideSpec, say: Say) -> None:
@@ -167,5 +178,7 @@ def pool(folder: Path, recipe: Recipe, samples: Samples) -> dict[str, Any]:
         }
         for each in folds
     ]
+    if decisions := fold_decisions(runs):
+        metrics["decisions"] = decisions
     write_json(folder / "metrics.json", metrics)
     return metrics

@@ -22,6 +22,7 @@ from flawscope.records import NOT_CHECKED, Interval
 from flawscope.spreadsheet import safe_cell
 from flawscope.steps.workspace import fold_runs, read_json
 from flawscope.storage import write_text
+from flawscope.wording import counted
 
 DEEPEST = 4
 """Folders are searched so many levels down: a data folder below is no place for runs."""
@@ -178,7 +179,7 @@ def _read(place: Path, name: str, date: str) -> RunRow:
     data = str(recipe["data"]["kind"])
     if (first / "data.json").is_file():
         facts = read_json(first / "data.json")
-        data = f"{facts['name']}, {facts['images']:,} images"
+        data = f"{facts['name']}, {counted(facts['images'], 'images')}"
     if words != FINISHED:
         words += GOES_ON if place.name.endswith(".partial") else ""
         return RunRow(name, words, date, data, network, stamp)

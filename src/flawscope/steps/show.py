@@ -7,6 +7,7 @@ from pathlib import Path
 from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.verify import describe, verify
 from flawscope.errors import BundleError
+from flawscope.steps.known_decisions import decision_family
 
 
 def show(bundle: str | Path) -> list[str]:
@@ -23,4 +24,5 @@ def show(bundle: str | Path) -> list[str]:
     return [
         *(f"ok: {check.check} ({check.detail})" for check in checks),
         *describe(contents.manifest, contents.evidence),
+        *decision_family(Path(bundle), contents),
     ]

@@ -14,6 +14,7 @@ from flawscope.records import Pair, Samples, Split, Twins
 from flawscope.steps.workspace import Say, samples_of
 from flawscope.storage import check_writable, write_json
 from flawscope.training.recipe import Recipe, load_recipe
+from flawscope.wording import counted
 
 ROUNDS = 50
 """How often splits are made again with what the proof found.
@@ -111,7 +112,7 @@ def split_samples(
             ]
         twins = replace(twins, pairs=(*twins.pairs, *more.values()))
     raise SplitError(
-        f"{len(more)} pairs of images of the same thing still cross the split:\n{_lines(more.values())}",
+        f"{counted(len(more), 'pairs')} of images of the same thing still across the split:\n{_lines(more.values())}",
         "this should not happen: please report it; another split.seed may help",
     )
 
@@ -134,7 +135,8 @@ def proven_again(split: Split, recipe: Recipe, samples: Samples) -> Proven:
     crossing = prover.crossing(split)
     if crossing.pairs:
         raise SplitError(
-            f"{len(crossing.pairs)} pairs of images of the same thing cross the split:\n{_lines(crossing.pairs)}",
+            f"{counted(len(crossing.pairs), 'pairs')} of images of the same thing across the split:\n"
+            + _lines(crossing.pairs),
             "make a new split, or set split.twins: identical and be stamped LEAK NOT CHECKED",
         )
     split = replace(split, checks=(METHOD,))

@@ -40,6 +40,7 @@ from flawscope.training.recipe import PATHS, Recipe, load_recipe
 from flawscope.training.study import TrialRecord, best_of, count_ended, open_study, records, shown, told
 from flawscope.training.trial_table import row_of, sentence, value_at, write_table
 from flawscope.training.tune_spec import number_or_label
+from flawscope.wording import counted
 
 SEEN: tuple[Part, ...] = ("train", "validation")
 """The parts that a trial opens. The others stay closed: calibration and test belong to `flawscope run`."""
@@ -356,7 +357,7 @@ def best_recipe(work: Work, best: TrialRecord, ended: int) -> str:
         if given and Path(given).is_absolute() and Path(given).is_relative_to(Path.cwd()):
             content[section][key] = Path(os.path.relpath(given, work.folder.absolute())).as_posix()
     lines = [
-        f"The best of {ended} trials of `flawscope tune`: study {work.recipe.name}, trial {best.number}, "
+        f"The best of {counted(ended, 'trials')} of `flawscope tune`: study {work.recipe.name}, trial {best.number}, "
         f"val_{work.recipe.train.watch} {best.best[1]:.4f} in epoch {best.best[0]}.",
         "That is a number of the validation split, chosen as the best, and so too good. What it reaches on the test",
         "split, which no trial has opened, says only: flawscope run best.yaml",

@@ -10,6 +10,7 @@ import numpy as np
 from flawscope.errors import DataError, MetadataError, RecipeError, choices, listing
 from flawscope.metadata import MetaColumn, TableRow, category, encode, known, number
 from flawscope.records import Sample, Samples, Split, fingerprint
+from flawscope.wording import counted
 
 Asked = Literal["auto", "category", "number"]
 
@@ -115,7 +116,8 @@ def table_of(samples: Samples, split: Split, columns: tuple[MetaColumn, ...]) ->
                 problems.append(f"{row.id} ({split.part[row.id]} part): {error.problem}")
     if problems:
         raise DataError(
-            f"model.metadata: {len(problems)} images cannot be coded as the training part is:\n{listing(problems)}",
+            f"model.metadata: {counted(len(problems), 'images')} cannot be coded as the training part is:\n"
+            + listing(problems),
             f"{BEFORE}; categories that are too rare for every part can be joined to one in the table",
         )
     return table_nm

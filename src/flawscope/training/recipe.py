@@ -23,7 +23,7 @@ from flawscope.storage import write_text
 from flawscope.training.decide_spec import DecideSpec
 from flawscope.training.mask_spec import MaskSpec
 from flawscope.training.model_spec import ExportSpec, GateSpec, ModelSpec
-from flawscope.training.recipe_words import in_words
+from flawscope.training.recipe_words import NAME, in_words
 from flawscope.training.spec import CalibrateSpec, Section, TrainSpec, never_comes
 from flawscope.training.tune_spec import Searched, TuneSpec, label, problems_of_names, put
 
@@ -46,9 +46,7 @@ class _Strict(yaml.SafeLoader):
 class Recipe(Section):
     """One inspection task."""
 
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names run and bundle: letters, digits, . _ -"
-    )
+    name: str = Field(pattern=NAME, description="names run and bundle: letters (no umlauts), digits, . _ -")
     data: DataSpec = Field(description="where images and labels are")
     image: Preprocess = Field(default=Preprocess(), description="how a picture becomes the input of the network")
     split: SplitSpec = Field(default=SplitSpec(), description="which share of the images is for what")

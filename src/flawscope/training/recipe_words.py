@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from flawscope.errors import choices
+from flawscope.errors import NAME_WORDS, choices
 from flawscope.training.tune_spec import label, section_of
 
 NAMES: dict[Any, str] = {
@@ -28,6 +28,9 @@ NAMES: dict[Any, str] = {
 }
 LIMITS = {"greater_than": "above {gt:g}", "greater_than_equal": "at least {ge:g}",
           "less_than": "below {lt:g}", "less_than_equal": "at most {le:g}"}  # fmt: skip
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+PATTERNS = {NAME: f"a name of {NAME_WORDS}; a letter or a digit stands first"}
+"""What text must look like, in words."""
 LONGEST = 60
 """Letters of a value that are shown."""
 
@@ -134,7 +137,7 @@ def _wrong(problem: ErrorDetails, annotation: Any) -> str:
     elif sort in LIMITS:
         wanted = LIMITS[sort].format(**limits)
     elif sort == "string_pattern_mismatch":
-        wanted = f"text like {limits['pattern']}"
+        wanted = PATTERNS[limits["pattern"]]
     elif sort in ("too_short", "too_long") and get_origin(_holds(annotation)) is not tuple:
         n = limits.get("min_length", limits.get("max_length"))
         wanted = f"{'at least' if sort == 'too_short' else 'at most'} {n} item{'' if n == 1 else 's'}"

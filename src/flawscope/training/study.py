@@ -32,6 +32,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from flawscope.errors import UserError, reason
 from flawscope.training.recipe import Recipe
 from flawscope.training.tune_spec import Searched, TuneSpec, integers
+from flawscope.wording import counted
 
 State = Literal["finished", "pruned", "failed", "interrupted", "running", "waiting"]
 ENDED: tuple[State, ...] = ("finished", "pruned", "failed")
@@ -314,7 +315,7 @@ def importance(study: Study, recipe: Recipe) -> dict[str, Any]:
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     facts: dict[str, Any] = {"method": "fANOVA", "trials": len(finished)}
     if len(finished) < FEWEST:
-        return facts | {"reason": f"only {len(finished)} trials have finished, {FEWEST} are needed"}
+        return facts | {"reason": f"only {counted(len(finished), 'trials', 'have')} finished, {FEWEST} are needed"}
     if len({trial.value for trial in finished}) == 1:
         return facts | {"reason": "all finished trials came to the same value"}
     found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
