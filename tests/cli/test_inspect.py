@@ -55,9 +55,3 @@ def test_what_does_not_fit_is_refused(
     answer = cli("inspect", make_mask_bundle(), strips, *options)
     assert answer.code == 2 and words in answer.err
     assert not (strips.parent / "results").exists()
-
-
-def test_commands_that_decide_about_whole_images_refuse_masks(cli: Cli, make_mask_bundle: Cli, strips: Path) -> None:
-    answer = cli("decide", make_mask_bundle(), strips, "--max-escape", "0.1")
-    assert answer.code == 2
-    assert "makes masks of flaws" in answer.err

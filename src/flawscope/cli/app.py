@@ -103,7 +103,7 @@ def run(
     if not folds:
         bundle = Run.at(folder).bundle
         say(f"bundle  {bundle}")
-        say(f"\nnext, on new images: flawscope inspect {shell(bundle)} FOLDER -o results.csv")
+        say(f"\nnext, on new images: flawscope inspect {shell(bundle)} FOLDER")
 
 
 @app.command()
