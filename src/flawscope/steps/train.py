@@ -235,7 +235,7 @@ def check_parts(split: Split, samples: Samples) -> None:
     task = samples.task
     truth_nk: BoolArray = np.asarray(samples.select(split.ids("train")).target_nk >= 0.5)
     missing = [name for name, some in zip(task.classes, truth_nk.T.tolist(), strict=True) if not any(some)]
-    if task.kind != "multiclass" and not task.pixels:  # of masks other pixels show what is not flawed
+    if task.kind != "multiclass" and not task.pixels:  # where a flaw is can be learnt from flawed images alone
         everywhere = [name for name, every in zip(task.classes, truth_nk.T.tolist(), strict=True) if all(every)]
         missing += [task.negative if task.kind == "binary" else f"anything without {name}" for name in everywhere]
     if missing:
