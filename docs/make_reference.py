@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec, GroupSpec
+from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec, GroupSpec, MasksSpec
 from flawscope.data.split import SplitSpec
 from flawscope.preprocess import Preprocess
 from flawscope.training.decide_spec import CostSpec, DecideSpec
@@ -50,6 +50,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("The sections", Recipe),
     ("data, kind: folders", FoldersSpec),
     ("data, kind: csv", CsvSpec),
+    ("data, kind: masks", MasksSpec),
     ("data, kind: elpv", ElpvSpec),
     ("data.groups", GroupSpec),
     ("image", Preprocess),

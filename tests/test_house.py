@@ -68,7 +68,7 @@ def test_the_rule_on_paths_can_fail() -> None:
 
 HELP = {
     "__init__", "curve_document", "decide_options", "decision_content", "learning_curve", "material", "new_images",
-    "provenance", "tested", "workspace",
+    "new_masks", "provenance", "tested", "workspace",
 }  # fmt: skip
 """What helps the steps and is none."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from flawscope.data.spec import MasksSpec
 from flawscope.models.build import Network, NetworkPlan, build, check_forward
 from flawscope.training.recipe import Recipe, load_recipe
 
@@ -33,7 +34,7 @@ def network_of(name: str, outputs: int | None = None) -> Network:
         return build(
             NetworkPlan(
                 recipe.model.name,
-                outputs or len(getattr(recipe.data, "label_columns", ["one"])),
+                outputs or outputs_of(recipe),
                 channels=recipe.image.channels,
                 size=recipe.image.size,
                 head=recipe.model.head,
@@ -42,6 +43,13 @@ def network_of(name: str, outputs: int | None = None) -> Network:
                 std=given.std if given else None,
             )
         )
+
+
+def outputs_of(recipe: Recipe) -> int:
+    """A score a class; where values of masks stand for classes, one for the background as well."""
+    if isinstance(recipe.data, MasksSpec):
+        return len(recipe.data.classes or ["one"]) + (recipe.data.masks is not None)
+    return len(getattr(recipe.data, "label_columns", ["one"]))
 
 
 def learning(network: Network) -> int:
@@ -70,7 +78,7 @@ def test_a_recipe_loads_and_is_called_like_its_file(name: str) -> None:
 def test_its_network_takes_its_pictures(name: str) -> None:
     recipe, network = recipe_of(name), network_of(name)
     with torch.device("meta"):
-        check_forward(network, recipe.image.shape)
+        check_forward(network, recipe.image.shape, masks=recipe.data.kind == "masks")
 
 
 @pytest.mark.parametrize("name", NAMES)

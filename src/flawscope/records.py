@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -140,7 +140,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Samples:
-    """The one table of samples that every importer makes, in file order."""
+    """The one table of samples that every importer makes, in file order. `notes`: what is to be known of them."""
 
     name: str
     task: Task
@@ -148,6 +148,7 @@ class Samples:
     skipped: tuple[Skipped, ...] = ()
     grouping: str = "each image by itself"
     source: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len({row.id for row in self.rows}) != len(self.rows):
@@ -188,7 +189,7 @@ class Samples:
         """The samples of these ids, in table order."""
         wanted = set(ids)
         rows = tuple(row for row in self.rows if row.id in wanted)
-        return Samples(self.name, self.task, rows, self.skipped, self.grouping, self.source)
+        return replace(self, rows=rows)
 
 
 @dataclass(frozen=True)

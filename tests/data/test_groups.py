@@ -7,7 +7,7 @@ from flawscope.data.groups import contradictions, grouped, identical_files, iden
 from flawscope.data.spec import GroupSpec
 from flawscope.data.table import ALONE, Row, Table
 from flawscope.errors import DataError
-from flawscope.records import Samples, Task
+from flawscope.records import Masks, Sample, Samples, Task
 
 Make = Callable[..., Samples]
 
@@ -76,3 +76,11 @@ def test_several_ways_are_joined() -> None:
     assert names(all_of_them) == ["x"] * 5
     words = "the column 'serial' joined with the pattern '^([0-9])' in the name joined with blocks of 4 images in order"
     assert all_of_them.grouping == words
+
+
+def test_the_same_file_with_different_masks() -> None:
+    task = Task("multilabel", ("flaw",), pixels="multilabel")
+    codes = {"a": "1 2", "b": "1 3", "c": "1 2"}
+    rows = [Sample(id, id, (1.0,), id, "one content", masks=Masks(2, 2, (code,))) for id, code in codes.items()]
+    assert contradictions(Samples("s", task, tuple(rows))) == ("the same file with different masks: a, b, c",)
+    assert contradictions(Samples("s", task, (rows[0], rows[2]))) == ()

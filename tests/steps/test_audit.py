@@ -300,3 +300,15 @@ def test_a_copy_of_an_image_of_a_cut_pair_is_not_trained_on_either() -> None:
 def table(*ids: str, same: Mapping[str, str] | None = None) -> Samples:
     rows = tuple(Sample(id, id, (0.0,), id, (same or {}).get(id, id)) for id in ids)
     return Samples("made", Task("binary", ("nok",)), rows)
+
+
+def test_masks_are_counted_and_drawn(tmp_path: Path, court: Court) -> None:
+    flawscope.synth("steel", tmp_path / "strips", 24, size="256x64")
+    found = flawscope.audit(tmp_path / "strips", tmp_path / "audit")
+    facts = found.document["masks"]
+    assert (facts["images"], facts["flawed"]) == (24, 12)
+    assert [row["name"] for row in facts["classes"]] == list(found.document["task"]["classes"])
+    page = found.page.read_text(encoding="utf-8")
+    assert 'id="masks"' in page and "12 of 24 images show a flaw (50 %)" in page
+    assert page.count("outlines of its masks") == sum(map(len, found.document["examples"].values()))
+    assert found.document["notices"][0].endswith("have no mask in train.csv: taken for good")

@@ -14,7 +14,7 @@ import pytest
 import flawscope
 from flawscope.data.split_file import load_split
 from flawscope.errors import BundleError, DataError, UserError
-from flawscope.records import Sample, Samples, Task
+from flawscope.records import Masks, Sample, Samples, Task
 from flawscope.steps.new_images import renamed
 
 Draw = Callable[..., Path]
@@ -143,3 +143,18 @@ def test_several_labels_at_once_in_another_order() -> None:
 def test_a_label_that_the_data_do_not_have() -> None:
     with pytest.raises(DataError, match="c"):
         renamed(samples(Task("multilabel", ("a", "b")), (1, 0)), Task("multilabel", ("a", "b", "c")))
+
+
+def test_masks_are_brought_into_the_bundles_order_and_may_lack_a_class() -> None:
+    task = Task("multilabel", ("pit", "dent", "crack"), pixels="multiclass")
+    mine = Task("multilabel", ("crack", "pit"), pixels="multilabel")
+    rows = (Sample("a", "a", (1.0, 0.0), "a", "a", masks=Masks(4, 4, ("1 2", ""))),)
+    found = renamed(Samples("s", mine, rows), task)
+    assert found.task == task and targets(found) == [(0.0, 0.0, 1.0)]
+    assert found.rows[0].masks == Masks(4, 4, ("", "", "1 2"))
+    with pytest.raises(DataError, match="the data have masks of crack, pit; the bundle makes masks of pit"):
+        renamed(Samples("s", mine, rows), Task("multilabel", ("pit",), pixels="multilabel"))
+    with pytest.raises(DataError, match="the data have no masks; the bundle makes masks of pit"):
+        renamed(samples(Task("multilabel", ("pit",)), (1,)), Task("multilabel", ("pit",), pixels="multilabel"))
+    with pytest.raises(DataError, match="the bundle makes no masks"):
+        renamed(Samples("s", mine, rows), Task("multilabel", ("crack", "pit")))

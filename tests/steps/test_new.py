@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import flawscope
-from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec
+from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec, MasksSpec
 from flawscope.training.recipe import load_recipe
 from flawscope.training.spec import Watch
 
@@ -86,3 +88,28 @@ def test_elpv(tmp_path: Path) -> None:
     recipe = flawscope.new("elpv", tmp_path / "recipe.yaml").recipe
     assert load_recipe(recipe).data == ElpvSpec()
     assert "groups:" not in recipe.read_text(encoding="utf-8")
+
+
+def test_data_with_masks_get_tiles_and_a_network_that_draws(tmp_path: Path) -> None:
+    flawscope.synth("steel", tmp_path / "strips", 40, size="640x64")
+    recipe = load_recipe(made(tmp_path / "strips"))
+    assert isinstance(recipe.data, MasksSpec)
+    assert (recipe.data.table, recipe.data.group_column) == (tmp_path / "strips" / "train.csv", "coil")
+    assert (recipe.image.size, recipe.image.resize, recipe.model.name) == ((64, 64), "none", "table:resunet")
+    assert recipe.masks is not None and recipe.masks.pieces is not None
+    assert recipe.masks.pieces.size == (64, 64)
+    (split,) = flawscope.split(tmp_path / "recipe.yaml", overrides=["split.twins=identical"])
+    assert {name.split("_")[0] for name in split.group} == set(split.group.values()), "strips of a coil stay together"
+
+
+def test_masks_of_pictures_of_one_moderate_size_are_learnt_whole(tmp_path: Path) -> None:
+    for i in range(12):
+        path = tmp_path / "data" / "images" / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(i).integers(0, 255, size=(40, 48)).astype(np.uint8)).save(path)
+        mask = tmp_path / "data" / "masks" / f"{i}.png"
+        mask.parent.mkdir(exist_ok=True)
+        Image.fromarray((np.arange(48) < i).astype(np.uint8) * np.ones((40, 1), np.uint8)).save(mask)
+    recipe = load_recipe(flawscope.new(tmp_path / "data", tmp_path / "r.yaml", weights="imagenet").recipe)
+    assert (recipe.image.size, recipe.image.channels, recipe.model.name) == ((40, 48), 3, "smp:unet/mobilenetv2_100")
+    assert recipe.masks is not None and recipe.masks.pieces is None

@@ -20,6 +20,7 @@ from flawscope.training.recipe import Recipe, load_recipe, parse_recipe, save_re
 RECIPES = Path(__file__).parents[2] / "recipes"
 ELPV = {"name": "a", "data": {"kind": "elpv"}}
 FOLDERS = {"kind": "folders", "root": "pictures"}
+MASKS = {"kind": "masks", "images": "/one", "table": "/one/t.csv", "facts": "/one/f.csv", "group_column": "coil"}
 CSV = {"kind": "csv", "table": "t.csv", "label_columns": ["bad"]}
 
 
@@ -44,6 +45,8 @@ def refused(**sections: Any) -> str:
         ({"model": {"normalise": {"maen": 0.5}}}, "model.normalise.maen: unknown key, did you mean 'mean'?"),
         ({"data": {"kind": "elpv", "blokc": 3}}, "data.blokc: unknown key, did you mean 'block'?"),
         ({"data": FOLDERS | {"levle": 1}}, "data.levle: unknown key, did you mean 'level'?"),
+        ({"data": MASKS | {"sufix": "_mask"}}, "data.sufix: unknown key, did you mean 'suffix'?"),
+        ({"data": MASKS, "image": {"crop": [0, 0, 9, 9]}}, "image.crop: a picture that is cropped"),
         ({"data": CSV | {"group_colum": "g"}}, "data.group_colum: unknown key, did you mean 'group_column'?"),
         (
             {"data": FOLDERS | {"groups": {"patern": "(x)"}}},
@@ -260,6 +263,8 @@ def test_paths_count_from_the_recipe_and_those_of_overrides_from_here(
     assert changed.model.weights == str(here / "b.safetensors")
     table = load_recipe(write("name: a\ndata: {kind: csv, table: t/l.csv, images: ../i, label_columns: [x]}"))
     assert (table.data.table, table.data.images) == (tmp_path / "t/l.csv", tmp_path / "../i")  # type: ignore[union-attr]
+    masks = load_recipe(write("name: a\ndata: {kind: masks, images: i, masks: m, facts: f.csv, group_column: coil}"))
+    assert (masks.data.masks, masks.data.facts) == (tmp_path / "m", tmp_path / "f.csv")  # type: ignore[union-attr]
     home = load_recipe(write(BASE), ["data.root=~/x", "model.weights=null"])
     assert (home.data.root, home.model.weights) == (Path.home() / "x", "none")  # type: ignore[union-attr]
     assert load_recipe(write(BASE), ["model.weights=imagenet"]).model.weights == "imagenet"
@@ -334,6 +339,8 @@ def test_the_hash_depends_on_what_is_asked_not_on_where_it_lies(tmp_path: Path) 
     moved = made(data=CSV | {"table": "/two/t.csv", "images": "/two"}, model={"weights": "/two/w.safetensors"})
     assert made() == moved
     assert made(data=FOLDERS) == made(data=FOLDERS | {"root": "/two/pictures"})
+    assert made(data=MASKS) == made(data=MASKS | {"images": "/two", "table": "/two/t.csv", "facts": "/two/f.csv"})
+    assert made(data=MASKS) != made(data=MASKS | {"group_column": "batch"})
     assert made() != made(model={"weights": "/one/v.safetensors"})
     assert made() != made(train={"seed": 1})
     assert made() != made(data=CSV | {"label_columns": ["other"]})

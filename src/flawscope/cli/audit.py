@@ -11,7 +11,7 @@ from rich.table import Table
 
 from flawscope.pages.court_words import look_first, no_all_clear
 from flawscope.pages.pairs import threshold_words
-from flawscope.wording import sizes_in_words
+from flawscope.wording import percent, sizes_in_words
 
 ROWS = 12
 VERDICTS = {"enough": "yes", "depends": "if groups vary within", "too few": "too few", "none": "no image"}
@@ -79,6 +79,7 @@ def sentences(document: Mapping[str, Any]) -> Iterator[str]:
         yield words
     if document["labelled"] and document["task"]["kind"] == "multilabel":
         yield f"Label combinations: {_some([f'{name} {n:,}' for name, n in document['combinations'].items()])}."
+    yield from _masks(document.get("masks"))
     yield from _pictures(document["pictures"])
     bad = [*document["skipped"], *document["pictures"]["unreadable"]]
     for each in bad[:5]:
@@ -103,6 +104,16 @@ def sentences(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"{_counted(linked['number'], 'group')}, the largest of {_counted(linked['largest'], 'image')}{cut}."
     if "reason" in (document.get("probe") or {}):
         yield f"The random split could not be measured: {document['probe']['reason']}."
+
+
+def _masks(facts: Mapping[str, Any] | None) -> Iterator[str]:
+    """How many images show a flaw, and how much of each class is marked; nothing where there are no masks."""
+    if facts:
+        each = [
+            f"{row['name']}: {_counted(row['flaws'], 'flaw')}, {percent(row['share'], 2)} of all pixels"
+            for row in facts["classes"]
+        ]
+        yield f"Masks: {facts['flawed']:,} of {facts['images']:,} images show a flaw. {'; '.join(each[:ROWS])}."
 
 
 def _pictures(pictures: Mapping[str, Any]) -> Iterator[str]:

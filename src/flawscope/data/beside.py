@@ -23,7 +23,14 @@ class Beside:
 
 
 def beside(
-    path: str | Path, root: Path, pictures: Sequence[Path], columns: Sequence[str], image_column: str | None = None
+    path: str | Path,
+    root: Path,
+    pictures: Sequence[Path],
+    columns: Sequence[str],
+    image_column: str | None = None,
+    *,
+    wanted_by: str = "the bundle takes it",
+    option: str = "--image-column",
 ) -> Beside:
     """Find the row of each picture. A picture without one, or with rows that contradict each other, gets the reason.
 
@@ -33,22 +40,22 @@ def beside(
         pictures: files in that folder.
         columns: what is wanted of the table.
         image_column: the column that names the pictures; found by itself where it is not given.
+        wanted_by: what messages say of the columns.
+        option: what messages call `image_column`.
 
     Raises:
         DataError: the table cannot be read, lacks a column, or none of its rows names one of the pictures.
     """
     table = read_table(Path(path))
-    cells = [table.column(name, "the bundle takes it") for name in columns]
+    cells = [table.column(name, wanted_by) for name in columns]
     finder = ImageFinder(root)
     named = image_column or find_image_column(table, finder, without=columns)
     if named is None:
-        raise DataError(
-            f"{path}: no column names pictures of {root}", f"--image-column, one of {', '.join(table.columns)}"
-        )
+        raise DataError(f"{path}: no column names pictures of {root}", f"{option}, one of {', '.join(table.columns)}")
     place = {_plain(picture): index for index, picture in enumerate(pictures)}
     rows: dict[int, list[int]] = defaultdict(list)
     strangers = []
-    for row, cell in enumerate(table.column(named, "--image-column")):
+    for row, cell in enumerate(table.column(named, option)):
         found = finder.find(cell)
         index = place.get(_plain(found)) if isinstance(found, Path) else None
         if index is None:
@@ -58,7 +65,7 @@ def beside(
     if not rows:
         raise DataError(
             f"{path}: no row names one of the {len(pictures)} pictures: {strangers[0] if strangers else 'it is empty'}",
-            f"is it the table of these pictures? Their names were looked for in {named!r}; --image-column names "
+            f"is it the table of these pictures? Their names were looked for in {named!r}; {option} names "
             f"another, {choices(named, table.columns)}",
         )
     values = tuple(_values(table, columns, cells, rows[index]) for index in range(len(pictures)))

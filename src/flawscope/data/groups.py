@@ -128,10 +128,12 @@ def identical_files(samples: Samples) -> list[list[Sample]]:
 
 
 def contradictions(samples: Samples) -> tuple[str, ...]:
-    """Byte-identical files with different labels, in words: at most one of the labels can be right."""
+    """Byte-identical files with different labels or masks, in words: at most one of them can be right."""
     found = []
     for rows in identical_files(samples):
         if len({row.target for row in rows}) > 1:
             said = ", ".join(f"{row.id} ({samples.task.describe(row.target)})" for row in rows)
             found.append(f"the same file with different labels: {said}")
+        elif len({row.masks for row in rows}) > 1:
+            found.append(f"the same file with different masks: {', '.join(row.id for row in rows)}")
     return tuple(found)

@@ -28,7 +28,7 @@ def guess_folders(root: Path) -> Guess | None:
         folders = {path: parts for path, parts in folders.items() if not set(ignore) & set(parts)}
     else:
         ignore = []
-    level = _class_level(list(folders.values()))
+    level = class_level(list(folders.values()))
     if level is None:
         return None
     passed = sorted({name for parts in folders.values() for name in parts[:level]})
@@ -93,7 +93,7 @@ def choose_positive(count: Counter[str]) -> tuple[str, str]:
     )
 
 
-def _class_level(folders: Sequence[tuple[str, ...]]) -> int | None:
+def class_level(folders: Sequence[tuple[str, ...]]) -> int | None:
     """The highest level whose folders look like classes."""
     for level in range(DEEPEST):
         names = {parts[level] for parts in folders if len(parts) > level}

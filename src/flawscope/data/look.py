@@ -19,8 +19,9 @@ from flawscope.data.class_folders import LAYOUT, load_folders
 from flawscope.data.csv_table import load_csv
 from flawscope.data.elpv import load_elpv
 from flawscope.data.layout import guess_folders
+from flawscope.data.mask_guess import guess_masks
 from flawscope.data.progress import watched
-from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec
+from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, FoldersSpec
 from flawscope.data.table import ALONE, Row, Table, walk_images
 from flawscope.data.table_file import TABLE_SUFFIXES
 from flawscope.data.table_guess import guess_table
@@ -33,6 +34,10 @@ DECODED = 200
 """How many images are decoded to see whether colour files hold colour; of the others only the header is read."""
 LONGER_SIDE = 160
 FEW = 50
+CLASSES_ONLY = (
+    "The masks are learnt: where each flaw is. To decide about images only, read their classes from folders or a table "
+    "(data.kind: folders or csv)."
+)
 
 
 @dataclass(frozen=True)
@@ -56,21 +61,16 @@ class Finding:
         return tuple(words for words in self.sentences if "are not used" in words)
 
 
-def look(path: str | Path, images: str | Path | None = None) -> Finding:
+def look(path: str | Path, images: str | Path | None = None, *, masks: bool = True) -> Finding:
     """Look at a folder, a table, or the word "elpv", and say what is there.
 
-    `images` is the folder of the images of a table that does not lie beside them.
+    `images` is the folder of the images of a table that does not lie beside them. With `masks` those that are there are
+    used, and the images read; without, folders and tables only say what an image shows.
 
     Raises:
         DataError: nothing there that could be learnt from; says what was expected.
     """
-    spec, said = _guess(path, Path(images) if images is not None else None)
-    if isinstance(spec, ElpvSpec):
-        table = load_elpv(spec, Path.cwd())
-    elif isinstance(spec, CsvSpec):
-        table = load_csv(spec, Path.cwd())
-    else:
-        table = load_folders(spec, Path.cwd())
+    spec, said, table = _found(path, Path(images) if images is not None else None, masks)
     sizes, modes, unreadable = _headers(table.rows)
     if not sizes:
         raise DataError(f"{path}: none of the {len(table.rows)} images can be read", "are they image files?")
@@ -101,7 +101,26 @@ def size_hint(sizes: Mapping[tuple[int, int], int], longer: int = LONGER_SIDE) -
     return max(32, 32 * round(h * scale / 32)), max(32, 32 * round(w * scale / 32))
 
 
-def _guess(path: str | Path, images: Path | None) -> tuple[DataSpec, list[str]]:
+def _found(path: str | Path, images: Path | None, masks: bool) -> tuple[DataSpec, Sequence[str], Table]:
+    """How to read what is there, what to tell the user, and all rows."""
+    masked = guess_masks(Path(path), images) if masks and Path(path).exists() else None
+    if masked is not None:
+        samples = masked.samples
+        rows = tuple(
+            Row(row.id, Path(row.path), row.target, row.group, row.meta, place, row.published)
+            for place, row in enumerate(samples.rows)
+        )
+        table = Table(samples.name, samples.task, rows, samples.skipped, grouping=samples.grouping)
+        return masked.spec, (*masked.said, CLASSES_ONLY), table
+    spec, said = _guess(path, images)
+    if isinstance(spec, ElpvSpec):
+        return spec, said, load_elpv(spec, Path.cwd())
+    if isinstance(spec, CsvSpec):
+        return spec, said, load_csv(spec, Path.cwd())
+    return spec, said, load_folders(spec, Path.cwd())
+
+
+def _guess(path: str | Path, images: Path | None) -> tuple[ElpvSpec | CsvSpec | FoldersSpec, list[str]]:
     place = Path(path)
     if str(path) == "elpv" and not place.exists():
         return ElpvSpec(), ["ELPV: electroluminescence images of solar cells, CC BY-NC-SA 4.0, not for redistribution."]
@@ -174,7 +193,10 @@ def _pixels(rows: Sequence[Row]) -> tuple[bool, int, list[str]]:
     return grey, highest, damaged
 
 
-def _how_many(table: Table, counts: Mapping[str, int]) -> str:
+def _how_many(table: Table, counts: Counter[str]) -> str:
+    if table.task.pixels:
+        shown = ", ".join(f"{name} ({n:,})" for name, n in counts.most_common())
+        return f"{len(table.rows):,} images with masks, which show: {shown}."
     each = ", ".join(f"{n:,} {name}" for name, n in counts.items())
     kind = {"binary": "two classes", "multiclass": "classes that exclude each other", "multilabel": "labels"}
     return f"{len(table.rows):,} images, {kind[table.task.kind]}: {each}."
@@ -241,7 +263,7 @@ def _balance(table: Table) -> list[str]:
     n_k = {name: sum(row.target[k] >= 0.5 for row in table.rows) for k, name in enumerate(table.task.classes)}
     if table.task.kind == "binary":
         n_k[table.task.negative] = len(table.rows) - sum(n_k.values())
-    few = [f"{n} {name}" for name, n in n_k.items() if n < FEW]
+    few = [f"{n} {'images of ' if table.task.pixels else ''}{name}" for name, n in n_k.items() if n < FEW]
     if few:
         said.append(f"Only {', '.join(few)}: only a part of them is tested, so the intervals will be wide.")
     if min(n_k.values()) < 4:

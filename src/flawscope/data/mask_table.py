@@ -124,6 +124,17 @@ def split_name(cell: str) -> tuple[str, str] | None:
     return (image, name) if mark and image and name and "." not in name else None
 
 
+def is_mask_table(path: Path) -> bool:
+    """Whether a file is a table with the columns of masks.
+
+    Raises:
+        DataError: it is no table.
+    """
+    columns = {name.casefold() for name in read_table(path).columns}
+    forms = ({IMAGE, CLASS, CODE}, {BOTH, CODE})
+    return any({name.casefold() for name in form} <= columns for form in forms)
+
+
 def _columns(table: TextTable) -> tuple[list[str], list[tuple[str, str, str]]]:
     """The names of the columns that are used, and image, class and code of each row."""
     by_name = {name.casefold(): name for name in table.columns}

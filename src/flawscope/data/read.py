@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from flawscope.data.check import Crop, check_image, check_images, skipped
 from flawscope.data.class_folders import load_folders
 from flawscope.data.csv_table import load_csv
 from flawscope.data.elpv import load_elpv
 from flawscope.data.groups import grouped
+from flawscope.data.mask_values import Shades
+from flawscope.data.masked import Draw, load_masked
 from flawscope.data.progress import on_all_cores
-from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec
+from flawscope.data.settled import settle
+from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, MasksSpec
 from flawscope.data.table import Row, Table
-from flawscope.errors import DataError, ImageError, listing
-from flawscope.preprocess import Preprocess, open_image, prepare
-from flawscope.records import Sample, Samples, Skipped
-from flawscope.storage import sha256_file
-
-Crop = tuple[int, int, int, int]
-PROBE = Preprocess(size=(8, 8), channels=1)
+from flawscope.errors import DataError, UserError, listing
+from flawscope.records import Masks, Sample, Samples, Skipped
 
 
 def read(spec: DataSpec, base: Path, *, complete: bool = True, crop: Crop | None = None) -> Samples:
@@ -31,14 +30,17 @@ def read(spec: DataSpec, base: Path, *, complete: bool = True, crop: Crop | None
     Raises:
         DataError: lists all bad rows and unreadable images (unless `spec.on_bad` is "skip"), or says what is missing.
     """
-    if isinstance(spec, ElpvSpec):
-        table = load_elpv(spec, base)
-    elif isinstance(spec, CsvSpec):
-        table = load_csv(spec, base)
+    if isinstance(spec, MasksSpec):
+        table, samples, unreadable = _with_masks(spec, base)
     else:
-        table = load_folders(spec, base)
-    table = grouped(table, spec.groups)
-    samples, unreadable = check_images(table.rows, crop)
+        if isinstance(spec, ElpvSpec):
+            table = load_elpv(spec, base)
+        elif isinstance(spec, CsvSpec):
+            table = load_csv(spec, base)
+        else:
+            table = load_folders(spec, base)
+        table = grouped(table, spec.groups)
+        samples, unreadable = check_images(table.rows, crop)
     bad = (*table.bad, *unreadable)
     if bad and spec.on_bad == "error":
         raise DataError(
@@ -53,39 +55,49 @@ def read(spec: DataSpec, base: Path, *, complete: bool = True, crop: Crop | None
         skipped=(*bad, *table.strays),
         grouping=table.grouping,
         source=table.source,
+        notes=table.notes,
     )
     _check_classes(result, table, complete)
+    if result.task.pixels and all(any(row.target) for row in result.rows):
+        words = "every image shows a flaw: what a good one looks like cannot be told, nor how often one is rejected"
+        result = replace(result, notes=(*result.notes, words))
     return result
 
 
-def check_images(rows: Sequence[Row], crop: Crop | None = None) -> tuple[list[Sample], list[Skipped]]:
-    """Hash and decode every image: those that can be used as samples, and the others with the reason."""
-    samples, unreadable = [], []
-    checks = on_all_cores(partial(_check, crop=crop), rows, "checking images")
-    for row, (sha256, reason) in zip(rows, checks, strict=True):
-        if reason:
-            unreadable.append(Skipped(row.id.encode(errors="replace").decode(), reason))
+def _with_masks(spec: MasksSpec, base: Path) -> tuple[Table, list[Sample], list[Skipped]]:
+    """The table with the task that the masks pose, its samples with masks, and what cannot be used."""
+    masked = load_masked(spec, base)
+    table = grouped(masked.table, spec.groups)
+    checks = on_all_cores(partial(_image_and_masks, draw=masked.draw), table.rows, "checking images and masks")
+    usable: list[tuple[Row, str, Masks | Shades]] = []
+    bad = []
+    for row, (sha256, drawn) in zip(table.rows, checks, strict=True):
+        if isinstance(drawn, str):
+            bad.append(skipped(row, drawn))
         else:
-            samples.append(Sample(row.id, str(row.path), row.target, row.group, sha256, row.meta, row.part))
-    return samples, unreadable
+            usable.append((row, sha256, drawn))
+    if bad and (not usable or spec.on_bad == "error"):  # before more is said of masks that are half there
+        return table, [], bad
+    settled = settle(spec, masked, [row for row, _, _ in usable], [drawn for _, _, drawn in usable])
+    samples = []
+    for (row, sha256, _), masks in zip(usable, settled.masks, strict=True):
+        if isinstance(masks, str):
+            bad.append(skipped(row, masks))
+        else:
+            found = Sample(row.id, str(row.path), masks.shown, row.group, sha256, row.meta, row.part, masks)
+            samples.append(found)
+    return replace(table, task=settled.task), samples, bad
 
 
-def _check(row: Row, crop: Crop | None) -> tuple[str, str]:
-    """The file's hash, or the reason why it cannot be used."""
+def _image_and_masks(row: Row, draw: Draw) -> tuple[str, Masks | Shades | str]:
+    """The file's hash and what is read of its masks, or in words why it cannot be used."""
+    image = check_image(row)
+    if image.reason:
+        return "", image.reason
     try:
-        row.id.encode()
-    except UnicodeEncodeError:
-        return "", "the file's name is not valid UTF-8: rename it"
-    try:
-        image = open_image(row.path)
-        if crop is not None and (crop[2] > image.width or crop[3] > image.height):
-            return "", f"{image.width} x {image.height} pixels, too small for the crop {crop}"
-        prepare(image.crop((0, 0, 1, 1)), PROBE)  # the one place that knows which kinds of pixels are usable
-        return sha256_file(row.path), ""
-    except ImageError as error:
-        return "", error.problem.removeprefix(f"{row.path}: ")
-    except OSError as error:
-        return "", f"cannot be read ({error.strerror})"
+        return image.sha256, draw(row.path, image.height, image.width)
+    except UserError as error:
+        return "", f"{error.problem}: {error.remedy}" if error.remedy else error.problem
 
 
 def _check_classes(samples: Samples, table: Table, complete: bool) -> None:
@@ -97,12 +109,15 @@ def _check_classes(samples: Samples, table: Table, complete: bool) -> None:
         return
     present_k = (samples.target_nk >= 0.5).sum(axis=0)
     lacking = [f"no image is {name!r}" for name, n in zip(task.classes, present_k, strict=True) if n == 0]
-    if task.kind != "multiclass":
+    if task.pixels:
+        lacking = [f"no mask shows {name!r}" for name, n in zip(task.classes, present_k, strict=True) if n == 0]
+    elif task.kind != "multiclass":
         lacking += [
             f"every image is {name!r}" for name, n in zip(task.classes, present_k, strict=True) if n == len(samples)
         ]
     if lacking:
+        needed = "images that show it" if task.pixels else "images with it and images without it"
         raise DataError(
             f"{table.name}: {'; '.join(lacking)} ({len(samples)} images)",
-            "a class can be learnt only from images with it and images without it: add some, or leave the class out",
+            f"a class can be learnt only from {needed}: add some, or leave the class out",
         )

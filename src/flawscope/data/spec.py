@@ -179,4 +179,138 @@ class FoldersSpec(_Spec):
         return self
 
 
-DataSpec = Annotated[ElpvSpec | CsvSpec | FoldersSpec, Field(discriminator="kind")]
+class MasksSpec(_Spec):
+    """Images, and where their flaws are: a table of run-length codes, pictures of masks, or a COCO file.
+
+    What no mask marks is good. An image is what its masks show: none of the classes, one, or several.
+
+    >>> MasksSpec(images="strips/images", table="strips/train.csv").negative is None
+    True
+    """
+
+    kind: Literal["masks"] = "masks"
+    images: Path = Field(description="the folder of the images, which may lie in folders below it")
+    table: Path | None = Field(
+        default=None,
+        description="run-length codes as Severstal has them: a CSV with the columns ImageId, ClassId, EncodedPixels, "
+        "or ImageId_ClassId and EncodedPixels; an image that it does not list has no flaw",
+    )
+    masks: Path | None = Field(
+        default=None,
+        description="folder of mask pictures, at the same places below it and under the same names as the images; "
+        "null, without table and coco: masks lie beside their images, as PNG",
+    )
+    coco: Path | None = Field(default=None, description="COCO file (JSON) with outlines or counts")
+    suffix: str = Field(
+        default="", description='mask pictures: what their names have after the name of the image, such as "_mask"'
+    )
+    values: Literal["auto", "binary", "index"] = Field(
+        default="auto",
+        description="mask pictures: binary, flawed from half of white on; index, each value stands for a class, 0 for "
+        "none; auto: told from the values of all masks",
+    )
+    classes: list[str] | None = Field(
+        default=None,
+        description="names of the flaws: of the values 1, 2, ... of index masks, in this order; or those that a table, "
+        "a COCO file or folders may name; null: those that are there",
+    )
+    flaw: str | None = Field(default=None, description="binary masks: what all flaws are called; null: flaw")
+    level: int | None = Field(
+        default=None,
+        ge=0,
+        description="binary masks: which folder below images names the class, 0 is images/CLASS/x.jpg; with flaw the "
+        "folders only tell which images must have a mask",
+    )
+    negative: str | None = Field(
+        default=None,
+        min_length=1,
+        description="name of the good answer, and with level of the folder of good images; null: ok, or the folder "
+        "whose name speaks of good parts",
+    )
+    pixels: Literal["auto", "multilabel", "multiclass"] = Field(
+        default="auto",
+        description="multilabel: classes may overlap; multiclass: no pixel shows two; auto: multiclass for index masks "
+        "and for classes that folders name, multilabel for tables, COCO files and a single class",
+    )
+    without: Literal["error", "good"] | None = Field(
+        default=None,
+        description="images without a mask, or that the file does not name; good: they have no flaw; null: good for a "
+        "table of codes, error for mask pictures and COCO files",
+    )
+    pattern: str = Field(default="", description='use only images of this name, such as "*.jpg"')
+    ignore: list[str] = Field(default_factory=list, description="names of folders that are passed over")
+    part_level: int | None = Field(
+        default=None,
+        ge=0,
+        description="which folder below images names train or test: the split that the data came with",
+    )
+    facts: Path | None = Field(
+        default=None, description="a table (CSV) with one row an image: its group, its part, what else is known of it"
+    )
+    image_column: str | None = Field(default=None, description="of facts: found by itself where it is not given")
+    group_column: str | None = Field(default=None, description="of facts: rows of equal value stay on one side")
+    part_column: str | None = Field(
+        default=None, description="of facts: names train, validation, calibration or test, as the data came"
+    )
+    meta_columns: list[str] = Field(
+        default_factory=list, description="of facts: columns that are kept and shown beside a mistake"
+    )
+
+    @field_validator("image_column", "group_column", "part_column", "meta_columns", "classes", "flaw", "negative")
+    @classmethod
+    def _composed(cls, value: str | list[str] | None) -> str | list[str] | None:
+        if isinstance(value, list):
+            return [composed(each) for each in value]
+        return value if value is None else composed(value)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> MasksSpec:
+        forms = [key for key in ("table", "masks", "coco") if getattr(self, key) is not None]
+        if len(forms) > 1:
+            raise ValueError(f"{' and '.join(forms)} are given: masks come in one form")
+        for_pictures = {"suffix": self.suffix, "flaw": self.flaw, "level": self.level}
+        wrong = [key for key, value in for_pictures.items() if value not in (None, "")]
+        if self.values != "auto":
+            wrong.append("values")
+        if wrong and forms in (["table"], ["coco"]):
+            raise ValueError(f"{', '.join(wrong)}: for mask pictures only, the masks come from {forms[0]}")
+        if self.values == "index" and (self.flaw is not None or self.level is not None):
+            raise ValueError("flaw and level are for binary masks, values is index")
+        if self.flaw is not None and self.classes is not None:
+            raise ValueError("flaw is the one class of binary masks: leave out flaw or classes")
+        return self
+
+    @model_validator(mode="after")
+    def _names(self) -> MasksSpec:
+        if self.classes is not None:
+            names = [*self.classes, self.negative or "ok"]
+            if not self.classes or len(set(names)) != len(names) or not all(names):
+                raise ValueError(f"classes and negative: expected names that differ, got {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _columns_of_facts(self) -> MasksSpec:
+        if None not in (self.group_column, self.groups.column) and self.group_column != self.groups.column:
+            raise ValueError(
+                f"group_column is {self.group_column!r} and groups.column is {self.groups.column!r}: give one of them"
+            )
+        if self.facts is None:
+            asked = {**{key: getattr(self, key) for key in _OF_FACTS}, "groups.column": self.groups.column}
+            given = [key for key, value in asked.items() if value]
+            if given:
+                raise ValueError(f"{', '.join(given)}: of which table? Name it in facts")
+        if self.part_level is not None and (self.part_column is not None or self.part_level == self.level):
+            raise ValueError(
+                "part_level: a folder names the part, or the class (level), or a column does (part_column)"
+            )
+        return self
+
+    @property
+    def grouped_by(self) -> str | None:
+        """The column of `facts` that names the group, whichever of its two keys names it."""
+        return self.group_column or self.groups.column
+
+
+_OF_FACTS = ("image_column", "group_column", "part_column", "meta_columns")
+
+DataSpec = Annotated[ElpvSpec | CsvSpec | FoldersSpec | MasksSpec, Field(discriminator="kind")]

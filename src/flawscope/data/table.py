@@ -40,7 +40,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of a data set. `bad` rows stop the import unless they may be skipped; `strays` never do."""
+    """All rows of a data set. `bad` rows stop the import unless they may be skipped; `strays` never do.
+
+    `notes` says what else is to be known.
+    """
 
     name: str
     task: Task
@@ -49,6 +52,7 @@ class Table:
     strays: tuple[Skipped, ...] = ()
     grouping: str = ALONE
     source: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def walk_images(root: Path, ignore: frozenset[str] = frozenset()) -> Iterator[Path]:

@@ -52,7 +52,7 @@ def guess_table(path: Path, root: Path | None = None) -> Guess:
     if not table.header:
         said.append("The table has no header line: its columns are called column 1, column 2, and so on.")
     others = [name for name in table.columns if name != image and table.columns.count(name) == 1]
-    group, part = _group_column(table, others), _part_column(table, others)
+    group, part = group_column(table, others), _part_column(table, others)
     candidates = [name for name in others if name not in (group, part) and not _words(name) & SPLIT_WORDS]
     labels = _label_columns(table, candidates)
     if not labels:
@@ -81,7 +81,8 @@ def _words(name: str) -> set[str]:
     return set(re.split(r"[\W\d_]+", name.casefold()))
 
 
-def _group_column(table: TextTable, names: Sequence[str]) -> str | None:
+def group_column(table: TextTable, names: Sequence[str]) -> str | None:
+    """The column that names the part of each row, such as its coil: as many values as parts, but not one a row."""
     for name in names:
         different = len(set(table.column(name)))
         if _words(name) & GROUP_WORDS and 4 <= different < len(table.rows):

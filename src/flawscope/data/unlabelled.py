@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from flawscope.data.check import check_images
 from flawscope.data.class_folders import LAYOUT
 from flawscope.data.layout import CONTAINERS, PARTITIONS
-from flawscope.data.read import check_images
 from flawscope.data.table import Row, walk_images
 from flawscope.data.table_file import TABLE_SUFFIXES
 from flawscope.data.words import meaning

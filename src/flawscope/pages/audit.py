@@ -6,14 +6,15 @@ Plain data in, HTML out: the numbers on the page are the numbers of audit.json.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from flawscope.pages import audit_view as view
-from flawscope.pages import court_words, pair_lists, picture_facts
+from flawscope.pages import court_words, mask_facts, pair_lists, picture_facts
 from flawscope.pages.pairs import Source, Thumbnails
 from flawscope.pages.templating import fill, write_page
+from flawscope.records import Masks
 
 SECTIONS = (
     ("minute", "In one minute"),
@@ -23,6 +24,7 @@ SECTIONS = (
     ("review", "To be reviewed"),
     ("pairs", "Pairs"),
     ("labels", "Labels"),
+    ("masks", "Masks"),
     ("pictures", "Pictures"),
     ("files", "Files"),
     ("provenance", "Provenance"),
@@ -32,10 +34,11 @@ METHOD = "Wilson's interval of 1927 on the effective number of samples"
 
 @dataclass(frozen=True)
 class AuditContent:
-    """Everything that the page shows: the document of audit.json, and the picture of each sample id."""
+    """Everything that the page shows: the document of audit.json, the picture of each sample id, masks of examples."""
 
     document: Mapping[str, Any]
     images: Mapping[str, Source]
+    masks: Mapping[str, Masks] = field(default_factory=dict)
 
 
 def write_audit(folder: str | Path, content: AuditContent) -> Path:
@@ -44,16 +47,17 @@ def write_audit(folder: str | Path, content: AuditContent) -> Path:
     Raises:
         OutputError: the folder cannot be written to.
     """
-    content = replace(content, images=Thumbnails(content.images))
-    pair_lists.write_pair_pages(Path(folder), content.document, content.images)
-    return write_page(folder, render(content))
+    small = replace(content, images=Thumbnails(content.images))
+    pair_lists.write_pair_pages(Path(folder), small.document, small.images)
+    return write_page(folder, render(small, content.images))
 
 
-def render(content: AuditContent) -> str:
-    """The page as one string. The same content gives the same bytes."""
+def render(content: AuditContent, full: Mapping[str, Source] | None = None) -> str:
+    """The page as one string. The same content gives the same bytes. `full` are the pictures at their full size."""
     document, images = content.document, content.images
     review, galleries = pair_lists.review(document, images), pair_lists.galleries(document, images)
     published, probe = view.published(document), view.probe(document)
+    masks = mask_facts.facts_view(document.get("masks"))
     absent = {
         name
         for name, there in (
@@ -62,6 +66,7 @@ def render(content: AuditContent) -> str:
             ("review", review["total"]),
             ("pairs", galleries),
             ("labels", document["labelled"]),
+            ("masks", masks),
         )
         if not there
     }
@@ -83,7 +88,9 @@ def render(content: AuditContent) -> str:
         galleries=galleries,
         tables=picture_facts.tables(document["pictures"]),
         intensity=picture_facts.intensity(document["pictures"]),
-        examples=view.examples(document, images),
+        examples=[] if masks else view.examples(document, images),
+        masks=masks,
+        outlined=mask_facts.outlined_view(document["examples"], full or images, content.masks) if masks else None,
         left_out=[*document["skipped"], *document["pictures"]["unreadable"]],
         listed=view.LISTED,
     )

@@ -22,11 +22,13 @@ import numpy as np
 
 from flawscope.data import findings
 from flawscope.data.census import take_census
+from flawscope.data.check import Crop
 from flawscope.data.groups import contradictions
 from flawscope.data.linkage import spread
 from flawscope.data.look import look
+from flawscope.data.mask_census import mask_facts
 from flawscope.data.progress import on_all_cores
-from flawscope.data.read import Crop, read
+from flawscope.data.read import read
 from flawscope.data.spec import DataSpec
 from flawscope.data.split import SplitSpec, make_folds
 from flawscope.data.table import walk_images
@@ -133,7 +135,9 @@ def audit(
     with new_folder(folder, overwrite=overwrite) as beside:
         write_text(beside / "audit.json", as_json(document))
         write_text(beside / "pairs.csv", as_csv(_listed(document)))
-        write_audit(beside, AuditContent(document, {row.id: row.path for row in samples.rows}))
+        shown = {id for ids in document["examples"].values() for id in ids}
+        masks = {row.id: row.masks for row in samples.rows if row.masks is not None and row.id in shown}
+        write_audit(beside, AuditContent(document, {row.id: row.path for row in samples.rows}, masks))
     return Audit(folder, document)
 
 
@@ -156,6 +160,7 @@ def describe(asked: _Asked, twins: Twins) -> dict[str, Any]:
         "combinations": dict(Counter(label.values()).most_common()),
         "class_sizes": sizes if asked.labelled else [],
         "pictures": take_census(samples).as_dict(label),
+        "masks": mask_facts(samples),
         "examples": findings.examples(samples),
         "identical": findings.copies(samples),
         "groups": groups,
@@ -169,7 +174,7 @@ def describe(asked: _Asked, twins: Twins) -> dict[str, Any]:
 
 
 def _notices(asked: _Asked) -> list[str]:
-    return [*asked.said, *contradictions(asked.samples)]
+    return [*asked.said, *asked.samples.notes, *contradictions(asked.samples)]
 
 
 def _listed(document: Mapping[str, Any]) -> list[dict[str, Any]]:

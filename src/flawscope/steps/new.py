@@ -11,12 +11,14 @@ from typing import Any, get_args
 import yaml
 
 from flawscope.data.look import Finding, look
-from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, FoldersSpec
+from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, FoldersSpec, MasksSpec
 from flawscope.errors import OutputError, WeightsError
+from flawscope.steps import new_masks
 from flawscope.storage import write_text
+from flawscope.training.recipe import DATA_PATHS
 from flawscope.training.spec import Watch
 
-TEMPLATE = """\
+HEAD = """\
 # {title}
 # Written by `flawscope new`. Run it with: flawscope run {file}
 {found}
@@ -28,6 +30,8 @@ data:
 {groups}  # error: stop and list every unreadable image and bad row. skip: leave them out and count them.
   on_bad: error
 
+"""
+IMAGE = """\
 image:
   # Height and width in pixels that pictures are resized to. Larger finds smaller flaws and takes longer.
   size: [{height}, {width}]
@@ -37,7 +41,8 @@ image:
   depth: {depth}
   # Cut the part out first: [left, top, right, bottom] in pixels of the original picture.
   crop: null
-
+"""
+SPLIT = """
 split:
   seed: 0
   # Shares of the images; the rest is for training. Validation chooses the best epoch and fits the calibrator,
@@ -48,6 +53,8 @@ split:
   # find: pictures of the same thing are searched for and kept on one side. identical: only identical files are.
   twins: find
 {published}
+"""
+LEARNING = """\
 model:
   # table:resnet18 is small and learns from scratch; any timm model works too, for example timm:mobilenetv2_100.
   name: {model}
@@ -111,13 +118,13 @@ def new(
     images: str | Path | None = None,
     overwrite: bool = False,
 ) -> New:
-    """Look at class folders or a table of labels and write a recipe that runs as it stands.
+    """Look at class folders, a table of labels or images with masks, and write a recipe that runs as it stands.
 
     Args:
-        folder: class folders, a table (CSV) or a folder with one, or the word "elpv".
+        folder: class folders, a table (CSV) or a folder with one, images with masks, or the word "elpv".
         output: the recipe; by default NAME.yaml in the present folder.
         weights: "none" trains a small network from scratch; "imagenet" or a .safetensors file of
-            timm's mobilenetv2_100 fine-tunes that.
+            timm's mobilenetv2_100 fine-tunes that, or a decoder on it where there are masks.
         images: the folder of the images of a table that does not lie beside them.
         overwrite: replace a recipe that exists.
 
@@ -155,30 +162,34 @@ def _recipe(finding: Finding, name: str, path: Path, weights: str) -> str:
     steps = max(1, round(n * (1 - validation - calibration - test) / 32))
     wanted = STEPS_WANTED["pretrained" if pretrained else "scratch"]
     epochs = min(60, max(12, round(wanted / steps)))
-    return TEMPLATE.format(
-        title=f"Inspection of {name}",
-        file=path.name,
-        found="\n".join(f"# - {sentence}" for sentence in _wrapped(finding.sentences)),
-        name=name,
-        data=_data(finding, path.resolve().parent),
-        groups=_groups(finding.spec),
-        published=_published(finding.spec),
-        height=finding.size_hint[0],
-        width=finding.size_hint[1],
-        channels=3 if pretrained else finding.channels_hint,
-        depth=finding.depth,
-        validation=validation,
-        calibration=calibration,
-        test=test,
-        model="timm:mobilenetv2_100" if pretrained else "table:resnet18",
-        weights=weights
+    values: dict[str, Any] = {
+        "title": f"Inspection of {name}",
+        "file": path.name,
+        "found": "\n".join(f"# - {sentence}" for sentence in _wrapped(finding.sentences)),
+        "name": name,
+        "data": _data(finding, path.resolve().parent),
+        "groups": _groups(finding.spec),
+        "published": _published(finding.spec),
+        "height": finding.size_hint[0],
+        "width": finding.size_hint[1],
+        "channels": 3 if pretrained else finding.channels_hint,
+        "depth": finding.depth,
+        "validation": validation,
+        "calibration": calibration,
+        "test": test,
+        "model": "timm:mobilenetv2_100" if pretrained else "table:resnet18",
+        "weights": weights
         if weights in ("none", "imagenet")
         else _quoted(_relative(Path(weights), path.resolve().parent)),
-        epochs=epochs,
-        rate="0.0003" if pretrained else "0.001",
-        watch="auroc",
-        watches=", ".join(get_args(Watch)),
-    )
+        "epochs": epochs,
+        "rate": "0.0003" if pretrained else "0.001",
+        "watch": "auroc",
+        "watches": ", ".join(get_args(Watch)),
+    }
+    if isinstance(finding.spec, MasksSpec):
+        values |= new_masks.mask_values(finding, n, 1 - validation - calibration - test, pretrained=pretrained)
+        return (HEAD + new_masks.IMAGE + SPLIT + new_masks.LEARNING).format(**values)
+    return (HEAD + IMAGE + SPLIT + LEARNING).format(**values)
 
 
 def _wrapped(sentences: tuple[str, ...]) -> list[str]:
@@ -188,7 +199,7 @@ def _wrapped(sentences: tuple[str, ...]) -> list[str]:
 def _data(finding: Finding, base: Path) -> str:
     """The `data:` section: what differs from the defaults, paths relative to the recipe."""
     given: dict[str, Any] = finding.spec.model_dump(mode="json", exclude_defaults=True, exclude={"on_bad"})
-    for key in ("root", "table", "images"):
+    for key in DATA_PATHS:
         if given.get(key):
             given[key] = _relative(Path(given[key]), base)
     content = {"kind": finding.spec.kind, **given}
@@ -200,14 +211,14 @@ def _data(finding: Finding, base: Path) -> str:
 
 def _groups(spec: DataSpec) -> str:
     """How to say what belongs together, as comments; nothing where the data say it already."""
-    if isinstance(spec, ElpvSpec) or (isinstance(spec, CsvSpec) and spec.grouped_by):
+    if isinstance(spec, ElpvSpec) or (isinstance(spec, CsvSpec | MasksSpec) and spec.grouped_by):
         return ""
     return GROUPS + (GROUP_COLUMN if isinstance(spec, CsvSpec) else "")
 
 
 def _published(spec: DataSpec) -> str:
     """What is done with the split that the data came with, if they came with one."""
-    folders = isinstance(spec, FoldersSpec) and spec.part_level is not None
+    folders = isinstance(spec, FoldersSpec | MasksSpec) and spec.part_level is not None
     return PUBLISHED if folders or (isinstance(spec, CsvSpec) and spec.part_column) else ""
 
 

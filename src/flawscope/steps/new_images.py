@@ -219,7 +219,7 @@ def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> Sampl
         positive = task.classes[0] if task.kind == "binary" else None
         spec = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
         return read(spec, Path.cwd(), complete=False)
-    return read(with_columns(look(data).spec, columns), Path.cwd(), complete=False)
+    return read(with_columns(look(data, masks=bool(task.pixels)).spec, columns), Path.cwd(), complete=False)
 
 
 def with_columns(spec: DataSpec, columns: Sequence[str]) -> DataSpec:
@@ -243,6 +243,8 @@ def renamed(samples: Samples, task: Task) -> Samples:
     """
     if samples.task == task:
         return samples
+    if task.pixels or samples.task.pixels:
+        return _renamed_masks(samples, task)
     mine, theirs = set(task.classes) | {task.negative}, {samples.task.describe(row.target) for row in samples.rows}
     if task.kind == "multilabel":
         mine, theirs = set(task.classes), set(samples.task.classes)
@@ -263,6 +265,26 @@ def renamed(samples: Samples, task: Task) -> Samples:
             for row, word in zip(samples.rows, words, strict=True)
         )
     return Samples(samples.name, task, rows, samples.skipped, samples.grouping, samples.source)
+
+
+def _renamed_masks(samples: Samples, task: Task) -> Samples:
+    """The same of samples with masks, which may lack some of the bundle's classes."""
+    theirs = samples.task.classes
+    if not (task.pixels and samples.task.pixels) or not set(theirs) <= set(task.classes):
+        have, make = (
+            f"masks of {', '.join(each.classes)}" if each.pixels else "no masks" for each in (samples.task, task)
+        )
+        raise DataError(
+            f"the data have {have}; the bundle makes {make}",
+            "name the classes as the bundle does (data.classes, data.flaw), in data with masks for a bundle with masks",
+        )
+    rows = []
+    for row in samples.rows:
+        assert row.masks is not None
+        code_of = dict(zip(theirs, row.masks.codes, strict=True))
+        masks = replace(row.masks, codes=tuple(code_of.get(name, "") for name in task.classes))
+        rows.append(replace(row, target=masks.shown, masks=masks))
+    return replace(samples, task=task, rows=tuple(rows))
 
 
 def unseen(

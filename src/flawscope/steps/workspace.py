@@ -25,7 +25,7 @@ from typing import Any
 from flawscope.data.groups import contradictions
 from flawscope.data.read import read
 from flawscope.data.split_file import load_split
-from flawscope.errors import DataError, UserError
+from flawscope.errors import SHOWN, DataError, UserError
 from flawscope.records import Samples, Split
 from flawscope.storage import check_replaceable, writing
 from flawscope.training.mask_recipe import check_masks, gate_samples, masks_without_effect
@@ -40,8 +40,14 @@ Say = Callable[[str], None]
 
 def notices(samples: Samples) -> list[str]:
     """What the user must be told about data that have been read: what was left out, what contradicts itself."""
-    skipped = [f"skipped {each.where}: {each.reason}" for each in samples.skipped]
-    return [*skipped, *(f"warning: {words}" for words in contradictions(samples))]
+    skipped = [f"skipped {each.where}: {each.reason}" for each in samples.skipped[:SHOWN]]
+    if len(samples.skipped) > SHOWN:
+        skipped.append(f"... and {len(samples.skipped) - SHOWN:,} more are skipped, the report names them")
+    return [
+        *skipped,
+        *(f"note: {words}" for words in samples.notes),
+        *(f"warning: {words}" for words in contradictions(samples)),
+    ]
 
 
 def tell_idle(recipe: Recipe, say: Say) -> None:

@@ -27,7 +27,8 @@ from flawscope.training.recipe_words import in_words
 from flawscope.training.spec import CalibrateSpec, Section, TrainSpec, never_comes
 from flawscope.training.tune_spec import Searched, TuneSpec, label, problems_of_names, put
 
-PATHS = (("data", "root"), ("data", "table"), ("data", "images"), ("model", "weights"), ("split", "file"))
+DATA_PATHS = ("root", "table", "images", "masks", "coco", "facts")
+PATHS = (*(("data", key) for key in DATA_PATHS), ("model", "weights"), ("split", "file"))
 
 
 class _Strict(yaml.SafeLoader):
@@ -85,6 +86,12 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _masks_fit_their_pictures(self) -> Recipe:
+        if self.data.kind == "masks" and self.image.crop is not None:
+            raise ValueError("image.crop: a picture that is cropped no longer fits its masks, crop both beforehand")
+        return self
+
+    @model_validator(mode="after")
     def _no_answers_given_away(self) -> Recipe:
         labels = {"elpv": ["labelled"], "csv": getattr(self.data, "label_columns", [])}.get(self.data.kind, [])
         for name in self.model.metadata:
@@ -109,7 +116,7 @@ class Recipe(Section):
             SplitError: the group file cannot be read.
         """
         content = self.model_dump(mode="json", exclude={"tune", "decide_also"})
-        for key in ("root", "table", "images"):
+        for key in DATA_PATHS:
             content["data"].pop(key, None)
         content["model"]["weights"] = Path(self.model.weights).name
         if not self.model.metadata:  # recipes of before there was this key keep their hash
@@ -275,7 +282,7 @@ def _resolve(content: dict[str, Any], base: Path) -> None:
     """Make relative paths absolute; what is absolute already stays."""
     data, model, split = content.get("data"), content.get("model"), content.get("split")
     if isinstance(data, dict):
-        for key in ("root", "table", "images"):
+        for key in DATA_PATHS:
             if isinstance(data.get(key), str) and data[key]:
                 data[key] = str(base / Path(data[key]).expanduser())
     if isinstance(split, dict) and isinstance(split.get("file"), str) and split["file"]:

@@ -1,0 +1,243 @@
+"""Whether somebody's folder holds masks, in which form, and how a recipe should read them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flawscope.data.coco import read_coco
+from flawscope.data.csv_table import ImageFinder, find_image_column
+from flawscope.data.layout import BESIDE, class_level, find_part_level
+from flawscope.data.mask_files import pair_masks
+from flawscope.data.mask_table import is_mask_table, read_mask_table
+from flawscope.data.read import read
+from flawscope.data.spec import MasksSpec
+from flawscope.data.table import walk_images
+from flawscope.data.table_file import TABLE_SUFFIXES, read_table
+from flawscope.data.table_guess import group_column
+from flawscope.data.words import meaning
+from flawscope.errors import DataError
+from flawscope.records import Samples
+
+SUFFIXES = ("", "_mask", "_masks", "_label", "_gt", "_seg")
+"""What the name of a mask may have beyond that of its image."""
+FITTING = 0.5
+"""So many of the masks must fit an image, and of the images in a folder of flawed ones show a flaw."""
+LARGEST = 500_000_000
+"""A JSON file of more bytes is not opened to see whether it is a COCO file."""
+
+
+@dataclass(frozen=True)
+class MaskGuess:
+    """How the masks are read, what to tell the user, and the samples that come of it, bad ones left out."""
+
+    spec: MasksSpec
+    said: tuple[str, ...]
+    samples: Samples
+
+
+def guess_masks(place: Path, images: Path | None = None) -> MaskGuess | None:
+    """The masks of a folder, of a table of codes or of a COCO file; nothing where there are none that can be read.
+
+    `images` is the folder of the images, where they do not lie beside a table or COCO file.
+    """
+    for spec, said in _guesses(place, images):
+        try:
+            samples = _read(spec)
+        except DataError:
+            continue
+        if not len(samples):
+            continue
+        notes = tuple(f"{words[:1].upper()}{words[1:]}." for words in samples.notes)
+        named = _classes_by_folder(spec, samples)
+        if named is not None:
+            by_folder, words = named
+            return MaskGuess(by_folder, (*said, words, *notes), _read(by_folder))
+        named_by, more = _named(spec, samples)
+        return MaskGuess(named_by, (*said, *more, *notes), samples)
+    return None
+
+
+def _read(spec: MasksSpec) -> Samples:
+    return read(spec.model_copy(update={"on_bad": "skip"}), Path.cwd(), complete=False)
+
+
+Guess = tuple[MasksSpec, tuple[str, ...]]
+
+
+def _guesses(place: Path, images: Path | None) -> Iterator[Guess]:
+    """The likeliest first: files that list masks, then folders of masks, then masks beside the images."""
+    root = images or (place if place.is_dir() else place.parent)
+    if not root.is_dir():
+        return
+    yield from _listed(place, root)
+    if place.is_dir() and images is None:
+        yield from _apart(place)
+        yield from _beside(place)
+
+
+def _listed(place: Path, root: Path) -> Iterator[Guess]:
+    """Tables of codes and COCO files, those that name most of the images first."""
+    finder, found = ImageFinder(root), []
+    files = [place] if place.is_file() else sorted(path for path in place.iterdir() if path.is_file())
+    for path in files:
+        named = _images_named(path, finder)
+        if named:
+            found.append((len(named), path, named))
+    for _, path, named in sorted(found, key=lambda each: -each[0]):
+        folder = Path(os.path.commonpath([image.parent for image in named]))
+        key = "coco" if path.suffix.lower() == ".json" else "table"
+        what = "a COCO file" if key == "coco" else "a table of run-length codes"
+        said = (f"{path.name} is {what}: it names {len(named):,} images in {folder.name} (data.{key}).",)
+        spec = MasksSpec.model_validate({"images": folder, key: path})
+        others = [other for other in files if other != path and other.suffix.lower() in TABLE_SUFFIXES]
+        yield _with_facts(spec, said, others, finder)
+
+
+def _images_named(path: Path, finder: ImageFinder) -> list[Path]:
+    """The images that a table of codes or a COCO file names; none if it is neither."""
+    try:
+        if path.suffix.lower() in TABLE_SUFFIXES and is_mask_table(path):
+            names = list(read_mask_table(path).codes)
+        elif path.suffix.lower() == ".json" and path.stat().st_size <= LARGEST:
+            names = list(read_coco(path).images)
+        else:
+            return []
+    except DataError:
+        return []
+    return [image for image in map(finder.find, names) if isinstance(image, Path)]
+
+
+def _with_facts(spec: MasksSpec, said: tuple[str, ...], tables: Sequence[Path], finder: ImageFinder) -> Guess:
+    """A table that says which images are of one part, where there is one."""
+    for path in tables:
+        try:
+            table = read_table(path)
+        except DataError:
+            continue
+        image = find_image_column(table, finder)
+        others = [name for name in table.columns if name != image and table.columns.count(name) == 1]
+        group = group_column(table, others)
+        if image is not None and group is not None and not is_mask_table(path):
+            words = (
+                f"Images of the same {group!r} in {path.name} are kept on one side of every split (data.group_column)."
+            )
+            update = {"facts": path, "image_column": image, "group_column": group}
+            return spec.model_copy(update=update), (*said, words)
+    return spec, said
+
+
+def _apart(place: Path) -> Iterator[Guess]:
+    """Folders whose name speaks of masks, each with the folder beside it whose images fit it best."""
+    folders = [path for path in sorted(place.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    masks = [path for path in folders if path.name.casefold() in BESIDE]
+    for mask_root in masks:
+        best = max(
+            (
+                (_fitting(root, mask_root, suffix), -place, root, suffix)
+                for place, root in enumerate([path for path in folders if path not in masks])
+                for suffix in SUFFIXES
+            ),
+            key=lambda each: each[:2],
+            default=None,
+        )
+        if best and best[0] >= FITTING:
+            _, _, root, suffix = best
+            spec = MasksSpec(images=root, masks=mask_root, suffix=suffix)
+            said = [f"The pictures in {mask_root.name} are the masks of those in {root.name} (data.masks)."]
+            unused = [path.name for path in folders if path not in masks and path != root]
+            if unused:
+                said.append(f"Other folders are not used: {', '.join(unused)}; pictures in them are not used, either.")
+            yield _for_pictures(spec, said)
+
+
+def _beside(place: Path) -> Iterator[Guess]:
+    """Masks among the images: PNG of the same name, or told by the end of the name."""
+    for suffix in SUFFIXES:
+        if _fitting(place, None, suffix) >= FITTING:
+            how = f"of the same name with {suffix} (data.suffix)" if suffix else "of the same name, as PNG"
+            spec = MasksSpec(images=place, suffix=suffix)
+            yield _for_pictures(spec, [f"Masks lie beside the images, {how}."])
+
+
+def _fitting(root: Path, mask_root: Path | None, suffix: str) -> float:
+    """The share of the masks that fit an image, or of the images that have one: the smaller of both beside them."""
+    images = [path for path in walk_images(root) if not _is_mask(path, mask_root, suffix)]
+    try:
+        pairs = pair_masks(images, root, mask_root, suffix)
+    except DataError:
+        return 0.0
+    of_masks = len(pairs.masks) / (len(pairs.masks) + len(pairs.strays))
+    return of_masks if mask_root is not None else min(of_masks, len(pairs.masks) / len(images))
+
+
+def _is_mask(path: Path, mask_root: Path | None, suffix: str) -> bool:
+    if mask_root is not None:
+        return False
+    return path.stem.casefold().endswith(suffix) if suffix else path.suffix.lower() == ".png"
+
+
+def _for_pictures(spec: MasksSpec, said: list[str]) -> Guess:
+    """With what folders tell of parts, and of images without masks."""
+    root = spec.images
+    images = [path for path in walk_images(root) if not _is_mask(path, spec.masks, spec.suffix)]
+    without = pair_masks(images, root, spec.masks, spec.suffix).without
+    places = {path.relative_to(root).parts[:-1] for path in without}
+    if without and all(any(meaning(name) == "good" for name in parts) for parts in places):
+        spec = spec.model_copy(update={"without": "good"})
+        said.append("Images in folders of good parts have no mask: they have no flaw (data.without: good).")
+    folders = [path.relative_to(root).parts[:-1] for path in images]
+    part_level = find_part_level(folders, class_level=-1)
+    if part_level is not None:
+        spec = spec.model_copy(update={"part_level": part_level})
+        said.append(
+            f"Folders name a published split (data.part_level: {part_level}). It is not used: nobody has checked it "
+            "for images of the same part on both sides. All images are pooled and split anew. To keep it, without the "
+            "images that would leak, set split.published: keep."
+        )
+    return spec, tuple(said)
+
+
+def _named(spec: MasksSpec, samples: Samples) -> Guess:
+    """The classes by name, so that other images of the same kind, which may lack one, are read alike."""
+    classes = samples.task.classes
+    if spec.table is not None or spec.coco is not None:
+        return spec.model_copy(update={"classes": list(classes)}), ()
+    if samples.task.pixels == "multilabel":
+        return spec, (f"Bright means flawed; what is marked is called {classes[0]!r} (data.flaw).",)
+    values = f"The values of the masks stand for classes: {', '.join(classes)}."
+    if classes != tuple(str(value) for value in range(1, len(classes) + 1)):
+        return spec, (values,)
+    return spec.model_copy(update={"classes": list(classes)}), (f"{values} Give them names in data.classes.",)
+
+
+def _classes_by_folder(spec: MasksSpec, samples: Samples) -> tuple[MasksSpec, str] | None:
+    """Whether folders name the flaw of binary masks: one holds good images only, and the others flawed ones."""
+    if spec.table is not None or spec.coco is not None or len(samples.task.classes) > 1:
+        return None
+    folders = {row.id: tuple(row.id.split("/")[:-1]) for row in samples.rows}
+    level = class_level(list(folders.values()))
+    if level is None or level == spec.part_level:
+        return None
+    size: Counter[str] = Counter()
+    flawed: defaultdict[str, int] = defaultdict(int)
+    for row in samples.rows:
+        if len(folders[row.id]) > level:
+            size[folders[row.id][level]] += 1
+            flawed[folders[row.id][level]] += any(row.target)
+    good = [name for name in size if not flawed[name]]
+    if len(good) > 1 or len(size) - len(good) < 1 or not _all_flawed(size, flawed, good):
+        return None
+    update: dict[str, object] = {"level": level, "classes": sorted(set(size) - set(good))}
+    if good and meaning(good[0]) != "good":
+        update["negative"] = good[0]
+    names = ", ".join(sorted(set(size) - set(good)))
+    words = f"Folders name the flaw (data.level: {level}): {names}. For one class of flaws set data.flaw: flaw."
+    return spec.model_copy(update=update), words
+
+
+def _all_flawed(size: Mapping[str, int], flawed: Mapping[str, int], good: Sequence[str]) -> bool:
+    return all(flawed[name] >= FITTING * n for name, n in size.items() if name not in good)

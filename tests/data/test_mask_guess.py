@@ -1,0 +1,126 @@
+"""What is told of somebody's folder with masks, and that the recipe's data are then read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from flawscope.data.look import Finding, look
+from flawscope.data.read import read
+from flawscope.data.spec import FoldersSpec, MasksSpec
+from flawscope.data.synthetic import synth_steel
+from flawscope.masks import encode_rle
+
+SIZE = (12, 16)
+
+
+def picture(path: Path, values: Any = None) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if values is None:
+        values = np.random.default_rng(len(path.as_posix())).integers(0, 255, size=SIZE)
+    Image.fromarray(np.asarray(values, dtype=np.uint8)).save(path)
+    return path
+
+
+def square(value: int = 255) -> Any:
+    mask_hw = np.zeros(SIZE, dtype=np.uint8)
+    mask_hw[2:5, 3:7] = value
+    return mask_hw
+
+
+def found(place: Path, *, images: Path | None = None) -> tuple[MasksSpec, Finding]:
+    finding = look(place, images)
+    assert isinstance(finding.spec, MasksSpec)
+    assert len(read(finding.spec, Path())) == sum(finding.counts.values())
+    return finding.spec, finding
+
+
+def said(finding: Finding) -> str:
+    return "\n".join(finding.sentences)
+
+
+def test_a_table_of_codes_and_a_table_of_coils(tmp_path: Path) -> None:
+    root = synth_steel(tmp_path / "strips", 40, size=(128, 64))
+    spec, finding = found(root)
+    assert (spec.images, spec.table) == (root / "images", root / "train.csv")
+    assert (spec.facts, spec.image_column, spec.group_column) == (root / "truth.csv", "name", "coil")
+    assert "train.csv is a table of run-length codes" in said(finding) and "taken for good" in said(finding)
+    assert sum(finding.counts.values()) == 40
+    assert found(root / "train.csv", images=root / "images")[0].table == root / "train.csv"
+
+
+def test_the_contest_as_it_is_unpacked(tmp_path: Path) -> None:
+    for i in range(6):
+        picture(tmp_path / "train_images" / f"{i}.jpg")
+        picture(tmp_path / "test_images" / f"t{i}.jpg")
+    code = encode_rle(square() > 0)
+    rows = [f"{i}.jpg,{1 + i % 2},{code}" for i in range(4)]
+    (tmp_path / "train.csv").write_text("\n".join(["ImageId,ClassId,EncodedPixels", *rows]))
+    rows = [f"t{i}.jpg,1 9,0" for i in range(3)]
+    (tmp_path / "sample_submission.csv").write_text("\n".join(["ImageId,EncodedPixels,ClassId", *rows]))
+    spec, finding = found(tmp_path)
+    assert (spec.images, spec.table, spec.classes) == (tmp_path / "train_images", tmp_path / "train.csv", ["1", "2"])
+    assert dict(finding.counts) == {"1": 2, "2": 2, "ok": 2}
+
+
+def test_a_coco_file(tmp_path: Path) -> None:
+    for i in range(4):
+        picture(tmp_path / "photos" / f"{i}.png")
+    content = {
+        "images": [{"id": i, "file_name": f"{i}.png", "height": SIZE[0], "width": SIZE[1]} for i in range(4)],
+        "categories": [{"id": 7, "name": "scratch"}],
+        "annotations": [{"id": 1, "image_id": 2, "category_id": 7, "segmentation": [[1, 1, 5, 1, 5, 5]]}],
+    }
+    (tmp_path / "annotations.json").write_text(json.dumps(content))
+    spec, finding = found(tmp_path)
+    assert (spec.images, spec.coco) == (tmp_path / "photos", tmp_path / "annotations.json")
+    assert dict(finding.counts) == {"ok": 3, "scratch": 1}
+
+
+def test_a_folder_of_class_values(tmp_path: Path) -> None:
+    for i in range(6):
+        picture(tmp_path / "images" / "train" / f"{i}.jpg")
+        picture(tmp_path / "masks" / "train" / f"{i}.png", square(1 + i % 2) if i else square(0))
+        picture(tmp_path / "images" / "test" / f"{i}.jpg")
+        picture(tmp_path / "masks" / "test" / f"{i}.png", square(1))
+    spec, finding = found(tmp_path)
+    assert (spec.images, spec.masks) == (tmp_path / "images", tmp_path / "masks")
+    assert (spec.classes, spec.part_level) == (["1", "2"], 0)
+    assert "Give them names in data.classes" in said(finding) and "data.part_level: 0" in said(finding)
+
+
+def test_masks_beside_in_folders_that_name_the_flaw(tmp_path: Path) -> None:
+    for name in ("MT_Crack", "MT_Fray", "MT_Free"):
+        for i in range(3):
+            picture(tmp_path / name / "Imgs" / f"{i}.jpg")
+            picture(tmp_path / name / "Imgs" / f"{i}.png", square(0 if name == "MT_Free" else 255))
+    spec, finding = found(tmp_path)
+    assert (spec.level, spec.classes, spec.negative) == (0, ["MT_Crack", "MT_Fray"], None)
+    assert "Folders name the flaw (data.level: 0): MT_Crack, MT_Fray." in said(finding)
+    assert "To decide about images only" in said(finding)
+    assert isinstance(look(tmp_path, masks=False).spec, FoldersSpec)
+
+
+def test_masks_with_a_suffix_and_good_images_without_any(tmp_path: Path) -> None:
+    for i in range(4):
+        picture(tmp_path / "test" / "good" / f"{i}.png")
+        picture(tmp_path / "test" / "crack" / f"{i}.png")
+        picture(tmp_path / "ground_truth" / "crack" / f"{i}_mask.png", square())
+        picture(tmp_path / "train" / "good" / f"{i}.png")
+    spec, finding = found(tmp_path)
+    assert (spec.images, spec.masks, spec.suffix) == (tmp_path / "test", tmp_path / "ground_truth", "_mask")
+    assert (spec.without, spec.level) == ("good", 0)
+    assert "Other folders are not used: train" in said(finding)
+    assert dict(finding.counts) == {"good": 4, "crack": 4}
+
+
+def test_pictures_that_are_no_masks_are_not_taken_for_masks(tmp_path: Path) -> None:
+    for name in ("ok", "nok"):
+        for i in range(4):
+            picture(tmp_path / name / f"{i}.jpg")
+            picture(tmp_path / name / f"{i}.png")
+    assert isinstance(look(tmp_path).spec, FoldersSpec)
