@@ -14,13 +14,17 @@ import torch
 from torch.utils.data import DataLoader
 
 from flawscope.errors import UserError
+from flawscope.masks import masks_of
 from flawscope.models.build import Network, NetworkPlan, build
-from flawscope.records import Task
+from flawscope.records import Sample, Samples, Task
 from flawscope.training import processes
 from flawscope.training.input import PartDataset, loader
 from flawscope.training.loop import Fit, Live, fit
 from flawscope.training.losses import Loss
-from flawscope.training.objective import Answers
+from flawscope.training.mask_input import MaskDataset, TileDataset
+from flawscope.training.mask_losses import MaskLoss
+from flawscope.training.mask_spec import MaskLossSpec, Pieces
+from flawscope.training.objective import Answers, Maps
 from flawscope.training.sampling import EpochSampler, likelihoods
 from flawscope.training.spec import Augment, TrainSpec, Unfreeze
 
@@ -42,6 +46,10 @@ CASES: dict[str, dict[str, Any]] = {
         "unfreeze": Unfreeze(after=1, layer="layer4"),
     },
     "balanced and a running mean": {"sampling": "balanced", "ema": 0.5, "optimiser": "sgd"},
+    "masks": {
+        "model": "smp:unet/test_resnet", "arguments": {"encoder_depth": 3, "decoder_channels": [8, 8, 8]},
+        "optimiser": "sgd", "watch": "dice",
+    },
     "half precision": {"precision": "bfloat16", "optimiser": "sgd", "epochs": 1},
 }  # fmt: skip
 KILLED: dict[str, Any] = {"model": "timm:test_resnet", "arguments": {"drop_rate": 0.3}, "epochs": 6, "ema": 0.8}
@@ -62,6 +70,9 @@ def trained(
     torch.manual_seed(processes.rank())  # the first weights are the first process's
     plan = NetworkPlan(model, 3, 1, size=(32, 32), arguments=arguments or {}, freeze="unfreeze" in asked)
     network = build(plan)
+    if spec.watch == "dice":
+        objective = Maps(MaskLoss(MaskLossSpec(), 3, exclusive=False))
+        return fit(network, objective, spec, folder=folder, **maps(rows)), network
     likely_n = likelihoods(spec.sampling, TARGETS[:rows] >= 0.5, "g" * rows)
     learn = PartDataset(PIXELS, TARGETS, range(rows), spec.augment, spec.seed, likelihood_n=likely_n)
     train = loader(learn, spec.batch_size, 0)
@@ -77,6 +88,20 @@ def trained(
         validation=loader(PartDataset(PIXELS, TARGETS, range(31, 40), None, spec.seed), 8, 0),
     )  # fmt: skip
     return found, network
+
+
+def maps(rows: int) -> dict[str, Any]:
+    """Batches of pieces with masks, of the same pictures: where they are bright."""
+    samples = tuple(
+        Sample(f"{i}", f"{i}", masks.shown, f"{i}", f"{i}", masks=masks)
+        for i, masks in enumerate(
+            masks_of((pixels > 150) & TARGETS[i, :, None, None].astype(bool)) for i, pixels in enumerate(PIXELS)
+        )
+    )
+    table = Samples("bright", Task("multilabel", TASK.classes, pixels="multilabel"), samples)
+    learn = MaskDataset(PIXELS, table, range(rows), augment=Augment(), pieces=Pieces(size=24), seed=0)
+    watch = TileDataset(PIXELS, table, range(31, 40), (32, 32), most=99)
+    return {"train": loader(learn, 8, 0), "validation": loader(watch, 9, 0)}
 
 
 def all_cases(root: Path) -> None:

@@ -78,12 +78,12 @@ def test_a_name_that_the_gate_needs() -> None:
 
 def test_keys_without_effect_are_told() -> None:
     asked = recipe(
-        train={"class_weights": "none", "label_smoothing": 0.1}, calibrate={"method": "platt"},
+        train={"class_weights": [1, 2], "label_smoothing": 0.1}, calibrate={"method": "platt"},
         decide={"max_escape": 0.1}, masks={"loss": {"kind": "dice", "gamma": 1.0}},
     )  # fmt: skip
     keys = [words.partition(": ")[0] for words in masks_without_effect(asked)]
     assert keys == ["train.label_smoothing", "train.class_weights", "calibrate", "decide", "masks.loss.gamma"]
-    assert masks_without_effect(recipe(masks={})) == []
+    assert masks_without_effect(recipe(masks={}, train={"class_weights": "none"})) == []
 
 
 def test_the_recipe_of_the_gate() -> None:

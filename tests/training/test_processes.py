@@ -84,6 +84,7 @@ CASES = [
     "a last batch for one process",
     "features, then a stage more",
     "balanced and a running mean",
+    "masks",
     "half precision",
 ]
 
@@ -92,11 +93,13 @@ CASES = [
 def test_two_processes_train_as_one_does(case: str, by_two: Path, several: ModuleType, tmp_path: Path) -> None:
     assert list(several.CASES) == CASES
     several.trained(tmp_path, **several.CASES[case])
+    # a single pixel may fall to the other side of one half; of masks the weights tell more
+    rough = {"half precision": 1e-2, "masks": 1e-3}.get(case, 1e-5)
     half = several.CASES[case].get("precision") == "bfloat16"
     one, two = history(tmp_path), history(by_two / case)
     assert len(one) == (1 if half else 3)
     for row, expected in zip(two, one, strict=True):
-        assert row == pytest.approx(expected, rel=1e-2 if half else 1e-5)
+        assert row == pytest.approx(expected, rel=rough)
     mine, theirs = (load_checkpoint(folder / "last")[0].state_dict() for folder in (by_two / case, tmp_path))
     for name, tensor in theirs.items():
         torch.testing.assert_close(mine[name], tensor, rtol=1e-5, atol=1e-2 if half else 1e-5, msg=name)

@@ -17,7 +17,8 @@ What images without any flaw do: over a `batch` their pixels are part of the one
 false. A class that is nowhere in the sum has the index s / (s + f x false pixels), s being `smooth` and f the weight of
 false pixels: the loss is 0 if nothing is drawn, one half at s / f false pixels, and near 1 beyond. Over an `image` the
 same holds for each image alone: where flaws are rare most terms are of this kind. Several processes measure overlap
-over the whole batch, as one would; only lovasz over their own share of it each.
+over the whole batch, as one would (of fewer images than processes each counts for several); only lovasz over their own
+share of it each.
 
 Letters: b images, k classes, p pixels.
 """

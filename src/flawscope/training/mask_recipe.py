@@ -78,7 +78,7 @@ def masks_without_effect(recipe: Recipe) -> list[str]:
     found = [
         f"train.{key}: the loss of masks {words}"
         for key, words in of_loss.items()
-        if getattr(train, key) != getattr(default, key)
+        if getattr(train, key) not in (getattr(default, key), "none")
     ]
     if recipe.calibrate != CalibrateSpec():
         found.append("calibrate: the levels of masks are taken as they are; the gate has gate.calibrate")
