@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import flawscope
 from flawscope.bundle.archive import read_bundle
 from flawscope.bundle.graph_runner import GraphRunner
 from flawscope.errors import RecipeError, SplitError
@@ -17,6 +19,7 @@ from flawscope.preprocess import load
 from flawscope.records import Samples
 from flawscope.steps.decide import decide
 from flawscope.steps.export import export
+from flawscope.steps.learning_curve import grow
 from flawscope.steps.split import split_samples
 from flawscope.steps.train import first_weights, prepared, train_in
 from flawscope.steps.workspace import Run
@@ -141,3 +144,55 @@ def test_what_cannot_be_trained(draw_squares: Draw, tmp_path: Path) -> None:
     with pytest.raises(SplitError, match="the training part holds no image of ok"):
         begun(tmp_path / "other", asked(gate={}), flawed)
     train_in(begun(tmp_path / "third", asked(train={"epochs": 1, "device": "cpu"}), flawed))  # no gate, no matter
+
+
+FILE = """\
+name: squares
+data: {kind: masks, images: pictures, table: train.csv, classes: [bright, dark]}
+image: {size: [32, 40], channels: 1, resize: none}
+split: {validation: 0.2, calibration: 0.2, test: 0.2, twins: identical}
+model: {name: "smp:unet/test_resnet", arguments: {encoder_depth: 3, decoder_channels: [8, 8, 8]}}
+masks: {pieces: {size: 24}}
+train: {epochs: 1, batch_size: 8, device: cpu, label_smoothing: 0.1}
+gate:
+  image: {size: 32, channels: 1}
+  model: {name: "timm:test_resnet"}
+  train: {epochs: 1, batch_size: 8, device: cpu}
+"""
+
+
+def test_from_files_to_networks_and_on_where_it_was_stopped(
+    draw_squares: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = draw_squares(tmp_path / "pictures", 24)
+    codes = [
+        f"{row.id},{name},{code}"
+        for row in samples.rows
+        if row.masks
+        for name, code in zip(samples.task.classes, row.masks.codes, strict=True)
+    ]
+    (tmp_path / "train.csv").write_text("\n".join(["ImageId,ClassId,EncodedPixels", *codes, ""]), encoding="utf-8")
+    (tmp_path / "r.yaml").write_text(FILE, encoding="utf-8")
+    with pytest.raises(RecipeError, match="learning curves are grown of answers about whole images"):
+        grow(tmp_path / "r.yaml", tmp_path / "curve", [1.0], 1)
+
+    said: list[str] = []
+    module = import_module("flawscope.steps.train")
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(module, "train_in", stop_after_the_gate)
+        flawscope.train(tmp_path / "r.yaml", tmp_path / "run", say=said.append)
+    assert "note: of no effect: train.label_smoothing: the loss of masks takes none" in said
+    gate = tmp_path / "run.partial" / "gate" / "training" / "done.json"
+    written = gate.stat().st_mtime_ns
+    run = flawscope.train(tmp_path / "r.yaml", tmp_path / "run", resume=True)
+    assert (run.folder / "gate" / "training" / "done.json").stat().st_mtime_ns == written, "it was not trained again"
+    again = Run.at(tmp_path / "run" / "gate")
+    assert again.samples.task.classes == ("flawed",)
+    assert again.samples.target_nk[:, 0].tolist() == run.samples.target_nk.max(axis=1).tolist()
+    assert again.split.hash == run.split.hash
+
+
+def stop_after_the_gate(run: Run) -> None:
+    if not run.is_gate:
+        raise Stopped
+    train_in(run)

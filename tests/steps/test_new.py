@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from PIL import Image
 import flawscope
 from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec, MasksSpec
 from flawscope.training.recipe import load_recipe
-from flawscope.training.spec import Watch
+from flawscope.training.spec import IMAGE_WATCHES
 
 Draw = Callable[..., Path]
 OFFERED = re.compile(r"^( *)# ((?:groups|  pattern|  block|group_column): ?\S*)$", re.MULTILINE)
@@ -38,7 +37,7 @@ def test_every_measure_that_can_be_watched_is_named(tmp_path: Path, draw: Draw) 
     (line,) = [
         line for line in made(tmp_path / "data").read_text("utf-8").splitlines() if "chooses the best epoch:" in line
     ]
-    assert sorted(line.partition(": ")[2].rstrip(".").split(", ")) == sorted(get_args(Watch))
+    assert sorted(line.partition(": ")[2].rstrip(".").split(", ")) == sorted(("loss", *IMAGE_WATCHES))
 
 
 def test_folders_are_offered_groups_and_the_published_split(tmp_path: Path, draw: Draw) -> None:

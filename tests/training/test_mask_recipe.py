@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flawscope.errors import RecipeError
 from flawscope.records import Task
-from flawscope.training.mask_recipe import check_masks, gate_recipe, masks_without_effect
-from flawscope.training.recipe import Recipe, parse_recipe
+from flawscope.training.mask_recipe import check_masks, masks_without_effect
+from flawscope.training.recipe import Recipe, gate_recipe, load_recipe, parse_recipe
 
 MASKS = Task("multilabel", ("pit", "scratch"), pixels="multilabel")
 PLAIN = Task("multilabel", ("pit", "scratch"))
@@ -94,3 +95,24 @@ def test_the_recipe_of_the_gate() -> None:
     assert (gate.name, gate.data, gate.split) == ("a-gate", asked.data, asked.split)
     assert (gate.image.size, gate.train.epochs, gate.masks, gate.gate) == ((64, 64), 2, None, None)
     assert parse_recipe(gate.model_dump(mode="json")) == gate
+
+
+def test_what_the_gate_cannot_be_asked_is_told_with_the_recipe() -> None:
+    with pytest.raises(RecipeError) as caught:
+        recipe(gate={"train": {"unfreeze": {"after": 1}}, "model": {"normalise": {"mean": [1, 2]}}})
+    assert "gate.train.unfreeze: nothing is frozen" in str(caught.value)
+    with pytest.raises(RecipeError, match=r"\n  gate\.model\.normalise\.mean: expected one number"):
+        recipe(gate={"model": {"normalise": {"mean": [1, 2]}}})
+
+
+def test_weights_of_the_gate_lie_beside_the_recipe_and_their_place_does_not_count(tmp_path: Path) -> None:
+    hashes = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        file = tmp_path / name / "r.yaml"
+        file.write_text("name: a\ndata: {kind: elpv}\ngate: {model: {weights: w.safetensors}}\n", encoding="utf-8")
+        asked = load_recipe(file)
+        assert gate_recipe(asked).model.weights == str(tmp_path / name / "w.safetensors")
+        assert str(tmp_path) not in asked.dump(folders=False)
+        hashes.append(asked.hash)
+    assert hashes[0] == hashes[1]

@@ -90,6 +90,11 @@ def grow(
     tell_idle(asked, say)
     say(f"reading {asked.data.kind} data")
     samples = samples_of(asked, say)
+    if samples.task.pixels:
+        raise RecipeError(
+            "learning curves are grown of answers about whole images, these data have masks",
+            "learn the images' labels: data with folders or a table of labels",
+        )
     proven = split_once(folder, asked, samples, anew=overwrite)
     check_parts(proven.split, samples)
     for words in proven.split.notes:

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 
@@ -16,7 +16,7 @@ from flawscope.errors import OutputError, WeightsError
 from flawscope.steps import new_masks
 from flawscope.storage import write_text
 from flawscope.training.recipe import DATA_PATHS
-from flawscope.training.spec import Watch
+from flawscope.training.spec import IMAGE_WATCHES
 
 HEAD = """\
 # {title}
@@ -184,7 +184,7 @@ def _recipe(finding: Finding, name: str, path: Path, weights: str) -> str:
         "epochs": epochs,
         "rate": "0.0003" if pretrained else "0.001",
         "watch": "auroc",
-        "watches": ", ".join(get_args(Watch)),
+        "watches": ", ".join(("loss", *IMAGE_WATCHES)),
     }
     if isinstance(finding.spec, MasksSpec):
         values |= new_masks.mask_values(finding, n, 1 - validation - calibration - test, pretrained=pretrained)

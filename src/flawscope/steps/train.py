@@ -26,11 +26,11 @@ from flawscope.training.board import board, check_board
 from flawscope.training.input import rows_of, statistics
 from flawscope.training.loop import STATE, Fit, Live, begin, fit
 from flawscope.training.mask_input import shares
-from flawscope.training.mask_recipe import gate_recipe, gate_samples
+from flawscope.training.mask_recipe import gate_samples
 from flawscope.training.metadata import fit_columns, hash_of, table_of
 from flawscope.training.optimisation import parameter_groups
 from flawscope.training.processes import by_all, check_seen, first_before_others, rank, tell
-from flawscope.training.recipe import Recipe, load_recipe, save_recipe
+from flawscope.training.recipe import Recipe, gate_recipe, load_recipe, save_recipe
 from flawscope.training.spec import TrainSpec
 
 

@@ -87,15 +87,6 @@ def masks_without_effect(recipe: Recipe) -> list[str]:
     return found + [f"masks.loss.{words}" for words in mask_loss_without_effect((recipe.masks or MaskSpec()).loss)]
 
 
-def gate_recipe(recipe: Recipe) -> Recipe:
-    """The recipe of the gate: the data and the split of the masks, and all else from `gate`."""
-    if recipe.gate is None:
-        raise ValueError(f"{recipe.name} has no gate")
-    gate = recipe.gate
-    asked = {name: getattr(gate, name) for name in type(gate).model_fields}
-    return Recipe(name=f"{recipe.name}-gate", data=recipe.data, split=recipe.split, **asked)
-
-
 def gate_samples(samples: Samples) -> Samples:
     """The same images for the gate: flawed if they show any class, without masks.
 

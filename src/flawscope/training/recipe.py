@@ -116,7 +116,9 @@ class Recipe(Section):
         content = self.model_dump(mode="json", exclude={"tune", "decide_also"})
         for key in DATA_PATHS:
             content["data"].pop(key, None)
-        content["model"]["weights"] = Path(self.model.weights).name
+        for section in (content, content["gate"]):
+            if section is not None:
+                section["model"]["weights"] = Path(section["model"]["weights"]).name
         if not self.model.metadata:  # recipes of before there was this key keep their hash
             del content["model"]["metadata"]
         if self.train.keep == "best":
@@ -152,8 +154,9 @@ class Recipe(Section):
         content = self.model_dump(mode="json", exclude={"tune"} if self.tune is None else None)
         if not folders:
             for section, key in PATHS:
-                if content[section].get(key):
-                    content[section][key] = Path(content[section][key]).name
+                for place in (content, content["gate"] or {}):
+                    if place.get(section, {}).get(key):
+                        place[section][key] = Path(place[section][key]).name
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None)
 
 
@@ -211,6 +214,18 @@ def parse_recipe(content: Mapping[str, Any], where: str = "recipe") -> Recipe:
     return recipe
 
 
+def gate_recipe(recipe: Recipe) -> Recipe:
+    """The recipe of the gate: the data and the split of the masks, and all else from `gate`.
+
+    Raises:
+        RecipeError: it asks for what no recipe may ask for.
+    """
+    if recipe.gate is None:
+        raise ValueError(f"{recipe.name} has no gate")
+    shared = recipe.model_dump(mode="json", include={"data", "split"})
+    return parse_recipe({"name": f"{recipe.name}-gate", **shared, **recipe.gate.model_dump(mode="json")}, "gate")
+
+
 def save_recipe(recipe: Recipe, path: Path) -> None:
     """Write the resolved recipe."""
     write_text(path, f"# The resolved recipe: every key with the value that was used.\n{recipe.dump()}")
@@ -225,6 +240,11 @@ def _problems_together(recipe: Recipe) -> list[str]:
             if n not in (1, channels):
                 each = "" if channels == 1 else f", or one for each of {channels} channels"
                 found.append(f"model.normalise.{key}: expected one number{each}, got {n}")
+    if recipe.gate is not None:
+        try:
+            gate_recipe(recipe)
+        except RecipeError as error:
+            found += [f"gate.{line.strip()}" for line in str(error).splitlines()[1:]]
     return found if found or recipe.tune is None else _problems_of_space(recipe, recipe.tune)
 
 
@@ -278,20 +298,25 @@ def _parts(key: str) -> list[str]:
 
 def _resolve(content: dict[str, Any], base: Path) -> None:
     """Make relative paths absolute; what is absolute already stays."""
-    data, model, split = content.get("data"), content.get("model"), content.get("split")
+    data, split, gate = content.get("data"), content.get("split"), content.get("gate")
     if isinstance(data, dict):
         for key in DATA_PATHS:
             if isinstance(data.get(key), str) and data[key]:
                 data[key] = str(base / Path(data[key]).expanduser())
     if isinstance(split, dict) and isinstance(split.get("file"), str) and split["file"]:
         split["file"] = str(base / Path(split["file"]).expanduser())
-    if isinstance(model, dict):
-        weights = model.get("weights")
-        if isinstance(weights, str) and weights not in ("none", "imagenet", ""):
-            model["weights"] = str(base / Path(weights).expanduser())
-        elif weights is None and "weights" in model:
-            model["weights"] = "none"
+    for model in (content.get("model"), gate.get("model") if isinstance(gate, dict) else None):
+        if isinstance(model, dict):
+            _resolve_weights(model, base)
     _resolve_choices(content, base)
+
+
+def _resolve_weights(model: dict[str, Any], base: Path) -> None:
+    weights = model.get("weights")
+    if isinstance(weights, str) and weights not in ("none", "imagenet", ""):
+        model["weights"] = str(base / Path(weights).expanduser())
+    elif weights is None and "weights" in model:
+        model["weights"] = "none"
 
 
 def _resolve_choices(content: dict[str, Any], base: Path) -> None:

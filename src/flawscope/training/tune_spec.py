@@ -25,6 +25,11 @@ FIXED = {
     "calibrate": "the calibrator is fitted after training; it changes nothing that is learnt",
     "decide": "thresholds are set after training, on the calibration split",
     "export": "it changes nothing that is learnt",
+    "gate": "it is a network of its own, which learns by itself",
+    "masks.thresholds": "thresholds are set after training, on the calibration split",
+    "masks.min_area": "it is set after training, on the calibration split",
+    "masks.overlap": "it changes nothing that is learnt",
+    "masks.mm_per_pixel": "it changes nothing that is learnt",
     "tune": "the search does not search itself",
     "image.crop": "it decides which pictures can be used",
     "train.watch": "it is the number by which trials are compared",
@@ -35,7 +40,7 @@ FIXED = {
 """Keys and sections that cannot be searched, and why. `train.soft_labels` can: it changes what is learnt from, while
 validation measures against the labels as ever."""
 
-OF_THE_LOSS = ("train.loss", "train.focal_gamma", "train.label_smoothing", "train.class_weights")
+OF_THE_LOSS = ("train.loss", "train.focal_gamma", "train.label_smoothing", "train.class_weights", "masks.loss")
 """They change what the validation loss is made of, so that it compares nothing."""
 
 
@@ -176,7 +181,7 @@ def refused(key: str, watch: str) -> str:
     for fixed, reason in FIXED.items():
         if key == fixed or key.startswith(f"{fixed}."):
             return reason
-    if watch == "loss" and key in OF_THE_LOSS:
+    if watch == "loss" and any(key == each or key.startswith(f"{each}.") for each in OF_THE_LOSS):
         return "it changes the loss, which is what is watched: set train.watch to another measure"
     if key in ("image", "model", "train"):
         return "name a key of this section"
