@@ -22,6 +22,15 @@ COURT = {"cv2", "faiss", "sklearn"}
 REPORT = {"yaml", "jinja2", "matplotlib"} | COURT
 NEED_TORCH = {
     "flawscope.bundle.export",
+    "flawscope.explanation.cam",
+    "flawscope.explanation.capture",
+    "flawscope.explanation.explain",
+    "flawscope.explanation.layers",
+    "flawscope.explanation.pixels",
+    "flawscope.explanation.question",
+    "flawscope.explanation.sanity",
+    "flawscope.explanation.theory",
+    "flawscope.explanation.wrong",
     "flawscope.models.blocks",
     "flawscope.models.build",
     "flawscope.models.joined",
