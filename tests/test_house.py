@@ -67,8 +67,8 @@ def test_the_rule_on_paths_can_fail() -> None:
 
 
 HELP = {
-    "__init__", "curve_document", "decide_options", "decision_content", "learning_curve", "new_images", "provenance",
-    "tested", "workspace",
+    "__init__", "curve_document", "decide_options", "decision_content", "learning_curve", "loaded", "new_images",
+    "provenance", "tested", "workspace",
 }  # fmt: skip
 """What helps the steps and is none."""
 

@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from flawscope._version import __version__
+from flawscope.cli.look import explain, look
 from flawscope.cli.plan import plan
 from flawscope.cli.terminal import console, errors, numeric, say, shell, step
 from flawscope.errors import UserError
@@ -79,6 +80,8 @@ def audit(
 
 
 app.command()(plan)
+app.command()(explain)
+app.command()(look)
 
 
 @app.command()
