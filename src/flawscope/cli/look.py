@@ -60,7 +60,9 @@ def look(
     made = step("look", run, image, output, layer=layer, **more, say=say)
     from flawscope.steps.look import weights
 
-    shown = Table("layer", "kind", "weights", title=f"{len(made.layers)} layers", title_justify="left")
+    shown = Table(title=f"{len(made.layers)} layers", title_justify="left")
+    for title in ("layer", "kind", "weights"):
+        shown.add_column(title, overflow="fold")
     shown.add_column("parameters", justify="right")
     shown.add_column("output")
     for row in made.layers:

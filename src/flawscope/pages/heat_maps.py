@@ -24,12 +24,13 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap, Normalize
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from PIL import Image
 
+from flawscope.errors import UserError, choices
 from flawscope.pages.figures import FIND, GOOD, INK, MUTED, short
 
 Style = Literal["even", "contours", "jet"]
@@ -53,6 +54,25 @@ class Panel:
     unit: str = ""
 
 
+Shown = tuple[Bytes, str, Panel]
+"""A picture, the words below its name, and its map."""
+
+
+def style_of(name: str) -> Style:
+    """The style of a name.
+
+    Raises:
+        UserError: there is none.
+
+    >>> style_of("jet")
+    'jet'
+    """
+    for style in STYLES:
+        if style == name:
+            return style
+    raise UserError(f"there is no style {name!r}", choices(name, STYLES))
+
+
 def blended(picture: Bytes, map_hw: Floats, style: Style = "even", *, signed: bool = False) -> Bytes:
     """A picture (h x w or h x w x 3) with a map in colours over it, h x w x 3; the map is stretched to its size.
 
@@ -68,7 +88,8 @@ def blended(picture: Bytes, map_hw: Floats, style: Style = "even", *, signed: bo
         own = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
         return np.rint(255 * JET_SHARE * colour_hw4[..., :3] + (1 - JET_SHARE) * own).astype(np.uint8)
     cover_hw1 = _cover(value_hw)[..., None]
-    return np.rint(cover_hw1 * 255 * colour_hw4[..., :3] + (1 - cover_hw1) * grey_hw1).astype(np.uint8)
+    mixed: Bytes = np.rint(cover_hw1 * 255 * colour_hw4[..., :3] + (1 - cover_hw1) * grey_hw1).astype(np.uint8)
+    return mixed
 
 
 def stretched(map_hw: Floats, size: tuple[int, ...]) -> Floats:
@@ -97,29 +118,28 @@ def explained(picture: Bytes, heading: str, panels: Sequence[Panel], style: Styl
     rows = math.ceil(count / columns)
     wide = min(9.0 if columns == 1 else 3.9, 5.0 * aspect) if columns > 1 else 9.0
     wide = max(wide, 2.9)
-    figure = Figure(figsize=(columns * wide + 0.2, rows * (wide / aspect + 0.85) + 0.45), layout="constrained")
+    figure = Figure(figsize=(columns * wide + 0.2, rows * (wide / aspect + 0.8) + 0.35), layout="constrained")
     figure.suptitle(heading, x=0.01, ha="left", fontsize=11, color=INK, wrap=True)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     _plain(grid[0], picture)
     grid[0].set_title("picture", fontsize=10, color=MUTED, loc="left", pad=4)
+    _scale(figure, grid[0], style, seen=False)  # so that all pictures of a row stand side by side
     for axes, panel in zip(grid[1:], panels, strict=False):
         _drawn(axes, picture, panel, style)
         axes.set_title(panel.title, fontsize=10, color=INK, loc="left", pad=4)
-        _scale(figure, axes, style, panel.signed, panel.unit)
+        _scale(figure, axes, style, signed=panel.signed, unit=panel.unit)
     for axes in grid[count:]:
         axes.set_axis_off()
     return drawn(figure)
 
 
-def contact(
-    pictures: Sequence[tuple[Bytes, str, Panel]], heading: str, style: Style = "even", columns: int = 4
-) -> bytes:
+def contact(pictures: Sequence[Shown], heading: str, style: Style = "even", columns: int = 4) -> bytes:
     """Many pictures with one map each on one sheet, one scale for all, as PNG: picture, words below it, map."""
     aspect = float(np.median([picture.shape[1] / picture.shape[0] for picture, _, _ in pictures]))
     columns = min(len(pictures), 2 if aspect > WIDE else columns)
     rows = math.ceil(len(pictures) / columns)
     wide = 5.2 if aspect > WIDE else 2.7
-    figure = Figure(figsize=(max(columns * wide, 5.4), rows * (wide / aspect + 0.4) + 1.1), layout="constrained")
+    figure = Figure(figsize=(max(columns * wide, 5.4), rows * (wide / aspect + 0.36) + 0.75), layout="constrained")
     figure.suptitle(heading, x=0.01, ha="left", fontsize=11, color=INK, wrap=True)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (picture, words, panel) in zip(grid, pictures, strict=False):
@@ -127,7 +147,7 @@ def contact(
         axes.set_title(words, fontsize=8.5, color=INK, loc="left", pad=3)
     for axes in grid[len(pictures) :]:
         axes.set_axis_off()
-    _scale(figure, list(grid), style, pictures[0][2].signed, "1: the largest value of each map")
+    _scale(figure, list(grid), style, signed=pictures[0][2].signed, unit="1: the largest value of each map")
     return drawn(figure)
 
 
@@ -175,7 +195,9 @@ def _plain(axes: Axes, picture: Bytes) -> None:
         spine.set_color("#c6ccd3")
 
 
-def _scale(figure: Figure, axes: Any, style: Style, signed: bool, unit: str) -> None:
+def _scale(
+    figure: Figure, axes: Any, style: Style, *, signed: bool = False, unit: str = " ", seen: bool = True
+) -> None:
     """The bar: the colours as they look on a middle grey, from 0 (or -1) to 1."""
     value_n = np.linspace(-1 if signed else 0, 1, 256)
     colour_n3 = _colours(style, signed)(_unit(value_n, signed))[:, :3]
@@ -190,17 +212,20 @@ def _scale(figure: Figure, axes: Any, style: Style, signed: bool, unit: str) -> 
         mapped, ax=axes, location="bottom", aspect=40 if several else 26, pad=0.02, shrink=0.5 if several else 1.0
     )
     bar.set_ticks([-1, -0.5, 0, 0.5, 1] if signed else [0, 0.25, 0.5, 0.75, 1])
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8.5, colors=MUTED, labelcolor=INK, length=2)
     ends = "against the class | for it" if signed else ""
     bar.set_label("; ".join(part for part in (ends, unit) if part), fontsize=8.5, color=INK)
+    if not seen and bar.solids is not None:
+        bar.solids.set_alpha(0)
+        bar.ax.tick_params(color="none", labelcolor="none")
 
 
 def _colours(style: Style, signed: bool) -> Colormap:
     if style == "jet":
         return matplotlib.colormaps["jet"]
     if signed:
-        return LinearSegmentedColormap.from_list("sign", [GOOD, "#9db8c8", "#ececec", "#e8b48d", FIND])
+        return ListedColormap([GOOD, FIND])
     return matplotlib.colormaps["plasma"]
 
 
@@ -211,7 +236,8 @@ def _unit(value: Floats, signed: bool) -> Floats:
 
 def _cover(value: Floats) -> Floats:
     """How much of the picture a value hides: nothing at 0, most of it at 1."""
-    return 0.8 * np.sqrt(np.clip(np.abs(value), 0, 1))
+    share: Floats = 0.85 * np.clip(np.abs(value), 0, 1) ** 0.6
+    return share
 
 
 def _grey(picture: Bytes) -> Floats:

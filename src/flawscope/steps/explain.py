@@ -79,8 +79,7 @@ def explain(
         OutputError: the folder exists, or cannot be written.
     """
     methods = checked(method, METHODS)
-    if style not in heat_maps.STYLES:
-        raise UserError(f"there is no style {style!r}", choices(style, heat_maps.STYLES))
+    colours = heat_maps.style_of(style)
     target = Path(output)
     check_replaceable(target, overwrite, kind="a folder of heat maps", ours=_ours)
     loaded = Loaded.of(run, "explain")
@@ -94,9 +93,11 @@ def explain(
     for words in problems:
         say(f"left out: {words}")
     with new_folder(target, overwrite=overwrite) as folder, _bar(len(seen) * len(methods)) as advance:
-        tiles, contact, layer_taken = [], [], ""
+        tiles: list[sheet.Tile] = []
+        contact: list[heat_maps.Shown] = []
+        layer_taken = ""
         for each, place, maps in _maps(loaded, seen, methods, of=of, layer=layer, advance=advance):
-            figure = heat_maps.explained(each.view, _heading(each, maps), _panels(maps), style)  # type: ignore[arg-type]
+            figure = heat_maps.explained(each.view, _heading(each, maps), _panels(maps), colours)
             _write(folder / place, figure)
             if arrays:
                 for one in maps:
@@ -110,7 +111,7 @@ def explain(
                 contact.append((each.view, words, _panels(maps)[0]))
             layer_taken = layer_taken or next((one.layer for one in maps if one.layer), "")
         heading = f"{methods[0]}: where the network finds what speaks for the class named below each picture's name"
-        _write(folder / CONTACT, heat_maps.contact(contact, heading, style))  # type: ignore[arg-type]
+        _write(folder / CONTACT, heat_maps.contact(contact, heading, colours))
         sheet.write_sheet(folder / SHEET, _page(loaded, tiles, methods, layer_taken))
     return ExplainSummary(target, len(seen), tuple(problems), layer_taken)
 

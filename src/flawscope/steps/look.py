@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -92,13 +93,14 @@ def _picture(
     return seen[0]
 
 
-def _inputs(loaded: Loaded, seen: Seen | None) -> tuple[object, ...]:
+def _inputs(loaded: Loaded, seen: Seen | None) -> tuple[Any, ...]:
     """The picture as the network takes it, or an empty one."""
     if seen is None:
         columns = loaded.network.plan.columns
         meta = {column.name: (column.categories or (column.mean,))[0] for column in columns}
         spec = loaded.spec
-        seen = Seen("", np.zeros(spec.shape, spec.dtype), np.zeros((1, 1), np.uint8), meta)
+        empty: Any = np.zeros(spec.shape, spec.dtype)
+        seen = Seen("", empty, np.zeros((1, 1), np.uint8), meta)
     return loaded.inputs([seen])
 
 
