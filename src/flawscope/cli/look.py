@@ -19,7 +19,7 @@ ImageColumn = Annotated[str | None, typer.Option(help="the column of the table t
 def explain(
     run: RunFolder,
     images: Annotated[Path, typer.Argument(help="a folder of pictures, or one picture")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="the folder to write")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="the folder to write")] = Path("maps"),
     method: Annotated[
         list[str] | None,
         typer.Option(

@@ -41,7 +41,7 @@ class ExplainSummary:
 def explain(
     run: str | Path,
     images: str | Path | Sequence[str | Path],
-    output: str | Path,
+    output: str | Path = "maps",
     *,
     method: Sequence[str] = ("grad-cam",),
     of: str | None = None,
