@@ -165,14 +165,14 @@ def chosen(network: Any, images: Any, weight_ohw: npt.NDArray[np.float32]) -> tu
 
 
 def compact(content: bytes) -> bytes:
-    """A PNG for a page: at most 1240 pixels wide, 256 colours."""
+    """A PNG for a page: at most 1100 pixels wide."""
     with Image.open(io.BytesIO(content)) as image:
-        width = min(image.width, 1240)
+        width = min(image.width, 1100)
         small = image.convert("RGB").resize(
             (width, round(image.height * width / image.width)), Image.Resampling.LANCZOS
         )
     stream = io.BytesIO()
-    small.quantize(256, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
+    small.save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 

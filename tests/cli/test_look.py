@@ -14,7 +14,7 @@ def test_commands_say_where_things_are(finished: Any, draw: Any, tmp_path: Path)
              "--method", "eigen-cam", "--class", "nok", "--arrays"]  # fmt: skip
     made = CliRunner().invoke(app, words)
     assert made.exit_code == 0, made.output
-    assert "1 pictures explained (layer " in made.output and (tmp_path / "out" / "index.html").is_file()
+    assert "1 picture explained (layer " in made.output and (tmp_path / "out" / "index.html").is_file()
     made = CliRunner().invoke(app, ["look", str(finished.folder), "-o", str(tmp_path / "in")])
     assert made.exit_code == 0, made.output
     assert "conv1.0" in made.output and "parameters" in made.output and (tmp_path / "in" / "layers.csv").is_file()

@@ -41,8 +41,8 @@ def explain(
     asked = {"method": method or ["grad-cam"], "of": of, "layer": layer, "style": style, "arrays": arrays}
     more = {"table": table, "image_column": image_column, "overwrite": overwrite}
     made = step("explain", run, images, output, **asked, **more, say=say)
-    layer_words = f" (layer {made.layer})" if made.layer else ""
-    say(f"{made.images} pictures explained{layer_words}\npage  {made.folder / 'index.html'}")
+    pictures = "1 picture" if made.images == 1 else f"{made.images:,} pictures"
+    say(f"{pictures} explained{f' (layer {made.layer})' if made.layer else ''}\npage  {made.folder / 'index.html'}")
     say(f"sheet {made.folder / 'sheet.png'}")
 
 

@@ -108,4 +108,4 @@ def _marked(task: Task, logits: Tensor, column_b: Tensor) -> Tensor:
     """1 where the network marks the class: it wins there, or its probability is above one half."""
     if task.pixels == "multiclass":
         return (logits.argmax(dim=1) == column_b[:, None, None]).to(logits.dtype)
-    return (logits[torch.arange(len(logits)), column_b] > 0).to(logits.dtype)
+    return (logits[torch.arange(len(logits), device=logits.device), column_b] > 0).to(logits.dtype)
