@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from flawscope.steps.compare import compare
     from flawscope.steps.decide import decide
     from flawscope.steps.evaluate import evaluate
+    from flawscope.steps.explain import explain
     from flawscope.steps.export import export
     from flawscope.steps.inspect import inspect
+    from flawscope.steps.look import look
     from flawscope.steps.new import new
     from flawscope.steps.plan import plan
     from flawscope.steps.report import report
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from flawscope.steps.tune import tune
 
 STEPS = (
-    "audit", "compare", "decide", "evaluate", "export", "inspect", "new", "plan", "report", "run", "runs", "show",
-    "split", "synth", "train", "tune",
+    "audit", "compare", "decide", "evaluate", "explain", "export", "inspect", "look", "new", "plan", "report", "run",
+    "runs", "show", "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",
@@ -39,8 +41,10 @@ __all__ = [
     "compare",
     "decide",
     "evaluate",
+    "explain",
     "export",
     "inspect",
+    "look",
     "new",
     "plan",
     "report",

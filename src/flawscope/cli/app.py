@@ -14,6 +14,7 @@ from rich.table import Table
 
 from flawscope._version import __version__
 from flawscope.cli.inspect import tell_inspected
+from flawscope.cli.look import explain, look
 from flawscope.cli.plan import plan
 from flawscope.cli.terminal import console, errors, numeric, say, shell, step
 from flawscope.errors import UserError
@@ -81,6 +82,8 @@ def audit(
 
 
 app.command()(plan)
+app.command()(explain)
+app.command()(look)
 
 
 @app.command()

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from flawscope.storage import write_text
 
-GENERATOR = '<meta name="generator" content="flawscope inspect">'
-"""How a folder of labelled pictures is known."""
+GENERATOR = '<meta name="generator" content="flawscope {}">'
+"""How a folder that a command has made is known."""
 STYLE = Path(__file__).parent / "templates" / "style.css"
 LISTED = 2000
 """Pictures of one label on the page; the others are counted."""
@@ -44,7 +44,8 @@ class Section:
 class SheetContent:
     """Everything that the sheet shows; `facts` are pairs of name and value, `decision` is the rule in sentences.
 
-    `large`: the pictures are shown so large that what is drawn on them is seen.
+    `large`: the pictures are shown so large that what is drawn on them is seen. `made_by` is the command that makes the
+    folder, and `brand` says above the title what the page is.
     """
 
     title: str
@@ -52,6 +53,8 @@ class SheetContent:
     decision: Sequence[str]
     sections: Sequence[Section]
     large: bool = False
+    made_by: str = "inspect"
+    brand: str = "inspected pictures"
 
 
 def write_sheet(path: str | Path, content: SheetContent) -> None:
@@ -63,11 +66,11 @@ def write_sheet(path: str | Path, content: SheetContent) -> None:
     write_text(path, render(content))
 
 
-def is_sheet(path: Path) -> bool:
-    """Whether a file is such a page."""
+def is_sheet(path: Path, made_by: str = "inspect") -> bool:
+    """Whether a file is such a page, of that command."""
     try:
         with path.open(encoding="utf-8") as stream:
-            return GENERATOR in stream.read(500)
+            return GENERATOR.format(made_by) in stream.read(500)
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -86,13 +89,13 @@ def render(content: SheetContent) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-{GENERATOR}
+{GENERATOR.format(content.made_by)}
 <title>{_text(content.title)}</title>
 <style>{STYLE.read_text(encoding="utf-8")}</style>
 </head>
 <body>
 <header>
-<p class="brand"><b>flawscope</b> inspected pictures</p>
+<p class="brand"><b>flawscope</b> {_text(content.brand)}</p>
 <h1>{_text(content.title)}</h1>
 <dl class="facts">{facts}</dl>
 <p class="small">{_text(" ".join(content.decision))}</p>

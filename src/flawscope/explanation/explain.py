@@ -1,0 +1,228 @@
+"""One interface: a built network, images and a class in, a map of the image's size out.
+
+Letters: b images, c channels, h and w rows and columns, m metadata columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flawscope.errors import UserError, choices
+from flawscope.explanation import cam, pixels, wrong
+from flawscope.explanation.capture import captured, evaluating, gradient
+from flawscope.explanation.layers import covered_by, find_layer, last_layer, layers_of
+from flawscope.explanation.question import Question, ask
+from flawscope.records import Task
+
+Method = Literal["grad-cam", "grad-cam++", "score-cam", "eigen-cam", "occlusion", "integrated-gradients"]
+METHODS: tuple[Method, ...] = get_args(Method)
+FILTER_GRADIENTS = "filter-gradients"
+"""What reference system E takes for Grad-CAM: known to be wrong, here to be compared with."""
+WEIGHTINGS: dict[str, cam.Weighting] = {
+    "grad-cam": cam.grad_cam,
+    "grad-cam++": cam.grad_cam_plus_plus,
+    "eigen-cam": cam.eigen_cam,
+}
+UNITS = {
+    "grad-cam": "weighted activation",
+    "grad-cam++": "weighted activation",
+    "score-cam": "weighted activation",
+    "eigen-cam": "activation along the first singular vector",
+    "occlusion": "logit lost where covered",
+    "integrated-gradients": "logit added by the pixel",
+    FILTER_GRADIENTS: "weighted activation, weights wrong",
+}
+"""What a map counts in before it is divided by its largest value."""
+SIGNED = ("occlusion", "integrated-gradients")
+STEPS = 32
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Maps of a batch, b x h x w float32, each relative to the largest value in it.
+
+    They lie in 0..1; where the method keeps signs (`signed`) in -1..1: what is negative speaks against the class.
+    `largest_b` is what 1 stands for, in `unit`; 0 where nothing speaks for the class, and the map is empty.
+    `names` are the classes that were asked about, `scores_b` their logits (of masks their mean over the marked pixels).
+    """
+
+    map_bhw: npt.NDArray[np.float32]
+    largest_b: npt.NDArray[np.float32]
+    unit: str
+    signed: bool
+    method: str
+    layer: str
+    names: tuple[str, ...]
+    scores_b: npt.NDArray[np.float32]
+
+
+def explain(
+    network: nn.Module,
+    images_bchw: Tensor,
+    task: Task,
+    of: str | int | None = None,
+    method: str = "grad-cam",
+    *,
+    layer: str | None = None,
+    table_bm: Tensor | None = None,
+    marked_bhw: Tensor | None = None,
+    window: int | None = None,
+    stride: int | None = None,
+    on_progress: Progress | None = None,
+) -> Explained:
+    """Show which places of images speak for a class. The network is as it was afterwards: mode, hooks, gradients.
+
+    Args:
+        network: takes integer images (`models.build.Network`), gives logits b x k, or b x k x h x w of masks.
+        images_bchw: integers.
+        task: names the classes.
+        of: name or number of a class; None: of each image the answer with the highest score.
+        method: one of `METHODS`, or `FILTER_GRADIENTS`, which is wrong.
+        layer: whose maps are weighted; None: the last one before the head. Occlusion and integrated gradients use none.
+        table_bm: metadata, where the network takes them.
+        marked_bhw: of masks, the pixels whose class is explained; None: those that the network marks.
+        window: side of the window of occlusion in pixels; None: an eighth of the longer side.
+        stride: between its places; None: half the window.
+        on_progress: is told how many channels of how many have been tried (Score-CAM).
+
+    Raises:
+        UserError: an unknown class, method or layer, or the network gives no maps.
+
+    >>> task = Task("binary", ("bright",), "dark")
+    >>> network = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> _ = nn.init.constant_(network[0].weight, 2.0)
+    >>> made = explain(network, torch.tensor([[[[0.0, 1.0], [4.0, 0.0]]]]), task, "bright")
+    >>> made.map_bhw.tolist(), made.names, made.layer
+    ([[[0.0, 0.25], [1.0, 0.0]]], ('bright',), '0')
+    """
+    if method not in (*METHODS, FILTER_GRADIENTS):
+        raise UserError(f"there is no method {method!r}", choices(method, METHODS))
+    inputs = (images_bchw,) if table_bm is None else (images_bchw, table_bm)
+    with evaluating(network):
+        with torch.no_grad():
+            logits = network(*inputs)
+        question = ask(task, logits, of, marked_bhw)
+        scores_b = question(logits)
+        if method in SIGNED:
+            raw_bhw, name = _by_pixels(network, inputs, question, method, window=window, stride=stride), ""
+        else:
+            raw_bhw, name = _by_layer(network, inputs, question, method, name=layer, on_progress=on_progress)
+    largest_b = raw_bhw.abs().amax(dim=(1, 2))
+    return Explained(
+        (raw_bhw / torch.where(largest_b > 0, largest_b, 1.0)[:, None, None]).cpu().numpy(),
+        largest_b.cpu().numpy(),
+        UNITS[method],
+        method in SIGNED,
+        method,
+        name,
+        question.names,
+        scores_b.cpu().numpy(),
+    )
+
+
+def neutral(network: nn.Module, images_bchw: Tensor) -> Tensor:
+    """The value a channel that the network's normalisation makes 0, 1 x c x 1 x 1: the mean that it takes away.
+
+    >>> neutral(nn.Identity(), torch.ones(1, 3, 2, 2)).flatten().tolist()
+    [0.0, 0.0, 0.0]
+    """
+    mean_1c11 = getattr(network, "mean_1c11", None)
+    if not isinstance(mean_1c11, Tensor):
+        return images_bchw.new_zeros((1, images_bchw.shape[1], 1, 1), dtype=torch.float32)
+    return mean_1c11 * float(getattr(network, "highest", 1.0))
+
+
+def _by_pixels(
+    network: nn.Module,
+    inputs: tuple[Tensor, ...],
+    question: Question,
+    method: str,
+    *,
+    window: int | None,
+    stride: int | None,
+) -> Tensor:
+    images_bchw, *table = inputs
+    tables = len(table)
+
+    def forward(images: Tensor, *beside: Tensor) -> Tensor:
+        return question.score(network(images, *beside[:tables]), *beside[tables:])
+
+    given = (forward, images_bchw.float(), neutral(network, images_bchw), (*table, *question.parts))
+    if method == "occlusion":
+        side = window or max(2, round(max(images_bchw.shape[-2:]) / 8))
+        return pixels.occlusion(*given, window=side, stride=stride or max(1, side // 2))
+    return pixels.integrated_gradients(*given, steps=STEPS)
+
+
+def _by_layer(
+    network: nn.Module,
+    inputs: tuple[Tensor, ...],
+    question: Question,
+    method: str,
+    *,
+    name: str | None,
+    on_progress: Progress | None,
+) -> tuple[Tensor, str]:
+    layers = layers_of(network, *inputs)
+    layer = find_layer(layers, name) if name else last_layer(network, layers, inputs, question)
+    if method == FILTER_GRADIENTS:
+        layer = wrong.filters_of(layers, layer)
+        map_bchw, weight_bc = wrong.filter_gradients(network, layer, inputs, question)
+        small_bhw = torch.einsum("bchw,bc->bhw", map_bchw, weight_bc).relu()
+    else:
+        with captured({layer.name: layer.module}) as found, torch.enable_grad():
+            score_b = question(network(*inputs))
+            slope = gradient(score_b, found[layer.name])
+        assert layer.grid is not None
+        map_bchw, slope_bchw = layer.grid.map_of(found[layer.name].detach()), layer.grid.map_of(slope)
+        if method == "score-cam":
+            score_bc = _scores(network, inputs, question, map_bchw, on_progress)
+            small_bhw = cam.score_weighted(map_bchw, score_bc)
+        else:
+            small_bhw = WEIGHTINGS[method](map_bchw, slope_bchw)
+    return _enlarged(network, inputs[0], small_bhw), layer.name
+
+
+def _enlarged(network: nn.Module, images_bchw: Tensor, small_bhw: Tensor) -> Tensor:
+    """A layer's map at the size of the image, bilinear; what covers padding is cut off again."""
+    height, width = images_bchw.shape[-2:]
+    size = covered_by(network, images_bchw)
+    large_b1hw = functional.interpolate(small_bhw[:, None], size, mode="bilinear", align_corners=False)
+    return large_b1hw[:, 0, :height, :width]
+
+
+def _scores(
+    network: nn.Module,
+    inputs: tuple[Tensor, ...],
+    question: Question,
+    map_bchw: Tensor,
+    on_progress: Progress | None,
+) -> Tensor:
+    """The score of each image when only what a channel shows is left of it, b x c; the rest is neutral."""
+    images_bchw, *table = inputs
+    height, width = images_bchw.shape[-2:]
+    still_1c11 = neutral(network, images_bchw)
+    rows, channels = [], map_bchw.shape[1]
+    for row, image_chw in enumerate(images_bchw.float()):
+        scores = []
+        for start in range(0, channels, pixels.AT_ONCE):
+            part_1nhw = map_bchw[row : row + 1, start : start + pixels.AT_ONCE]
+            mask_nhw = cam.masks_of(part_1nhw, covered_by(network, images_bchw))[0, :, :height, :width]
+            shown_nchw = still_1c11 + (image_chw - still_1c11) * mask_nhw[:, None]
+            beside = [each[row : row + 1].expand(len(mask_nhw), -1) for each in table]
+            with torch.no_grad():
+                logits = network(shown_nchw, *beside)
+            scores.append(question.score(logits, *question.repeated(row, len(mask_nhw))))
+            if on_progress:
+                on_progress(row * channels + start + len(mask_nhw), len(images_bchw) * channels)
+        rows.append(torch.cat(scores))
+    return torch.stack(rows)

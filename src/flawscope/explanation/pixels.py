@@ -1,0 +1,68 @@
+"""Maps without a layer: what the score loses when a window is covered, and what each pixel adds on the way from grey.
+
+Both come from captum, whose numbers hand-computed cases confirm.
+
+Letters: b images, c channels, h and w rows and columns of the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Forward = Callable[..., Tensor]
+"""From images b x c x h x w (float, in the values of the integers) and what belongs to each, to one score an image."""
+AT_ONCE = 32
+
+
+def occlusion(
+    forward: Forward, images_bchw: Tensor, neutral_1c11: Tensor, beside: tuple[Tensor, ...], *, window: int, stride: int
+) -> Tensor:
+    """Zeiler and Fergus 2014: how much the score falls where a window covers the pixel, the mean over such windows.
+
+    Args:
+        forward: see there.
+        images_bchw: as floats.
+        neutral_1c11: what covers.
+        beside: what `forward` takes beside the images, one row each.
+        window: its side in pixels.
+        stride: from one window to the next.
+    """
+    from captum.attr import Occlusion
+
+    channels, *sides = images_bchw.shape[1:]
+    sizes = [min(window, side) for side in sides]
+    steps = [min(stride, size) for size in sizes]
+    with torch.no_grad():
+        fall_bchw: Tensor = Occlusion(forward).attribute(
+            images_bchw,
+            sliding_window_shapes=(channels, *sizes),
+            strides=(channels, *steps),
+            baselines=neutral_1c11.expand(len(images_bchw), -1, 1, 1).expand_as(images_bchw),
+            additional_forward_args=beside,
+            perturbations_per_eval=max(1, AT_ONCE // len(images_bchw)),
+        )
+    return fall_bchw[:, 0]  # a window covers all channels: they all have its number
+
+
+def integrated_gradients(
+    forward: Forward, images_bchw: Tensor, neutral_1c11: Tensor, beside: tuple[Tensor, ...], *, steps: int
+) -> Tensor:
+    """Sundararajan et al. 2017: gradients along the straight way from the neutral image, times what each pixel differs.
+
+    Their sum is the score minus that of the neutral image (completeness), as nearly as so many steps can say. Channels
+    are summed.
+    """
+    from captum.attr import IntegratedGradients
+
+    with torch.enable_grad():
+        share_bchw: Tensor = IntegratedGradients(forward).attribute(
+            images_bchw,
+            baselines=neutral_1c11.expand(len(images_bchw), -1, 1, 1).expand_as(images_bchw),
+            additional_forward_args=beside,
+            n_steps=steps,
+            internal_batch_size=max(AT_ONCE, len(images_bchw)),
+        )
+    return share_bchw.detach().sum(dim=1)

@@ -1,0 +1,235 @@
+"""`flawscope explain`: which places of pictures speak for a class, as heat maps over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from flawscope.errors import UserError, choices
+from flawscope.explanation.explain import METHODS, Explained
+from flawscope.explanation.explain import explain as explained_by
+from flawscope.inspection.folder import find_pictures
+from flawscope.inspection.labelled import places
+from flawscope.pages import heat_maps, sheet
+from flawscope.pages.figures import short
+from flawscope.steps.loaded import Loaded, Seen, metadata_of, readable
+from flawscope.storage import check_replaceable, check_writable, new_folder
+
+SHEET, CONTACT = "index.html", "sheet.png"
+BATCH = 8
+ON_SHEET = 24
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ExplainSummary:
+    """What was made: the folder, how many pictures, those that could not be read, and the layer that was taken."""
+
+    folder: Path
+    images: int
+    problems: tuple[str, ...]
+    layer: str
+
+
+def explain(
+    run: str | Path,
+    images: str | Path | Sequence[str | Path],
+    output: str | Path = "maps",
+    *,
+    method: Sequence[str] = ("grad-cam",),
+    of: str | None = None,
+    layer: str | None = None,
+    style: str = "even",
+    arrays: bool = False,
+    table: str | Path | None = None,
+    image_column: str | None = None,
+    overwrite: bool = False,
+    say: Say = lambda words: None,
+) -> ExplainSummary:
+    """Draw the heat maps of pictures into a folder: a PNG a picture, a sheet of the first ones, a page of all.
+
+    The maps are those of the best checkpoint of a run, of one look at the picture: where a recipe averages over turns
+    or mirrors, the bundle's answer is the mean over several.
+
+    Args:
+        run: a run folder, trained.
+        images: a folder (and the folders in it), a picture, or a list of pictures.
+        output: the folder to write.
+        method: one or several of `flawscope.explanation.explain.METHODS`, or "all".
+        of: name or number of a class; None: of each picture the answer with the highest score.
+        layer: whose maps are taken; None: the last one before the head.
+        style: colours: even, contours or jet (see `flawscope.pages.heat_maps`).
+        arrays: also write each map as .npy, in its own unit, height and width as the network sees the picture.
+        table: names each picture and its metadata, where the network takes any.
+        image_column: the column of it that names the pictures.
+        overwrite: replace a folder that `explain` has made.
+        say: is told of pictures that cannot be read.
+
+    Raises:
+        UserError: a bundle or no trained run, or an unknown method, class, layer or style.
+        DataError: no pictures, or none that can be read.
+        MetadataError: the network takes metadata, and no table is named.
+        OutputError: the folder exists, or cannot be written.
+    """
+    methods = checked(method, METHODS)
+    colours = heat_maps.style_of(style)
+    target = Path(output)
+    check_replaceable(target, overwrite, kind="a folder of heat maps", ours=_ours)
+    loaded = Loaded.of(run, "explain")
+    pictures = find_pictures(images)
+    root = Path(images) if isinstance(images, str | Path) and Path(images).is_dir() else Path()
+    if isinstance(images, str | Path) and Path(images).is_file():
+        root = Path(images).parent
+    meta = metadata_of(loaded, pictures, root, table, image_column)
+    check_writable(target)
+    seen, problems = readable(loaded, pictures, meta)
+    for words in problems:
+        say(f"left out: {words}")
+    with new_folder(target, overwrite=overwrite) as folder, _bar(len(seen) * len(methods)) as advance:
+        tiles: list[sheet.Tile] = []
+        contact: list[heat_maps.Shown] = []
+        layer_taken = ""
+        for each, place, maps in _maps(loaded, seen, methods, of=of, layer=layer, advance=advance):
+            figure = heat_maps.explained(each.view, _heading(each, maps), _panels(maps), colours)
+            _write(folder / place, figure)
+            if arrays:
+                for one in maps:
+                    raw_hw = one.map_bhw[0] * one.largest_b[0]
+                    _save(folder / "arrays" / one.method / f"{place}.npy", raw_hw)
+            first = maps[0]
+            facts = f"{first.names[0]}, score {first.scores_b[0]:+.2f}"
+            tiles.append(sheet.Tile(each.name, facts, place))
+            if len(contact) < ON_SHEET:
+                words = heat_maps.caption(PurePosixPath(each.name).name, facts)
+                contact.append((each.view, words, _panels(maps)[0]))
+            layer_taken = layer_taken or next((one.layer for one in maps if one.layer), "")
+        heading = f"{methods[0]}: where the network finds what speaks for the class named below each picture's name"
+        _write(folder / CONTACT, heat_maps.contact(contact, heading, colours))
+        sheet.write_sheet(folder / SHEET, _page(loaded, tiles, methods, layer_taken))
+    return ExplainSummary(target, len(seen), tuple(problems), layer_taken)
+
+
+def checked(given: Sequence[str], valid: Sequence[str]) -> list[str]:
+    """The methods that are asked for, each once.
+
+    Raises:
+        UserError: there is none of that name.
+
+    >>> checked(["b", "b"], ["a", "b"]), checked(["all"], ["a", "b"])
+    (['b'], ['a', 'b'])
+    """
+    asked = [given] if isinstance(given, str) else list(given)
+    if asked == ["all"]:
+        return list(valid)
+    for name in asked:
+        if name not in valid:
+            raise UserError(f"there is no method {name!r}", choices(name, (*valid, "all")))
+    if not asked:
+        raise UserError("no method is named", f"one or several of {', '.join(valid)}")
+    return list(dict.fromkeys(asked))
+
+
+def _maps(
+    loaded: Loaded,
+    seen: Sequence[Seen],
+    methods: Sequence[str],
+    *,
+    of: str | None,
+    layer: str | None,
+    advance: Callable[[float], None],
+) -> Iterator[tuple[Seen, str, list[Explained]]]:
+    """Each picture with its place in the folder and its maps, batches of one size at a time."""
+    named = places([str(PurePosixPath(each.name.lstrip("/")).with_suffix(".png")) for each in seen])
+    for start, stop in _batches([each.pixels.shape for each in seen]):
+        images, *table = loaded.inputs(seen[start:stop])
+        found = []
+        for method in methods:
+            found.append(
+                explained_by(
+                    loaded.network, images, loaded.task, of, method, layer=layer, table_bm=table[0] if table else None
+                )
+            )
+            advance(stop - start)
+        for row in range(stop - start):
+            yield seen[start + row], named[start + row], [_row(each, row) for each in found]
+
+
+def _batches(shapes: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Runs of neighbours of one shape, at most `BATCH` of them."""
+    start = 0
+    for stop in range(1, len(shapes) + 1):
+        if stop == len(shapes) or stop - start == BATCH or shapes[stop] != shapes[start]:
+            yield start, stop
+            start = stop
+
+
+def _row(batch: Explained, row: int) -> Explained:
+    """What was found of one picture of a batch."""
+    one = slice(row, row + 1)
+    return Explained(
+        batch.map_bhw[one], batch.largest_b[one], batch.unit, batch.signed, batch.method, batch.layer,
+        batch.names[one], batch.scores_b[one],
+    )  # fmt: skip
+
+
+def _panels(maps: Sequence[Explained]) -> list[heat_maps.Panel]:
+    return [
+        heat_maps.Panel(
+            f"{each.method}, {short(each.layer, 24)}" if each.layer else each.method,
+            each.map_bhw[0],
+            each.signed,
+            f"1 = {each.largest_b[0]:.3g} {each.unit}",
+        )
+        for each in maps
+    ]
+
+
+def _heading(seen: Seen, maps: Sequence[Explained]) -> str:
+    return f"{short(seen.name, 60)}: what speaks for {short(maps[0].names[0], 30)} (score {maps[0].scores_b[0]:+.2f})"
+
+
+def _page(loaded: Loaded, tiles: Sequence[sheet.Tile], methods: Sequence[str], layer: str) -> sheet.SheetContent:
+    how = (
+        "Each map is relative to its largest value, which stands below it. A score is a logit: above 0 a class of a "
+        "binary or multi-label task is more probable than not. A map shows what the network looks at, not what is true."
+    )
+    facts = {"Run": loaded.run.folder.name, "Network": loaded.network.plan.name, "Methods": ", ".join(methods)}
+    if layer:
+        facts["Layer"] = layer
+    kinds = list(dict.fromkeys(tile.facts.rpartition(", score")[0] for tile in tiles))
+    sections = []
+    for kind in kinds:
+        own = [tile for tile in tiles if tile.facts.rpartition(", score")[0] == kind]
+        sections.append(sheet.Section(f"what speaks for {kind}", len(own), own[: sheet.LISTED]))
+    title = f"{len(tiles):,} explained picture{'' if len(tiles) == 1 else 's'}"
+    return sheet.SheetContent(title, facts, [how], sections, made_by="explain", brand="heat maps")
+
+
+def _ours(folder: Path) -> bool:
+    return sheet.is_sheet(folder / SHEET, "explain")
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _save(path: Path, values: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, values)
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[float], None]]:
+    """A bar with the time that is left, where somebody looks."""
+    columns = ("explaining", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True, disable=not Console().is_terminal) as progress:
+        bar = progress.add_task("explaining", total=total)
+        yield lambda steps: progress.advance(bar, steps)
