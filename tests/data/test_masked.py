@@ -268,7 +268,7 @@ def test_folders_and_files_that_are_not_there(images: Path, tmp_path: Path) -> N
     assert "the folder does not exist" in refused(tmp_path / "no")
     assert "no images below this folder" in refused(tmp_path / "empty")
     assert "no images of the name '*.tif'" in refused(images, masks=tmp_path / "empty", pattern="*.tif")
-    assert "none of the 4 images has a mask in" in refused(images, masks=tmp_path / "empty")
+    assert "no image of 4 has a mask in" in refused(images, masks=tmp_path / "empty")
     assert "the table does not exist" in refused(images, table=tmp_path / "no.csv")
     shutil.move(images / "a" / "1.bmp", images / "a" / "1.png")
     shutil.rmtree(images / "b")

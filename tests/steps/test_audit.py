@@ -209,7 +209,7 @@ def test_nothing_to_look_at_is_an_error_in_words(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         flawscope.audit(tmp_path / "none", tmp_path / "out")
     (tmp_path / "empty" / "a.png").touch()
-    with pytest.raises(DataError, match="none of the 1 images can be read"):
+    with pytest.raises(DataError, match="no image of 1 can be read"):
         flawscope.audit(tmp_path / "empty", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -230,7 +230,7 @@ def test_new_images_are_told_apart_and_measured(make_run: Make, tmp_path: Path) 
     recipe.write_text(RECIPE.replace("data/", "new/"), encoding="utf-8")
     result = evaluate(run.bundle, recipe, tmp_path / "out", twins="identical")
     assert result.metrics["n"] == 12
-    assert any("1 images left out: the bundle's train part" in note for note in result.metrics["notes"])
+    assert any("1 image left out: the bundle's train part" in note for note in result.metrics["notes"])
     assert "masks" in json.loads((tmp_path / "out" / "metrics.json").read_text())
     again = evaluate(run.bundle, recipe, twins="identical")
     assert again.metrics["masks"] == result.metrics["masks"]

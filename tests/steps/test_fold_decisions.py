@@ -30,7 +30,7 @@ def folder(finish_run: Callable[..., Path], parts: Path, tmp_path_factory: pytes
     finish_run(place, parts, folds=3, weight=15.0, cut=0.44, overrides=[f"decide_also={WAYS}"])
     runs = fold_runs(place)
     with pytest.MonkeyPatch.context() as patch:  # the bundles of these runs have invented hashes
-        patch.setattr(import_module("flawscope.steps.decide"), "run_of", lambda folder, *given: Run.at(folder))
+        patch.setattr(import_module("flawscope.steps.deciding"), "run_of", lambda folder, *given: Run.at(folder))
         for run in runs:
             for spec in run.recipe.decide_also:
                 evaluate_test(run, decide_also(run, spec))

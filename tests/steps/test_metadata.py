@@ -139,7 +139,7 @@ def test_strangers_data_bring_the_columns_or_are_refused(with_them: Path, tmp_pa
         flawscope.evaluate(bundle, tmp_path / "r.yaml")
     lacking = text.replace("0.png,0,0,mono", "0.png,0,0,")
     (tmp_path / "t.csv").write_text(f"image,poly,hot,type,temperature\n{lacking}", encoding="utf-8")
-    with pytest.raises(DataError, match=r"1 images cannot be decided:\n  0.png: no value for 'type'"):
+    with pytest.raises(DataError, match=r"1 image cannot be decided:\n  0.png: no value for 'type'"):
         flawscope.evaluate(bundle, tmp_path / "r.yaml")
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from flawscope._version import __version__
 from flawscope.cli.inspect import tell_inspected
 from flawscope.cli.look import explain, look
+from flawscope.cli.numbers import numbers
 from flawscope.cli.plan import plan
 from flawscope.cli.terminal import console, errors, numeric, say, shell, step
 from flawscope.errors import UserError
@@ -341,30 +341,6 @@ def synth(
     """Make synthetic parts with known truth."""
     more = {"size": size, "image_format": image_format, "overwrite": overwrite}
     say(f"wrote {step('synth', kind, folder, n, seed, difficulty, **more)}")
-
-
-def numbers(metrics: dict[str, Any]) -> None:
-    """The headline numbers as a table."""
-    held = f"{counted(metrics['n'], 'test images')} in {counted(metrics['groups'], 'groups')}"
-    table = Table(title=held, title_justify="left")
-    table.add_column("measure")
-    table.add_column("value", justify="right")
-    table.add_column("95 % interval", justify="right")
-    for entry in metrics["headline"]:
-        interval = entry["interval"]
-        table.add_row(entry["name"], f"{interval['value']:.3f}", f"{interval['low']:.3f} to {interval['high']:.3f}")
-    console.print(table)
-    for found in metrics["classes"].values():
-        for words in found.get("answers", ()):
-            say(words)
-    for name, found in metrics.get("three_answers", {}).get("classes", {}).items():
-        say(f"costs of {name} on these images: {found['words']}")
-    for words in metrics.get("savings", ()):
-        say(words)
-    for note in metrics["notes"]:
-        say(f"note: {note}")
-    if "split" in metrics:
-        say(f"split: {metrics['split']['stamp']}")
 
 
 def _version(asked: bool) -> None:
