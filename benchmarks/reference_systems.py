@@ -1,9 +1,11 @@
 """The recipes of the reference systems, measured on real data through the bundles that they seal.
 
     python benchmarks/reference_systems.py RECIPE... [--protocol folds | seeds | random] [--weights FILE | imagenet]
+        [--seed N]
 
 - folds: the five folds of the benchmark groups, pooled: each image is decided by a bundle that has not seen its group.
-- seeds: the recipe's own fold three times, with other first weights and draws: how far chance alone moves the numbers.
+- seeds: the recipe's own fold, or its own split, three times, with other first weights and draws: how far chance alone
+  moves the numbers; with --seed one of them.
 - random: one random split that nobody searched, 20 % of it for the test: how the originals measured.
 
 A run that was stopped goes on after its last finished epoch; one that is finished is not run again. Everything is
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +38,7 @@ BACKBONE = "timm:mobilenetv2_100"
 FOLDS, SEEDS = 5, (0, 1, 2)
 PROTOCOLS = {
     "folds": f"{FOLDS} folds of the benchmark groups, pooled",
-    "seeds": "the recipe's own fold of the benchmark groups",
+    "seeds": "the recipe's own fold of the benchmark groups, or its own split",
     "random": "one random split that nobody searched (leaky), a fifth for the test",
 }
 RANDOM = ("split.groups=none", "split.twins=identical", "split.file=null", "split.test=0.2")
@@ -47,10 +50,12 @@ def main() -> None:
     parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="names of files in recipes/, such as solar-binary")
     parser.add_argument("--protocol", choices=list(PROTOCOLS), default="folds")
     parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
+    parser.add_argument("--seed", type=int, help="of the protocol `seeds`: this one alone")
     parser.add_argument("--trial", action="store_true", help="one epoch, two folds or one seed; nothing is appended")
     asked = parser.parse_args()
+    some: Sequence[int] = SEEDS if asked.seed is None else (asked.seed,)
     for name in asked.recipes:
-        for seed in SEEDS[: 1 if asked.trial else None] if asked.protocol == "seeds" else (None,):
+        for seed in some[: 1 if asked.trial else None] if asked.protocol == "seeds" else (None,):
             result = measured(name, asked.protocol, asked.weights, seed, trial=asked.trial)
             print(json.dumps({key: result[key] for key in ("recipe", "protocol", "headline")}, indent=1))
             if not asked.trial:
@@ -118,6 +123,8 @@ def changes_for(recipe: Recipe, weights: str) -> list[str]:
     """
     if recipe.model.weights != "imagenet":
         return []
+    if recipe.model.name.startswith("smp:"):  # a decoder on this backbone
+        return [f"model.weights={weights}"]
     found = of_weights(weights)
     if Path(weights).is_file() and recipe.model.name != BACKBONE:
         found.append(f"model.name={BACKBONE}")
@@ -141,12 +148,32 @@ def coils() -> list[str]:
     return [f"data.root={coil_exam.pictures('hard', coil_exam.SEEDS['measuring'])[0].parents[1].resolve()}"]
 
 
+def masks(name: str) -> list[str]:
+    """Images, and masks beside them or in a folder of their own."""
+    place = SHARED / "data" / name
+    if name == "magnetic-tile":
+        return [f"data.images={place}"]
+    return [f"data.images={place / 'images'}", f"data.masks={place / 'masks'}"]
+
+
+def strips() -> list[str]:
+    """600 hard synthetic strips, of a seed that the generator was not tuned on."""
+    place = Path("runs") / "strips"
+    if not place.exists():
+        flawscope.synth("steel", place, 600, 20, "hard")
+    files = {"images": "images", "table": "train.csv", "facts": "truth.csv"}
+    return [f"data.{key}={(place / file).resolve()}" for key, file in files.items()]
+
+
 DATA: dict[str, Callable[[], list[str]]] = {
     "solar-binary": elpv,
     "solar-multilabel": two_labels,
     "solar-challenge": two_labels,
     "casting": castings,
     "coil": coils,
+    "neu-seg": partial(masks, "neu-seg"),
+    "magnetic-tile": partial(masks, "magnetic-tile"),
+    "steel": strips,
 }
 
 

@@ -49,6 +49,13 @@ ORIGINALS = (
         "The pass mark counts on a hidden test of other cells.",
     ),
     Original(
+        "D: where the flaws of steel are (synthetic strips, and two real sets in their place)",
+        ("steel", "neu-seg", "magnetic-tile"),
+        "no number of its segmentation; its gate 86.9 % accuracy",
+        "Its strips are not at hand. Elsewhere mean IoU 0.80 to 0.85 is published on NEU-Seg with large pretrained "
+        "networks, and 0.669 a class on the magnetic tiles, both on splits that nobody searched.",
+    ),
+    Original(
         "E: coils, and castings in their place",
         ("coil", "coil-faithful", "casting", "casting-faithful"),
         "99.2 % of 125 coils (95.6 to 99.98 %)",

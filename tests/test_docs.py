@@ -122,8 +122,7 @@ def test_page_of_results_is_up_to_date(docs_script: Callable[[str], ModuleType])
     module = docs_script("make_results")
     assert module.TARGET.read_text(encoding="utf-8") == module.results(), "run: python docs/make_results.py"
     named = {recipe for original in module.ORIGINALS for recipe in original.recipes}
-    with_masks = {"steel", "neu-seg", "magnetic-tile"}
-    others = {"demo", "solar-multilabel-tune", *with_masks}
+    others = {"demo", "solar-multilabel-tune"}
     assert named == {path.stem for path in (ROOT / "recipes").glob("*.yaml")} - others
 
 
