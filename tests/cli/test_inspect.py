@@ -31,7 +31,7 @@ def test_flaws_and_what_the_gate_stopped_are_counted(cli: Cli, make_mask_bundle:
         "     1  bright",
         "     1  sound",
         "     1  could not be decided: see the column `error`",
-        "flaws: 2 bright, 0 dark",
+        "flaws of bright: 2, dark: 0",
         "the gate called 1 image good; no flaws were looked for there",
         "wrote found ä",
     ):

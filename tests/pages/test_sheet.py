@@ -40,3 +40,11 @@ def test_a_sheet_is_known_again(tmp_path: Path) -> None:
     assert is_sheet(tmp_path / "index.html")
     assert not any(is_sheet(tmp_path / name) for name in ("other.html", "bytes.html", "missing.html"))
     assert len(sheet.GENERATOR) < 500
+
+
+def test_many_sentences_of_a_decision_are_a_list_that_is_opened() -> None:
+    few = render(SheetContent("few", {}, ["One.", "Two <b>."], []))
+    assert '<p class="small">One. Two &lt;b&gt;.</p>' in few
+    many = render(SheetContent("many", {}, [f"Sentence {i}." for i in range(9)], []))
+    assert "<summary>How this bundle decides</summary>" in many
+    assert many.count("<li>Sentence") == 9

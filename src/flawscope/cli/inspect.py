@@ -16,7 +16,7 @@ def tell_inspected(summary: Summary) -> None:
     if summary.errors:
         say(f"{summary.errors:6d}  could not be decided: see the column `error`")
     if summary.flaws:
-        say("flaws: " + ", ".join(f"{count:,} {name}" for name, count in summary.flaws.items()))
+        say("flaws of " + ", ".join(f"{name}: {count:,}" for name, count in summary.flaws.items()))
     if summary.stopped:
         say(f"the gate called {counted(summary.stopped, 'images')} good; no flaws were looked for there")
     speed = f"{summary.images} images in {summary.seconds:.1f} s, {summary.images_per_second:.0f} images/s"

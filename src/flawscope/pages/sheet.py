@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from flawscope.storage import write_text
 
+FEW_SENTENCES = 6
 GENERATOR = '<meta name="generator" content="flawscope {}">'
 """How a folder that a command has made is known."""
 STYLE = Path(__file__).parent / "templates" / "style.css"
@@ -98,7 +99,7 @@ def render(content: SheetContent) -> str:
 <p class="brand"><b>flawscope</b> {_text(content.brand)}</p>
 <h1>{_text(content.title)}</h1>
 <dl class="facts">{facts}</dl>
-<p class="small">{_text(" ".join(content.decision))}</p>
+{_decision(content.decision)}
 <nav aria-label="Labels">{links}</nav>
 </header>
 <main>
@@ -107,6 +108,14 @@ def render(content: SheetContent) -> str:
 </body>
 </html>
 """
+
+
+def _decision(sentences: Sequence[str]) -> str:
+    """A few sentences as they are; many of them as a list that is opened by whom it concerns."""
+    if len(sentences) <= FEW_SENTENCES:
+        return f'<p class="small">{_text(" ".join(sentences))}</p>'
+    rows = "".join(f"<li>{_text(each)}</li>" for each in sentences)
+    return f'<details class="small"><summary>How this bundle decides</summary><ul>{rows}</ul></details>'
 
 
 def _sections(sections: Sequence[Section], style: str) -> Iterable[str]:
