@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from flawscope.masks import masks_of
-from flawscope.pages.outlines import COLOURS, LONGER, SHORTEST, colour_of, outlined, shrunk
+from flawscope.pages.outlines import LONGER, NAMED, SHORTEST, colour_of, outlined, shrunk
 
 GREY = 90
 
@@ -22,7 +22,7 @@ def drawn(height: int, width: int, *boxes: tuple[int, int, int, int]) -> Image.I
 def test_a_line_lies_around_the_flaw_and_leaves_it_to_be_seen() -> None:
     pixels = np.asarray(drawn(500, 500, (100, 200, 150, 300)))
     assert (pixels[100:150, 200:300] == GREY).all()
-    colour = tuple(int(COLOURS[0][i : i + 2], 16) for i in (1, 3, 5))
+    colour = NAMED[0]
     assert tuple(pixels[99, 250]) == tuple(pixels[98, 250]) == tuple(pixels[120, 301]) == colour
     assert tuple(pixels[97, 250]) == (0, 0, 0)
     assert (pixels[:97] == GREY).all()
@@ -31,8 +31,8 @@ def test_a_line_lies_around_the_flaw_and_leaves_it_to_be_seen() -> None:
 def test_each_class_has_its_colour() -> None:
     pixels = np.asarray(drawn(500, 500, (10, 10, 20, 20), (300, 300, 320, 320)))
     shown = {f"#{r:02x}{g:02x}{b:02x}" for r, g, b in np.unique(pixels.reshape(-1, 3), axis=0)}
-    assert set(COLOURS[:2]) < shown and COLOURS[2] not in shown
-    assert colour_of(len(COLOURS)) == COLOURS[0]
+    assert {colour_of(0), colour_of(1)} < shown and colour_of(2) not in shown
+    assert len({colour_of(k) for k in range(12)}) == 12
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from flawscope.data.mask_files import pair_masks
 from flawscope.data.mask_table import read_mask_table, table_masks
 from flawscope.errors import BundleError, DataError, OutputError, UserError
 from flawscope.inspection.mask_output import FLAW_COLUMNS, class_folders
-from flawscope.inspection.overlay import NAMED
 from flawscope.inspection.tables import read_results
 from flawscope.masks import mask_array, masks_of
+from flawscope.pages.outlines import NAMED
 from flawscope.records import MaskPrediction, Task
 
 Make = Callable[..., Path]

@@ -6,17 +6,15 @@ dark rim, so that it shows on light and on dark steel. Shapes: k classes, h x w 
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from flawscope.inspection.lettering import font_for, plain, shortened
+from flawscope.pages.outlines import Colour, colours
 from flawscope.preprocess import viewable
 from flawscope.records import BoolArray
-
-Colour = tuple[int, int, int]
 
 LONGEST, SHORTEST = 1600, 320
 """The longer side of what is drawn: larger pictures are reduced, smaller ones enlarged by a whole number."""
@@ -25,26 +23,6 @@ WIDE = 1.5
 OUTLINE = 2
 GAP, MARGIN = 8, 10
 PAPER, INK, RIM = (255, 255, 255), (28, 32, 38), (0, 0, 0)
-NAMED: tuple[Colour, ...] = (
-    (255, 176, 0),
-    (86, 196, 255),
-    (255, 96, 64),
-    (64, 220, 160),
-    (240, 130, 220),
-    (248, 236, 80),
-    (150, 140, 255),
-)
-"""Light colours after Okabe and Ito, which everybody can tell apart."""
-
-
-def colours(k: int) -> tuple[Colour, ...]:
-    """A colour for each class, always the same ones; beyond those with a name they go round the circle of hues.
-
-    >>> colours(2)
-    ((255, 176, 0), (86, 196, 255))
-    """
-    more = (colorsys.hsv_to_rgb(0.618 * n % 1, 0.55 + 0.4 * (n % 2), 1.0) for n in range(max(0, k - len(NAMED))))
-    return (*NAMED[:k], *((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in more))
 
 
 def overlay(

@@ -11,8 +11,10 @@ from markupsafe import Markup
 from PIL import Image
 
 from flawscope.pages import figures, mask_figures, view, words
+from flawscope.pages.mask_facts import facts_view, outlined_view
 from flawscope.pages.thumbnails import data_uri
 from flawscope.pages.view import View
+from flawscope.records import Masks
 
 if TYPE_CHECKING:
     from flawscope.pages.report import ReportContent
@@ -71,7 +73,8 @@ class MaskContent:
 
     `rule` holds the rule of a bundle in sentences, and `fitted` its evidence (see `steps.decide_masks.evidence`), both
     empty where several bundles have decided. `colours` are those of the outlines, class by class. `gate` says in
-    sentences how the gate decides.
+    sentences how the gate decides. `facts` are those of all masks (`data.mask_census`), and `examples` some images of
+    each label combination, with where they lie (`images`) and their masks (`truths`).
     """
 
     rule: Sequence[str] = ()
@@ -79,6 +82,10 @@ class MaskContent:
     fitted: Mapping[str, Any] = field(default_factory=dict)
     galleries: Sequence[MaskGallery] = ()
     colours: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    examples: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
+    truths: Mapping[str, Masks] = field(default_factory=dict)
 
 
 def mask_views(content: ReportContent) -> View:
@@ -88,6 +95,8 @@ def mask_views(content: ReportContent) -> View:
     names = [name for name in masks["classes"] if name != ANY]
     return {
         "names": names,
+        "data": facts_view(content.masks.facts),
+        "outlined": outlined_view(content.masks.examples, content.masks.images, content.masks.truths),
         "minute": _minute(content),
         "places": _places(masks, names),
         "beside": [

@@ -5,17 +5,25 @@ Letters: k classes, h x w pixels of the image as it is shown.
 
 from __future__ import annotations
 
+import colorsys
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from flawscope.masks import mask_array
 from flawscope.preprocess import open_image, viewable
 from flawscope.records import BoolArray, Masks
 
-COLOURS = ("#ff7a1a", "#56b4e9", "#f0e442", "#2fc48d", "#e38bc0", "#b39ddb")
+Colour = tuple[int, int, int]
+NAMED: tuple[Colour, ...] = (
+    (255, 122, 26),
+    (86, 180, 233),
+    (240, 228, 66),
+    (47, 196, 141),
+    (227, 139, 192),
+    (179, 157, 219),
+)
 """After Okabe and Ito, brighter: seen on dark and on bright pictures, and told apart with any colour vision."""
 HALO = (0, 0, 0)
 LONGER, SHORTEST = 880, 400
@@ -24,9 +32,23 @@ LINE = 2
 """Pixels that a line is thick."""
 
 
+def colours(k: int) -> tuple[Colour, ...]:
+    """A colour for each class, always the same ones; beyond those with a name they go round the circle of hues.
+
+    >>> colours(2)
+    ((255, 122, 26), (86, 180, 233))
+    """
+    more = (colorsys.hsv_to_rgb(0.618 * n % 1, 0.55 + 0.4 * (n % 2), 1.0) for n in range(max(0, k - len(NAMED))))
+    return (*NAMED[:k], *((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in more))
+
+
 def colour_of(k: int) -> str:
-    """The colour of the k-th class."""
-    return COLOURS[k % len(COLOURS)]
+    """The colour of the k-th class, as a page has it.
+
+    >>> colour_of(0)
+    '#ff7a1a'
+    """
+    return "#{:02x}{:02x}{:02x}".format(*colours(k + 1)[k])
 
 
 def outlined(source: Image.Image | str | Path, masks: Masks) -> Image.Image:
@@ -48,7 +70,7 @@ def outlined(source: Image.Image | str | Path, masks: Masks) -> Image.Image:
     for mask_hw in shown_khw:  # first what lies below the lines of all classes
         pixels[_around(mask_hw, LINE + 1)] = HALO
     for k, line_hw in enumerate(lines):
-        pixels[line_hw] = _rgb(colour_of(k))
+        pixels[line_hw] = colours(k + 1)[k]
     return Image.fromarray(pixels)
 
 
@@ -76,7 +98,3 @@ def _around(mask_hw: BoolArray, pixels: int) -> BoolArray:
         near_hw = np.logical_or.reduce(shifted)
     inside = near_hw[pixels : pixels + height, pixels : pixels + width]
     return np.asarray(inside & ~mask_hw)
-
-
-def _rgb(colour: str) -> npt.NDArray[np.uint8]:
-    return np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)], dtype=np.uint8)

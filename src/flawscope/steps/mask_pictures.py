@@ -11,16 +11,21 @@ from PIL import Image
 from flawscope.bundle.archive import Contents
 from flawscope.bundle.mask_words import mask_sentences
 from flawscope.bundle.verify import decision_sentences
+from flawscope.data.findings import examples
+from flawscope.data.mask_census import mask_facts
 from flawscope.errors import ImageError
 from flawscope.evaluation.mask_facts import MaskFacts, appended
-from flawscope.inspection.overlay import colours, outlined
+from flawscope.inspection.overlay import outlined
 from flawscope.masks import mask_array
 from flawscope.pages.masks import LONG_SIDE, SIDE, WIDE, MaskContent, MaskGallery, MaskPicture
+from flawscope.pages.outlines import colour_of
 from flawscope.preprocess import open_image, viewable
 from flawscope.records import FloatArray, Masks, Sample, Samples, Task
 from flawscope.steps.mask_store import MaskRow, read_masks
 from flawscope.steps.workspace import Run
 
+EXAMPLES = 4
+"""Images of each label combination that the data are shown with."""
 SHOWN = 8
 """Pictures of each kind; each is there twice."""
 
@@ -35,9 +40,15 @@ def mask_content(samples: Samples, runs: Sequence[Run], contents: Contents | Non
     rows = [row for each, _ in told for row in each]
     by_id = {row.id: row for row in samples.rows}
     shown = Shown([by_id[row.name] for row in rows], rows, appended([facts for _, facts in told]))
+    some = examples(samples, EXAMPLES)
+    picked = {id for ids in some.values() for id in ids}
     found = MaskContent(
         galleries=tuple(galleries(samples.task, shown)),
         colours=_colours(samples.task),
+        facts=mask_facts(samples) or {},
+        examples=some,
+        images={row.id: row.path for row in samples.rows if row.id in picked},
+        truths={row.id: row.masks for row in samples.rows if row.id in picked and row.masks is not None},
     )
     if contents is None:
         return found
@@ -128,7 +139,4 @@ def _both(path: str, true: Masks, marked: Masks) -> tuple[Image.Image | str, Ima
 
 def _colours(task: Task) -> dict[str, str]:
     """The colour of the outlines of each class, as a page has it."""
-    return {
-        name: "#{:02x}{:02x}{:02x}".format(*colour)
-        for name, colour in zip(task.classes, colours(len(task.classes)), strict=True)
-    }
+    return {name: colour_of(k) for k, name in enumerate(task.classes)}
