@@ -161,3 +161,24 @@ def test_how_often_it_was_decided_stays_with_the_bundle(finished: Any, draw: Dra
     seals = [read_bundle(finished.bundle).manifest.seal, read_bundle(first).manifest.seal]
     assert [each["seal"] for each in read_bundle(second).evidence["provenance"]["history"]] == seals
     assert notes_of(made)[0] == f"Decided again on {BAD + GOOD} images of delivery, 2 times since its run was decided"
+
+
+def lots_table(draw: Draw, root: Path, lots: int) -> Path:
+    """The same parts in a table, which says of what lot each is, and more that nobody uses."""
+    images = sorted(delivery(draw, root).glob("*/*.png"))
+    rows = [f"{path.relative_to(root).as_posix()},{path.parent.name},lot {n % lots},{n}.5"
+            for n, path in enumerate(images)]  # fmt: skip
+    (root / "labels.csv").write_text("\n".join(["file,verdict,lot,weight", *rows]), encoding="utf-8")
+    return root / "labels.csv"
+
+
+@pytest.mark.parametrize("lots", [1, 3])
+def test_a_table_of_few_lots_proves_no_more_than_the_lots(finished: Any, draw: Draw, tmp_path: Path, lots: int) -> None:
+    table = lots_table(draw, tmp_path / "delivery", lots)
+    manifest = flawscope.decide(finished.bundle, table, tmp_path / "new.flawscope", max_escape=0.5)
+    contract = manifest.sealed.decision.contracts[0]  # type: ignore[union-attr]
+    assert (contract.positives, contract.groups, contract.kept) == (BAD, lots, False)  # 6 parts by themselves would do
+    assert "Columns that are not used: weight." in notes_of(manifest)
+    found = flawscope.evaluate(finished.bundle, table)
+    assert found.metrics["groups"] == lots
+    assert "Columns that are not used: weight." in found.metrics["notes"]

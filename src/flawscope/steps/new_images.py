@@ -89,17 +89,18 @@ def new_images(
         raise UserError(f"--twins {twins!r}", choices(twins, get_args(Search)))
     if known is not None and twins == "identical":
         raise UserError("--known and --twins identical contradict each other", "leave one of them out")
-    samples = renamed(labelled(data, task, [column.name for column in columns]), task)
+    read_in, unused = labelled(data, task, [column.name for column in columns])
+    samples = renamed(read_in, task)
     check_metadata(samples, columns)
     fresh, left_out = unseen(samples, contents.evidence.get("provenance", {}).get("contents", {}), parts, remedy)
     if twins == "identical":
-        return NewImages(fresh, identical_groups(fresh), left_out, (NOT_ASKED,))
+        return NewImages(fresh, identical_groups(fresh), left_out, (*unused, NOT_ASKED))
     try:
         from flawscope.data.court.verdict import METHOD, find_twins
     except ModuleNotFoundError:
         if known is not None:
             raise
-        return NewImages(fresh, identical_groups(fresh), left_out, (NO_COURT,))
+        return NewImages(fresh, identical_groups(fresh), left_out, (*unused, NO_COURT))
     run, against = _known_run(bundle, contents, known), NO_RUN
     if run is not None:
         fresh, more, against = _without_twins(fresh, run, parts, remedy)
@@ -109,7 +110,7 @@ def new_images(
     among = f"leak checked among these images: {METHOD}; {_pairs(fresh, found.pairs)}"
     note = (f"leak check: {found.facts['note']}",) if found.facts.get("note") else ()
     cut = (linked.words,) if linked.cut else ()
-    return NewImages(fresh, linked.group, left_out, (among, *cut, *note, against))
+    return NewImages(fresh, linked.group, left_out, (*unused, among, *cut, *note, against))
 
 
 def _pairs(samples: Samples, pairs: Sequence[Pair]) -> str:
@@ -208,8 +209,8 @@ def check_metadata(samples: Samples, columns: Sequence[Column]) -> None:
             )
 
 
-def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> Samples:
-    """Labelled samples from a recipe, class folders, a table, or the word elpv.
+def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> tuple[Samples, tuple[str, ...]]:
+    """Labelled samples from a recipe, class folders, a table, or the word elpv; and what is there and is not used.
 
     Of a table these columns are read as metadata, whether a recipe names them or not. Folders named as the bundle's own
     answers are taken as such: some may be missing, as where all parts are good.
@@ -218,13 +219,14 @@ def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> Sampl
     if path.suffix.lower() in (".yaml", ".yml"):
         from flawscope.training.recipe import load_recipe
 
-        return read(with_columns(load_recipe(path).data, columns), Path.cwd(), complete=False)
+        return read(with_columns(load_recipe(path).data, columns), Path.cwd(), complete=False), ()
     folders = {each.name for each in path.iterdir() if each.is_dir()} if path.is_dir() else set()
     if folders & set(task.labels) and folders <= set(task.labels) and task.kind != "multilabel":
         positive = task.classes[0] if task.kind == "binary" else None
         spec = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
-        return read(spec, Path.cwd(), complete=False)
-    return read(with_columns(look(data, masks=bool(task.pixels)).spec, columns), Path.cwd(), complete=False)
+        return read(spec, Path.cwd(), complete=False), ()
+    finding = look(data, masks=bool(task.pixels), fewest_groups=1)
+    return read(with_columns(finding.spec, columns), Path.cwd(), complete=False), finding.unused
 
 
 def with_columns(spec: DataSpec, columns: Sequence[str]) -> DataSpec:
