@@ -60,7 +60,7 @@ def guess_table(path: Path, root: Path | None = None, fewest_groups: int = TO_SP
     candidates = [name for name in others if name not in (group, part) and not _words(name) & SPLIT_WORDS]
     labels = _label_columns(table, candidates)
     if not labels and group is not None and len(set(table.column(group))) < TO_SPLIT:  # then it is the label itself
-        group, labels = None, _label_columns(table, [group])
+        labels, group = _label_columns(table, [group]), None
     if not labels:
         raise DataError(
             f"{path}: no column looks like labels (expected 2 to {MOST_VALUES} different values)",

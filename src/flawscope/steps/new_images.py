@@ -27,6 +27,7 @@ from flawscope.data.split import SplitSpec
 from flawscope.errors import DataError, UserError, choices
 from flawscope.metadata import known as value_of
 from flawscope.records import NOT_CHECKED, Pair, Samples, Task
+from flawscope.steps.new_groups import NOTHING_SAID, SaidGroups
 from flawscope.wording import counted
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def new_images(
     parts: Sequence[str] = SEEN,
     known: str | Path | None = None,
     twins: Search = "find",
+    groups: SaidGroups = NOTHING_SAID,
     remedy: str = "evaluate on images that it has never seen",
 ) -> NewImages:
     """Labelled images in the bundle's words, without those of these parts of it.
@@ -79,6 +81,7 @@ def new_images(
         parts: of the bundle's data that are not new to it.
         known: the bundle's run folder, whose images are compared with these.
         twins: "find", or "identical" files only.
+        groups: what is said of images of one part; else the data say it, or the recipe of the bundle's run.
         remedy: what to do if none is left.
 
     Raises:
@@ -89,8 +92,9 @@ def new_images(
         raise UserError(f"--twins {twins!r}", choices(twins, get_args(Search)))
     if known is not None and twins == "identical":
         raise UserError("--known and --twins identical contradict each other", "leave one of them out")
-    read_in, unused = labelled(data, task, [column.name for column in columns])
-    samples = renamed(read_in, task)
+    read_in, unused = labelled(data, task, [column.name for column in columns], groups)
+    read_in, by = groups.by_name(read_in, _patterns(bundle, contents, known))
+    samples, unused = renamed(read_in, task), (*unused, *by)
     check_metadata(samples, columns)
     fresh, left_out = unseen(samples, contents.evidence.get("provenance", {}).get("contents", {}), parts, remedy)
     if twins == "identical":
@@ -158,6 +162,16 @@ def _known_run(bundle: Path, contents: Contents, known: str | Path | None) -> Ru
     return run
 
 
+def _patterns(bundle: Path, contents: Contents, known: str | Path | None) -> tuple[str, ...]:
+    """The pattern that the recipe of the bundle groups by, where its run is at hand."""
+    try:
+        run = run_of(bundle.absolute().parent if known is None else known, contents, "")
+        pattern = run.recipe.data.groups.pattern
+    except UserError:  # what is wrong with a run that is named is said where its images are read
+        return ()
+    return () if pattern is None else (pattern,)
+
+
 def _without_twins(fresh: Samples, run: Run, parts: Sequence[str], remedy: str) -> tuple[Samples, tuple[str, ...], str]:
     """The images that show nothing that these parts of the run show; how many were left out, and what was compared.
 
@@ -209,7 +223,9 @@ def check_metadata(samples: Samples, columns: Sequence[Column]) -> None:
             )
 
 
-def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> tuple[Samples, tuple[str, ...]]:
+def labelled(
+    data: str | Path, task: Task, columns: Sequence[str] = (), groups: SaidGroups = NOTHING_SAID
+) -> tuple[Samples, tuple[str, ...]]:
     """Labelled samples from a recipe, class folders, a table, or the word elpv; and what is there and is not used.
 
     Of a table these columns are read as metadata, whether a recipe names them or not. Folders named as the bundle's own
@@ -219,14 +235,16 @@ def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> tuple
     if path.suffix.lower() in (".yaml", ".yml"):
         from flawscope.training.recipe import load_recipe
 
-        return read(with_columns(load_recipe(path).data, columns), Path.cwd(), complete=False), ()
+        spec = with_columns(groups.column_in(load_recipe(path).data), columns)
+        return read(spec, Path.cwd(), complete=False), ()
     folders = {each.name for each in path.iterdir() if each.is_dir()} if path.is_dir() else set()
     if folders & set(task.labels) and folders <= set(task.labels) and task.kind != "multilabel":
         positive = task.classes[0] if task.kind == "binary" else None
-        spec = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
-        return read(spec, Path.cwd(), complete=False), ()
+        folder = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
+        return read(groups.column_in(folder), Path.cwd(), complete=False), ()
     finding = look(data, masks=bool(task.pixels), fewest_groups=1)
-    return read(with_columns(finding.spec, columns), Path.cwd(), complete=False), finding.unused
+    spec = with_columns(groups.column_in(finding.spec), columns)
+    return read(spec, Path.cwd(), complete=False), finding.unused
 
 
 def with_columns(spec: DataSpec, columns: Sequence[str]) -> DataSpec:
