@@ -75,11 +75,11 @@ class SaidGroups:
             DataError: the pattern does not fit every name.
         """
         if self.pattern is not None:
-            return _told(by_pattern(samples, self.pattern))
+            return _told(by_pattern(samples, self.pattern, "--group-pattern"))
         if samples.grouping == ALONE:
             for pattern in parents:
                 try:
-                    return _told(by_pattern(samples, pattern), ", as in the recipe of the bundle")
+                    return _told(by_pattern(samples, pattern, "data.groups"), ", as in the recipe of the bundle")
                 except DataError:
                     continue
         return _told(samples)
