@@ -77,8 +77,10 @@ def counted(n: int, items: str, verb: str = "") -> str:
     return f"{n:,} {items.removesuffix('s') if n == 1 else items}{does}"
 
 
-def all_at_once(confidences: Sequence[float]) -> str:
+def all_at_once(confidences: Sequence[float], which: str = "") -> str:
     """How sure it is that several promises hold at once, whatever they have to do with each other (Bonferroni, 1936).
+
+    `which` is what they are called, where that is not "both" or "all" of them.
 
     >>> all_at_once([0.95, 0.95, 0.95])
     'That all 3 hold at once is known with 85 % confidence (Bonferroni: 1 - 3 x 5 %).'
@@ -92,7 +94,7 @@ def all_at_once(confidences: Sequence[float]) -> str:
     least = round(1 - sum(1 - each for each in confidences), EXACT)
     known = f"is known with {percent_down(least)} confidence (Bonferroni: {left})"
     unknown = f"is not known (Bonferroni: {left} leaves no confidence)"
-    return f"That {'both' if n == 2 else f'all {n:,}'} hold at once {known if least > 0 else unknown}."
+    return f"That {which or ('both' if n == 2 else f'all {n:,}')} hold at once {known if least > 0 else unknown}."
 
 
 def sizes_in_words(sizes: Sequence[Sequence[int]]) -> str:

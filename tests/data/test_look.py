@@ -239,3 +239,29 @@ def test_magnetic_tiles() -> None:
     assert isinstance(finding.spec, FoldersSpec)
     assert finding.spec.pattern == "*.jpg"
     assert sum(finding.counts.values()) == 1344
+
+
+@pytest.mark.parametrize("lots", [1, 3])
+def test_few_lots_are_groups_where_nothing_is_split(tmp_path: Path, paint: Paint, lots: int) -> None:
+    fill(paint, tmp_path, {"images": 12})
+    rows = [f"images{i}.png,{'ok' if i % 2 else 'nok'},lot {i % lots}" for i in range(12)]
+    (tmp_path / "t.csv").write_text("\n".join(["file,verdict,lot", *rows]))
+    assert look(tmp_path, fewest_groups=1).spec.model_dump()["group_column"] == "lot"
+    for_a_split = look(tmp_path)
+    assert for_a_split.spec.model_dump()["group_column"] is None
+    assert for_a_split.unused == ("Columns that are not used: lot.",)
+
+
+@pytest.mark.parametrize(
+    ("head", "cells"),
+    [("part_ok", ("0", "1")), ("group", ("good", "bad")), ("group", ("a", "b")), ("part_class", ("a", "b"))],
+)
+def test_a_label_that_is_named_like_a_group_stays_the_label(
+    tmp_path: Path, paint: Paint, head: str, cells: tuple[str, str]
+) -> None:
+    fill(paint, tmp_path, {"images": 12})
+    rows = [f"images{i}.png,{cells[i % 2]}" for i in range(12)]
+    (tmp_path / "t.csv").write_text("\n".join([f"file,{head}", *rows]))
+    spec = look(tmp_path, fewest_groups=1).spec
+    assert isinstance(spec, CsvSpec)
+    assert (spec.label_columns, spec.group_column) == ([head], None)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 import flawscope
@@ -18,6 +19,7 @@ from flawscope.bundle.archive import read_bundle
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import DataError, UserError
 from flawscope.records import NOT_CHECKED
+from flawscope.steps.new_groups import NOBODY
 from flawscope.steps.new_images import NO_COURT, NO_RUN, NOT_ASKED
 from flawscope.steps.workspace import Run
 
@@ -161,3 +163,72 @@ def test_how_often_it_was_decided_stays_with_the_bundle(finished: Any, draw: Dra
     seals = [read_bundle(finished.bundle).manifest.seal, read_bundle(first).manifest.seal]
     assert [each["seal"] for each in read_bundle(second).evidence["provenance"]["history"]] == seals
     assert notes_of(made)[0] == f"Decided again on {BAD + GOOD} images of delivery, 2 times since its run was decided"
+
+
+def lots_table(draw: Draw, root: Path, lots: int) -> Path:
+    """The same parts in a table, which says of what lot each is, and more that nobody uses."""
+    images = sorted(delivery(draw, root).glob("*/*.png"))
+    rows = [f"{path.relative_to(root).as_posix()},{path.parent.name},lot {n % lots},{n}.5"
+            for n, path in enumerate(images)]  # fmt: skip
+    (root / "labels.csv").write_text("\n".join(["file,verdict,lot,weight", *rows]), encoding="utf-8")
+    return root / "labels.csv"
+
+
+@pytest.mark.parametrize("lots", [1, 3])
+def test_a_table_of_few_lots_proves_no_more_than_the_lots(finished: Any, draw: Draw, tmp_path: Path, lots: int) -> None:
+    table = lots_table(draw, tmp_path / "delivery", lots)
+    manifest = flawscope.decide(finished.bundle, table, tmp_path / "new.flawscope", max_escape=0.5)
+    contract = manifest.sealed.decision.contracts[0]  # type: ignore[union-attr]
+    assert (contract.positives, contract.groups, contract.kept) == (BAD, lots, False)  # 6 parts by themselves would do
+    assert "Columns that are not used: weight." in notes_of(manifest)
+    found = flawscope.evaluate(finished.bundle, table)
+    assert found.metrics["groups"] == lots
+    assert "Columns that are not used: weight." in found.metrics["notes"]
+
+
+def shots_of_parts(draw: Draw, root: Path) -> Path:
+    """Three bad parts with six pictures each that do not look alike, and good ones that stand by themselves."""
+    for seed in range(600, 618):
+        draw(root / "nok" / f"part{seed % 3}_{seed}.png", seed, [seed % 4])
+    for seed in range(620, 626):
+        draw(root / "ok" / f"part{seed}_0.png", seed, ())
+    return root
+
+
+def test_pictures_of_one_part_count_together_where_somebody_says_so(copied: Any, draw: Draw, tmp_path: Path) -> None:
+    (run, _), data = copied(), shots_of_parts(draw, tmp_path / "delivery")
+    bundle, made, known = run / "tiny.flawscope", tmp_path / "new.flawscope", "(part[0-9]+)_"
+
+    def decided(**asked: Any) -> tuple[int, bool, list[str]]:
+        manifest = flawscope.decide(bundle, data, made, max_escape=0.2, twins="identical", overwrite=True, **asked)
+        contract = manifest.sealed.decision.contracts[0]  # type: ignore[union-attr]
+        return contract.groups, contract.kept, notes_of(manifest)
+
+    groups, kept, notes = decided()
+    assert (groups, kept) == (18, True) and NOBODY in notes  # it proves what it does not: so that is said
+    groups, kept, notes = decided(group_pattern=known)
+    assert (groups, kept) == (3, False) and NOBODY not in notes
+    assert f"images count together by the pattern {known!r} in the name" in notes
+    recipe = run / "recipe.yaml"
+    content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    for pattern, expected in ((known, 3), ("(lot[0-9]+)", 18)):  # the second fits no name here
+        content["data"]["groups"] = {**content["data"].get("groups", {}), "pattern": pattern}
+        recipe.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+        groups, _, notes = decided()
+        assert (groups, NOBODY in notes) == (expected, expected == 18)
+    assert flawscope.evaluate(bundle, data, group_pattern=known, twins="identical").metrics["groups"] == 9
+    with pytest.raises(UserError, match=r"--group-pattern '\(lot\)' does not match 24 of 24"):
+        decided(group_pattern="(lot)")
+    with pytest.raises(UserError, match="--group-pattern: 'lot' has no parentheses"):
+        decided(group_pattern="lot")
+    with pytest.raises(UserError, match="--group-column names a column of a table"):
+        decided(group_column="lot")
+
+
+def test_a_column_of_any_name_says_which_images_count_together(finished: Any, draw: Draw, tmp_path: Path) -> None:
+    table = lots_table(draw, tmp_path / "delivery", 3)
+    table.write_text(table.read_text(encoding="utf-8").replace(",lot,", ",melt,"), encoding="utf-8")
+    alone = flawscope.evaluate(finished.bundle, table, twins="identical").metrics
+    assert alone["groups"] == BAD + GOOD and NOBODY in alone["notes"]
+    asked = flawscope.evaluate(finished.bundle, table, twins="identical", group_column="melt").metrics
+    assert asked["groups"] == 3 and "images count together by the column 'melt'" in asked["notes"]

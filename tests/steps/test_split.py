@@ -175,3 +175,10 @@ def test_a_cache_that_cannot_be_written_is_done_without(recipe: Path, asked: lis
     assert asked == [tmp_path / ".cache", None]
     assert len(said) == 1 and "file cannot be written to" in said[0]
     assert not (tmp_path / ".cache").exists()
+
+
+def test_plan_says_what_goes_on_between_search_and_proof(recipe: Path, asked: list[Any]) -> None:
+    said: list[str] = []
+    flawscope.plan(recipe, max_escape=0.1, overrides=FIND, say=said.append)
+    assert said[-2].startswith("splitting") and said[-2].endswith("and looking for those of the same thing")
+    assert said[-1].endswith("of the same thing found; reading the images anew to prove the split")

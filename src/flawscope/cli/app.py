@@ -35,6 +35,8 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is th
 Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="write event files for TensorBoard as well")]
 Known = Annotated[Path | None, typer.Option(metavar="RUN", help="the run of the bundle: its images are no new ones")]
 Twins = Annotated[str, typer.Option(help="find: images of the same thing count together | identical: files only")]
+Pattern = Annotated[str | None, typer.Option(help="on names of new images: '(part[0-9]+)_' counts a part as one")]
+Column = Annotated[str | None, typer.Option(help="of a table of new images: rows of equal value count as one")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
 Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="a sealed NAME.flawscope")]
 Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe (YAML)")]
@@ -181,7 +183,9 @@ def export(folder: RunFolder) -> None:
 @app.command()
 def decide(
     bundle: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="a run folder, or a bundle to decide again")],
-    data: Annotated[str | None, typer.Argument(help="BUNDLE: labelled images, or its run (calibration part)")] = None,
+    data: Annotated[
+        str | None, typer.Argument(help="labelled images, as for evaluate; or the run: its calibration part")
+    ] = None,
     max_escape: Annotated[float | None, numeric(help="the share of defective parts that may pass: 0.02")] = None,
     confidence: Annotated[float, numeric(help="of that promise")] = 0.95,
     units: Annotated[str, typer.Option(help="what counts: groups | parts | effective")] = "groups",
@@ -192,13 +196,16 @@ def decide(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the new bundle; default: beside it")] = None,
     known: Known = None,
     twins: Twins = "find",
+    group_pattern: Pattern = None,
+    group_column: Column = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Set the thresholds and seal: of a run as its recipe says; of a bundle anew, by escape rate or costs."""
     costs = {"escape": cost_escape, "overkill": cost_overkill, "review": cost_review, "prevalence": prevalence}
     given = costs if any(value is not None for value in costs.values()) else None
     asked: dict[str, Any] = {"max_escape": max_escape, "confidence": confidence, "units": units, "costs": given}
-    manifest = step("decide", bundle, data, output, **asked, known=known, twins=twins, overwrite=overwrite)
+    new = {"known": known, "twins": twins, "group_pattern": group_pattern, "group_column": group_column}
+    manifest = step("decide", bundle, data, output, **asked, **new, overwrite=overwrite)
     from flawscope.bundle.verify import sealed_sentences
 
     for sentence in sealed_sentences(manifest.sealed):
@@ -223,9 +230,12 @@ def evaluate(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="folder for metrics.json and scores")] = None,
     known: Known = None,
     twins: Twins = "find",
+    group_pattern: Pattern = None,
+    group_column: Column = None,
 ) -> None:
     """Measure a sealed bundle on labelled images that it has not seen."""
-    result = step("evaluate", bundle, data, output, known=known, twins=twins)
+    new: dict[str, Any] = {"known": known, "twins": twins, "group_pattern": group_pattern, "group_column": group_column}
+    result = step("evaluate", bundle, data, output, **new)
     numbers(result.metrics)
     if output:
         say(f"wrote {output / 'metrics.json'}")

@@ -15,6 +15,7 @@ from flawscope.errors import DataError, listing
 from flawscope.records import Sample, Samples
 
 Grouping = Literal["data", "none"]
+_PATTERN = "the pattern {!r} in the name"
 
 
 class Union:
@@ -70,7 +71,7 @@ def grouped(table: Table, spec: GroupSpec) -> Table:
     if table.grouping != ALONE:
         ways.append((table.grouping, [row.group for row in table.rows]))
     if spec.pattern is not None:
-        ways.append((f"the pattern {spec.pattern!r} in the name", _by_pattern(table, spec.pattern)))
+        ways.append((_PATTERN.format(spec.pattern), _by_pattern(table.rows, spec.pattern, table.name, "data.groups")))
     if spec.block is not None and spec.block_by == "order":
         names = [f"block-{row.position // spec.block:02d}" for row in table.rows]
         ways.append((f"blocks of {spec.block} images in order", names))
@@ -86,9 +87,25 @@ def grouped(table: Table, spec: GroupSpec) -> Table:
     return replace(table, rows=rows, grouping=" joined with ".join(words for words, _ in ways))
 
 
-def _by_pattern(table: Table, pattern: str) -> list[str]:
-    found = [re.search(pattern, row.id) for row in table.rows]
-    _all_have(table.rows, found, f"data.groups.pattern {pattern!r} does not match", table.name)
+def by_pattern(samples: Samples, pattern: str, key: str) -> Samples:
+    """The samples with the groups that a pattern finds in their names, joined with those that the data say.
+
+    `key` is what an error calls the pattern.
+
+    Raises:
+        DataError: names the images that the pattern does not match.
+    """
+    own = None if samples.grouping == ALONE else [row.group for row in samples.rows]
+    found, words = _by_pattern(samples.rows, pattern, samples.name, key), _PATTERN.format(pattern)
+    names = found if own is None else joined(own, found)
+    rows = tuple(replace(row, group=name) for row, name in zip(samples.rows, names, strict=True))
+    return replace(samples, rows=rows, grouping=words if own is None else f"{samples.grouping} joined with {words}")
+
+
+def _by_pattern(rows: Sequence[Row | Sample], pattern: str, name: str, key: str) -> list[str]:
+    found = [re.search(pattern, row.id) for row in rows]
+    words = f"{'data.groups.pattern' if key == 'data.groups' else key} {pattern!r} does not match"
+    _all_have(rows, found, words, name, key)
     return [" ".join(text or "" for text in match.groups()) for match in found if match]
 
 
@@ -99,12 +116,14 @@ def _numbers(table: Table) -> list[int]:
     return [int(digits[-1]) for digits in found]
 
 
-def _all_have(rows: Sequence[Row], found: Sequence[object], problem: str, name: str) -> None:
+def _all_have(
+    rows: Sequence[Row | Sample], found: Sequence[object], problem: str, name: str, key: str = "data.groups"
+) -> None:
     without = [row.id for row, some in zip(rows, found, strict=True) if not some]
     if without:
         raise DataError(
             f"{name}: {problem} {len(without)} of {len(rows)} images:\n{listing(without)}",
-            "change data.groups so that it fits every name, or write a table with a column that names the group",
+            f"change {key} so that it fits every name, or write a table with a column that names the group",
         )
 
 

@@ -24,7 +24,7 @@ from flawscope.data.progress import watched
 from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, FoldersSpec
 from flawscope.data.table import ALONE, Row, Table, walk_images
 from flawscope.data.table_file import TABLE_SUFFIXES
-from flawscope.data.table_guess import guess_table
+from flawscope.data.table_guess import TO_SPLIT, guess_table
 from flawscope.data.words import meaning
 from flawscope.errors import DataError, ImageError, listing
 from flawscope.preprocess import IMAGE_SUFFIXES, SIXTEEN_BIT, open_image
@@ -62,16 +62,19 @@ class Finding:
         return tuple(words for words in self.sentences if "are not used" in words)
 
 
-def look(path: str | Path, images: str | Path | None = None, *, masks: bool = True) -> Finding:
+def look(
+    path: str | Path, images: str | Path | None = None, *, masks: bool = True, fewest_groups: int = TO_SPLIT
+) -> Finding:
     """Look at a folder, a table, or the word "elpv", and say what is there.
 
     `images` is the folder of the images of a table that does not lie beside them. With `masks` those that are there are
-    used, and the images read; without, folders and tables only say what an image shows.
+    used, and the images read; without, folders and tables only say what an image shows. A column that is named like a
+    group is one if it holds `fewest_groups`: the default is for a split, and where nothing is split 1 will do.
 
     Raises:
         DataError: nothing there that could be learnt from; says what was expected.
     """
-    spec, said, table = _found(path, Path(images) if images is not None else None, masks)
+    spec, said, table = _found(path, Path(images) if images is not None else None, masks, fewest_groups)
     sizes, modes, unreadable = _headers(table.rows)
     if not sizes:
         raise DataError(f"{path}: no image of {len(table.rows)} can be read", "are they image files?")
@@ -102,7 +105,7 @@ def size_hint(sizes: Mapping[tuple[int, int], int], longer: int = LONGER_SIDE) -
     return max(32, 32 * round(h * scale / 32)), max(32, 32 * round(w * scale / 32))
 
 
-def _found(path: str | Path, images: Path | None, masks: bool) -> tuple[DataSpec, Sequence[str], Table]:
+def _found(path: str | Path, images: Path | None, masks: bool, fewest: int) -> tuple[DataSpec, Sequence[str], Table]:
     """How to read what is there, what to tell the user, and all rows."""
     masked = guess_masks(Path(path), images) if masks and Path(path).exists() else None
     if masked is not None:
@@ -113,7 +116,7 @@ def _found(path: str | Path, images: Path | None, masks: bool) -> tuple[DataSpec
         )
         table = Table(samples.name, samples.task, rows, samples.skipped, grouping=samples.grouping)
         return masked.spec, (*masked.said, CLASSES_ONLY), table
-    spec, said = _guess(path, images)
+    spec, said = _guess(path, images, fewest)
     if isinstance(spec, ElpvSpec):
         return spec, said, load_elpv(spec, Path.cwd())
     if isinstance(spec, CsvSpec):
@@ -121,7 +124,7 @@ def _found(path: str | Path, images: Path | None, masks: bool) -> tuple[DataSpec
     return spec, said, load_folders(spec, Path.cwd())
 
 
-def _guess(path: str | Path, images: Path | None) -> tuple[ElpvSpec | CsvSpec | FoldersSpec, list[str]]:
+def _guess(path: str | Path, images: Path | None, fewest: int) -> tuple[ElpvSpec | CsvSpec | FoldersSpec, list[str]]:
     place = Path(path)
     if str(path) == "elpv" and not place.exists():
         return ElpvSpec(), ["ELPV: electroluminescence images of solar cells, CC BY-NC-SA 4.0, not for redistribution."]
@@ -130,13 +133,13 @@ def _guess(path: str | Path, images: Path | None) -> tuple[ElpvSpec | CsvSpec | 
     if place.is_file():
         if place.suffix.lower() not in TABLE_SUFFIXES:
             raise DataError(f"{path}: a single file that is no table ({', '.join(TABLE_SUFFIXES)})", LAYOUT)
-        return guess_table(place, images)
+        return guess_table(place, images, fewest)
     if next(walk_images(place), None) is None:
         raise DataError(f"{path}: no images below this folder ({' '.join(IMAGE_SUFFIXES)})", LAYOUT)
     folders = guess_folders(place)
     if folders and any(map(meaning, folders[0].classes or [])):
         return folders
-    tables, reasons = _tables(place)
+    tables, reasons = _tables(place, fewest)
     if tables:
         spec, said = tables[0]
         others = [other.table.name for other, _ in tables[1:]]
@@ -148,13 +151,13 @@ def _guess(path: str | Path, images: Path | None) -> tuple[ElpvSpec | CsvSpec | 
     raise DataError(f"{path}: nothing says what the images show\n{listing([found, *reasons])}", LAYOUT)
 
 
-def _tables(folder: Path) -> tuple[list[tuple[CsvSpec, list[str]]], list[str]]:
+def _tables(folder: Path, fewest: int) -> tuple[list[tuple[CsvSpec, list[str]]], list[str]]:
     """The tables in a folder that label its images, and why the others do not."""
     found, reasons = [], []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in TABLE_SUFFIXES and path.is_file() and not path.name.startswith("."):
             try:
-                found.append(guess_table(path))
+                found.append(guess_table(path, fewest_groups=fewest))
             except DataError as error:
                 reasons.append(error.problem)
     return found, reasons

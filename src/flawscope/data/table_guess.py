@@ -24,12 +24,16 @@ GROUP_WORDS = frozenset(
 )
 SPLIT_WORDS = frozenset(("split", "fold", "set", "subset", "partition", "usage"))
 MOST_VALUES = 20
+TO_SPLIT = 4
+"""A column of fewer groups is none to split by: there are not enough of them for the parts of a split."""
 
 Guess = tuple[CsvSpec, list[str]]
 
 
-def guess_table(path: Path, root: Path | None = None) -> Guess:
+def guess_table(path: Path, root: Path | None = None, fewest_groups: int = TO_SPLIT) -> Guess:
     """The spec for a table and what to tell the user. `root` is the folder of images, by default the table's.
+
+    `fewest_groups`: see `group_column`.
 
     Raises:
         DataError: the table cannot be read, names no images, or has no column that looks like labels.
@@ -52,9 +56,11 @@ def guess_table(path: Path, root: Path | None = None) -> Guess:
     if not table.header:
         said.append("The table has no header line: its columns are called column 1, column 2, and so on.")
     others = [name for name in table.columns if name != image and table.columns.count(name) == 1]
-    group, part = group_column(table, others), _part_column(table, others)
+    group, part = group_column(table, others, fewest_groups), _part_column(table, others)
     candidates = [name for name in others if name not in (group, part) and not _words(name) & SPLIT_WORDS]
     labels = _label_columns(table, candidates)
+    if not labels and group is not None and len(set(table.column(group))) < TO_SPLIT:  # then it is the label itself
+        labels, group = _label_columns(table, [group]), None
     if not labels:
         raise DataError(
             f"{path}: no column looks like labels (expected 2 to {MOST_VALUES} different values)",
@@ -81,13 +87,24 @@ def _words(name: str) -> set[str]:
     return set(re.split(r"[\W\d_]+", name.casefold()))
 
 
-def group_column(table: TextTable, names: Sequence[str]) -> str | None:
-    """The column that names the part of each row, such as its coil: as many values as parts, but not one a row."""
+def group_column(table: TextTable, names: Sequence[str], fewest: int = TO_SPLIT) -> str | None:
+    """The column that names the part of each row, such as its coil: as many values as parts, but not one a row.
+
+    `fewest` groups at least. Where nothing is split, one is enough: all images of one lot are worth no more than it.
+    """
     for name in names:
         different = len(set(table.column(name)))
-        if _words(name) & GROUP_WORDS and 4 <= different < len(table.rows):
+        if not _words(name) & GROUP_WORDS or different >= len(table.rows):
+            continue
+        if different >= TO_SPLIT or (different >= fewest and not _says_more(table, name)):
             return name
     return None
+
+
+def _says_more(table: TextTable, name: str) -> bool:
+    """Whether a column of few values is a label or a published split, whatever its name has of a group."""
+    cells = table.column(name)
+    return bool(_words(name) & LABEL_WORDS) or names_parts(cells) or any(map(meaning, (name, *set(cells))))
 
 
 def _part_column(table: TextTable, names: Sequence[str]) -> str | None:

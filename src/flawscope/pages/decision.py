@@ -33,8 +33,9 @@ class DecisionContent:
 
     `decision` is the rule in words, `notes` what is to be said of the images that decided, `decided_on` what they are
     called; `stamp` is that of the split the network was trained with. `metrics` is the document of an evaluation of
-    this bundle afterwards, empty where there was none. `family` says what is known of other decisions of its network.
-    `file` is the bundle's name, for the commands on the page.
+    this bundle afterwards, empty where there was none. `family` says what is known of other decisions of its network,
+    `family_rows` hold name, what was asked for and outcome of each. `title` is the file's name without its ending,
+    since all decisions of a network bear the network's name; `file` is the bundle's name, for the commands on the page.
     """
 
     title: str
@@ -49,6 +50,7 @@ class DecisionContent:
     calibration: str = ""
     notes: Sequence[str] = ()
     family: Sequence[str] = ()
+    family_rows: Sequence[tuple[str, str, str]] = ()
     contracts: Sequence[ContractContent] = ()
     costs: Sequence[CostContent] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)

@@ -101,7 +101,7 @@ class BundleContent:
 
     `calibration` says in words how its scores became probabilities. `others` are decided otherwise from the same
     network: name, address of its page, and the first sentence of what it promises or costs. `family` says what is known
-    of all decisions of that network.
+    of all decisions of that network, `family_rows` name each with what was asked for and the outcome.
     """
 
     name: str
@@ -112,6 +112,7 @@ class BundleContent:
     calibration: str = ""
     others: tuple[tuple[str, str, str], ...] = ()
     family: tuple[str, ...] = ()
+    family_rows: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)

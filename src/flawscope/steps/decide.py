@@ -28,6 +28,7 @@ from flawscope.steps.decide_masks import decide_masks, decide_masks_again
 from flawscope.steps.decide_options import asked_spec, named
 from flawscope.steps.deciding import Again, check_target, provenance, rule
 from flawscope.steps.known_decisions import all_asked
+from flawscope.steps.new_groups import NOTHING_SAID, SaidGroups
 from flawscope.steps.new_images import Search
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
@@ -46,6 +47,8 @@ def decide(
     costs: Mapping[str, float | None] | None = None,
     known: str | Path | None = None,
     twins: Search = "find",
+    group_pattern: str | None = None,
+    group_column: str | None = None,
     overwrite: bool = False,
 ) -> Manifest:
     """Decide and seal a run's draft by its recipe; or, with data, decide a sealed bundle again.
@@ -67,6 +70,9 @@ def decide(
         known: the run that the bundle comes from: images of what it was trained, validated or tested with are left
             out as well. The run is known already where the bundle lies in its folder.
         twins: "find" images of the same thing among the data; or "identical" files only.
+        group_pattern: regular expression on the names of new images: what its parentheses hold names the part, whose
+            images count together. Without, the data say it, or the recipe of the bundle's run where it fits the names.
+        group_column: of a table of new images: rows of equal value count together.
         overwrite: replace a file that exists.
 
     Raises:
@@ -77,7 +83,8 @@ def decide(
         OutputError: the new bundle exists already.
     """
     spec = asked_spec(max_escape, confidence, units, costs)
-    if data is None and spec is None and (isinstance(run, Run) or not Path(run).is_file()):
+    groups = SaidGroups(group_pattern, group_column)
+    if data is None and spec is None and not groups and (isinstance(run, Run) or not Path(run).is_file()):
         return _decide_run(Run.at(run))
     if isinstance(run, Run) or Path(run).is_dir():
         folder = run.folder if isinstance(run, Run) else run
@@ -95,7 +102,7 @@ def decide(
         )
     target = named(Path(run), spec) if output is None else Path(output)
     again = decide_masks_again if masks else _decide_again
-    return again(Path(run), data, target, spec, known=known, twins=twins, overwrite=overwrite)
+    return again(Path(run), data, target, spec, known=known, twins=twins, groups=groups, overwrite=overwrite)
 
 
 def is_of_masks(bundle: Path) -> bool:
@@ -187,13 +194,14 @@ def _decide_again(
     *,
     known: str | Path | None,
     twins: Search,
+    groups: SaidGroups = NOTHING_SAID,
     overwrite: bool,
 ) -> Manifest:
     assert spec is not None  # asked for above: without masks there is nothing else to decide
     contents = read_bundle(bundle)
     check_target(target, bundle, overwrite)
     runtime, parent = Runtime.of(contents), contents.manifest
-    again = Again.of(bundle, contents, data, runtime.task, runtime.columns, known=known, twins=twins)
+    again = Again.of(bundle, contents, data, runtime.task, runtime.columns, known=known, twins=twins, groups=groups)
     fitted = parent.sealed.calibrator
     assert fitted is not None  # it is no draft
     logit_nk = scores(runtime, again.samples, "scoring")

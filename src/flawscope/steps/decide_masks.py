@@ -21,6 +21,7 @@ from flawscope.evaluation.mask_fit import FEWEST, FittedMasks, Grid, Tally, fit_
 from flawscope.records import BoolArray, FloatArray, Sample, Samples
 from flawscope.steps.deciding import Again, check_target, provenance, rule
 from flawscope.steps.mask_samples import looked_at
+from flawscope.steps.new_groups import NOTHING_SAID, SaidGroups
 from flawscope.steps.new_images import Search
 from flawscope.steps.workspace import Run
 from flawscope.training.decide_spec import DecideSpec
@@ -68,6 +69,7 @@ def decide_masks_again(
     *,
     known: str | Path | None,
     twins: Search,
+    groups: SaidGroups = NOTHING_SAID,
     overwrite: bool,
 ) -> Manifest:
     """Fit the rule of masks of a sealed bundle anew; with a contract or costs also its gate, which comes first.
@@ -88,7 +90,7 @@ def decide_masks_again(
         )
     check_target(target, bundle, overwrite)
     runtime = MaskRuntime.of(contents)
-    again = Again.of(bundle, contents, data, runtime.task, known=known, twins=twins)
+    again = Again.of(bundle, contents, data, runtime.task, known=known, twins=twins, groups=groups)
     proof: dict[str, dict[str, Any]] = {}
     if spec is not None:
         gate, proof = _gate_again(runtime, again, spec)

@@ -20,6 +20,7 @@ from flawscope.evaluation.decisions import fit_thresholds
 from flawscope.evaluation.promises import RULE, fit_promises
 from flawscope.records import PARTS, FloatArray, Samples, Task
 from flawscope.steps.known_decisions import listed
+from flawscope.steps.new_groups import NOTHING_SAID, SaidGroups
 from flawscope.steps.new_images import Search, new_images, run_of
 from flawscope.steps.provenance import command, machine, today, versions
 from flawscope.steps.workspace import Run
@@ -117,6 +118,7 @@ def images_for_deciding(
     *,
     known: str | Path | None,
     twins: Search,
+    groups: SaidGroups = NOTHING_SAID,
 ) -> ForDeciding:
     """Those that the bundle was not trained, validated or tested with.
 
@@ -125,8 +127,9 @@ def images_for_deciding(
     """
     remedy = "name labelled images that are new to it, or its run folder: the calibration part"
     found = new_images(
-        data, bundle, contents, task, columns, parts=NOT_FOR_DECIDING, known=known, twins=twins, remedy=remedy
-    )
+        data, bundle, contents, task, columns,
+        parts=NOT_FOR_DECIDING, known=known, twins=twins, groups=groups, remedy=remedy,
+    )  # fmt: skip
     notes = [*found.left_out, *found.checked]
     if not contents.evidence.get("provenance", {}).get("contents"):
         notes.append("the bundle does not say which images it has learnt from: make sure that none of these is one")
@@ -170,6 +173,7 @@ class Again:
         *,
         known: str | Path | None,
         twins: Search,
+        groups: SaidGroups = NOTHING_SAID,
     ) -> Again:
         """The images of `data` that may decide this bundle again.
 
@@ -181,12 +185,15 @@ class Again:
         if not contents.manifest.seal:
             raise BundleError(f"{bundle} is a draft", "decide its run first: flawscope decide RUN")
         own = (Path(data) / "recipe.yaml").is_file()
-        if own and (known is not None or twins != "find"):
-            raise UserError(f"--known and --twins are for new images, and {data} is a run", "leave them out")
-        samples, groups, notes = (
+        if own and (known is not None or twins != "find" or groups):
+            raise UserError(
+                f"--known, --twins, --group-pattern and --group-column are for new images, and {data} is a run",
+                "leave them out",
+            )
+        samples, group, notes = (
             own_images(data, contents)
             if own
-            else images_for_deciding(data, bundle, contents, task, columns, known=known, twins=twins)
+            else images_for_deciding(data, bundle, contents, task, columns, known=known, twins=twins, groups=groups)
         )
         earlier = contents.evidence.get("provenance", {})
         asked = [each.model_dump(mode="json") for each in listed(bundle, contents.manifest)]
@@ -194,7 +201,7 @@ class Again:
         history = [*earlier.get("history", ()), before]
         times = f", {len(history)} times since its run was decided" if len(history) > 1 else ""
         first = f"Decided again on {counted(len(samples), 'images')} of {samples.name}{times}"
-        return cls(contents, samples, groups, (first, *notes), own, history)
+        return cls(contents, samples, group, (first, *notes), own, history)
 
     @property
     def fitted_on(self) -> str:

@@ -17,7 +17,7 @@ from flawscope.evaluation.costs import Band
 from flawscope.pages.contracts import ContractContent
 from flawscope.pages.costs import CostContent
 from flawscope.pages.decision import DecisionContent
-from flawscope.steps.known_decisions import decision_family
+from flawscope.steps.known_decisions import known_family
 from flawscope.steps.workspace import read_json
 
 
@@ -40,8 +40,9 @@ def bundle_content(bundle: Path, metrics: str | Path | None = None) -> DecisionC
     known = contents.evidence.get("provenance", {})
     own = "calibration" in (decision.fitted_on if decision else "", masks.fitted_on if masks else "")
     images = known.get("decided_on", {}).get("name", "new images")
+    family = known_family(bundle, contents)
     return DecisionContent(
-        title=manifest.name,
+        title=bundle.stem,
         date=manifest.created[:10],
         file=bundle.name,
         seal=manifest.seal,
@@ -52,7 +53,8 @@ def bundle_content(bundle: Path, metrics: str | Path | None = None) -> DecisionC
         calibration=calibrator_sentence(sealed.calibrator) if sealed.calibrator else "",
         stamp=sealed.split_stamp,
         notes=tuple(dict.fromkeys([*(decision.notes if decision else ()), *(masks.notes if masks else ())])),
-        family=decision_family(bundle, contents),
+        family=family.sentences() if family else (),
+        family_rows=family.rows if family else (),
         contracts=contracts_of(contents, measured),
         costs=costs_of(contents, measured),
         metrics=measured,

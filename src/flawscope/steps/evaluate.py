@@ -28,6 +28,7 @@ from flawscope.records import Interval, Prediction, Samples
 from flawscope.steps.evaluate_masks import MaskEvaluation, evaluate_masks
 from flawscope.steps.mask_store import write_masks
 from flawscope.steps.metrics_document import Evaluation, document
+from flawscope.steps.new_groups import SaidGroups
 from flawscope.steps.new_images import Search, new_images
 from flawscope.storage import write_json
 from flawscope.wording import counted
@@ -43,6 +44,8 @@ def evaluate(
     *,
     known: str | Path | None = None,
     twins: Search = "find",
+    group_pattern: str | None = None,
+    group_column: str | None = None,
 ) -> Evaluation:
     """Inspect labelled images with a sealed bundle and measure its decisions.
 
@@ -53,15 +56,22 @@ def evaluate(
         known: the run that the bundle comes from: images of what it has learnt from are left out. The run is known
             already where the bundle lies in its folder.
         twins: "find" images of the same thing among the data, which then count together; or "identical" files only.
+        group_pattern: regular expression on the names of new images: what its parentheses hold names the part, whose
+            images count together. Without, the data say it, or the recipe of the bundle's run where it fits the names.
+        group_column: of a table of new images: rows of equal value count together.
 
     Raises:
         BundleError: the bundle is refused.
         DataError: the data cannot be read, have other classes, or hold nothing that is new to the bundle.
         UserError: see `new_images`.
     """
+    groups = SaidGroups(group_pattern, group_column)
     if data is None:
-        if known is not None or twins != "find":
-            raise UserError("--known and --twins are for new images, and none were named", "evaluate BUNDLE DATA")
+        if known is not None or twins != "find" or groups:
+            raise UserError(
+                "--known, --twins, --group-pattern and --group-column are for new images, and none were named",
+                "evaluate BUNDLE DATA",
+            )
         if not Path(bundle).is_dir():
             raise UserError(f"which data should {bundle} be measured on?", "evaluate BUNDLE DATA, or evaluate RUN")
         from flawscope.steps.workspace import Run
@@ -73,7 +83,7 @@ def evaluate(
     contents = read_bundle(bundle)
     runtime = runtime_of(contents)
     columns = runtime.columns if isinstance(runtime, Runtime) else ()
-    new = new_images(data, Path(bundle), contents, runtime.task, columns, known=known, twins=twins)
+    new = new_images(data, Path(bundle), contents, runtime.task, columns, known=known, twins=twins, groups=groups)
     result = _evaluated(runtime, new.samples, new.group, new.left_out)
     result.metrics["bundle"] = {"name": runtime.manifest.name, "seal": runtime.manifest.seal}
     result.metrics["notes"] += [*new.left_out, *new.checked]

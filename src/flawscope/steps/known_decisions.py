@@ -6,7 +6,8 @@ the bundles of the same network that lie beside it. What lies in other places is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from flawscope.bundle.archive import SUFFIX, Contents, read_bundle
 from flawscope.bundle.asked import AskedDecision
+from flawscope.bundle.contract import EscapeContract
 from flawscope.bundle.manifest import Manifest
 from flawscope.bundle.rules import DecisionRule
 from flawscope.errors import BundleError
 from flawscope.steps.decide_options import asked_words, costs_in_words, named, promise_in_words
-from flawscope.wording import all_at_once, counted
+from flawscope.wording import all_at_once, counted, percent_up
 
 if TYPE_CHECKING:
     from flawscope.steps.workspace import Run
@@ -59,49 +61,150 @@ def _rule(manifest: Manifest) -> DecisionRule | None:
     return sealed.gate.decision if sealed.gate is not None else sealed.decision
 
 
+@dataclass(frozen=True)
+class Known:
+    """A decision, and what came of the promises that it was asked for; no outcome where nobody can see it here."""
+
+    decision: AskedDecision
+    contracts: tuple[EscapeContract, ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """What is promised, in words; empty where no promise was asked for.
+
+        Only files that lie here tell: when the recipe's decisions are named under a seal, the others are not made yet.
+        """
+        if not self.decision.confidences:
+            return ""
+        if not self.contracts:
+            return "not known here whether it is proven"
+        if all(each.kept for each in self.contracts):
+            return "promised"
+        several = len(self.contracts) > 1
+        return "; ".join(
+            (f"{each.name}: " if several else "") + ("promised" if each.kept else _not_proven(each))
+            for each in self.contracts
+        )
+
+    @property
+    def words(self) -> str:
+        """The decision with its outcome, as a part of a sentence."""
+        outcome = self.outcome and f"; {self.outcome}"
+        return f"{self.decision.name} ({'asked: ' if self._open else ''}{self.decision.words}{outcome})"
+
+    @property
+    def _open(self) -> bool:
+        """Whether what was asked for is more than what is promised, as far as is known."""
+        return bool(self.decision.confidences) and not (self.contracts and all(each.kept for each in self.contracts))
+
+
+def _not_proven(contract: EscapeContract) -> str:
+    return "NOT PROVEN" + (f", at most {percent_up(contract.bound)} is" if contract.bound < 1 else "")
+
+
+@dataclass(frozen=True)
+class Family:
+    """The known decisions of one network: those of the bundle's own list, others, and what they promise together."""
+
+    own: tuple[Known, ...]
+    others: tuple[Known, ...] = ()
+
+    @property
+    def rows(self) -> tuple[tuple[str, str, str], ...]:
+        """Name, what was asked for and the outcome of each, for a table; none where there is one decision only."""
+        every = (*self.own, *self.others)
+        if len(every) < 2:
+            return ()
+        return tuple((each.decision.name, each.decision.words, each.outcome) for each in every)
+
+    def sentences(self, most: int = 0) -> tuple[str, ...]:
+        """What is to be said; so many decisions of a kind are told one by one, the others counted."""
+        said = []
+        if len(self.own) > 1:
+            known = f"One of {len(self.own)} decisions sealed from the same network and the same calibration images"
+            said.append(f"{known}{_told(self.own, most)}.")
+        if self.others:
+            known = f"Of the same network {counted(len(self.others), 'other decisions', 'are')} known, made before it"
+            said.append(f"{known} or lying beside it{_told(self.others, most)}.")
+        if len(self.own) + len(self.others) > 1:
+            said += _together((*self.own, *self.others))
+        alone = "" if len(self.own) > 1 or self.others else "No other decision of its network is known; "
+        return (*said, f"{alone}{ELSEWHERE if alone else ELSEWHERE.capitalize()}.")
+
+
+def _told(decisions: Sequence[Known], most: int) -> str:
+    if not most:
+        return ""
+    shown = decisions[:most] if len(decisions) > most + 1 else decisions
+    more = [f"{len(decisions) - len(shown)} more"] if len(shown) < len(decisions) else []
+    return f": {'; '.join([*(each.words for each in shown), *more])}"
+
+
+def _together(decisions: Sequence[Known]) -> list[str]:
+    """How many promises are made, and how sure all of them hold.
+
+    The confidence counts all that were asked for: which are proven was seen only afterwards, and that choice is paid
+    for as well. What was not proven promises nothing, so it breaks nothing.
+    """
+    asked = [each for known in decisions for each in known.decision.confidences]
+    if len(asked) < 2:
+        return []
+    contracts = [each for known in decisions for each in known.contracts]
+    made, unknown = sum(each.kept for each in contracts), len(asked) - len(contracts)
+    picked = "Nor is a promise surer that somebody picks after having seen all of them."
+    if made == len(asked):
+        first = f"Together they make {counted(made, 'promises')}, and each holds at its own confidence."
+        return [f"{first} {all_at_once(asked)} {picked}"]
+    missed = len(contracts) - made
+    counts = [f"{made:,} {'is' if made == 1 else 'are'} made", *([f"{missed:,} NOT PROVEN"] if missed else [])]
+    counts += [f"of {unknown:,} it is not known here"] if unknown else []
+    first = f"Together they were asked for {counted(len(asked), 'promises')}: {', '.join(counts)}."
+    if not made and not unknown:
+        return [first]
+    sure = all_at_once(asked, "all that are made")
+    return [f"{first} Each that is made holds at its own confidence. {sure} That counts all that were asked. {picked}"]
+
+
+TOLD = 3
+"""So many decisions of a kind the terminal names; the page has a table of all."""
+
+
 def decision_family(bundle: Path, contents: Contents | None = None) -> tuple[str, ...]:
     """What is known of other decisions of a bundle's network, and how sure all their promises hold at once.
 
     Raises:
         BundleError: the bundle is damaged.
     """
+    found = known_family(bundle, contents)
+    return found.sentences(TOLD) if found else ()
+
+
+def known_family(bundle: Path, contents: Contents | None = None) -> Family | None:
+    """The known decisions of a bundle's network; none of a draft.
+
+    Raises:
+        BundleError: the bundle is damaged.
+    """
     contents = contents or read_bundle(bundle)
     if contents.manifest.sealed.is_draft:
-        return ()
+        return None
     own = listed(bundle, contents.manifest)
     found: dict[Decisions | str, Decisions] = {_key(own, contents.manifest.seal): own}
     for entry in contents.evidence.get("provenance", {}).get("history", ()):
         before = _before(entry)
         found.setdefault(_key(before, entry["seal"]), before)
-    for path, manifest in _beside(bundle, contents.manifest):
-        beside = listed(path, manifest)
-        found.setdefault(_key(beside, manifest.seal), beside)
-    others = [each for decisions in list(found.values())[1:] for each in decisions]
-    return tuple(_sentences(own, others))
-
-
-def _sentences(own: Decisions, others: list[AskedDecision]) -> Iterator[str]:
-    if len(own) > 1:
-        yield (
-            f"One of {len(own)} decisions sealed from the same network and the same calibration images: {_told(own)}."
-        )
-    if others:
-        yield (
-            f"Of the same network {counted(len(others), 'other decisions', 'are')} known, made before it or lying "
-            f"beside it: {_told(others)}."
-        )
-    confidences = [each for decision in (*own, *others) for each in decision.confidences]
-    if len(own) + len(others) > 1 and len(confidences) > 1:
-        yield (
-            f"Together they make {counted(len(confidences), 'promises')}, and each holds at its own confidence. "
-            f"{all_at_once(confidences)} Nor is a promise surer that somebody picks after having seen all of them."
-        )
-    known = "" if others or len(own) > 1 else "No other decision of its network is known; "
-    yield f"{known}{ELSEWHERE if known else ELSEWHERE.capitalize()}."
-
-
-def _told(decisions: Decisions | list[AskedDecision]) -> str:
-    return "; ".join(f"{each.name} ({each.words})" for each in decisions)
+    outcomes: dict[tuple[Decisions | str, str], tuple[EscapeContract, ...]] = {}
+    for path, manifest in ((bundle, contents.manifest), *_beside(bundle, contents.manifest)):
+        there = listed(path, manifest)
+        key, made = _key(there, manifest.seal), _rule(manifest)
+        found.setdefault(key, there)
+        if made is not None:
+            outcomes[key, _described(path.stem, made).words] = made.contracts
+    first, *others = [
+        tuple(Known(each, outcomes.get((key, each.words), ())) for each in decisions)
+        for key, decisions in found.items()
+    ]
+    return Family(first, tuple(each for decisions in others for each in decisions))
 
 
 def _key(decisions: Decisions, seal: str) -> Decisions | str:

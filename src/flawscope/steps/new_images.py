@@ -27,6 +27,7 @@ from flawscope.data.split import SplitSpec
 from flawscope.errors import DataError, UserError, choices
 from flawscope.metadata import known as value_of
 from flawscope.records import NOT_CHECKED, Pair, Samples, Task
+from flawscope.steps.new_groups import NOTHING_SAID, SaidGroups
 from flawscope.wording import counted
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def new_images(
     parts: Sequence[str] = SEEN,
     known: str | Path | None = None,
     twins: Search = "find",
+    groups: SaidGroups = NOTHING_SAID,
     remedy: str = "evaluate on images that it has never seen",
 ) -> NewImages:
     """Labelled images in the bundle's words, without those of these parts of it.
@@ -79,6 +81,7 @@ def new_images(
         parts: of the bundle's data that are not new to it.
         known: the bundle's run folder, whose images are compared with these.
         twins: "find", or "identical" files only.
+        groups: what is said of images of one part; else the data say it, or the recipe of the bundle's run.
         remedy: what to do if none is left.
 
     Raises:
@@ -89,17 +92,19 @@ def new_images(
         raise UserError(f"--twins {twins!r}", choices(twins, get_args(Search)))
     if known is not None and twins == "identical":
         raise UserError("--known and --twins identical contradict each other", "leave one of them out")
-    samples = renamed(labelled(data, task, [column.name for column in columns]), task)
+    read_in, unused = labelled(data, task, [column.name for column in columns], groups)
+    read_in, by = groups.by_name(read_in, _patterns(bundle, contents, known))
+    samples, unused = renamed(read_in, task), (*unused, *by)
     check_metadata(samples, columns)
     fresh, left_out = unseen(samples, contents.evidence.get("provenance", {}).get("contents", {}), parts, remedy)
     if twins == "identical":
-        return NewImages(fresh, identical_groups(fresh), left_out, (NOT_ASKED,))
+        return NewImages(fresh, identical_groups(fresh), left_out, (*unused, NOT_ASKED))
     try:
         from flawscope.data.court.verdict import METHOD, find_twins
     except ModuleNotFoundError:
         if known is not None:
             raise
-        return NewImages(fresh, identical_groups(fresh), left_out, (NO_COURT,))
+        return NewImages(fresh, identical_groups(fresh), left_out, (*unused, NO_COURT))
     run, against = _known_run(bundle, contents, known), NO_RUN
     if run is not None:
         fresh, more, against = _without_twins(fresh, run, parts, remedy)
@@ -109,7 +114,7 @@ def new_images(
     among = f"leak checked among these images: {METHOD}; {_pairs(fresh, found.pairs)}"
     note = (f"leak check: {found.facts['note']}",) if found.facts.get("note") else ()
     cut = (linked.words,) if linked.cut else ()
-    return NewImages(fresh, linked.group, left_out, (among, *cut, *note, against))
+    return NewImages(fresh, linked.group, left_out, (*unused, among, *cut, *note, against))
 
 
 def _pairs(samples: Samples, pairs: Sequence[Pair]) -> str:
@@ -155,6 +160,16 @@ def _known_run(bundle: Path, contents: Contents, known: str | Path | None) -> Ru
             raise
         return None
     return run
+
+
+def _patterns(bundle: Path, contents: Contents, known: str | Path | None) -> tuple[str, ...]:
+    """The pattern that the recipe of the bundle groups by, where its run is at hand."""
+    try:
+        run = run_of(bundle.absolute().parent if known is None else known, contents, "")
+        pattern = run.recipe.data.groups.pattern
+    except UserError:  # what is wrong with a run that is named is said where its images are read
+        return ()
+    return () if pattern is None else (pattern,)
 
 
 def _without_twins(fresh: Samples, run: Run, parts: Sequence[str], remedy: str) -> tuple[Samples, tuple[str, ...], str]:
@@ -208,8 +223,10 @@ def check_metadata(samples: Samples, columns: Sequence[Column]) -> None:
             )
 
 
-def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> Samples:
-    """Labelled samples from a recipe, class folders, a table, or the word elpv.
+def labelled(
+    data: str | Path, task: Task, columns: Sequence[str] = (), groups: SaidGroups = NOTHING_SAID
+) -> tuple[Samples, tuple[str, ...]]:
+    """Labelled samples from a recipe, class folders, a table, or the word elpv; and what is there and is not used.
 
     Of a table these columns are read as metadata, whether a recipe names them or not. Folders named as the bundle's own
     answers are taken as such: some may be missing, as where all parts are good.
@@ -218,13 +235,16 @@ def labelled(data: str | Path, task: Task, columns: Sequence[str] = ()) -> Sampl
     if path.suffix.lower() in (".yaml", ".yml"):
         from flawscope.training.recipe import load_recipe
 
-        return read(with_columns(load_recipe(path).data, columns), Path.cwd(), complete=False)
+        spec = with_columns(groups.column_in(load_recipe(path).data), columns)
+        return read(spec, Path.cwd(), complete=False), ()
     folders = {each.name for each in path.iterdir() if each.is_dir()} if path.is_dir() else set()
     if folders & set(task.labels) and folders <= set(task.labels) and task.kind != "multilabel":
         positive = task.classes[0] if task.kind == "binary" else None
-        spec = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
-        return read(spec, Path.cwd(), complete=False)
-    return read(with_columns(look(data, masks=bool(task.pixels)).spec, columns), Path.cwd(), complete=False)
+        folder = FoldersSpec(root=path, classes=list(task.labels), positive=positive)
+        return read(groups.column_in(folder), Path.cwd(), complete=False), ()
+    finding = look(data, masks=bool(task.pixels), fewest_groups=1)
+    spec = with_columns(groups.column_in(finding.spec), columns)
+    return read(spec, Path.cwd(), complete=False), finding.unused
 
 
 def with_columns(spec: DataSpec, columns: Sequence[str]) -> DataSpec:

@@ -267,7 +267,7 @@ class _Found:
         searched = ", and looking for those of the same thing" if found.recipe.split.twins == "find" else ""
         say(f"splitting {counted(len(found.samples), 'images')} as a run would{searched}")
         try:
-            split = split_samples(found.recipe, found.samples, cache=cache)[0].split
+            split = split_samples(found.recipe, found.samples, cache=cache, say=say)[0].split
         except SplitError as error:
             grouping = found.samples.grouping if found.recipe.split.respected == "data" else ALONE
             return replace(

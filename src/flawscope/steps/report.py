@@ -34,7 +34,7 @@ from flawscope.pages.report import (
 from flawscope.records import NOT_CHECKED, PARTS, Prediction, Sample, Samples, Split, Task
 from flawscope.steps.decide_options import named
 from flawscope.steps.decision_content import bundle_content, contracts_of, costs_of
-from flawscope.steps.known_decisions import decision_family
+from flawscope.steps.known_decisions import known_family
 from flawscope.steps.mask_pictures import mask_content
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
@@ -80,6 +80,7 @@ def run_content(run: Run) -> ReportContent:
     task = sealed.task.task()
     history = read_history(run.training / FILE)
     mistakes, person = ([], []) if task.pixels else _decided_pictures(task, [run])
+    family = known_family(run.bundle, contents)
     return ReportContent(
         title=run.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -93,7 +94,8 @@ def run_content(run: Run) -> ReportContent:
             decision=() if task.pixels else tuple(_rule(task, sealed.decision)),
             calibration="" if task.pixels else calibrator_sentence(sealed.calibrator),
             others=tuple(_others(run)),
-            family=decision_family(run.bundle, contents),
+            family=family.sentences() if family else (),
+            family_rows=family.rows if family else (),
         ),
         subtitle=run.samples.source,
         history=history,

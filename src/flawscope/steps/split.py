@@ -82,12 +82,17 @@ def split(
 
 
 def split_samples(
-    recipe: Recipe, samples: Samples, folds: int | None = None, cache: Path | None = None
+    recipe: Recipe,
+    samples: Samples,
+    folds: int | None = None,
+    cache: Path | None = None,
+    say: Say = lambda words: None,
 ) -> list[Proven]:
     """Split samples that have been read already, and prove each split; see `split`.
 
     `cache` keeps what the search for twins has found. The proof reads the image files anew. What it finds across a
-    split that the search did not is added to the pairs, and the splits are made again.
+    split that the search did not is added to the pairs, and the splits are made again. `say` is told what goes on, for
+    where no progress bar is shown.
 
     Raises:
         SplitError: see `flawscope.data.split`; or pairs still cross after that.
@@ -98,6 +103,7 @@ def split_samples(
     from flawscope.data.court.proof import Prover, proof_document
 
     twins = search(samples, cache)
+    say(f"{counted(len(twins.pairs), 'pairs')} of the same thing found; reading the images anew to prove the split")
     prover = Prover.of(samples)
     for _ in range(ROUNDS):
         splits = _made(samples, recipe, folds, twins)

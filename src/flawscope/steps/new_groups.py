@@ -1,0 +1,94 @@
+"""Which of new images show one part: as the user says, the data, or the recipe of the bundle; or nobody does.
+
+Ten pictures of one part that count as ten prove too much. The leak court finds pictures that look alike, and not every
+two pictures of one part do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from flawscope.data.groups import by_pattern
+from flawscope.data.spec import CsvSpec, DataSpec, GroupSpec, MasksSpec
+from flawscope.data.table import ALONE
+from flawscope.errors import DataError, UserError
+from flawscope.records import Samples
+
+NOBODY = (
+    "Nobody said which images show one part: each counts as independent, but for copies that were found. If several "
+    "show one part, a promise on them is void, and intervals are too narrow (--group-pattern, --group-column, or a "
+    "recipe as DATA say it)"
+)
+
+
+@dataclass(frozen=True)
+class SaidGroups:
+    """What the user says of the groups: a regular expression on the names, or a column of the table.
+
+    >>> SaidGroups(pattern="(part[0-9]+)_").column is None
+    True
+
+    Raises:
+        UserError: the pattern is no regular expression, or has no parentheses.
+    """
+
+    pattern: str | None = None
+    column: str | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            GroupSpec(pattern=self.pattern)
+        except ValidationError as error:
+            words = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            raise UserError(f"--group-pattern: {words}", "for example --group-pattern '(part[0-9]+)_'") from None
+
+    def __bool__(self) -> bool:
+        return self.pattern is not None or self.column is not None
+
+    def column_in(self, spec: DataSpec) -> DataSpec:
+        """The data with the named column as that of their groups.
+
+        Raises:
+            UserError: they come of no table.
+        """
+        if self.column is None:
+            return spec
+        if not isinstance(spec, CsvSpec) and (not isinstance(spec, MasksSpec) or spec.facts is None):
+            raise UserError("--group-column names a column of a table, and the data are none", "use --group-pattern")
+        groups = spec.groups.model_copy(update={"column": None})
+        update: dict[str, object] = {"group_column": self.column, "groups": groups}
+        if isinstance(spec, CsvSpec):  # a column that was guessed to be a label is none
+            update["label_columns"] = [name for name in spec.label_columns if name != self.column] or spec.label_columns
+        return spec.model_copy(update=update)
+
+    def by_name(self, samples: Samples, parents: Sequence[str] = ()) -> tuple[Samples, tuple[str, ...]]:
+        """The samples grouped by the pattern, or by the parent's that fits all their names; and who said so, in words.
+
+        Args:
+            samples: the new images, with the groups that the data themselves say.
+            parents: patterns of the recipe that the bundle comes from.
+
+        Raises:
+            DataError: the pattern does not fit every name.
+        """
+        if self.pattern is not None:
+            return _told(by_pattern(samples, self.pattern, "--group-pattern"))
+        if samples.grouping == ALONE:
+            for pattern in parents:
+                try:
+                    return _told(by_pattern(samples, pattern, "data.groups"), ", as in the recipe of the bundle")
+                except DataError:
+                    continue
+        return _told(samples)
+
+
+NOTHING_SAID = SaidGroups()
+
+
+def _told(samples: Samples, whose: str = "") -> tuple[Samples, tuple[str, ...]]:
+    if samples.grouping == ALONE:
+        return samples, (NOBODY,)
+    return samples, (f"images count together by {samples.grouping}{whose}",)
