@@ -84,7 +84,7 @@ def test_what_is_proven_in_words() -> None:
         "Of 100 defective cells at most 2 pass, 95 % confidence; measured on 420 defective cells, worth 210 "
         "independent ones, from 210 groups, each counted alike; 11.0 % of good cells are rejected (6.3 to 18.6 %)."
     )
-    assert said[1] == "None of them passes, which proves a rate of at most 1.42 %."
+    assert said[1] == "None of them passes."  # the bound there, 1.42 %, is not proven of a threshold that was chosen
     assert said[2].endswith("would reject 11.0 % of good cells: the proof costs 0.0 points.")
     assert said[3].startswith("Each group counts as one")
     effective = words([0.9] * 420, [0.1], [*np.arange(420) // 2, 1000], max_escape=0.02, units="effective")

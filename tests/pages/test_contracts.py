@@ -14,6 +14,7 @@ from flawscope.bundle.contract import EscapeContract
 from flawscope.evaluation.contract import Units
 from flawscope.evaluation.promises import fit_promises
 from flawscope.pages.contracts import ContractContent, contract_views, picture
+from flawscope.pages.fold_decisions import fold_tables
 from flawscope.pages.report import ReportContent, render
 from flawscope.records import Task
 
@@ -75,11 +76,26 @@ def test_only_what_is_proven_has_a_price_and_small_shares_are_no_round_ones() ->
     rows = [dict(contract_views(contents(max_escape=most))[0]["rows"]) for most in (0.05, 0.0005)]
     assert ["rejected without proof" in each for each in rows] == [True, False]
     assert rows[1]["asked: share that may pass"] == "0.05\N{NO-BREAK SPACE}%"
-    kept = dict(contract_views(contents(max_escape=0.05))[0]["rows"])
-    assert (
-        float(kept["bound that is proven"].split("\N{NO-BREAK SPACE}")[0]) / 100
-        >= contents(max_escape=0.05)[0].contract["bound"]
+
+
+def test_a_bound_is_said_to_be_proven_only_where_what_was_asked_is_not() -> None:
+    kept, lacking = (contents(max_escape=most)[0] for most in (0.05, 0.0005))
+    said = "proven in its place: share that may pass"
+    rows = dict(contract_views([lacking])[0]["rows"])
+    assert float(rows[said].split("\N{NO-BREAK SPACE}")[0]) / 100 >= lacking.contract["bound"]
+    assert kept.contract["kept"] and not any(
+        "in its place" in name or "reached" in name for name, _ in contract_views([kept])[0]["rows"]
     )
+
+
+def test_the_table_of_the_folds_shows_a_bound_only_where_the_promise_is_not_kept() -> None:
+    fold = {"fold": "fold 1", "threshold": 0.5, "bound": 0.0142, "escapes": 0, "bad": 9, "overkill": 1, "good": 9}
+    rate = {"value": 0.0, "low": 0.0, "high": 0.3}
+    folds = [{**fold, "kept": True}, {**fold, "kept": False}]
+    entry = {"kind": "promise", "name": "nok", "asked": "at most 2 %", "folds": folds}
+    (table,) = fold_tables([{**entry, "pooled": {"escape": rate, "overkill": rate}}])
+    assert table["columns"][2] == "if not: at most"
+    assert [row[2][0] for row in table["rows"]] == ["", "1.42 %"]
 
 
 def test_a_promise_that_takes_no_network_is_an_alarm_though_it_is_proven(

@@ -35,7 +35,7 @@ def contract_words(
     if contract.kept:
         head = (
             f"{promise[0].upper()}{promise[1:]}; measured on {rests}; {rejected}.",
-            f"{_seen(contract)}, which proves a rate of at most {percent_up(contract.bound)}.",
+            f"{_seen(contract)}.",
         )
     elif contract.bound >= 1:
         head = (

@@ -82,8 +82,7 @@ def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
         ("asked: share that may pass", _share(contract["max_escape"], EXACT)),
         ("asked: confidence", _share(contract["confidence"], EXACT)),
         ("kept", "yes, proven" if contract["kept"] else "NO, not proven"),
-        ("bound that is proven", _unbroken(percent_up(contract["bound"]))),
-        (f"confidence reached for {_share(contract['max_escape'])}", _unbroken(percent_down(contract["reached"]))),
+        *_in_its_place(contract),
         (f"{name} {items} that it rests on", f"{contract['positives']:,}, in {counted(contract['groups'], 'groups')}"),
         ("worth so many independent ones", f"{contract['effective']:.4g}, {how[contract['units']]}"),
         ("of these let through", f"{contract['escapes']:,}"),
@@ -107,6 +106,16 @@ def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
             )
         )
     return rows
+
+
+def _in_its_place(contract: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is proven where the promise is not. Of a kept one its bound is measured, and proven is what was asked."""
+    if contract["kept"]:
+        return []
+    return [
+        ("proven in its place: share that may pass", _unbroken(percent_up(contract["bound"]))),
+        (f"confidence reached for {_share(contract['max_escape'])}", _unbroken(percent_down(contract["reached"]))),
+    ]
 
 
 def picture(content: ContractContent) -> Figure:
