@@ -13,7 +13,7 @@ import pytest
 from flawscope.bundle.contract import EscapeContract
 from flawscope.evaluation.contract import Units
 from flawscope.evaluation.promises import fit_promises
-from flawscope.pages.contracts import ContractContent, contract_views, picture
+from flawscope.pages.contracts import ContractContent, assumed, contract_views, picture
 from flawscope.pages.fold_decisions import fold_tables
 from flawscope.pages.report import ReportContent, render
 from flawscope.records import Task
@@ -61,8 +61,31 @@ def test_a_promise_of_all_parts_names_the_largest_group_that_it_trusts(
     page = render(inspection(BINARY, 60, 9, pictures=False, contracts=[content]))
     assert "no group at the line holds more than 2 of them" in page
     rows = dict(contract_views([content])[0]["rows"])
-    assert rows["worth so many independent ones"] == "105.5, all over those of the largest group"
+    assert rows["counted"] == "all images alike, in whole groups" and rows["most of them in one group"] == "2"
+    assert not any("independent" in name for name in rows), "it is not worth so many independent ones"
     assert rows["groups such as these that would do, if none passes"] == f"{content.contract['needed']}"
+
+
+@pytest.mark.parametrize(
+    ("units", "trusts"),
+    [
+        ("groups", "more of all parts may pass than was promised"),
+        ("parts", "No group at the line holds more than 2 defective "),
+        ("effective", "No group fails as a whole."),
+    ],
+)
+def test_the_page_says_what_each_way_of_counting_trusts_and_how_many_keep_it(
+    inspection: Callable[..., ReportContent], units: Units, trusts: str
+) -> None:
+    made = contents(max_escape=0.1, units=units)
+    page = render(inspection(BINARY, 60, 9, pictures=False, contracts=made))
+    listed = page.partition("What it takes for granted")[2].partition("</ul>")[0]
+    assert trusts in listed and "of 100 bundles decided like this, 95 keep what they promise" in listed
+    said = ("more of all parts may pass", "holds more than", "fails as a whole")
+    assert sum(words in listed for words in said) == 1
+    (alone,) = contents(max_escape=0.1, units=units)
+    alone = replace(alone, contract={**alone.contract, "groups": alone.contract["positives"]})
+    assert not any(words in " ".join(assumed([alone])) for words in said)
 
 
 def test_what_is_not_proven_is_an_alarm(inspection: Callable[..., ReportContent]) -> None:

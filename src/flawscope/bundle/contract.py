@@ -29,6 +29,7 @@ class EscapeContract(BaseModel):
     positives: int = Field(ge=0)
     effective: float = Field(ge=0)
     groups: int = Field(ge=0)
+    largest: int | None = Field(None, ge=0)
     escapes: int = Field(ge=0)
     bound: Share
     reached: Share
