@@ -1,6 +1,6 @@
 """Does the escape contract keep its promise where the truth is known, and what does it cost?
 
-    python benchmarks/contract_simulation.py [--draws 1000] [--processes 1] [--trial]
+    python benchmarks/contract_simulation.py [--draws 1000] [--processes 1] [--worlds tied ...] [--trial]
 
 Each design of `contract_worlds.py` is drawn 1,000 times. A promise is broken where a contract says "kept" and the true
 escape rate of its threshold is above what it says. At 95 % confidence that may happen in 5 % of the draws. All ways of
@@ -9,7 +9,7 @@ promises of a part of a group taken at random, the others of all parts; of `grou
 share of all parts is above what was promised. `parts` trusts that no group can hold more than the largest that was
 drawn: told is in how many draws that is so, and how often the promise is broken there. The price is the true overkill
 beyond that of somebody who knows the truth. The result is appended to benchmarks/results/contract-simulation.json,
-unless `--trial` is given.
+unless `--trial` is given; `--worlds` draws some worlds only, in an entry that names them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ LARGE_WORSE: dict[World, tuple[tuple[float, ...], tuple[tuple[int, int, float], 
 }
 """Where large groups are worse: strengths (of giants as a multiple of the share of all parts that may escape), and
 groups as above. `parts` takes many groups. Of uneven ones twice the share may escape."""
-WORLDS: tuple[World, ...] = (*STRENGTHS, *LARGE_WORSE)
+TIED = ((100, 1, 0.1), (60, 1, 0.1), (164, 1, 0.05), (600, 1, 0.05), (100, 5, 0.1), (300, 2, 0.05))
+"""Groups of the world with ties, as above, each with 5 and with 20 different scores."""
+WORLDS: tuple[World, ...] = (*STRENGTHS, *LARGE_WORSE, "tied")
 ALONE = (60, 164, 299, 600)
 """Numbers of defective parts that are each a group of its own."""
 
@@ -83,6 +85,13 @@ def designs() -> Iterator[Design]:
                     share = _share_of_giants(strength * most) if world == "giants" else strength
                     may = min(2 * most, 0.4) if uneven else most
                     yield Design(world, round(share, 4), groups, size, uneven, PREVALENCES[1 + turn % 2], may)
+    yield from _tied_designs()
+
+
+def _tied_designs() -> Iterator[Design]:
+    for values in (5.0, 20.0):
+        for at, (groups, size, most) in enumerate(TIED):
+            yield Design("tied", values, groups, size, False, PREVALENCES[at % len(PREVALENCES)], most)
 
 
 def _share_of_giants(rate: float) -> float:
@@ -174,7 +183,7 @@ def _share(times: Sequence[bool]) -> list[float]:
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """For each world and way: the designs, in how many the promise is broken significantly too often, and the worst."""
     found: dict[str, Any] = {}
-    for world in WORLDS:
+    for world in (world for world in WORLDS if any(row["world"] == world for row in rows)):
         of_world = [row for row in rows if row["world"] == world]
         found[world] = {
             way: {
@@ -203,8 +212,9 @@ def main() -> None:
     """Draw all designs, and write what was found."""
     parser = draws_asked(__doc__, "design")
     parser.add_argument("--processes", type=int, default=1, help="at a time; they change no number")
+    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=WORLDS, help="draw these only")
     asked = parser.parse_args()
-    all_of_them = list(designs())
+    all_of_them = [design for design in designs() if design.world in asked.worlds]
     with ProcessPoolExecutor(asked.processes) as pool:
         found = pool.map(partial(measured, ways=WAYS, draws=asked.draws), all_of_them)
         rows = list(watched(found, len(all_of_them), "drawing"))
@@ -215,6 +225,8 @@ def main() -> None:
     print(said)
     if not asked.trial:
         asked_for = {"confidence": CONFIDENCE, "draws": asked.draws, "seed": SEED}
+        if set(asked.worlds) != set(WORLDS):
+            asked_for["worlds"] = asked.worlds
         facts = {
             "command": command(),
             "date": today(),

@@ -9,6 +9,7 @@ rate. Defective parts have the latent distribution of the world, good ones are n
 | tails | Student's t with 3 degrees of freedom, `strength` inside a group: extremes come together |
 | mixed | normal; in a share `strength` of the groups all parts score 2.5 lower |
 | rare | normal; a share `strength` of the groups passes as a whole, whatever the threshold is |
+| tied | normal, correlation 0.3 inside a group; all scores, good ones too, take `strength` different values only |
 
 In these large groups are worse than small ones, so that more of all parts pass than of a group taken at random:
 
@@ -31,16 +32,19 @@ from typing import Literal
 
 import numpy as np
 from scipy import stats
-from scipy.special import expit, logit, ndtr
+from scipy.special import expit, logit, ndtr, ndtri
 
 from flawscope.evaluation.contract import Contract
 from flawscope.evaluation.intervals import IndexArray
 from flawscope.records import FloatArray
 
-World = Literal["alike", "tails", "mixed", "rare", "larger", "lots", "giants"]
+World = Literal["alike", "tails", "mixed", "rare", "larger", "lots", "giants", "tied"]
 GOOD, SHIFT, NEVER, DEGREES = -3.0, 2.5, 12.0, 3
 LARGE, CAP, LIKENESS = 20, 4, 0.3
 """Large groups of `lots` and `giants` over small ones, and of `larger` the largest over the mean, and a correlation."""
+FEW = (0.3, 0.8, 0.9, 1.2)
+"""Between which of 5 values the share of the defective parts below lies, as multiples of what may escape: of a few
+choices that were tried one at which the bound at the chosen threshold fails often."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def draw(design: Design, random: np.random.Generator) -> Drawn:
     good = round(len(code_n) * (1 - design.prevalence) / design.prevalence)
     good_n = random.normal(GOOD, 1, good)
     return Drawn(
-        expit(np.append(latent_n, good_n)),
+        expit(_tied(design, np.append(latent_n, good_n))),
         np.append(np.ones(len(code_n)), np.zeros(good)).astype(np.int64),
         np.append(code_n, design.groups + np.arange(good)),
     )
@@ -133,6 +137,30 @@ def draw_defective(design: Design, random: np.random.Generator) -> tuple[FloatAr
     """The latent numbers of the defective parts, and their groups."""
     code_n = np.repeat(np.arange(design.groups), sizes(design, random))
     return _latent(design, code_n, random), code_n
+
+
+def _edges(design: Design) -> FloatArray:
+    """Of tied scores, the latent numbers at which the next value begins: one value less than there are."""
+    values = int(design.strength)
+    share_e = np.array(FEW) if values == 5 else np.arange(1, values) * 2 / values
+    return np.asarray(ndtri(share_e * design.max_escape))
+
+
+def _tied(design: Design, latent_n: FloatArray) -> FloatArray:
+    """Latent numbers as they are seen: of tied scores the lowest of those with the same value (the first: 1 lower)."""
+    if design.world != "tied":
+        return latent_n
+    edge_e = _edges(design)
+    return np.asarray(np.append(edge_e[0] - 1, edge_e)[np.searchsorted(edge_e, latent_n, side="right")])
+
+
+def _from(design: Design, latent: float) -> float:
+    """The latent number from which a part is rejected: of tied scores the beginning of a value."""
+    if design.world != "tied":
+        return latent
+    edge_e = _edges(design)
+    below = latent - 1e-9  # a threshold is a score, rounded
+    return -np.inf if below <= edge_e[0] - 1 else float(np.append(edge_e, np.inf)[np.searchsorted(edge_e, below)])
 
 
 def _latent(design: Design, code_n: IndexArray, random: np.random.Generator) -> FloatArray:
@@ -147,11 +175,11 @@ def _latent(design: Design, code_n: IndexArray, random: np.random.Generator) -> 
         if design.world == "lots":
             return np.asarray(own_n - SHIFT * (large_n & half_n))
         return np.asarray(own_n - NEVER * (large_n & (random.random(design.groups) < 0.5)[code_n]))
-    strength = LIKENESS if design.world == "larger" else design.strength
+    strength = LIKENESS if design.world in ("larger", "tied") else design.strength
     alike_n: FloatArray = np.sqrt(strength) * group_g[code_n] + np.sqrt(1 - strength) * own_n
     if design.world == "larger":
         return np.asarray(alike_n - design.strength * np.log(np.bincount(code_n)[code_n] / design.size))
-    if design.world == "alike":
+    if design.world in ("alike", "tied"):
         return alike_n
     return np.asarray(alike_n * np.sqrt(DEGREES / random.chisquare(DEGREES, design.groups))[code_n])
 
@@ -171,7 +199,8 @@ def escape_rates(design: Design, latent: float) -> Rates:
     >>> round(found.of_groups, 4), round(found.of_parts, 4)
     (0.03, 0.2804)
     """
-    if design.world in ("alike", "tails", "mixed", "rare"):  # all sizes are equally bad
+    latent = _from(design, latent)
+    if design.world in ("alike", "tails", "mixed", "rare", "tied"):  # all sizes are equally bad
         size_s, chance_s = np.array([design.size]), np.ones(1)
     else:
         size_s, chance_s = size_chances(design)
@@ -198,15 +227,16 @@ def _rate(design: Design, latent: float, size_s: IndexArray) -> FloatArray:
     low = float(ndtr(latent + (SHIFT if design.world in ("mixed", "lots") else NEVER)))
     bad_s = {
         "alike": np.zeros(len(size_s)),
+        "tied": np.zeros(len(size_s)),
         "mixed": np.full(len(size_s), design.strength),
         "rare": np.full(len(size_s), design.strength),
     }.get(design.world, 0.5 * (size_s > design.size))
     return np.asarray((1 - bad_s) * ndtr(latent) + bad_s * low)
 
 
-def overkill_rate(latent: float) -> float:
-    """The true share of good parts at or above a threshold."""
-    return float(stats.norm.sf(latent, GOOD))
+def overkill_rate(latent: float, design: Design | None = None) -> float:
+    """The true share of good parts at or above a threshold; of tied scores it takes the design."""
+    return float(stats.norm.sf(_from(design, latent) if design else latent, GOOD))
 
 
 def least_overkill(design: Design, kind: Literal["of_groups", "of_parts"] = "of_parts") -> float:
@@ -216,10 +246,10 @@ def least_overkill(design: Design, kind: Literal["of_groups", "of_parts"] = "of_
         middle = (low + high) / 2
         rate = getattr(escape_rates(design, middle), kind)
         low, high = (middle, high) if rate <= design.max_escape else (low, middle)
-    return overkill_rate(low)
+    return overkill_rate(low, design)
 
 
 def truth_of(design: Design, contract: Contract) -> tuple[Rates, float]:
     """The true escape rates and the overkill rate of the threshold of a contract."""
     latent = float(logit(contract.threshold)) if contract.threshold < 1 else np.inf
-    return escape_rates(design, latent), overkill_rate(latent)
+    return escape_rates(design, latent), overkill_rate(latent, design)

@@ -26,8 +26,10 @@ def script(docs_script: Callable[[str], ModuleType]) -> ModuleType:
     return docs_script("make_contract_picture")
 
 
-def entry() -> Any:
-    return json.loads((ROOT / "benchmarks" / "results" / "contract-simulation.json").read_text(encoding="utf-8"))[-1]
+def entry(worlds: tuple[str, ...] = ()) -> Any:
+    """The last one of all worlds, or of these only."""
+    found = json.loads((ROOT / "benchmarks" / "results" / "contract-simulation.json").read_text(encoding="utf-8"))
+    return [each for each in found if each["asked"].get("worlds", []) == list(worlds)][-1]
 
 
 def test_the_words_and_the_picture_are_those_of_the_script(
@@ -65,6 +67,12 @@ def test_the_tables_of_the_simulation_are_those_of_the_file() -> None:
             row = next(line for line in PAGE.splitlines() if line.endswith("|") and f"`{world}`" in line)
             each = [ways[way] if key is None else ways[way][key] for way, key in columns]
             cells = [f"{100 * cell['worst']:.1f} % ({cell['too_often']})" for cell in each]
+            if worlds == WORSE:
+                trusting = [row for row in found["designs"] if row["world"] == world and row["parts"]["trusted"] > 0]
+                cells[3] += f", of {len(trusting)}"
+                assert ways["parts"]["broken_though_trusted"]["worst"] == max(
+                    row["parts"]["broken_though_trusted"][0] for row in trusting
+                )
             assert row.endswith(f"| {ways['groups']['designs']} | {' | '.join(cells)} |"), cells
 
 
@@ -93,6 +101,42 @@ def test_where_large_groups_are_worse_groups_say_nothing_of_all_parts() -> None:
     trusted = max(row["parts"]["broken_though_trusted"][0] for row in entry()["designs"])
     assert f"breaks at most {100 * trusted:.1f} % where no group is larger than the largest that was seen" in README
     assert f"so rare that none was seen, up to {100 * worst:.1f} %" in README
+
+
+def test_a_promise_of_all_parts_whose_large_groups_were_not_seen_is_nearly_always_wrong() -> None:
+    draws = entry()["asked"]["draws"]
+    rows = [row["parts"] for row in entry()["designs"] if row["world"] in WORSE and row["parts"]["broken"][1] > 0.05]
+    promised, broken = (
+        round(draws * sum(share)) for share in ([r["promised"] for r in rows], [r["broken"][0] for r in rows])
+    )
+    assert f"in {broken:,} of {promised:,} such draws" in FLAT and broken > 0.95 * promised
+    assert "when it promised there, it was nearly always wrong" in README
+    uneven = [row["parts"] for row in entry()["designs"] if row["world"] == "larger" and row["uneven"]]
+    assert not any(row["trusted"] for row in uneven)
+
+
+def test_what_is_set_in_the_worlds_whose_large_groups_are_worse() -> None:
+    rows = [row for row in entry()["designs"] if row["world"] in WORSE]
+    groups, parts, effective = (
+        f"{100 * max(row[way]['bound_broken'] for row in rows):.1f} %" for way in ("groups", "parts", "effective")
+    )
+    said = f"in up to {groups} of the draws of these worlds by `groups`, in {parts} by `parts` and in {effective} by"
+    assert said in FLAT
+
+
+def test_ties_break_no_promise_but_the_bound_that_no_answer_states() -> None:
+    found = entry(("tied",))
+    rows = [row[way] for row in found["designs"] for way in ("groups", "parts", "effective")]
+    assert found["asked"]["draws"] >= 1000 and all(row["promised"] == 1 for row in rows)
+    worst, bound = (
+        f"{100 * max(found):.1f} %"
+        for found in ([row["broken"][0] for row in rows], [row["bound_broken"] for row in rows])
+    )
+    assert (
+        f"{len(found['designs'])} designs, in an entry of their own) the promise is broken in at most {worst}" in FLAT
+    )
+    assert f"at the chosen threshold in up to {bound}" in FLAT
+    assert f"Where scores are tied ({len(found['designs'])} more designs), at most {worst}" in README
 
 
 def test_how_often_a_promise_is_made_and_what_is_set_where_none_is() -> None:

@@ -13,7 +13,8 @@ import pytest
 from flawscope.bundle.contract import EscapeContract
 from flawscope.evaluation.contract import Units
 from flawscope.evaluation.promises import fit_promises
-from flawscope.pages.contracts import ContractContent, contract_views, picture
+from flawscope.pages.contracts import ContractContent, assumed, contract_views, picture
+from flawscope.pages.fold_decisions import fold_tables
 from flawscope.pages.report import ReportContent, render
 from flawscope.records import Task
 
@@ -60,8 +61,31 @@ def test_a_promise_of_all_parts_names_the_largest_group_that_it_trusts(
     page = render(inspection(BINARY, 60, 9, pictures=False, contracts=[content]))
     assert "no group at the line holds more than 2 of them" in page
     rows = dict(contract_views([content])[0]["rows"])
-    assert rows["worth so many independent ones"] == "105.5, all over those of the largest group"
+    assert rows["counted"] == "all images alike, in whole groups" and rows["most of them in one group"] == "2"
+    assert not any("independent" in name for name in rows), "it is not worth so many independent ones"
     assert rows["groups such as these that would do, if none passes"] == f"{content.contract['needed']}"
+
+
+@pytest.mark.parametrize(
+    ("units", "trusts"),
+    [
+        ("groups", "more of all parts may pass than was promised"),
+        ("parts", "No group at the line holds more than 2 defective "),
+        ("effective", "No group fails as a whole."),
+    ],
+)
+def test_the_page_says_what_each_way_of_counting_trusts_and_how_many_keep_it(
+    inspection: Callable[..., ReportContent], units: Units, trusts: str
+) -> None:
+    made = contents(max_escape=0.1, units=units)
+    page = render(inspection(BINARY, 60, 9, pictures=False, contracts=made))
+    listed = page.partition("What it takes for granted")[2].partition("</ul>")[0]
+    assert trusts in listed and "of 100 bundles decided like this, 95 keep what they promise" in listed
+    said = ("more of all parts may pass", "holds more than", "fails as a whole")
+    assert sum(words in listed for words in said) == 1
+    (alone,) = contents(max_escape=0.1, units=units)
+    alone = replace(alone, contract={**alone.contract, "groups": alone.contract["positives"]})
+    assert not any(words in " ".join(assumed([alone])) for words in said)
 
 
 def test_what_is_not_proven_is_an_alarm(inspection: Callable[..., ReportContent]) -> None:
@@ -75,11 +99,26 @@ def test_only_what_is_proven_has_a_price_and_small_shares_are_no_round_ones() ->
     rows = [dict(contract_views(contents(max_escape=most))[0]["rows"]) for most in (0.05, 0.0005)]
     assert ["rejected without proof" in each for each in rows] == [True, False]
     assert rows[1]["asked: share that may pass"] == "0.05\N{NO-BREAK SPACE}%"
-    kept = dict(contract_views(contents(max_escape=0.05))[0]["rows"])
-    assert (
-        float(kept["bound that is proven"].split("\N{NO-BREAK SPACE}")[0]) / 100
-        >= contents(max_escape=0.05)[0].contract["bound"]
+
+
+def test_a_bound_is_said_to_be_proven_only_where_what_was_asked_is_not() -> None:
+    kept, lacking = (contents(max_escape=most)[0] for most in (0.05, 0.0005))
+    said = "proven in its place: share that may pass"
+    rows = dict(contract_views([lacking])[0]["rows"])
+    assert float(rows[said].split("\N{NO-BREAK SPACE}")[0]) / 100 >= lacking.contract["bound"]
+    assert kept.contract["kept"] and not any(
+        "in its place" in name or "reached" in name for name, _ in contract_views([kept])[0]["rows"]
     )
+
+
+def test_the_table_of_the_folds_shows_a_bound_only_where_the_promise_is_not_kept() -> None:
+    fold = {"fold": "fold 1", "threshold": 0.5, "bound": 0.0142, "escapes": 0, "bad": 9, "overkill": 1, "good": 9}
+    rate = {"value": 0.0, "low": 0.0, "high": 0.3}
+    folds = [{**fold, "kept": True}, {**fold, "kept": False}]
+    entry = {"kind": "promise", "name": "nok", "asked": "at most 2 %", "folds": folds}
+    (table,) = fold_tables([{**entry, "pooled": {"escape": rate, "overkill": rate}}])
+    assert table["columns"][2] == "if not: at most"
+    assert [row[2][0] for row in table["rows"]] == ["", "1.42 %"]
 
 
 def test_a_promise_that_takes_no_network_is_an_alarm_though_it_is_proven(

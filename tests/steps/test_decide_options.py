@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flawscope.errors import UserError
-from flawscope.steps.decide_options import asked_spec
+from flawscope.steps.decide_options import asked_spec, asked_words
 from flawscope.training.decide_spec import DecideSpec
 
 
@@ -61,3 +61,12 @@ def test_what_cannot_be_is_refused_with_the_option_and_a_remedy(given: dict[str,
     with pytest.raises(UserError, match=re.escape(words)) as caught:
         asked(**given)
     assert caught.value.remedy
+
+
+def test_how_parts_are_counted_is_said_in_words() -> None:
+    said = [asked_words(DecideSpec(max_escape=0.02, units=units)) for units in ("groups", "parts", "effective")]
+    assert said == [
+        "at most 2 % escape, 95 % confidence",
+        "at most 2 % escape, 95 % confidence, each part counted alike",
+        "at most 2 % escape, 95 % confidence, counted by how alike groups are",
+    ]

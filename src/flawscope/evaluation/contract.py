@@ -59,11 +59,14 @@ class Contract:
 
     `effective` is the number of independent parts that the `positives` count as, `groups` their number of groups,
     `largest` how many the largest of them holds, and `worth` what they would count as by how alike their scores are
-    (`effective_number`). `bound` is proven for `threshold` at this confidence; `reached` is the confidence that the
-    data allow for `max_escape` itself. `needed` is how many independent defective parts without an escape would do
-    (with units "parts": groups such as these, which is `for_parts` with any units), `more` how many parts (with units
-    "groups" and "parts": groups) like these are lacking. `overkill_unproven` is what would be rejected if the share
-    that is measured were the truth: the difference to `overkill` is the price of the proof.
+    (`effective_number`). Where the promise is not kept, the safest threshold is set, `bound` is the best promise of
+    it, and `reached` the confidence that the data allow for `max_escape` itself. Where it is kept, `max_escape` is
+    what is proven: `bound` and `reached` at the chosen threshold are measured, and would be proven of one that was
+    fixed beforehand only (scores with ties: world `tied` of benchmarks/contract_worlds.py). `needed` is how many
+    independent defective parts without an escape would do (with units "parts": groups such as these, which is
+    `for_parts` with any units), `more` how many parts (with units "groups" and "parts": groups) like these are
+    lacking. `overkill_unproven` is what would be rejected if the share that is measured were the truth: the
+    difference to `overkill` is the price of the proof.
     """
 
     max_escape: float
@@ -219,7 +222,7 @@ def _highest(data: _Data, max_escape: float, confidence: float) -> tuple[float, 
 
 
 def _bound(data: _Data, highest: float, max_escape: float, confidence: float) -> float:
-    """What is proven of the rate at the chosen threshold, but no less than passes where that is more than was asked."""
+    """The upper limit at the chosen threshold, but no less than passes where that is more than was asked."""
     if not highest:
         return 1.0
     share = data.share(highest)

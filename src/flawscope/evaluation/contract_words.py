@@ -35,7 +35,7 @@ def contract_words(
     if contract.kept:
         head = (
             f"{promise[0].upper()}{promise[1:]}; measured on {rests}; {rejected}.",
-            f"{_seen(contract)}, which proves a rate of at most {percent_up(contract.bound)}.",
+            f"{_seen(contract)}.",
         )
     elif contract.bound >= 1:
         head = (
@@ -85,7 +85,7 @@ def saving_words(overkill: Interval | None, share: float, good: str, *, kept: bo
     by_lot = 1 - share
     if overkill is None or share >= 1 or overkill.high < by_lot:
         return ""
-    lot = f"rejecting {percent(by_lot, 4)} of all parts by lot, without a look at them, would keep the promise as well"
+    lot = f"rejecting {_by_lot(by_lot)} of all parts by lot, without a look at them, would keep the promise as well"
     if overkill.value >= 1:
         said = f"THE NETWORK SAVES NOTHING: all {good} are rejected, and that takes no network."
     elif overkill.value >= by_lot:
@@ -94,6 +94,11 @@ def saving_words(overkill: Interval | None, share: float, good: str, *, kept: bo
         reached = f"up to {in_tenths(overkill.high)} % of {good} may be rejected"
         said = f"{'it is ' if kept else ''}NOT SHOWN THAT THE NETWORK SAVES ANYTHING: {reached}, and {lot}."
     return f"The promise holds, but {said}" if kept else said
+
+
+def _by_lot(share: float) -> str:
+    """One decimal like the overkill beside it, but never a false 100 %."""
+    return f"{in_tenths(share)} %" if share <= 0.999 else percent(share, 4)
 
 
 def _promise(contract: Contract, name: str, items: str) -> str:
@@ -119,9 +124,13 @@ def _rests(contract: Contract, name: str, items: str) -> str:
     found = counted(contract.positives, f"{name} {items}")
     if contract.groups == contract.positives:
         return f"{found}, each by itself" if contract.positives > 1 else found
+    groups = counted(contract.groups, "groups")
+    if contract.units == "parts":  # what is proven is less than of as many independent ones, so no such number is told
+        most = f", the largest of which holds {contract.largest:,}" if contract.groups > 1 else ""
+        return f"{found}, from {groups}{most}"
     worth = counted(math.floor(contract.effective + 1e-9), "independent ones")
     alike = ", each counted alike" if contract.units == "groups" and contract.groups > 1 else ""
-    return f"{found}, worth {worth}, from {counted(contract.groups, 'groups')}{alike}"
+    return f"{found}, worth {worth}, from {groups}{alike}"
 
 
 def _seen(contract: Contract) -> str:
@@ -173,6 +182,8 @@ def _price(contract: Contract, negative: str, items: str) -> tuple[str, ...]:
 
 def _groups(contract: Contract, name: str, items: str) -> tuple[str, ...]:
     """How the parts of a group were counted, and what the other ways would say."""
+    if contract.units == "parts" and contract.groups == contract.positives:
+        return ("Each of them stands by itself, and this trusts that at the line each does.",)
     if contract.units == "parts":
         return (
             f"All {name} {items} count alike, and a whole group may fail together. This trusts that no group at the "

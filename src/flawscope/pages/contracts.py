@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from flawscope.pages import figures, words
 from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
-from flawscope.wording import EXACT, counted, percent, percent_down, percent_up
+from flawscope.wording import EXACT, counted, percent, percent_down, percent_up, so_many_of
 
 SIZE = (5.4, 4.4)
 _FONT = 10.0
@@ -27,9 +27,13 @@ ASSUMED = (
     "The labels must be right. A defect that was labelled good is counted nowhere.",
     "Different groups must be independent of each other. What belongs together must stand in one group.",
     "Scores must come from this sealed bundle, with this engine and precision.",
-    "The confidence speaks of the way in which the threshold was chosen: of 100 bundles decided like this, so many "
-    "keep what they promise.",
 )
+TRUSTED = {
+    "groups": "Each group counts as one, large or small: the promise is about a group taken at random. Where large "
+    "groups are worse than small ones, more of all parts may pass than was promised.",
+    "effective": "No group fails as a whole. A bad lot that does, and is not among the groups that decided, breaks the "
+    "promise, and nothing in the scores shows it.",
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,30 @@ class ContractContent:
     negative: str
     tested: Mapping[str, Any] | None = None
     saving: str = ""
+
+
+def assumed(contents: Sequence[ContractContent], items: str = "images") -> list[str]:
+    """What these promises take for granted: what all do, what their way of counting does, and the confidence."""
+    trusts, sure = [], []
+    for contract in (content.contract for content in contents):
+        many, base = so_many_of(contract["confidence"])
+        sure.append(
+            f"The confidence speaks of the way in which the threshold was chosen: of {base:,} bundles decided like "
+            f"this, {many:,} keep what they promise. Which ones do, nobody can say."
+        )
+        if contract["groups"] != contract["positives"]:
+            trusts.append(TRUSTED.get(contract["units"], _no_larger(contract, items)))
+    return [*ASSUMED, *dict.fromkeys((*trusts, *sure))]
+
+
+def _no_larger(contract: Mapping[str, Any], items: str) -> str:
+    """What the promise of all parts trusts; old bundles do not say how large the largest group is."""
+    largest, some = contract.get("largest"), f"{contract['name']} {items}"
+    most = f"{largest:,} {some}, the most in one of" if largest else f"{some} than the largest of"
+    return (
+        f"No group at the line holds more {'than ' if largest else ''}{most} those that decided. If there are larger "
+        "ones, and they are worse, the promise is likely false."
+    )
 
 
 def contract_views(contents: Sequence[ContractContent], items: str = "images") -> list[dict[str, Any]]:
@@ -73,19 +101,13 @@ def _view(content: ContractContent, prefix: str, items: str) -> dict[str, Any]:
 def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
     """Names and values, as an auditor would ask for them."""
     contract, name = content.contract, content.contract["name"]
-    how = {
-        "groups": "each group as one",
-        "parts": "all over those of the largest group",
-        "effective": "by how alike the scores inside the groups are",
-    }
     rows = [
         ("asked: share that may pass", _share(contract["max_escape"], EXACT)),
         ("asked: confidence", _share(contract["confidence"], EXACT)),
         ("kept", "yes, proven" if contract["kept"] else "NO, not proven"),
-        ("bound that is proven", _unbroken(percent_up(contract["bound"]))),
-        (f"confidence reached for {_share(contract['max_escape'])}", _unbroken(percent_down(contract["reached"]))),
+        *_in_its_place(contract),
         (f"{name} {items} that it rests on", f"{contract['positives']:,}, in {counted(contract['groups'], 'groups')}"),
-        ("worth so many independent ones", f"{contract['effective']:.4g}, {how[contract['units']]}"),
+        *_counted(contract, items),
         ("of these let through", f"{contract['escapes']:,}"),
         ("threshold", f"{contract['threshold']:.6g}"),
     ]
@@ -107,6 +129,28 @@ def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
             )
         )
     return rows
+
+
+def _counted(contract: Mapping[str, Any], items: str) -> list[tuple[str, str]]:
+    """How the parts of groups were counted. By `parts` no number of independent ones would prove as much."""
+    if contract["groups"] == contract["positives"]:
+        return []
+    if contract["units"] == "parts":
+        largest = contract.get("largest")
+        most = [("most of them in one group", f"{largest:,}")] if largest else []
+        return [("counted", f"all {items} alike, in whole groups"), *most]
+    how = "each group as one" if contract["units"] == "groups" else "by how alike the scores inside the groups are"
+    return [("worth so many independent ones", f"{contract['effective']:.4g}, {how}")]
+
+
+def _in_its_place(contract: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is proven where the promise is not. Of a kept one its bound is measured, and proven is what was asked."""
+    if contract["kept"]:
+        return []
+    return [
+        ("proven in its place: share that may pass", _unbroken(percent_up(contract["bound"]))),
+        (f"confidence reached for {_share(contract['max_escape'])}", _unbroken(percent_down(contract["reached"]))),
+    ]
 
 
 def picture(content: ContractContent) -> Figure:

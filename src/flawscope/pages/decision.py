@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.pages import view
-from flawscope.pages.contracts import ASSUMED, ContractContent, contract_views
+from flawscope.pages.contracts import ContractContent, assumed, contract_views
 from flawscope.pages.costs import CostContent, cost_views
 from flawscope.pages.templating import fill, write_page
 from flawscope.records import NOT_CHECKED
@@ -77,7 +77,7 @@ def render(content: DecisionContent) -> str:
         unchecked=any(NOT_CHECKED in words for words in (content.stamp, *content.notes)),
         decided_on=content.decided_on,
         promises=contract_views(content.contracts),
-        assumed=ASSUMED,
+        assumed=assumed(content.contracts),
         all_promises=all_at_once([each.contract["confidence"] for each in content.contracts]),
         one_by_one=COSTS_ONE_BY_ONE,
         costs=cost_views(content.costs),

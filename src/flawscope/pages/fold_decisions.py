@@ -23,7 +23,7 @@ def _promise(entry: Mapping[str, Any]) -> dict[str, Any]:
         (
             fold["fold"],
             ("yes" if fold["kept"] else "NO", ""),
-            (percent_up(fold["bound"]), ""),
+            _BLANK if fold["kept"] else (percent_up(fold["bound"]), ""),
             *_counts(fold),
             (f"{fold['threshold']:.4g}", ""),
         )
@@ -33,7 +33,7 @@ def _promise(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": f"{entry['name']}: {entry['asked']}",
         "words": f"Proven as asked in {kept} of {counted(len(folds), 'folds')}.",
-        "columns": ["fold", "proven", "bound", "let through", "good ones rejected", "threshold"],
+        "columns": ["fold", "proven", "if not: at most", "let through", "good ones rejected", "threshold"],
         "rows": rows,
         "last": last,
     }

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from PIL import Image
 
 from flawscope.pages import masks, picture_facts, reliability, view, words
-from flawscope.pages.contracts import ASSUMED, ContractContent, contract_views
+from flawscope.pages.contracts import ContractContent, assumed, contract_views
 from flawscope.pages.costs import CostContent, cost_views
 from flawscope.pages.fold_decisions import fold_tables
 from flawscope.pages.masks import MaskContent
@@ -232,7 +232,7 @@ def render(content: ReportContent) -> str:
         mask=masks.mask_views(content) if masked else None,
         decided_on="the calibration part",
         promises=contract_views(content.contracts, content.items),
-        assumed=ASSUMED,
+        assumed=assumed(content.contracts, content.items),
         all_promises=all_at_once([each.contract["confidence"] for each in content.contracts]),
         one_by_one=COSTS_ONE_BY_ONE,
         costs=cost_views(content.costs),

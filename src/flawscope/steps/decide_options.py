@@ -100,7 +100,7 @@ def asked_words(spec: DecideSpec) -> str:
 
 def promise_in_words(max_escape: float, confidence: float, units: str) -> str:
     """What an escape contract asks for."""
-    how = f", units {units}" if units != UNITS else ""
+    how = {"parts": ", each part counted alike", "effective": ", counted by how alike groups are"}.get(units, "")
     return f"at most {percent(max_escape, EXACT)} escape, {percent(confidence, EXACT)} confidence{how}"
 
 
