@@ -63,6 +63,9 @@ def test_groups_without_a_correlation_have_both_ends(typed: Callable[..., Answer
         f"(decide.units: parts): {promise_sizes(Wanted(max_escape=0.01, groups_of=5), 0.2, None)['of_all_parts']} "
         "groups of which none passes, if all are of one size; else at most so many times as many as"
     ) in said
+    _, said, _ = typed("--max-escape", 0.02, "--groups-of", 4)
+    between, of_all = said.index("What they are worth lies between"), said.index("Of all parts, each counted alike")
+    assert said.index("If each group counts as one") < between < of_all, "of_all lies beyond both ends"
     _, said, _ = typed("--half-width", 0.05, "--groups-of", 4)
     assert "If each group counts as one: 332 defective parts in 83 groups." in said
     assert "decide.units" not in said

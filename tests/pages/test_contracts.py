@@ -173,3 +173,18 @@ def test_the_curves_are_drawn_as_they_are() -> None:
     assert np.allclose(lines["chosen"].get_xdata(), content.contract["threshold"])
     assert np.allclose(lines["asked"].get_ydata(), 0.02)
     assert lower.get_xscale() == "logit"
+
+
+def test_the_axis_shows_where_the_curves_are() -> None:
+    """Scores in a sliver are not drawn in the middle of an empty axis."""
+    t = [0.50, 0.51, 0.52, 0.53]
+    curve = {
+        "threshold": t,
+        "escape": [0, 0.01, 0.02, 0.9],
+        "bound": [0.01, 0.02, 0.05, 0.95],
+        "overkill": [1, 0.5, 0.1, 0],
+    }
+    (content,) = contents()
+    content = replace(content, curve=curve, contract={**content.contract, "threshold": 0.51})
+    left, right = picture(content).axes[1].get_xlim()
+    assert 0.4 < left < 0.5 and 0.52 < right < 0.6

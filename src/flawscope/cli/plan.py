@@ -206,18 +206,18 @@ def _ways(found: Mapping[str, Any], asked: Mapping[str, Any], of: str, known: bo
         yield f"{size}, if each part counts: {_group_words(first, of)}."
     default = " (decide.units: groups, the default)" if proven else ""
     yield f"If each group counts as one{default}: {_group_words(whole, of)}."
-    if found.get("of_all_parts"):
-        yield (
-            f"Of all parts, each counted alike (decide.units: parts): {counted(found['of_all_parts'], 'groups')} of "
-            "which none passes, if all are of one size; else at most so many times as many as the largest is larger "
-            "than the mean."
-        )
     if "effective" not in ways:
         yield "What they are worth lies between; --correlation says one number."
     elif proven:
         yield (
             "By decide.units: effective a contract reckons with the upper limit of the correlation that it finds, so "
             "it may need more than the first of these."
+        )
+    if found.get("of_all_parts"):
+        yield (
+            f"Of all parts, each counted alike (decide.units: parts): {counted(found['of_all_parts'], 'groups')} of "
+            "which none passes, if all are of one size; else at most so many times as many as the largest is larger "
+            "than the mean."
         )
 
 

@@ -14,9 +14,11 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from scipy.special import expit, logit
 
 from flawscope.pages import figures, words
 from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
+from flawscope.records import FloatArray
 from flawscope.wording import EXACT, counted, percent, percent_down, percent_up, so_many_of
 
 SIZE = (5.4, 4.4)
@@ -180,9 +182,20 @@ def picture(content: ContractContent) -> Figure:
     lower.set_ylim(-0.02, 1.02)
     _panel(lower, f"overkill: {figures.short(content.negative, 24)} rejected", chosen)
     said = f"threshold of the probability (chosen: {contract['threshold']:.3g})"
-    figures.probability_axis(lower, 4e-4, 1 - 4e-4, said)
+    figures.probability_axis(lower, *_span(curve, at_t, chosen, top), said)
     upper.tick_params(labelbottom=False)
     return figure
+
+
+def _span(curve: Mapping[str, Sequence[float]], at_t: FloatArray, chosen: float, top: float) -> tuple[float, float]:
+    """From where to where on the axis something moves: the overkill, or the bound below the top of its panel."""
+    overkill_t = np.asarray(curve.get("overkill", np.zeros(len(at_t))))
+    still_t = (overkill_t <= 0) & (np.asarray(curve["escape"]) > top)
+    moves_t = at_t[~still_t]
+    ends = logit([min(moves_t.min(initial=1.0), chosen), max(moves_t.max(initial=0.0), chosen)])
+    margin = 0.08 * max(1.0, float(ends[1] - ends[0]))
+    left, right = expit([ends[0] - margin, ends[1] + margin])
+    return max(4e-4, float(left)), min(1 - 4e-4, float(right))
 
 
 def _panel(axes: Axes, title: str, chosen: float) -> None:

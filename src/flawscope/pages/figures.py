@@ -330,7 +330,8 @@ def probability_axis(axes: Axes, left: float, right: float, label: str) -> None:
     """Thresholds of a probability from left to right, both ends of (0, 1) drawn out."""
     axes.set_xscale("logit")
     axes.set_xlim(left, right)
-    axes.xaxis.set_major_locator(FixedLocator([tick for tick in _TICKS if left <= tick <= right]))
+    ticks = [tick for tick in _TICKS if left <= tick <= right]
+    axes.xaxis.set_major_locator(FixedLocator(ticks if len(ticks) > 2 else MaxNLocator(4).tick_values(left, right)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
