@@ -59,7 +59,7 @@ def outlined(image: Image.Image, mask_khw: BoolArray) -> Image.Image:
     """The outlines of masks of any size on an 8-bit picture of any size (see `viewable`).
 
     >>> outlined(Image.new("L", (8, 8)), np.ones((1, 16, 16), dtype=bool)).getpixel((0, 0))
-    (255, 176, 0)
+    (255, 122, 26)
     """
     drawn = np.array(image.convert("RGB"))
     rims, lines = [], []

@@ -163,11 +163,11 @@ def _known_run(bundle: Path, contents: Contents, known: str | Path | None) -> Ru
 
 
 def _patterns(bundle: Path, contents: Contents, known: str | Path | None) -> tuple[str, ...]:
-    """The pattern that the recipe of the bundle groups by, where its run is at hand."""
+    """The pattern that the recipe of the bundle groups by, where its run is at hand and recipes can be read."""
     try:
         run = run_of(bundle.absolute().parent if known is None else known, contents, "")
         pattern = run.recipe.data.groups.pattern
-    except UserError:  # what is wrong with a run that is named is said where its images are read
+    except (UserError, ModuleNotFoundError):  # what is wrong with a run that is named is said where its images are read
         return ()
     return () if pattern is None else (pattern,)
 
