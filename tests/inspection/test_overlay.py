@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from flawscope.inspection.overlay import RIM, laid, legend, outlined, overlay
-from flawscope.pages.outlines import NAMED, colours
+from flawscope.inspection.overlay import legend, overlay
+from flawscope.pages.outlines import NAMED, RIM, colours, laid, outlined
 
 
 def one(height: int, width: int, rows: slice, columns: slice, *, k: int = 1, at: int = 0) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from flawscope.masks import masks_of
-from flawscope.pages.outlines import LONGER, NAMED, SHORTEST, colour_of, outlined, shrunk
+from flawscope.pages.outlines import LONGER, NAMED, SHORTEST, colour_of, laid, viewable_outlined
 
 GREY = 90
 
@@ -16,7 +16,7 @@ def drawn(height: int, width: int, *boxes: tuple[int, int, int, int]) -> Image.I
     mask_khw = np.zeros((len(boxes), height, width), dtype=np.bool_)
     for mask_hw, (top, left, bottom, right) in zip(mask_khw, boxes, strict=True):
         mask_hw[top:bottom, left:right] = True
-    return outlined(Image.new("L", (width, height), GREY), masks_of(mask_khw))
+    return viewable_outlined(Image.new("L", (width, height), GREY), masks_of(mask_khw))
 
 
 def test_a_line_lies_around_the_flaw_and_leaves_it_to_be_seen() -> None:
@@ -46,10 +46,10 @@ def test_a_single_pixel_is_not_lost() -> None:
     for y, x in ((0, 0), (255, 1599), (100, 777)):
         mask_hw = np.zeros((256, 1600), dtype=np.bool_)
         mask_hw[y, x] = True
-        small_hw = shrunk(mask_hw, (880, 141))
+        small_hw = laid(mask_hw, 141, 880)
         assert small_hw.shape == (141, 880) and small_hw.sum() == 1
-    assert not shrunk(np.zeros((4, 4), dtype=np.bool_), (2, 2)).any()
-    assert shrunk(np.eye(2, dtype=np.bool_), (4, 4)).sum() == 8
+    assert not laid(np.zeros((4, 4), dtype=np.bool_), 2, 2).any()
+    assert laid(np.eye(2, dtype=np.bool_), 4, 4).sum() == 8
 
 
 def test_flaws_at_the_border_are_drawn() -> None:

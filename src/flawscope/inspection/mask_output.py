@@ -31,11 +31,11 @@ from flawscope.bundle.regions import numbered
 from flawscope.coco_counts import encode_part
 from flawscope.inspection.folder import Pictures, Progress
 from flawscope.inspection.labelled import JPEG, labelled, places
-from flawscope.inspection.overlay import LONGEST, laid, overlay
+from flawscope.inspection.overlay import LONGEST, overlay
 from flawscope.inspection.verdict import Verdict, mask_verdict
 from flawscope.machine import on_threads
 from flawscope.masks import decode_rle
-from flawscope.pages.outlines import colours
+from flawscope.pages.outlines import colours, laid
 from flawscope.preprocess import open_image
 from flawscope.records import BoolArray, FoundFlaw, MaskPrediction, Masks, Task
 from flawscope.spreadsheet import safe_cell

@@ -1,7 +1,6 @@
 """Masks drawn over their picture: the outline of each flaw, the colours told below, truth and answer side by side.
 
-An outline runs around its flaw, not over it, so that the flaw itself stays to be seen, be it one pixel thin; it has a
-dark rim, so that it shows on light and on dark steel. Shapes: k classes, h x w pixels.
+Shapes: k classes, h x w pixels.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from flawscope.inspection.lettering import font_for, plain, shortened
-from flawscope.pages.outlines import Colour, colours
+from flawscope.pages.outlines import RIM, Colour, colours, outlined
 from flawscope.preprocess import viewable
 from flawscope.records import BoolArray
 
@@ -20,9 +19,8 @@ LONGEST, SHORTEST = 1600, 320
 """The longer side of what is drawn: larger pictures are reduced, smaller ones enlarged by a whole number."""
 WIDE = 1.5
 """Pictures so many times as wide as high stand one above the other."""
-OUTLINE = 2
 GAP, MARGIN = 8, 10
-PAPER, INK, RIM = (255, 255, 255), (28, 32, 38), (0, 0, 0)
+PAPER, INK = (255, 255, 255), (28, 32, 38)
 
 
 def overlay(
@@ -53,52 +51,6 @@ def overlay(
         panels = [_captioned(panel, words) for panel, (words, _) in zip(panels, masks, strict=True)]
     shown_k = np.any([mask_khw.any(axis=(1, 2)) for _, mask_khw in masks], axis=0)
     return with_legend(panels[0] if len(panels) == 1 else _joined(panels, above), shown_k, classes)
-
-
-def outlined(image: Image.Image, mask_khw: BoolArray) -> Image.Image:
-    """The outlines of masks of any size on an 8-bit picture of any size (see `viewable`).
-
-    >>> outlined(Image.new("L", (8, 8)), np.ones((1, 16, 16), dtype=bool)).getpixel((0, 0))
-    (255, 122, 26)
-    """
-    drawn = np.array(image.convert("RGB"))
-    rims, lines = [], []
-    for mask_hw, colour in zip(mask_khw, colours(len(mask_khw)), strict=True):
-        if mask_hw.any():
-            small_hw = laid(mask_hw, image.height, image.width)
-            line_hw = _around(small_hw, OUTLINE)
-            rims.append(_around(small_hw | line_hw, 1))
-            lines.append((line_hw, colour))
-    for rim_hw in rims:
-        drawn[rim_hw] = RIM
-    for line_hw, colour in lines:  # after all rims, so that no flaw hides another's outline
-        drawn[line_hw] = colour
-    return Image.fromarray(drawn)
-
-
-def laid(mask_hw: BoolArray, height: int, width: int) -> BoolArray:
-    """A mask on a picture of another size: a pixel is set where any of those that it shows is; so nothing is lost.
-
-    >>> laid(np.array([[1, 0, 0, 0]], dtype=bool), 1, 2).tolist()
-    [[True, False]]
-    """
-    for axis, size in ((0, height), (1, width)):
-        had = mask_hw.shape[axis]
-        if size < had:
-            mask_hw = np.logical_or.reduceat(mask_hw, np.arange(size) * had // size, axis=axis)
-        elif size > had:
-            mask_hw = np.take(mask_hw, np.arange(size) * had // size, axis=axis)
-    return mask_hw
-
-
-def _around(mask_hw: BoolArray, pixels: int) -> BoolArray:
-    """What lies so many pixels around; along the picture's border, where there is nothing around, within."""
-    from scipy import ndimage
-
-    grown: BoolArray = ndimage.binary_dilation(mask_hw, np.ones((3, 3)), iterations=pixels)
-    inner = np.ones_like(mask_hw)
-    inner[:pixels] = inner[-pixels:] = inner[:, :pixels] = inner[:, -pixels:] = False
-    return np.asarray(grown & ~(mask_hw & inner))
 
 
 def _sized(image: Image.Image, longest: int) -> Image.Image:

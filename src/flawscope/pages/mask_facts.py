@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from flawscope.errors import ImageError
 from flawscope.pages.figures import FIND, GOOD, INK, WIDE, short, style, svg
-from flawscope.pages.outlines import LONGER, SHORTEST, colour_of, outlined
+from flawscope.pages.outlines import LONGER, SHORTEST, colour_of, viewable_outlined
 from flawscope.pages.pairs import Source, View
 from flawscope.pages.picture_facts import number
 from flawscope.pages.thumbnails import data_uri
@@ -97,7 +97,7 @@ def outlined_tile(name: str, source: Source | None, masks: Masks | None) -> View
     made = None
     if source is not None and masks is not None:
         try:
-            made = data_uri(outlined(source, masks), max(LONGER, 2 * SHORTEST))
+            made = data_uri(viewable_outlined(source, masks), max(LONGER, 2 * SHORTEST))
         except ImageError:
             made = None
     uri, (width, height) = made or ("", (0, 0))

@@ -1,6 +1,7 @@
-"""Masks drawn over images as outlines: each class has its colour, and the flaw itself stays to be seen.
+"""Masks drawn over images as outlines, each class in its colour.
 
-Letters: k classes, h x w pixels of the image as it is shown.
+An outline runs around its flaw, not over it, so that the flaw itself stays to be seen, be it one pixel thin; it has a
+dark rim, so that it shows on light and on dark steel. Shapes: k classes, h x w pixels.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ NAMED: tuple[Colour, ...] = (
     (179, 157, 219),
 )
 """After Okabe and Ito, brighter: seen on dark and on bright pictures, and told apart with any colour vision."""
-HALO = (0, 0, 0)
+RIM = (0, 0, 0)
 LONGER, SHORTEST = 880, 400
 """Larger pictures are made smaller than this, smaller ones are enlarged by a whole factor to about that much."""
 LINE = 2
@@ -51,50 +52,67 @@ def colour_of(k: int) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colours(k + 1)[k])
 
 
-def outlined(source: Image.Image | str | Path, masks: Masks) -> Image.Image:
-    """A picture made viewable, with a line around each flaw, just outside of it.
+def outlined(image: Image.Image, mask_khw: BoolArray, *, closed: bool = True) -> Image.Image:
+    """The outlines of masks of any size on an 8-bit picture of any size (see `viewable`).
+
+    `closed`: where a flaw reaches the border of the picture its line runs along it, over the flaw; else it ends there.
+
+    >>> outlined(Image.new("L", (8, 8)), np.ones((1, 16, 16), dtype=bool)).getpixel((0, 0))
+    (255, 122, 26)
+    """
+    drawn = np.array(image.convert("RGB"))
+    rims, lines = [], []
+    for mask_hw, colour in zip(mask_khw, colours(len(mask_khw)), strict=True):
+        if mask_hw.any():
+            small_hw = laid(mask_hw, image.height, image.width)
+            line_hw = _around(small_hw, LINE, closed=closed)
+            rims.append(_around(small_hw | line_hw, 1, closed=closed))
+            lines.append((line_hw, colour))
+    for rim_hw in rims:
+        drawn[rim_hw] = RIM
+    for line_hw, colour in lines:  # after all rims, so that no flaw hides another's outline
+        drawn[line_hw] = colour
+    return Image.fromarray(drawn)
+
+
+def viewable_outlined(source: Image.Image | str | Path, masks: Masks) -> Image.Image:
+    """A picture at a size that can be looked at, with its flaws outlined.
 
     Raises:
         ImageError: it can no longer be read.
 
-    >>> outlined(Image.new("L", (800, 100)), Masks(100, 800, ("1 5",))).size
+    >>> viewable_outlined(Image.new("L", (800, 100)), Masks(100, 800, ("1 5",))).size
     (800, 100)
     """
-    image = source if isinstance(source, Image.Image) else open_image(source)
-    small = viewable(image, LONGER).convert("RGB")
+    small = viewable(source if isinstance(source, Image.Image) else open_image(source), LONGER).convert("RGB")
     factor = max(1, round(SHORTEST / max(small.size)))
-    size = (small.width * factor, small.height * factor)
-    pixels = np.asarray(small.resize(size, Image.Resampling.BICUBIC) if factor > 1 else small).copy()
-    shown_khw = [shrunk(mask_hw, size) for mask_hw in mask_array(masks)]
-    lines = [_around(mask_hw, LINE) for mask_hw in shown_khw]
-    for mask_hw in shown_khw:  # first what lies below the lines of all classes
-        pixels[_around(mask_hw, LINE + 1)] = HALO
-    for k, line_hw in enumerate(lines):
-        pixels[line_hw] = colours(k + 1)[k]
-    return Image.fromarray(pixels)
+    if factor > 1:
+        small = small.resize((small.width * factor, small.height * factor), Image.Resampling.BICUBIC)
+    return outlined(small, mask_array(masks), closed=False)
 
 
-def shrunk(mask_hw: BoolArray, size: tuple[int, int]) -> BoolArray:
-    """A mask of another size, width and height: set where any pixel that lies there is, so that no flaw gets lost."""
-    width, height = size
-    if (height, width) == mask_hw.shape or not mask_hw.any():
-        return mask_hw if mask_hw.any() else np.zeros((height, width), dtype=np.bool_)
-    y_n, x_n = np.nonzero(mask_hw)
-    down, across = height / mask_hw.shape[0], width / mask_hw.shape[1]
-    if down > 1:
-        image = Image.fromarray(mask_hw.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
-        return np.asarray(image).astype(np.bool_)
-    made_hw = np.zeros((height, width), dtype=np.bool_)
-    made_hw[np.minimum((y_n * down).astype(int), height - 1), np.minimum((x_n * across).astype(int), width - 1)] = True
-    return made_hw
+def laid(mask_hw: BoolArray, height: int, width: int) -> BoolArray:
+    """A mask on a picture of another size: a pixel is set where any of those that it shows is; so nothing is lost.
+
+    >>> laid(np.array([[1, 0, 0, 0]], dtype=bool), 1, 2).tolist()
+    [[True, False]]
+    """
+    for axis, size in ((0, height), (1, width)):
+        had = mask_hw.shape[axis]
+        if size < had:
+            mask_hw = np.logical_or.reduceat(mask_hw, np.arange(size) * had // size, axis=axis)
+        elif size > had:
+            mask_hw = np.take(mask_hw, np.arange(size) * had // size, axis=axis)
+    return mask_hw
 
 
-def _around(mask_hw: BoolArray, pixels: int) -> BoolArray:
-    """The pixels that lie at most so many beside a mask, in rows, columns or diagonals."""
-    height, width = mask_hw.shape
-    near_hw = np.pad(mask_hw, pixels)
-    for axis in (0, 1):
-        shifted = [np.roll(near_hw, step, axis) for step in range(-pixels, pixels + 1)]
-        near_hw = np.logical_or.reduce(shifted)
-    inside = near_hw[pixels : pixels + height, pixels : pixels + width]
-    return np.asarray(inside & ~mask_hw)
+def _around(mask_hw: BoolArray, pixels: int, *, closed: bool) -> BoolArray:
+    """What lies so many pixels around; `closed`: along the picture's border, where there is nothing around, within."""
+    from scipy import ndimage
+
+    grown: BoolArray = ndimage.binary_dilation(mask_hw, np.ones((3, 3)), iterations=pixels)
+    if not closed:
+        return np.asarray(grown & ~mask_hw)
+    inner = np.ones_like(mask_hw)
+    inner[:pixels] = inner[-pixels:] = inner[:, :pixels] = inner[:, -pixels:] = False
+    return np.asarray(grown & ~(mask_hw & inner))

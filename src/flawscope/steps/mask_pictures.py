@@ -15,10 +15,9 @@ from flawscope.data.findings import examples
 from flawscope.data.mask_census import mask_facts
 from flawscope.errors import ImageError
 from flawscope.evaluation.mask_facts import MaskFacts, appended
-from flawscope.inspection.overlay import outlined
 from flawscope.masks import mask_array
 from flawscope.pages.masks import LONG_SIDE, SIDE, WIDE, MaskContent, MaskGallery, MaskPicture
-from flawscope.pages.outlines import colour_of
+from flawscope.pages.outlines import colour_of, outlined
 from flawscope.preprocess import open_image, viewable
 from flawscope.records import FloatArray, Masks, Sample, Samples, Task
 from flawscope.steps.mask_store import MaskRow, read_masks
