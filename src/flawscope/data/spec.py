@@ -16,6 +16,13 @@ from flawscope.metadata import composed
 OnBad = Literal["error", "skip"]
 
 
+def _names(value: str | list[str] | None) -> str | list[str] | None:
+    """Names as tables are read: each letter and its marks as one character."""
+    if isinstance(value, list):
+        return [composed(each) for each in value]
+    return value if value is None else composed(value)
+
+
 class GroupSpec(BaseModel):
     """Which images must stay together. Where several keys are given, images that share any of them do.
 
@@ -37,10 +44,7 @@ class GroupSpec(BaseModel):
         description="order of the table or of the files; or the last number in the file name, counted from 1",
     )
 
-    @field_validator("column")
-    @classmethod
-    def _composed(cls, value: str | None) -> str | None:
-        return value if value is None else composed(value)
+    _composed = field_validator("column")(_names)
 
     @field_validator("pattern")
     @classmethod
@@ -124,14 +128,9 @@ class CsvSpec(_Spec):
     negative: str = Field(default="ok", min_length=1, description="the name of the good answer where no value names it")
     classes: list[str] | None = Field(default=None, description="the values that are allowed, in this order")
 
-    @field_validator(
+    _composed = field_validator(
         "image_column", "label_columns", "group_column", "part_column", "meta_columns", "positive", "classes"
-    )
-    @classmethod
-    def _composed(cls, value: str | list[str] | None) -> str | list[str] | None:
-        if isinstance(value, list):
-            return [composed(each) for each in value]
-        return value if value is None else composed(value)
+    )(_names)
 
     @model_validator(mode="after")
     def _consistent(self) -> CsvSpec:
@@ -256,12 +255,9 @@ class MasksSpec(_Spec):
         default_factory=list, description="of facts: columns that are kept and shown beside a mistake"
     )
 
-    @field_validator("image_column", "group_column", "part_column", "meta_columns", "classes", "flaw", "negative")
-    @classmethod
-    def _composed(cls, value: str | list[str] | None) -> str | list[str] | None:
-        if isinstance(value, list):
-            return [composed(each) for each in value]
-        return value if value is None else composed(value)
+    _composed = field_validator(
+        "image_column", "group_column", "part_column", "meta_columns", "classes", "flaw", "negative"
+    )(_names)
 
     @model_validator(mode="after")
     def _one_form(self) -> MasksSpec:
