@@ -25,6 +25,7 @@ from PIL import Image
 from flawscope.bundle import archive
 from flawscope.bundle.engine import mask_graphs
 from flawscope.bundle.graph_runner import GraphRunner
+from flawscope.bundle.loaded import LoadedBundle
 from flawscope.bundle.manifest import Golden, Manifest, Sealed
 from flawscope.bundle.postprocess import calibrate, three_answers
 from flawscope.bundle.regions import Levels, highest, levels_in, probabilities, segmented
@@ -32,9 +33,9 @@ from flawscope.bundle.rules import MaskRule
 from flawscope.bundle.runtime import Runtime
 from flawscope.bundle.tiles import Maps, overlap_of, tiled
 from flawscope.errors import BundleError, ImageError
-from flawscope.machine import cores, on_threads
+from flawscope.machine import on_threads
 from flawscope.preprocess import Preprocess, open_image, prepare
-from flawscope.records import Decision, FoundFlaw, MaskPrediction, Masks, Prediction, Task
+from flawscope.records import Decision, FoundFlaw, MaskPrediction, Masks, Prediction
 
 LARGE = 2**22
 """Pixels above which one picture is worked on at a time."""
@@ -67,7 +68,7 @@ class Look:
         return decision is not None and not any(decision.flags) and not decision.human
 
 
-class MaskRuntime:
+class MaskRuntime(LoadedBundle):
     """One loaded bundle of masks. Made from what was just exported, or with `MaskRuntime.open` from a file.
 
     Attributes:
@@ -92,9 +93,7 @@ class MaskRuntime:
         Raises:
             BundleError: a graph cannot be run, does not fit its manifest, or asks for what this version cannot do.
         """
-        self.sealed = sealed
-        self.threads = threads or cores()
-        self._manifest = manifest
+        super().__init__(sealed, threads, manifest)
         gate, mask = mask_graphs(sealed)
         self.runner = GraphRunner(mask, graphs[mask.file], answers="masks", threads=self.threads)
         self.gate_runner = GraphRunner(gate, graphs[gate.file], threads=self.threads) if gate else None
@@ -128,23 +127,6 @@ class MaskRuntime:
         runtime = cls(manifest.sealed, contents.graphs, threads=threads, manifest=manifest, overlap=overlap)
         runtime.check_golden(contents)
         return runtime
-
-    @property
-    def manifest(self) -> Manifest:
-        """The manifest of the file that was opened."""
-        if self._manifest is None:
-            raise ValueError("this runtime was not made from a bundle file, it has no manifest")
-        return self._manifest
-
-    @property
-    def task(self) -> Task:
-        """What is decided."""
-        return self.sealed.task.task()
-
-    @property
-    def preprocess(self) -> Preprocess:
-        """How a picture becomes the integers that the tiles are cut from; `size` is that of a tile."""
-        return self.runner.preprocess
 
     def levels(self, source: str | Path | npt.NDArray[Any]) -> Levels:
         """The levels of each pixel, uint8 k x h x w, of a picture file or a prepared image (c x h x w of any size).

@@ -21,14 +21,15 @@ import numpy.typing as npt
 from flawscope.bundle import archive
 from flawscope.bundle.engine import supported
 from flawscope.bundle.graph_runner import GraphRunner
+from flawscope.bundle.loaded import LoadedBundle
 from flawscope.bundle.manifest import Column, Golden, Manifest, Sealed
 from flawscope.bundle.postprocess import three_answers
 from flawscope.errors import BundleError, ImageError, MetadataError
-from flawscope.machine import cores, on_threads
+from flawscope.machine import on_threads
 from flawscope.metadata import TableRow, Values, encode
-from flawscope.preprocess import Preprocess, load
+from flawscope.preprocess import load
 from flawscope.probability import calibrate
-from flawscope.records import FloatArray, Prediction, Task
+from flawscope.records import FloatArray, Prediction
 
 Source = str | Path | npt.NDArray[Any]
 Known = Values | str
@@ -36,7 +37,7 @@ Known = Values | str
 _In = TypeVar("_In")
 
 
-class Runtime:
+class Runtime(LoadedBundle):
     """One loaded bundle. Made from what was just exported, or with `Runtime.open` from a file.
 
     Attributes:
@@ -57,9 +58,7 @@ class Runtime:
         Raises:
             BundleError: a graph cannot be run, does not fit its manifest, or asks for what this version cannot do.
         """
-        self.sealed = sealed
-        self.threads = threads or cores()
-        self._manifest = manifest
+        super().__init__(sealed, threads, manifest)
         graph = supported(sealed)
         self.runner = GraphRunner(graph, graphs[graph.file], threads=self.threads)
 
@@ -82,23 +81,6 @@ class Runtime:
         runtime = cls(contents.manifest.sealed, contents.graphs, threads=threads, manifest=contents.manifest)
         runtime.check_golden(contents)
         return runtime
-
-    @property
-    def manifest(self) -> Manifest:
-        """The manifest of the file that was opened."""
-        if self._manifest is None:
-            raise ValueError("this runtime was not made from a bundle file, it has no manifest")
-        return self._manifest
-
-    @property
-    def task(self) -> Task:
-        """What is decided."""
-        return self.sealed.task.task()
-
-    @property
-    def preprocess(self) -> Preprocess:
-        """How a picture becomes the integers that the graph takes."""
-        return self.runner.preprocess
 
     @property
     def columns(self) -> tuple[Column, ...]:
