@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -92,26 +93,19 @@ def decide(
             f"{folder} is a run, and a run is decided as its recipe says",
             f"leave out everything else; or name its bundle: {AGAIN}",
         )
-    masks = data is not None and is_of_masks(Path(run))
-    if data is None or (spec is None and not masks):
+    bundle = Path(run)
+    contents = read_bundle(bundle) if data is not None and (spec is not None or bundle.is_file()) else None
+    masks = contents is not None and bool(contents.manifest.sealed.task.pixels)
+    if data is None or contents is None or (spec is None and not masks):
         missing = [*(["DATA"] if data is None else []), *(["what is asked for"] if spec is None else [])]
         raise UserError(
             f"to decide {run} again, {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
             f"{AGAIN}, or --cost-escape 100 --cost-overkill 10; DATA are labelled images that are new to the bundle, "
             "or the folder of its run: its calibration part",
         )
-    target = named(Path(run), spec) if output is None else Path(output)
+    target = named(bundle, spec) if output is None else Path(output)
     again = decide_masks_again if masks else _decide_again
-    return again(Path(run), data, target, spec, known=known, twins=twins, groups=groups, overwrite=overwrite)
-
-
-def is_of_masks(bundle: Path) -> bool:
-    """Whether a bundle makes masks.
-
-    Raises:
-        BundleError: it is damaged.
-    """
-    return bundle.is_file() and bool(read_bundle(bundle).manifest.sealed.task.pixels)
+    return again(bundle, contents, data, target, spec, known=known, twins=twins, groups=groups, overwrite=overwrite)
 
 
 def decide_also(run: Run, spec: DecideSpec) -> Path:
@@ -124,13 +118,13 @@ def decide_also(run: Run, spec: DecideSpec) -> Path:
         RecipeError: see `rule`.
     """
     parent = run.need(run.bundle, "decide")
-    target = named(parent, spec)
-    if not target.is_file() or read_bundle(target).manifest.parent != read_bundle(parent).manifest.seal:
-        if is_of_masks(parent):
-            decide_masks_again(parent, run.folder, target, spec, known=None, twins="find", overwrite=True)
+    target, contents = named(parent, spec), read_bundle(parent)
+    if not target.is_file() or read_bundle(target).manifest.parent != contents.manifest.seal:
+        options: dict[str, Any] = {"known": None, "twins": "find", "overwrite": True}
+        if contents.manifest.sealed.task.pixels:
+            decide_masks_again(parent, contents, run.folder, target, spec, **options)
         else:
-            asked = all_asked(run)
-            _decide_again(parent, run.folder, target, spec, asked, known=None, twins="find", overwrite=True)
+            _decide_again(parent, contents, run.folder, target, spec, asked=all_asked(run), **options)
     return target
 
 
@@ -187,18 +181,18 @@ def _decided_gate(run: Run) -> Contents | None:
 
 def _decide_again(
     bundle: Path,
+    contents: Contents,
     data: str | Path,
     target: Path,
     spec: DecideSpec | None,
-    asked: tuple[AskedDecision, ...] = (),
     *,
+    asked: tuple[AskedDecision, ...] = (),
     known: str | Path | None,
     twins: Search,
     groups: SaidGroups = NOTHING_SAID,
     overwrite: bool,
 ) -> Manifest:
     assert spec is not None  # asked for above: without masks there is nothing else to decide
-    contents = read_bundle(bundle)
     check_target(target, bundle, overwrite)
     runtime, parent = Runtime.of(contents), contents.manifest
     again = Again.of(bundle, contents, data, runtime.task, runtime.columns, known=known, twins=twins, groups=groups)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flawscope.bundle.archive import Contents, read_bundle, write_bundle
+from flawscope.bundle.archive import Contents, write_bundle
 from flawscope.bundle.manifest import Manifest, Sealed, Step
 from flawscope.bundle.mask_runtime import Look, MaskRuntime
 from flawscope.bundle.rules import Gate, MaskRule
@@ -63,6 +63,7 @@ def decide_masks(run: Run, draft: Contents, gate: Contents | None = None) -> Man
 
 def decide_masks_again(
     bundle: Path,
+    contents: Contents,
     data: str | Path,
     target: Path,
     spec: DecideSpec | None,
@@ -79,7 +80,6 @@ def decide_masks_again(
         OutputError: the new bundle exists already.
         DataError: see `decide_masks`; or the data cannot be used.
     """
-    contents = read_bundle(bundle)
     sealed = contents.manifest.sealed
     if spec is not None and sealed.gate is None:
         raise UserError(
