@@ -160,13 +160,13 @@ def published_facts(samples: Samples, pairs: Sequence[Pair]) -> dict[str, Any] |
     }
 
 
-def examples(samples: Samples, most: int = EXAMPLES) -> dict[str, list[str]]:
-    """Some sample ids of each label combination, spread evenly over the table; the largest combination first."""
+def examples(samples: Samples, most: int = EXAMPLES, combinations: int | None = None) -> dict[str, list[str]]:
+    """Some sample ids of each label combination, or of so many, spread evenly over the table; the largest first."""
     members: defaultdict[str, list[str]] = defaultdict(list)
     for id, words in samples.combination_of.items():
         members[words].append(id)
     chosen = {}
-    for words in sorted(members, key=lambda words: -len(members[words])):
+    for words in sorted(members, key=lambda words: -len(members[words]))[:combinations]:
         ids = members[words]
         n = min(most, len(ids))
         chosen[words] = [ids[i * len(ids) // n] for i in range(n)]

@@ -25,6 +25,8 @@ from flawscope.steps.workspace import Run
 
 EXAMPLES = 4
 """Images of each label combination that the data are shown with."""
+COMBINATIONS = 24
+"""Label combinations with examples on the page, the largest first."""
 SHOWN = 8
 """Pictures of each kind; each is there twice."""
 
@@ -39,7 +41,7 @@ def mask_content(samples: Samples, runs: Sequence[Run], contents: Contents | Non
     rows = [row for each, _ in told for row in each]
     by_id = {row.id: row for row in samples.rows}
     shown = Shown([by_id[row.name] for row in rows], rows, appended([facts for _, facts in told]))
-    some = examples(samples, EXAMPLES)
+    some = examples(samples, EXAMPLES, COMBINATIONS)
     picked = {id for ids in some.values() for id in ids}
     found = MaskContent(
         galleries=tuple(galleries(samples.task, shown)),

@@ -35,12 +35,10 @@ from flawscope.records import NOT_CHECKED, PARTS, Prediction, Sample, Samples, S
 from flawscope.steps.decide_options import named
 from flawscope.steps.decision_content import bundle_content, contracts_of, costs_of
 from flawscope.steps.known_decisions import known_family
-from flawscope.steps.mask_pictures import mask_content
+from flawscope.steps.mask_pictures import COMBINATIONS, mask_content
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
 
-COMBINATIONS = 24
-"""Label combinations with examples on the page, the largest first."""
 LOOKED_AT = 200
 """So many pictures are decoded to say what they are: `flawscope audit` looks at all of them."""
 META = 4
@@ -319,7 +317,8 @@ def _short(value: float) -> str:
 def _pictures(samples: Samples, called: str) -> dict[str, Any]:
     """Examples of each label combination, and what the pictures are, from so many of them that it takes a moment."""
     row = {row.id: row for row in samples.rows}
-    chosen = dict(list(findings.examples(samples).items())[:COMBINATIONS])
+    # Images with masks are shown with them: see `mask_content`.
+    chosen = {} if samples.task.pixels else findings.examples(samples, combinations=COMBINATIONS)
     examples = {
         words: [Picture(image=row[id].path, name=id, true=words, meta=_meta(row[id])) for id in ids]
         for words, ids in chosen.items()
