@@ -209,7 +209,7 @@ def _page(loaded: Loaded, tiles: Sequence[sheet.Tile], methods: Sequence[str], l
         own = [tile for tile in tiles if tile.facts.rpartition(", score")[0] == kind]
         sections.append(sheet.Section(f"what speaks for {kind}", len(own), own[: sheet.LISTED]))
     title = f"{len(tiles):,} explained picture{'' if len(tiles) == 1 else 's'}"
-    return sheet.SheetContent(title, facts, [how], sections, made_by="explain", brand="heat maps")
+    return sheet.SheetContent(title, facts, [how], sections, large=True, made_by="explain", brand="heat maps")
 
 
 def _ours(folder: Path) -> bool:

@@ -64,7 +64,6 @@ def export(run: str | Path | Run) -> Parity:
         outputs=(Output(kind="masks" if task.pixels else "logits"),),
         views=len(VIEWS[recipe.export.average_over]),
     )
-    runner = GraphRunner(graph, content, answers="masks" if task.pixels else "logits")
     sealed = Sealed(
         task=TaskModel.of(task),
         graphs=(graph,),
@@ -74,9 +73,11 @@ def export(run: str | Path | Run) -> Parity:
     )
     rows = run.part("validation").rows[:PARITY_IMAGES]
     if task.pixels:
+        runner = GraphRunner(graph, content, answers="masks")
         parity = check_map_parity(seen, runner, middle_tiles(rows, recipe.image))
     else:
         runtime = Runtime(sealed, {graph.file: content})
+        runner = runtime.runner
         paths, known = [row.path for row in rows], [row.meta for row in rows]
         parity = check_parity(seen, runtime, recipe.image, paths, metadata=known, columns=columns)
     beside = [] if run.gate is None else [gate_graph(run.gate)]

@@ -55,8 +55,8 @@ class Loaded:
         path = Path(run)
         if path.is_file():
             raise UserError(
-                f"{path} is a file: `flawscope {step}` needs torch and the run folder that a bundle was made in; that "
-                "it does without, from the bundle alone, comes next",
+                f"{path} is a file: `flawscope {step}` needs torch and the run folder that a bundle was made in; to "
+                "do without, with the bundle alone, comes next",
                 "name the folder that `flawscope run` or `train` made",
             )
         if not (path / "recipe.yaml").is_file() and (path / "fold-0" / "recipe.yaml").is_file():
