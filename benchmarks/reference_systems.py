@@ -124,7 +124,8 @@ def changes_for(recipe: Recipe, weights: str) -> list[str]:
     if recipe.model.weights != "imagenet":
         return []
     if recipe.model.name.startswith("smp:"):  # a decoder on this backbone
-        return [f"model.weights={weights}"]
+        gate = recipe.gate is not None and recipe.gate.model.weights == "imagenet"
+        return [f"model.weights={weights}", *(f"gate.{change}" for change in of_weights(weights) if gate)]
     found = of_weights(weights)
     if Path(weights).is_file() and recipe.model.name != BACKBONE:
         found.append(f"model.name={BACKBONE}")
