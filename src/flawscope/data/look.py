@@ -107,7 +107,7 @@ def size_hint(sizes: Mapping[tuple[int, int], int], longer: int = LONGER_SIDE) -
 
 def _found(path: str | Path, images: Path | None, masks: bool, fewest: int) -> tuple[DataSpec, Sequence[str], Table]:
     """How to read what is there, what to tell the user, and all rows."""
-    masked = guess_masks(Path(path), images) if masks and Path(path).exists() else None
+    masked = guess_masks(Path(path), images, fewest) if masks and Path(path).exists() else None
     if masked is not None:
         samples = masked.samples
         rows = tuple(
