@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from flawscope.data.look import Finding, look
 from flawscope.data.read import read
 from flawscope.data.spec import FoldersSpec, MasksSpec
 from flawscope.data.synthetic import synth_steel
+from flawscope.errors import DataError
 from flawscope.masks import encode_rle
 
 SIZE = (12, 16)
@@ -158,3 +160,38 @@ def test_pictures_that_are_no_masks_are_not_taken_for_masks(tmp_path: Path) -> N
             picture(tmp_path / name / f"{i}.jpg")
             picture(tmp_path / name / f"{i}.png")
     assert isinstance(look(tmp_path).spec, FoldersSpec)
+
+
+def test_folders_of_masks_are_known_by_what_they_hold(tmp_path: Path) -> None:
+    for i in range(6):
+        picture(tmp_path / "Bilder" / f"{i}.png")
+        picture(tmp_path / "Wahrheit" / f"{i}.png", square(1 + i % 3) * (i > 1))
+    spec, finding = found(tmp_path)
+    assert (spec.images, spec.masks) == (tmp_path / "Bilder", tmp_path / "Wahrheit")
+    assert "The pictures in Wahrheit are the masks of those in Bilder" in said(finding)
+
+
+def test_folders_of_one_name_for_photos_are_no_masks(tmp_path: Path) -> None:
+    for i in range(6):
+        picture(tmp_path / "good" / f"{i}.png")
+        picture(tmp_path / "bad" / f"{i}.png", np.random.default_rng(i).integers(0, 255, size=SIZE))
+    assert isinstance(look(tmp_path).spec, FoldersSpec)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.full(SIZE, 60_000, dtype=np.uint16), "what masks holds as masks cannot be used: .*0.png: .*more than 8 bits"),
+        (None, "masks holds no mask that has the name of an image"),
+    ],
+)
+def test_masks_that_cannot_be_used_are_said(tmp_path: Path, values: Any, words: str) -> None:
+    (tmp_path / "masks").mkdir()
+    for i in range(6):
+        picture(tmp_path / "images" / f"{i}.png")
+        if values is not None:
+            Image.fromarray(values).save(tmp_path / "masks" / f"{i}.png")
+    with pytest.raises(DataError, match="nothing says what the images show") as told:
+        look(tmp_path)
+    assert re.search(words, told.value.problem), told.value.problem
+    assert told.value.remedy.startswith("mend the masks")

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from flawscope.data.coco import read_coco
 from flawscope.data.csv_table import ImageFinder, find_image_column
 from flawscope.data.layout import BESIDE, class_level, find_part_level
@@ -20,13 +22,18 @@ from flawscope.data.table import walk_images
 from flawscope.data.table_file import TABLE_SUFFIXES, read_table
 from flawscope.data.table_guess import TO_SPLIT, group_column
 from flawscope.data.words import meaning
-from flawscope.errors import DataError
+from flawscope.errors import DataError, ImageError
+from flawscope.preprocess import open_image
 from flawscope.records import Samples
 
 SUFFIXES = ("", "_mask", "_masks", "_label", "_gt", "_seg")
 """What the name of a mask may have beyond that of its image."""
 FITTING = 0.5
 """So many of the masks must fit an image, and of the images in a folder of flawed ones show a flaw."""
+LOOKED_AT = 20
+"""So many pictures of a folder are looked at to see whether they are masks."""
+FEW_VALUES = 16
+"""A picture of no more values than these, black among them, may be a mask."""
 LARGEST = 500_000_000
 """A JSON file of more bytes is not opened to see whether it is a COCO file."""
 
@@ -61,6 +68,22 @@ def guess_masks(place: Path, images: Path | None = None, fewest_groups: int = TO
         named_by, more = _named(spec, samples)
         return MaskGuess(named_by, (*said, *more, *notes), samples)
     return None
+
+
+def why_none(place: Path, images: Path | None = None, fewest_groups: int = TO_SPLIT) -> list[str]:
+    """Where it looks as if there were masks, and none can be read: why, in words."""
+    words = []
+    for spec, _ in _guesses(place, images, fewest_groups):
+        name = (spec.table or spec.coco or spec.masks or spec.images).name
+        try:
+            read(spec, Path.cwd(), complete=False)
+        except DataError as error:
+            first = " ".join(line.strip() for line in error.problem.splitlines()[:2])
+            words.append(f"what {name} holds as masks cannot be used: {first}")
+    if place.is_dir() and not words:
+        named = [path.name for path in _folders(place)[1] if path.name.casefold() in BESIDE]
+        words += [f"{name} holds no mask that has the name of an image" for name in named]
+    return words
 
 
 def _read(spec: MasksSpec) -> Samples:
@@ -146,9 +169,8 @@ def _with_facts(
 
 
 def _apart(place: Path) -> Iterator[Guess]:
-    """Folders whose name speaks of masks, each with the folder beside it whose images fit it best."""
-    folders = [path for path in sorted(place.iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    masks = [path for path in folders if path.name.casefold() in BESIDE]
+    """Folders of masks, by name or by what they hold, each with the folder beside it whose images fit it best."""
+    folders, masks = _folders(place)
     for mask_root in masks:
         best = max(
             (
@@ -167,6 +189,26 @@ def _apart(place: Path) -> Iterator[Guess]:
             if unused:
                 said.append(f"Other folders are not used: {', '.join(unused)}; pictures in them are not used, either.")
             yield _for_pictures(spec, said)
+
+
+def _folders(place: Path) -> tuple[list[Path], list[Path]]:
+    """The folders of a folder; and those of masks: whose name says so, or, where none does, that hold few values."""
+    folders = [path for path in sorted(place.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    named = [path for path in folders if path.name.casefold() in BESIDE]
+    return folders, named or [path for path in folders if len(folders) > 1 and _of_few_values(path)]
+
+
+def _of_few_values(folder: Path) -> bool:
+    """Whether the first pictures of a folder hold few values each, black among them, as masks do and photos do not."""
+    some = list(itertools.islice(walk_images(folder), LOOKED_AT))
+    for path in some:
+        try:
+            values = np.unique(np.asarray(open_image(path).convert("L")))
+        except ImageError:
+            return False
+        if values[0] != 0 or len(values) > FEW_VALUES:
+            return False
+    return bool(some)
 
 
 def _beside(place: Path) -> Iterator[Guess]:
