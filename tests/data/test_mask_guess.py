@@ -181,7 +181,7 @@ def test_folders_of_one_name_for_photos_are_no_masks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (np.full(SIZE, 60_000, dtype=np.uint16), "what masks holds as masks cannot be used: .*0.png: .*more than 8 bits"),
+        (np.full(SIZE, 60_000, dtype=np.uint16), "what masks holds as masks .*0.png: .*more than 8 bits"),
         (None, "masks holds no mask that has the name of an image"),
     ],
 )
