@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from flawscope.bundle.archive import read_bundle, write_bundle
+from flawscope.cli.compare import differences_tables
 from flawscope.data.read import read
 from flawscope.errors import DataError, RecipeError, UserError
 from flawscope.evaluation.mask_measures import ANY
@@ -293,6 +294,9 @@ def test_runs_are_compared_where_the_flaws_are(make_run: Make, tmp_path: Path, m
     assert any("shy is worse than base by" in words and "of mean IoU" in words for words in made.document["sentences"])
     page = made.page.read_text(encoding="utf-8")
     assert '<section id="places">' in page and "The measures of images as a whole" in page
+    titles = [str(table.title) for table in differences_tables(made.document)]
+    assert titles[:2] == ["shy against base: where flaws are", "shy against base: what images are called"]
+    assert len(titles) == 4
     table = (tmp_path / "out" / "differences.csv").read_text(encoding="utf-8")
     assert "shy,base,dark,flaw recall" in table
     for ending in ("json", "npz"):
