@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Real
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ LabelArray = npt.NDArray[np.int32]
 
 REMEDY = "expected pairs of start and length, down the columns, counted from 1, in order and apart: 1 3 10 5"
 BAND = 1 << 20
-_DIGITS = re.compile(r"[0-9 \t\r\n]+")
+_OF_NUMBERS = b"0123456789 \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,15 @@ def decode_rle(code: str | float | None, height: int, width: int, where: str = "
     >>> decode_rle("1 2 6 1", height=3, width=2).astype(int).tolist()
     [[1, 0], [1, 0], [0, 1]]
     """
-    if no_mask(code):
-        return np.zeros((width, height), dtype=np.bool_).T
-    return filled(_edges(str(code), height, width, where), height * width).reshape(width, height).T
+    text = str(code)
+    other = text.encode(errors="replace").translate(None, _OF_NUMBERS)
+    if not other and text.strip():
+        edges = _edges(text, height, width, where)
+    elif no_mask(code):
+        edges = np.zeros(0, dtype=np.int64)
+    else:
+        _refuse_words(text, where)
+    return filled(edges, height * width).reshape(width, height).T
 
 
 def filled(edges: IntArray, n: int) -> BoolArray:
@@ -84,8 +91,15 @@ def filled(edges: IntArray, n: int) -> BoolArray:
     >>> filled(np.array([1, 3, 3, 4]), 5).astype(int).tolist()
     [0, 1, 1, 1, 0]
     """
-    on = np.arange(len(edges) + 1) % 2 == 1
-    flat: BoolArray = np.repeat(on, np.diff(edges, prepend=0, append=n))
+    flat = np.zeros(n, dtype=np.bool_)
+    if len(edges):
+        # Most is off, before the first edge and behind the last: to clear that is faster than to repeat it.
+        first, last = int(edges[0]), int(edges[-1])
+        on = np.zeros(len(edges) - 1, dtype=np.bool_)
+        on[::2] = True
+        flat[first:last] = on.repeat(edges[1:] - edges[:-1])
+        if len(edges) % 2:
+            flat[last:] = True
     return flat
 
 
@@ -100,13 +114,28 @@ def encode_rle(mask_hw: BoolArray) -> str:
     flawed = np.flatnonzero(mask_hw.any(axis=0))
     if not flawed.size:
         return ""
-    # Turning rows into columns takes the most time: so only what lies between the first and the last flawed column.
-    first, last = flawed[0], flawed[-1] + 1
-    flat = mask_hw[:, first:last].ravel(order="F")
-    edges = np.flatnonzero(np.diff(flat, prepend=False, append=False))
-    start, stop = edges[::2], edges[1::2]
-    words = np.stack([start + first * mask_hw.shape[0] + 1, stop - start], axis=1).ravel()
-    return str(words.tolist())[1:-1].replace(",", "")
+    first, last = flawed[0], flawed[-1] + 1  # only what lies between is looked at
+    edges = _changes(mask_hw[:, first:last]) + first * len(mask_hw)
+    edges[1::2] -= edges[::2]
+    edges[::2] += 1
+    return str(edges.tolist())[1:-1].replace(",", "")
+
+
+def _changes(mask_hw: BoolArray) -> IntArray:
+    """Where a mask changes down the columns, counted from 0: the first pixel of each run, and the first one behind it.
+
+    Masks that lie in rows are compared row by row: to turn them into columns first would take longer.
+    """
+    height, width = mask_hw.shape
+    if mask_hw.flags.f_contiguous:
+        return np.flatnonzero(np.diff(mask_hw.ravel(order="F"), prepend=False, append=False))
+    changed_hw = np.empty((height, width), dtype=np.bool_)
+    np.not_equal(mask_hw[1:], mask_hw[:-1], out=changed_hw[1:])
+    changed_hw[0, 0] = mask_hw[0, 0]
+    np.not_equal(mask_hw[0, 1:], mask_hw[-1, :-1], out=changed_hw[0, 1:])  # a run may go on in the next column
+    row, column = np.divmod(np.flatnonzero(changed_hw), width)
+    changes = np.sort(column * height + row)
+    return np.append(changes, height * width) if mask_hw[-1, -1] else changes
 
 
 def masks_of(mask_khw: BoolArray) -> Masks:
@@ -134,26 +163,33 @@ def mask_array(masks: Masks) -> BoolArray:
 
 def _edges(code: str, height: int, width: int, where: str) -> IntArray:
     """Where the mask changes, counted from 0: the first pixel of each run, and the first one behind it."""
-    if not _DIGITS.fullmatch(code):
-        _refuse_words(code, where)
     numbers = np.fromstring(code, dtype=np.int64, sep=" ")  # too large a number becomes the largest one
     if numbers.size % 2:
         raise DataError(f"{where}: {numbers.size} numbers, the last start has no length", REMEDY)
-    start, length = numbers[::2], numbers[1::2]
+    edges = numbers - 1
+    edges[1::2] += numbers[::2]
+    # One look at all is enough for most codes: edges rise. A sum that overflowed is negative, so that they would not.
+    if not ((edges[1:] > edges[:-1]).all() and edges[0] >= 0 and edges[-1] <= height * width):
+        _check_runs(numbers[::2], numbers[1::2], height, width, where)
+    return edges
+
+
+def _check_runs(start: IntArray, length: IntArray, height: int, width: int, where: str) -> None:
+    """Refuse the first bad run. Runs that touch are not bad.
+
+    Raises:
+        DataError: there is one.
+    """
+    n = height * width
     _refuse(start < 1, "starts before the first pixel, which is 1", start, length, where)
     _refuse(length < 1, "has no length", start, length, where)
-    n = height * width
     beyond = (start > n) | (length > n)  # first, so that the sum cannot overflow
     if not beyond.any():
         beyond = start + length - 1 > n
     _refuse(beyond, f"reaches beyond the image of {height} x {width} = {n} pixels", start, length, where)
-    edges = np.empty_like(numbers)
-    edges[::2] = start - 1
-    edges[1::2] = edges[::2] + length
     behind = np.zeros(len(start), dtype=np.bool_)
-    behind[1:] = edges[2::2] < edges[1:-1:2]
+    behind[1:] = start[1:] < (start + length)[:-1]
     _refuse(behind, "starts before the run ahead of it ends: overlapping or not in order", start, length, where)
-    return edges
 
 
 def _refuse(bad: BoolArray, what: str, start: IntArray, length: IntArray, where: str) -> None:
@@ -164,7 +200,7 @@ def _refuse(bad: BoolArray, what: str, start: IntArray, length: IntArray, where:
         raise DataError(f"{where}: run {first + 1} ({start[first]} {length[first]}) {what}{more}", REMEDY)
 
 
-def _refuse_words(code: str, where: str) -> None:
+def _refuse_words(code: str, where: str) -> NoReturn:
     words = code.split()
     place, word = next((i, word) for i, word in enumerate(words) if not (word.isascii() and word.isdigit()))
     if re.fullmatch(r"-[0-9]+", word):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from flawscope.errors import DataError
-from flawscope.masks import Flaw, components, decode_rle, encode_rle, flaws, no_mask
+from flawscope.masks import Flaw, components, decode_rle, encode_rle, filled, flaws, no_mask
 from flawscope.records import BoolArray
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "severstal-rle" / "masks.csv"
@@ -34,7 +34,8 @@ def test_mask_to_code_and_back(mask_hw: BoolArray) -> None:
     code = encode_rle(mask_hw)
     assert code == by_hand(mask_hw)
     assert np.array_equal(decode_rle(code, *mask_hw.shape), mask_hw)
-    assert encode_rle(np.asfortranarray(mask_hw)) == encode_rle(mask_hw[:, :]) == code
+    apart_hw = np.repeat(np.repeat(mask_hw, 2, axis=0), 3, axis=1)[::2, ::3]  # neither rows nor columns in one piece
+    assert encode_rle(np.asfortranarray(mask_hw)) == encode_rle(apart_hw) == code
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.data())
@@ -52,6 +53,12 @@ def test_counted_down_the_columns_from_1() -> None:
     assert decode_rle("12 1", 3, 4)[2, 3]
     assert decode_rle(" 1\t12\n", 3, 4).all()
     assert encode_rle(np.ones((3, 4), dtype=bool)) == "1 12"
+
+
+@given(st.integers(0, 30), st.lists(st.integers(0, 30), max_size=7))
+def test_filled_between_edges(n: int, places: list[int]) -> None:
+    edges = np.array(sorted(min(place, n) for place in places), dtype=np.int64)
+    assert filled(edges, n).tolist() == [bool((edges <= place).sum() % 2) for place in range(n)]
 
 
 def test_touching_runs_become_one() -> None:
@@ -85,6 +92,14 @@ def test_what_says_that_there_is_no_mask(nothing: str | float | None) -> None:
         ("13 1", "run 1 (13 1) reaches beyond the image"),
         ("1 99999999999999999999", "reaches beyond the image"),
         ("99999999999999999999 99999999999999999999", "reaches beyond the image"),
+        (
+            "1 2 9000000000000000000 9000000000000000000",
+            "run 2 (9000000000000000000 9000000000000000000) reaches beyond",
+        ),
+        (
+            "9223372036854775807 9223372036854775807 1 1",
+            "run 1 (9223372036854775807 9223372036854775807) reaches beyond",
+        ),
         ("1 3 3 2", "run 2 (3 2) starts before the run ahead of it ends: overlapping or not in order"),
         ("5 2 1 1 9 1 8 1", "run 2 (1 1) starts before the run ahead of it ends: overlapping or not in order (2 such"),
         ("1 3 1 3", "overlapping or not in order"),

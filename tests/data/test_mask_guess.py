@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from flawscope.data.look import Finding, look
 from flawscope.data.read import read
 from flawscope.data.spec import FoldersSpec, MasksSpec
 from flawscope.data.synthetic import synth_steel
+from flawscope.errors import DataError
 from flawscope.masks import encode_rle
 
 SIZE = (12, 16)
@@ -51,6 +54,39 @@ def test_a_table_of_codes_and_a_table_of_coils(tmp_path: Path) -> None:
     assert "train.csv is a table of run-length codes" in said(finding) and "taken for good" in said(finding)
     assert sum(finding.counts.values()) == 40
     assert found(root / "train.csv", images=root / "images")[0].table == root / "train.csv"
+
+
+@pytest.mark.parametrize("form", ["codes", "pictures"])
+@pytest.mark.parametrize("lots", [1, 3, 5])
+def test_few_lots_are_groups_where_nothing_is_split(tmp_path: Path, form: str, lots: int) -> None:
+    code = encode_rle(square() > 0)
+    codes, rows = ["ImageId,ClassId,EncodedPixels"], ["file,lot,speed"]
+    for i in range(12):
+        picture(tmp_path / "images" / f"{i}.png")
+        codes.append(f"{i}.png,1,{code if i % 2 else ''}")
+        rows.append(f"{i}.png,lot {i % lots},{i / 7}")
+        if form == "pictures":
+            picture(tmp_path / "masks" / f"{i}.png", square() * (i % 2))
+    (tmp_path / "facts.csv").write_text("\n".join(rows))
+    if form == "codes":
+        (tmp_path / "train.csv").write_text("\n".join(codes))
+    spec = look(tmp_path, fewest_groups=1).spec
+    assert isinstance(spec, MasksSpec)
+    assert (spec.facts, spec.group_column) == (tmp_path / "facts.csv", "lot")
+    assert {row.group for row in read(spec, Path()).rows} == {f"lot {k}" for k in range(lots)}
+    for_a_split, finding = found(tmp_path)
+    assert for_a_split.group_column == ("lot" if lots > 4 else None)
+    assert finding.unused == (() if lots > 4 else ("Columns of facts.csv that are not used: lot, speed.",))
+
+
+def test_a_table_that_does_not_name_all_images_is_none_of_their_parts(tmp_path: Path) -> None:
+    for i in range(12):
+        picture(tmp_path / "images" / f"{i}.png")
+        picture(tmp_path / "masks" / f"{i}.png", square() * (i % 2))
+    (tmp_path / "facts.csv").write_text("\n".join(["file,lot", *(f"{i}.png,lot {i % 5}" for i in range(11))]))
+    spec, finding = found(tmp_path)
+    assert spec.facts is None
+    assert finding.unused == ("Columns of facts.csv that are not used: lot.",)
 
 
 def test_the_contest_as_it_is_unpacked(tmp_path: Path) -> None:
@@ -124,3 +160,38 @@ def test_pictures_that_are_no_masks_are_not_taken_for_masks(tmp_path: Path) -> N
             picture(tmp_path / name / f"{i}.jpg")
             picture(tmp_path / name / f"{i}.png")
     assert isinstance(look(tmp_path).spec, FoldersSpec)
+
+
+def test_folders_of_masks_are_known_by_what_they_hold(tmp_path: Path) -> None:
+    for i in range(6):
+        picture(tmp_path / "Bilder" / f"{i}.png")
+        picture(tmp_path / "Wahrheit" / f"{i}.png", square(1 + i % 3) * (i > 1))
+    spec, finding = found(tmp_path)
+    assert (spec.images, spec.masks) == (tmp_path / "Bilder", tmp_path / "Wahrheit")
+    assert "The pictures in Wahrheit are the masks of those in Bilder" in said(finding)
+
+
+def test_folders_of_one_name_for_photos_are_no_masks(tmp_path: Path) -> None:
+    for i in range(6):
+        picture(tmp_path / "good" / f"{i}.png")
+        picture(tmp_path / "bad" / f"{i}.png", np.random.default_rng(i).integers(0, 255, size=SIZE))
+    assert isinstance(look(tmp_path).spec, FoldersSpec)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.full(SIZE, 60_000, dtype=np.uint16), "what masks holds as masks .*0.png: .*more than 8 bits"),
+        (None, "masks holds no mask that has the name of an image"),
+    ],
+)
+def test_masks_that_cannot_be_used_are_said(tmp_path: Path, values: Any, words: str) -> None:
+    (tmp_path / "masks").mkdir()
+    for i in range(6):
+        picture(tmp_path / "images" / f"{i}.png")
+        if values is not None:
+            Image.fromarray(values).save(tmp_path / "masks" / f"{i}.png")
+    with pytest.raises(DataError, match="nothing says what the images show") as told:
+        look(tmp_path)
+    assert re.search(words, told.value.problem), told.value.problem
+    assert told.value.remedy.startswith("mend the masks")

@@ -141,7 +141,7 @@ def test_draws_are_those_of_decoding_anew() -> None:
     facts = facts_of(truth, marked, levels)
     index = np.array([0, 0, 2, 3, 5, 5])
     again = facts_of(truth[index], marked[index], levels[index])
-    sums = mask_measures._values(again, [str(i) for i in range(6)], 0)[0]
+    sums = mask_measures.drawn_values(again, [str(i) for i in range(6)], 0)[0]
     parts = (facts.truth_nc, facts.marked_nc, facts.both_nc)
     one, shown = dice_nc(facts), facts.truth_nc > 0
     columns = np.concatenate([*parts, one, one * shown, shown, np.ones((6, 1))], axis=1).astype(float)

@@ -15,12 +15,14 @@ import pytest
 from PIL import Image
 
 from flawscope.bundle.archive import read_bundle, write_bundle
+from flawscope.cli.compare import differences_tables
 from flawscope.data.read import read
 from flawscope.errors import DataError, RecipeError, UserError
 from flawscope.evaluation.mask_measures import ANY
 from flawscope.inspection.tables import read_results
 from flawscope.masks import encode_rle, mask_array, masks_of
 from flawscope.records import Task
+from flawscope.steps.compare import compare
 from flawscope.steps.decide import decide
 from flawscope.steps.evaluate import evaluate, evaluate_run, written
 from flawscope.steps.mask_store import read_masks
@@ -257,3 +259,47 @@ def test_few_flawed_images_are_said(make_run: Make) -> None:
     rule = decide(run).sealed.masks
     assert rule is not None
     assert any("too few to fit" in note for note in rule.notes)
+
+
+def finished(runs: list[Run], place: Path) -> Path:
+    """These runs, decided and measured, moved to `place`."""
+    for run in runs:
+        decide(run)
+        evaluate_run(run)
+    top = runs[0].folder.parent if runs[0].folder.name.startswith("fold-") else runs[0].folder
+    if top is not runs[0].folder and len(runs) > 1:
+        write_json(top / "metrics.json", pool(top, runs[0].recipe, runs[0].samples))
+    top.rename(place)
+    return place
+
+
+def test_runs_are_compared_where_the_flaws_are(make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("paired", "mask_paired"):
+        monkeypatch.setattr(f"flawscope.evaluation.{module}.DRAWS", 40)
+    base = finished(make_run(gate=False), tmp_path / "base")
+    shy = finished(
+        make_run(gate=False, overrides=("masks.thresholds=[0.5, 0.9999]", "masks.min_area=26")), tmp_path / "shy"
+    )
+    folds = finished(make_run(gate=False, folds=3), tmp_path / "folds")
+    made = compare([base, shy, folds], tmp_path / "out")
+    stated = json.loads((base / "metrics.json").read_text())["masks"]
+    rows = {(row["run"], row["class_name"], row["measure"]): row for row in made.document["masks"]["differences"]}
+    row = rows["shy", "bright", "IoU"]
+    assert row["baseline"] == stated["classes"]["bright"]["measures"]["IoU"]
+    assert row["other"]["value"] == 0.0, "all flaws have 25 pixels, and were dropped"
+    assert row["difference"]["value"] == pytest.approx(-row["baseline"]["value"])
+    assert row["difference"]["high"] < 0
+    assert rows["shy", "", "flaw recall"]["difference"]["value"] == -1.0
+    assert ("folds", "", "false flaws an image") in rows
+    assert any("shy is worse than base by" in words and "of mean IoU" in words for words in made.document["sentences"])
+    page = made.page.read_text(encoding="utf-8")
+    assert '<section id="places">' in page and "The measures of images as a whole" in page
+    titles = [str(table.title) for table in differences_tables(made.document)]
+    assert titles[:2] == ["shy against base: where flaws are", "shy against base: what images are called"]
+    assert len(titles) == 4
+    table = (tmp_path / "out" / "differences.csv").read_text(encoding="utf-8")
+    assert "shy,base,dark,flaw recall" in table
+    for ending in ("json", "npz"):
+        shutil.copy(shy / "scores" / f"test-masks.{ending}", base / "scores")
+    with pytest.raises(UserError, match="is not that of its sealed bundle"):
+        compare([base, shy], tmp_path / "again")

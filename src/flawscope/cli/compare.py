@@ -20,19 +20,28 @@ MAIN = ("accuracy", "AUROC", "F1", "recall", "precision", "specificity")
 
 
 def differences_tables(document: Mapping[str, Any]) -> Iterator[Table]:
-    """The main differences of each run from the baseline, one table a run."""
+    """The main differences of each run from the baseline, one table a run, and of masks one more."""
     base, *others = document["names"]
     binary = document["task"]["kind"] == "binary"
+    masks = document.get("masks", {}).get("differences", ())
     for other in others:
-        table = Table(title=f"{escape(other)} against {escape(base)}", title_justify="left")
-        table.add_column("measure")
-        for column in ("baseline", "run", "difference (95 %)"):
-            table.add_column(column, justify="right")
-        for row in document["differences"]:
-            if row["run"] == other and (row["measure"] in MAIN if binary else not row["class_name"]):
-                values = [number(row["measure"], row[side]["value"]) for side in ("baseline", "other")]
-                table.add_row(row["measure"], *values, gain(row["measure"], row["difference"]))
-        yield table
+        title = f"{other} against {base}"
+        if masks:
+            yield _differences_table(f"{title}: where flaws are", masks, other, binary=False)
+            title += ": what images are called"
+        yield _differences_table(title, document["differences"], other, binary=binary)
+
+
+def _differences_table(title: str, rows: Sequence[Mapping[str, Any]], other: str, *, binary: bool) -> Table:
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("measure")
+    for column in ("baseline", "run", "difference (95 %)"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        if row["run"] == other and (row["measure"] in MAIN if binary else not row["class_name"]):
+            values = [number(row["measure"], row[side]["value"]) for side in ("baseline", "other")]
+            table.add_row(row["measure"], *values, gain(row["measure"], row["difference"]))
+    return table
 
 
 def runs_table(rows: Sequence[RunRow]) -> Table:

@@ -19,7 +19,7 @@ from flawscope.data.class_folders import LAYOUT, load_folders
 from flawscope.data.csv_table import load_csv
 from flawscope.data.elpv import load_elpv
 from flawscope.data.layout import guess_folders
-from flawscope.data.mask_guess import guess_masks
+from flawscope.data.mask_guess import guess_masks, why_none
 from flawscope.data.progress import watched
 from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, FoldersSpec
 from flawscope.data.table import ALONE, Row, Table, walk_images
@@ -39,6 +39,8 @@ CLASSES_ONLY = (
     "The masks are learnt: where each flaw is. To decide about images only, read their classes from folders or a table "
     "(data.kind: folders or csv)."
 )
+
+MEND_MASKS = "mend the masks, or leave them out and say by folders or by a table what each image shows"
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def size_hint(sizes: Mapping[tuple[int, int], int], longer: int = LONGER_SIDE) -
 
 def _found(path: str | Path, images: Path | None, masks: bool, fewest: int) -> tuple[DataSpec, Sequence[str], Table]:
     """How to read what is there, what to tell the user, and all rows."""
-    masked = guess_masks(Path(path), images) if masks and Path(path).exists() else None
+    masked = guess_masks(Path(path), images, fewest) if masks and Path(path).exists() else None
     if masked is not None:
         samples = masked.samples
         rows = tuple(
@@ -116,7 +118,13 @@ def _found(path: str | Path, images: Path | None, masks: bool, fewest: int) -> t
         )
         table = Table(samples.name, samples.task, rows, samples.skipped, grouping=samples.grouping)
         return masked.spec, (*masked.said, CLASSES_ONLY), table
-    spec, said = _guess(path, images, fewest)
+    try:
+        spec, said = _guess(path, images, fewest)
+    except DataError as error:
+        reasons = why_none(Path(path), images, fewest) if masks and Path(path).exists() else []
+        if not reasons:
+            raise
+        raise DataError(f"{error.problem}\n{listing(reasons)}", MEND_MASKS) from None
     if isinstance(spec, ElpvSpec):
         return spec, said, load_elpv(spec, Path.cwd())
     if isinstance(spec, CsvSpec):

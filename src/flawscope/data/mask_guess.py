@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from flawscope.data.coco import read_coco
 from flawscope.data.csv_table import ImageFinder, find_image_column
@@ -17,15 +20,20 @@ from flawscope.data.read import read
 from flawscope.data.spec import MasksSpec
 from flawscope.data.table import walk_images
 from flawscope.data.table_file import TABLE_SUFFIXES, read_table
-from flawscope.data.table_guess import group_column
+from flawscope.data.table_guess import TO_SPLIT, group_column
 from flawscope.data.words import meaning
-from flawscope.errors import DataError
+from flawscope.errors import DataError, ImageError
+from flawscope.preprocess import open_image
 from flawscope.records import Samples
 
 SUFFIXES = ("", "_mask", "_masks", "_label", "_gt", "_seg")
 """What the name of a mask may have beyond that of its image."""
 FITTING = 0.5
 """So many of the masks must fit an image, and of the images in a folder of flawed ones show a flaw."""
+LOOKED_AT = 20
+"""So many pictures of a folder are looked at to see whether they are masks."""
+FEW_VALUES = 16
+"""A picture of no more values than these, black among them, may be a mask."""
 LARGEST = 500_000_000
 """A JSON file of more bytes is not opened to see whether it is a COCO file."""
 
@@ -39,12 +47,13 @@ class MaskGuess:
     samples: Samples
 
 
-def guess_masks(place: Path, images: Path | None = None) -> MaskGuess | None:
+def guess_masks(place: Path, images: Path | None = None, fewest_groups: int = TO_SPLIT) -> MaskGuess | None:
     """The masks of a folder, of a table of codes or of a COCO file; nothing where there are none that can be read.
 
-    `images` is the folder of the images, where they do not lie beside a table or COCO file.
+    `images` is the folder of the images, where they do not lie beside a table or COCO file. `fewest_groups`: see
+    `table_guess.group_column`; for a table that says which images are of one part.
     """
-    for spec, said in _guesses(place, images):
+    for spec, said in _guesses(place, images, fewest_groups):
         try:
             samples = _read(spec)
         except DataError:
@@ -61,6 +70,22 @@ def guess_masks(place: Path, images: Path | None = None) -> MaskGuess | None:
     return None
 
 
+def why_none(place: Path, images: Path | None = None, fewest_groups: int = TO_SPLIT) -> list[str]:
+    """Where it looks as if there were masks, and none can be read: why, in words."""
+    words = []
+    for spec, _ in _guesses(place, images, fewest_groups):
+        name = (spec.table or spec.coco or spec.masks or spec.images).name
+        try:
+            read(spec, Path.cwd(), complete=False)
+        except DataError as error:
+            first = " ".join(line.strip() for line in error.problem.splitlines()[:2])
+            words.append(f"what {name} holds as masks cannot be used: {first}")
+    if place.is_dir() and not words:
+        named = [path.name for path in _folders(place)[1] if path.name.casefold() in BESIDE]
+        words += [f"{name} holds no mask that has the name of an image" for name in named]
+    return words
+
+
 def _read(spec: MasksSpec) -> Samples:
     return read(spec.model_copy(update={"on_bad": "skip"}), Path.cwd(), complete=False)
 
@@ -68,18 +93,20 @@ def _read(spec: MasksSpec) -> Samples:
 Guess = tuple[MasksSpec, tuple[str, ...]]
 
 
-def _guesses(place: Path, images: Path | None) -> Iterator[Guess]:
+def _guesses(place: Path, images: Path | None, fewest: int) -> Iterator[Guess]:
     """The likeliest first: files that list masks, then folders of masks, then masks beside the images."""
     root = images or (place if place.is_dir() else place.parent)
     if not root.is_dir():
         return
-    yield from _listed(place, root)
+    yield from _listed(place, root, fewest)
     if place.is_dir() and images is None:
-        yield from _apart(place)
-        yield from _beside(place)
+        tables = [path for path in sorted(place.iterdir()) if path.suffix.lower() in TABLE_SUFFIXES]
+        for spec, said in itertools.chain(_apart(place), _beside(place)):
+            images_of = [path for path in walk_images(spec.images) if not _is_mask(path, spec.masks, spec.suffix)]
+            yield _with_facts((spec, said), tables, ImageFinder(spec.images), fewest, images_of)
 
 
-def _listed(place: Path, root: Path) -> Iterator[Guess]:
+def _listed(place: Path, root: Path, fewest: int) -> Iterator[Guess]:
     """Tables of codes and COCO files, those that name most of the images first."""
     finder, found = ImageFinder(root), []
     files = [place] if place.is_file() else sorted(path for path in place.iterdir() if path.is_file())
@@ -94,7 +121,7 @@ def _listed(place: Path, root: Path) -> Iterator[Guess]:
         said = (f"{path.name} is {what}: it names {len(named):,} images in {folder.name} (data.{key}).",)
         spec = MasksSpec.model_validate({"images": folder, key: path})
         others = [other for other in files if other != path and other.suffix.lower() in TABLE_SUFFIXES]
-        yield _with_facts(spec, said, others, finder)
+        yield _with_facts((spec, said), others, finder, fewest)
 
 
 def _images_named(path: Path, finder: ImageFinder) -> list[Path]:
@@ -111,29 +138,39 @@ def _images_named(path: Path, finder: ImageFinder) -> list[Path]:
     return [image for image in map(finder.find, names) if isinstance(image, Path)]
 
 
-def _with_facts(spec: MasksSpec, said: tuple[str, ...], tables: Sequence[Path], finder: ImageFinder) -> Guess:
-    """A table that says which images are of one part, where there is one."""
+def _with_facts(
+    guess: Guess, tables: Sequence[Path], finder: ImageFinder, fewest: int, wanted: Sequence[Path] = ()
+) -> Guess:
+    """A table that says which images are of one part, where there is one; of what is not used, the columns.
+
+    It must name all of the `wanted` images.
+    """
+    spec, said = guess
+    unused = []
     for path in tables:
         try:
             table = read_table(path)
         except DataError:
             continue
         image = find_image_column(table, finder)
+        if image is None or is_mask_table(path):
+            continue
         others = [name for name in table.columns if name != image and table.columns.count(name) == 1]
-        group = group_column(table, others)
-        if image is not None and group is not None and not is_mask_table(path):
+        group = group_column(table, others, fewest)
+        if group is not None and {*wanted} <= {*map(finder.find, table.column(image))}:
             words = (
                 f"Images of the same {group!r} in {path.name} are kept on one side of every split (data.group_column)."
             )
             update = {"facts": path, "image_column": image, "group_column": group}
             return spec.model_copy(update=update), (*said, words)
-    return spec, said
+        if others:
+            unused.append(f"Columns of {path.name} that are not used: {', '.join(others)}.")
+    return spec, (*said, *unused)
 
 
 def _apart(place: Path) -> Iterator[Guess]:
-    """Folders whose name speaks of masks, each with the folder beside it whose images fit it best."""
-    folders = [path for path in sorted(place.iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    masks = [path for path in folders if path.name.casefold() in BESIDE]
+    """Folders of masks, by name or by what they hold, each with the folder beside it whose images fit it best."""
+    folders, masks = _folders(place)
     for mask_root in masks:
         best = max(
             (
@@ -152,6 +189,26 @@ def _apart(place: Path) -> Iterator[Guess]:
             if unused:
                 said.append(f"Other folders are not used: {', '.join(unused)}; pictures in them are not used, either.")
             yield _for_pictures(spec, said)
+
+
+def _folders(place: Path) -> tuple[list[Path], list[Path]]:
+    """The folders of a folder; and those of masks: whose name says so, or, where none does, that hold few values."""
+    folders = [path for path in sorted(place.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    named = [path for path in folders if path.name.casefold() in BESIDE]
+    return folders, named or [path for path in folders if len(folders) > 1 and _of_few_values(path)]
+
+
+def _of_few_values(folder: Path) -> bool:
+    """Whether the first pictures of a folder hold few values each, black among them, as masks do and photos do not."""
+    some = list(itertools.islice(walk_images(folder), LOOKED_AT))
+    for path in some:
+        try:
+            values = np.unique(np.asarray(open_image(path).convert("L")))
+        except ImageError:
+            return False
+        if values[0] != 0 or len(values) > FEW_VALUES:
+            return False
+    return bool(some)
 
 
 def _beside(place: Path) -> Iterator[Guess]:

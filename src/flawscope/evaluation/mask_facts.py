@@ -89,6 +89,26 @@ class MaskFacts:
         """The number of classes, k."""
         return int(self.truth_nc.shape[1]) - 1
 
+    def of(self, chosen: Sequence[int], classes: Sequence[int]) -> MaskFacts:
+        """The facts of some images, each at most once, in this order; the classes in another order as well."""
+        columns, kind_k = [*classes, self.classes], np.argsort(classes)
+        place_n = np.full(len(self), -1)
+        place_n[chosen] = np.arange(len(chosen))
+
+        def kept(side: Regions) -> Regions:
+            some = side.of(np.asarray(place_n[side.image] >= 0))
+            return replace(some, kind=kind_k[some.kind], image=place_n[some.image])
+
+        return MaskFacts(
+            truth_nc=self.truth_nc[chosen][:, columns],
+            marked_nc=self.marked_nc[chosen][:, columns],
+            both_nc=self.both_nc[chosen][:, columns],
+            shown_ncl=self.shown_ncl[chosen][:, columns],
+            rest_ncl=self.rest_ncl[chosen][:, columns],
+            flaws=kept(self.flaws),
+            regions=kept(self.regions),
+        )
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All of it as named arrays, to be stored."""
         own = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in SIDES}

@@ -49,15 +49,15 @@ def measure_masks(
     if len(groups) != len(facts) or len(classes) != facts.classes:
         raise ValueError(f"{len(facts)} images of {facts.classes} classes, got {len(groups)} and {len(classes)}")
     names = (*classes, ANY)
-    value_1m, value_dm, keys = _values(facts, groups, seed)
-    units_c = _units(facts, groups)
+    value_1m, value_dm, keys = drawn_values(facts, groups, seed)
+    units_c = units_of(facts, groups)
     found: dict[str, Interval] = {}
     undefined: dict[str, str] = {}
     for column, (measure, c) in enumerate(keys):
         value = float(value_1m[0, column])
         key = measure if c is None else f"{measure} {names[c]}"
         if np.isfinite(value):
-            units = _hangs_on(measure, units_c) if c is None else int(units_c[c])
+            units = hangs_on(measure, units_c) if c is None else int(units_c[c])
             found[key] = bootstrap_interval(value, value_dm[:, column], groups, level, units)
         else:
             undefined[key] = _reason(names, c)
@@ -110,12 +110,13 @@ def dice_nc(facts: MaskFacts) -> FloatArray:
     return np.where(total_nc == 0, 1.0, 2 * facts.both_nc / np.maximum(total_nc, 1))
 
 
-def _values(
+def drawn_values(
     facts: MaskFacts, groups: Sequence[str], seed: int
 ) -> tuple[FloatArray, FloatArray, list[tuple[str, int | None]]]:
     """Each measure on the images and on the draws, and which column is which: the measure, and the column of classes.
 
-    All are ratios of sums over images, so only the sums are drawn.
+    The same groups and seed give the same draws, so that two runs on the same images can be compared draw by draw. All
+    are ratios of sums over images, so only the sums are drawn.
     """
     one_nc, shown_nc = dice_nc(facts), facts.truth_nc > 0
     parts = (facts.truth_nc, facts.marked_nc, facts.both_nc, one_nc, one_nc * shown_nc, shown_nc)
@@ -146,13 +147,13 @@ def _ratios(sums_dm: FloatArray) -> FloatArray:
     return np.concatenate([iou_dc, whole_dc, flawed_dc, np.stack(means, axis=1)], axis=1)
 
 
-def _units(facts: MaskFacts, groups: Sequence[str]) -> FloatArray:
+def units_of(facts: MaskFacts, groups: Sequence[str]) -> FloatArray:
     """The number of groups that show each class: what its measures hang on."""
     group_n = np.asarray([str(group) for group in groups])
     return np.array([len(np.unique(group_n[shown_n])) for shown_n in (facts.truth_nc > 0).T])
 
 
-def _hangs_on(measure: str, units_c: FloatArray) -> int | None:
+def hangs_on(measure: str, units_c: FloatArray) -> int | None:
     """The groups that a measure over all classes hangs on: those of the rarest class where each counts alike."""
     if measure in ("mean IoU", "mean Dice"):
         return int(min(units_c[:-1][units_c[:-1] > 0], default=1))

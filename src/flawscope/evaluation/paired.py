@@ -201,7 +201,7 @@ def _of_class(baseline: Answers, other: Answers, name: str) -> Iterator[Differen
             first, second = (Interval(**end) for end in ends)
             drawn_d = other.drawn[name][:, m] - baseline.drawn[name][:, m]
             known = None if key == "accuracy" else units
-            yield _difference((name, key), (first, second), drawn_d, group_n, hangs_on=(known, changed))
+            yield paired_difference((name, key), (first, second), drawn_d, group_n, hangs_on=(known, changed))
 
 
 def _overall(baseline: Answers, other: Answers) -> Iterator[Difference]:
@@ -214,7 +214,7 @@ def _overall(baseline: Answers, other: Answers) -> Iterator[Difference]:
     ]
     key = "accuracy" if baseline.task.kind == "multiclass" else "exact match"
     drawn_d = other.right_drawn - baseline.right_drawn
-    yield _difference((OVERALL, key), (heads[0][key], heads[1][key]), drawn_d, group_n, hangs_on=(None, changed))
+    yield paired_difference((OVERALL, key), (heads[0][key], heads[1][key]), drawn_d, group_n, hangs_on=(None, changed))
     for m, key in enumerate(MEASURES):
         known = [name for name in classes if np.isfinite([baseline.value[name][m], other.value[name][m]]).all()]
         if key == "accuracy" or not known:
@@ -228,18 +228,28 @@ def _overall(baseline: Answers, other: Answers) -> Iterator[Difference]:
             for head, value, drawn_d in zip(heads, values, drawn, strict=True)
         ]
         name = (OVERALL, f"mean {key}")
-        yield _difference(name, (ends[0], ends[1]), drawn[1] - drawn[0], group_n, hangs_on=(units, changed))
+        yield paired_difference(name, (ends[0], ends[1]), drawn[1] - drawn[0], group_n, hangs_on=(units, changed))
 
 
-def _difference(
+def paired_difference(
     name: tuple[str, str],
     ends: tuple[Interval, Interval],
     drawn_d: FloatArray,
-    group_n: IndexArray,
+    group_n: npt.ArrayLike,
     *,
     hangs_on: tuple[int | None, int],
+    what: str = "decisions",
 ) -> Difference:
-    """`hangs_on`: the groups that the measure itself hangs on (none: all), and those decided differently."""
+    """One measure of two runs, each between 0 and 1.
+
+    Args:
+        name: the class, and the measure.
+        ends: the measure of the baseline, and of the other run.
+        drawn_d: the other's minus the baseline's, on the same draws.
+        group_n: the group of each sample.
+        hangs_on: the groups that the measure itself hangs on (none: all), and those where the two differ.
+        what: in what they differ there.
+    """
     units, changed = len(np.unique(group_n)) if hangs_on[0] is None else hangs_on[0], hangs_on[1]
     of_ranks = name[1].removeprefix("mean ") in RANKED
     fewest = units if of_ranks else min(units, changed)
@@ -247,7 +257,7 @@ def _difference(
     if fewest < units:  # the note that it comes with speaks of classes
         notes = [text for text in interval.note.split("; ") if text and not text.startswith(_RARER)]
         if changed < FEW_GROUPS:
-            notes.append(f"the decisions differ in fewer than {FEW_GROUPS} groups ({changed}): rough")
+            notes.append(f"the {what} differ in fewer than {FEW_GROUPS} groups ({changed}): rough")
         interval = replace(interval, note="; ".join(notes))
     return Difference(*name, ends[0], ends[1], interval)
 

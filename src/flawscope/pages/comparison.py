@@ -23,6 +23,7 @@ View = dict[str, Any]
 SECTIONS = (
     ("minute", "In one minute"),
     ("runs", "Runs"),
+    ("places", "Where the flaws are"),
     ("measures", "Measures"),
     ("tests", "McNemar"),
     ("curves", "Curves"),
@@ -33,6 +34,8 @@ SHOWN = 24
 """Pictures of each kind of disagreement; the rest is counted, and stands in compare.json."""
 MANY = 4
 """Of more classes than these, each class is folded away."""
+LESS = ("false flaws an image",)
+"""Of these, less is better."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +58,20 @@ def write_comparison(folder: str | Path, content: CompareContent) -> Path:
 def render(content: CompareContent) -> str:
     """The page as one string. The same content gives the same bytes."""
     document = content.document
+    masks = document.get("masks", {})
     strokes = [figures.STROKES[i % len(figures.STROKES)] for i in range(len(document["names"]))]
     return fill(
         "comparison.html",
         doc=document,
-        sections=SECTIONS,
+        sections=[section for section in SECTIONS if masks or section[0] != "places"],
         title=_title(document["names"]),
         legend=[
             {"name": name, "svg": _swatch(stroke)} for name, stroke in zip(document["names"], strokes, strict=True)
         ],
         facts=_facts(document["runs"]),
-        measures=list(_measures(document)),
+        places=list(_measures(document["names"], masks.get("differences", ()))),
+        rule=masks.get("rule", ""),
+        measures=list(_measures(document["names"], document["differences"])),
         tests=[_test(row) for row in document["mcnemar"]],
         curves=list(_curves(document, strokes)),
         learning=list(_learning(document, strokes)),
@@ -118,12 +124,11 @@ def _facts(runs: Sequence[Mapping[str, Any]]) -> list[View]:
     return [{"name": name, "cells": cells, "same": len(set(cells)) == 1} for name, cells in rows.items()]
 
 
-def _measures(document: Mapping[str, Any]) -> Iterator[View]:
+def _measures(names: Sequence[str], every: Sequence[Mapping[str, Any]]) -> Iterator[View]:
     """One table a class, what is over all classes first: each measure of each run, and the differences."""
-    others = document["names"][1:]
-    known = dict.fromkeys(row["class_name"] for row in document["differences"])
-    for class_name in known:
-        rows = [row for row in document["differences"] if row["class_name"] == class_name]
+    others = names[1:]
+    for class_name in dict.fromkeys(row["class_name"] for row in every):
+        rows = [row for row in every if row["class_name"] == class_name]
         lines = []
         for measure in dict.fromkeys(row["measure"] for row in rows):
             by_run = {row["run"]: row for row in rows if row["measure"] == measure}
@@ -136,7 +141,10 @@ def _measures(document: Mapping[str, Any]) -> Iterator[View]:
                     "differences": [_change(measure, by_run.get(name)) for name in others],
                 }
             )
-        _scaled([change for line in lines for change in line["differences"] if change])
+        for counts in (False, True):  # of flaws an image, which may be many: they have a scale of their own
+            _scaled(
+                [each for line in lines if (line["name"] in LESS) == counts for each in line["differences"] if each]
+            )
         remarks = view.common_remarks([change for line in lines for change in line["differences"] if change])
         yield {"name": class_name, "rows": lines, "remarks": remarks}
 
@@ -154,7 +162,7 @@ def _change(measure: str, row: Mapping[str, Any] | None) -> View | None:
         "level": round(100 * found["level"]),
         "ends": [found[key] for key in ("value", "low", "high")],
         "apart": found["low"] > 0 or found["high"] < 0,
-        "bad": found["high"] < 0,
+        "bad": found["low"] > 0 if measure in LESS else found["high"] < 0,
         "remarks": [text for text in found["note"].split("; ") if text],
         "chance": True,
     }

@@ -20,6 +20,7 @@ from flawscope.evaluation.paired import OVERALL, Answers, answers, differences, 
 from flawscope.pages.words import verdict
 from flawscope.records import HUMAN, NOT_CHECKED, PARTS, Samples
 from flawscope.spreadsheet import safe_cell
+from flawscope.steps.compare_masks import compared_masks
 from flawscope.steps.metrics_document import decided, source
 from flawscope.steps.new_images import SEEN
 from flawscope.steps.tested import Key, Side, check_tasks, common, finished_places, joint_groups, short_names, side_of
@@ -91,7 +92,9 @@ def compare(
 
     with new_folder(folder, overwrite=overwrite) as beside:
         write_json(beside / "compare.json", document)
-        write_text(beside / "differences.csv", as_csv(document["differences"]))
+        write_text(
+            beside / "differences.csv", as_csv([*document["masks"].get("differences", ()), *document["differences"]])
+        )
         images = {key[0]: sides[0].answers[key].sample.path for key in keys}
         write_comparison(beside, CompareContent(document, images))
     return Comparison(folder, document)
@@ -128,6 +131,8 @@ def _document(sides: Sequence[Side], keys: Sequence[Key], left_out: dict[str, An
         compared["mcnemar"] += [{**names, **row} for row in tests]
         compared["sentences"] += _sentences((base.name, side.name), found, tests[0]["p_groups"], where)
         compared["disagreements"] += [{**names, **row} for row in _disagreements(base, side, keys, measured[0], made)]
+    masks = compared_masks(sides, keys, groups, where)
+    compared["sentences"] = [*masks.pop("sentences", ()), *compared["sentences"]]
     return {
         "schema": 1,
         "names": [side.name for side in sides],
@@ -139,6 +144,7 @@ def _document(sides: Sequence[Side], keys: Sequence[Key], left_out: dict[str, An
         "warnings": _warnings(sides, keys, group),
         "notes": [*_notes(sides, keys, group, left_out), *_person_notes(sides, measured)],
         **compared,
+        "masks": masks,
         "runs": [_facts(side, made) for side, made in zip(sides, measured, strict=True)],
         "recipe_changes": changes([side.parts[0].recipe for side in sides]),
         **source(base.parts[0].samples),
@@ -248,6 +254,8 @@ def _notes(
             f"the groups of the runs differ: joined, the images are in {counted(joint, 'groups')}; {base.name} had "
             f"{own:,}"
         )
+    if any(side.task.pixels for side in sides) and not all(side.task.pixels for side in sides):
+        notes.append("not all of the runs make masks: only what images as a whole are called is compared")
     notes += [POOLED.format(side.name, len(side.parts)) for side in sides if len(side.parts) > 1]
     return [*notes, MANY]
 

@@ -55,7 +55,8 @@ def document(
         looked_at=looked_at,
     )
     for name, found in metrics["classes"].items():
-        for count, words in ((found["positives"], name), (found["negatives"], f"without {name}")):
+        shown = f"with {name}" if samples.task.pixels else name  # what is seen on it, and its name may be a number
+        for count, words in ((found["positives"], shown), (found["negatives"], f"without {name}")):
             if 0 < count < FEW:
                 metrics["notes"].append(
                     f"only {counted(count, 'test images')} {words}: what is said of them is worth little"
