@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from flawscope.evaluation.metrics import truth
 from flawscope.inspection.tables import read_results
 from flawscope.inspection.verdict import odds
 from flawscope.pages.decision import write_decision
+from flawscope.pages.looked_at import LookedAt
 from flawscope.pages.pairs import ProofContent, summed
 from flawscope.pages.report import (
     BundleContent,
@@ -105,8 +107,7 @@ def run_content(run: Run) -> ReportContent:
             *_network(run),
             ("licences", "; ".join(manifest.licences)),
         ],
-        mistakes=mistakes,
-        for_a_person=person,
+        **_looked_at(task, [run], mistakes, person),
         contracts=contracts_of(contents, metrics),
         costs=costs_of(contents, metrics),
         **_pictures(run.part("train"), "training images"),
@@ -151,8 +152,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
         subtitle=samples.source,
         measured_on=f"the test parts of {len(folds)} folds",
         provenance=_provenance(metrics),
-        mistakes=mistakes,
-        for_a_person=person,
+        **_looked_at(task, folds, mistakes, person),
         **_pictures(samples, "images"),
         folds=[_fold(run) for run in folds],
         **_proof(folds),
@@ -242,6 +242,31 @@ def _decided_pictures(task: Task, runs: Iterable[Run]) -> tuple[list[Picture], l
     return _sorted(mistakes), _sorted(person)
 
 
+def _looked_at(
+    task: Task, runs: Sequence[Run], mistakes: Sequence[Picture], person: Sequence[Picture]
+) -> dict[str, Any]:
+    """The gallery, with heat maps of its first pictures, and what the network looks at; or why nobody can tell."""
+    found: dict[str, Any] = {"mistakes": mistakes, "for_a_person": person}
+    if task.pixels:
+        return found
+    if not all((run.training / "best.safetensors").is_file() for run in runs):
+        return {**found, "looked": LookedAt(reason="the trained network does not lie in the run folder")}
+    try:
+        from flawscope.steps.report_maps import looked_at
+    except ImportError:
+        return {**found, "looked": LookedAt(reason="torch is not installed where this page was written")}
+    try:
+        looked, maps = looked_at(runs, [*mistakes, *person])
+    except UserError as error:
+        return {**found, "looked": LookedAt(reason=error.problem)}
+    for key, pictures in (("mistakes", mistakes), ("for_a_person", person)):
+        beside = [maps.get(each.name, (None, "")) for each in pictures]
+        found[key] = [
+            replace(each, map=drawn, map_says=words) for each, (drawn, words) in zip(pictures, beside, strict=True)
+        ]
+    return {**found, "looked": looked}
+
+
 def _sorted(ranked: Ranked) -> list[Picture]:
     return [picture for _, picture in sorted(ranked, key=lambda pair: -pair[0])]
 
@@ -251,7 +276,10 @@ def _for_a_person(task: Task, sample: Sample, prediction: Prediction, rule: Deci
     assert prediction.decision is not None
     open_k = [k for k, unsure in enumerate(prediction.decision.unsure) if unsure]
     bad = any(truth(task.kind, np.array([sample.target]))[0])
-    up = max((prediction.probability[k] - rule.looked_at[k]) / (rule.thresholds[k] - rule.looked_at[k]) for k in open_k)
+    up, asked = max(
+        ((prediction.probability[k] - rule.looked_at[k]) / (rule.thresholds[k] - rule.looked_at[k]), task.classes[k])
+        for k in open_k
+    )
     return 1 - up if bad else up, Picture(
         image=sample.path,
         name=sample.id,
@@ -260,6 +288,7 @@ def _for_a_person(task: Task, sample: Sample, prediction: Prediction, rule: Deci
         kind="person-bad" if bad else "person-good",
         odds=odds(task, rule.thresholds, prediction.probability, open_k, rule.looked_at),
         meta=_meta(sample),
+        asked=asked,
     )
 
 
@@ -301,6 +330,7 @@ def _mistake(
         kind=kind,
         odds=odds(task, thresholds, prediction.probability, wrong, looked_at),
         meta=_meta(sample),
+        asked=next(task.classes[k] for k in wrong if bool(present[k]) == (kind == "escape")),
     )
 
 

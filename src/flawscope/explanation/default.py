@@ -1,0 +1,9 @@
+"""Which map is shown where nobody asks for another one. Torch-free, so that help texts can name it.
+
+`benchmarks/pointing.py` measures all methods against true masks; docs/explain.md has its table.
+"""
+
+from __future__ import annotations
+
+METHOD = "grad-cam"
+"""One backward pass, and proven equal to the class activation map, which a graph itself can give at the line."""
