@@ -33,17 +33,22 @@ def explain(
     layer: Annotated[str | None, typer.Option(help="whose maps; default: the last one before the head")] = None,
     style: Annotated[str, typer.Option(help="even | contours | jet (70 % over the picture)")] = "even",
     arrays: Annotated[bool, typer.Option("--arrays", help="write each map as .npy as well")] = False,
+    average: Annotated[
+        bool, typer.Option("--average", help="draw the mean of each answer's maps as well, for parts that lie alike")
+    ] = False,
     table: MetaTable = None,
     image_column: ImageColumn = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Show which places of pictures speak for a class, as heat maps over them."""
     asked = {"method": method or ["grad-cam"], "of": of, "layer": layer, "style": style, "arrays": arrays}
-    more = {"table": table, "image_column": image_column, "overwrite": overwrite}
+    more = {"average": average, "table": table, "image_column": image_column, "overwrite": overwrite}
     made = step("explain", run, images, output, **asked, **more, say=say)
     pictures = "1 picture" if made.images == 1 else f"{made.images:,} pictures"
     say(f"{pictures} explained{f' (layer {made.layer})' if made.layer else ''}\npage  {made.folder / 'index.html'}")
     say(f"sheet {made.folder / 'sheet.png'}")
+    for words in made.warnings:
+        say(f"warning: {words}")
 
 
 def look(
