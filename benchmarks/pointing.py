@@ -190,7 +190,7 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"{', '.join(SETS)} [default: all]")
     parser.add_argument("--run", type=Path, help="a trained run of the one set that is named")
     parser.add_argument("--part", choices=("test", "validation"), default="test")
-    parser.add_argument("--layer", help="whose maps are weighted; default: the last one before the head")
+    parser.add_argument("--layer", help="whose maps are weighted; /16: places of 16 pixels; default: the last one")
     parser.add_argument("--method", action="append", help="this one alone; may be given several times")
     parser.add_argument("--every", type=int, default=1, help="for the slow methods: every Nth image")
     parser.add_argument("--curves", type=int, default=100, help="images whose deletion and insertion are measured")

@@ -60,7 +60,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], None]:
     """`looks(place)`: the trained network is one that looks there."""
 
     def replace(place_hw: np.ndarray) -> None:
-        module = import_module("flawscope.steps.loaded")
+        module = import_module("flawscope.steps.report_maps")
         monkeypatch.setattr(module, "load_checkpoint", lambda path: (LooksAt(place_hw), {}))
 
     return replace

@@ -7,3 +7,5 @@ from __future__ import annotations
 
 METHOD = "grad-cam"
 """One backward pass, and proven equal to the class activation map, which a graph itself can give at the line."""
+LAYER: str | None = None
+"""The last one before the head. `/16` would be the last one whose places are at most 16 pixels wide."""

@@ -18,7 +18,7 @@ from torch.nn import functional
 from flawscope.errors import UserError, choices
 from flawscope.explanation import cam, pixels, wrong
 from flawscope.explanation.capture import captured, evaluating, gradient
-from flawscope.explanation.layers import covered_by, find_layer, last_layer, layers_of
+from flawscope.explanation.layers import chosen_layer, covered_by, layers_of
 from flawscope.explanation.question import Question, ask
 from flawscope.records import Task
 
@@ -87,7 +87,8 @@ def explain(
         task: names the classes.
         of: name or number of a class; None: of each image the answer with the highest score.
         method: one of `METHODS`, or `FILTER_GRADIENTS`, which is wrong.
-        layer: whose maps are weighted; None: the last one before the head. Occlusion and integrated gradients use none.
+        layer: whose maps are weighted (see `chosen_layer`); None: the last one before the head. Occlusion and
+            integrated gradients use none.
         table_bm: metadata, where the network takes them.
         marked_bhw: of masks, the pixels whose class is explained; None: those that the network marks.
         window: side of the window of occlusion in pixels; None: an eighth of the longer side.
@@ -173,7 +174,7 @@ def _by_layer(
     on_progress: Progress | None,
 ) -> tuple[Tensor, str]:
     layers = layers_of(network, *inputs)
-    layer = find_layer(layers, name) if name else last_layer(network, layers, inputs, question)
+    layer = chosen_layer(network, layers, inputs, question, name)
     if method == FILTER_GRADIENTS:
         layer = wrong.filters_of(layers, layer)
         map_bchw, weight_bc = wrong.filter_gradients(network, layer, inputs, question)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from flawscope.errors import UserError, choices
+from flawscope.explanation.default import LAYER, METHOD
 from flawscope.explanation.explain import METHODS, Explained
 from flawscope.explanation.explain import explain as explained_by
 from flawscope.inspection.folder import find_pictures
@@ -48,7 +49,7 @@ def explain(
     images: str | Path | Sequence[str | Path],
     output: str | Path = "maps",
     *,
-    method: Sequence[str] = ("grad-cam",),
+    method: Sequence[str] = (METHOD,),
     of: str | None = None,
     layer: str | None = None,
     style: str = "even",
@@ -70,7 +71,7 @@ def explain(
         output: the folder to write.
         method: one or several of `flawscope.explanation.explain.METHODS`, or "all".
         of: name or number of a class; None: of each picture the answer with the highest score.
-        layer: whose maps are taken; None: the last one before the head.
+        layer: whose maps are taken; `/16`: the last one whose places are at most 16 pixels wide; None: `default.LAYER`.
         style: colours: even, contours or jet (see `flawscope.pages.heat_maps`).
         arrays: also write each map as .npy, in its own unit, height and width as the network sees the picture.
         average: also draw the mean map of each answer over the mean picture, for parts that lie alike.
@@ -103,7 +104,7 @@ def explain(
         tiles: list[sheet.Tile] = []
         contact: list[heat_maps.Shown] = []
         layer_taken, means = "", {name: Means() for name in methods if average}
-        for each, place, maps in _maps(loaded, seen, methods, of=of, layer=layer, advance=advance):
+        for each, place, maps in _maps(loaded, seen, methods, of=of, layer=layer or LAYER, advance=advance):
             figure = heat_maps.explained(each.view, _heading(each, maps), _panels(maps), colours)
             _write(folder / place, figure)
             if arrays:

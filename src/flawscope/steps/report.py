@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from flawscope.evaluation.metrics import truth
 from flawscope.inspection.tables import read_results
 from flawscope.inspection.verdict import odds
 from flawscope.pages.decision import write_decision
-from flawscope.pages.looked_at import LookedAt
 from flawscope.pages.pairs import ProofContent, summed
 from flawscope.pages.report import (
     BundleContent,
@@ -38,6 +36,7 @@ from flawscope.steps.decide_options import named
 from flawscope.steps.decision_content import bundle_content, contracts_of, costs_of
 from flawscope.steps.known_decisions import known_family
 from flawscope.steps.mask_pictures import COMBINATIONS, mask_content
+from flawscope.steps.report_looks import with_maps
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
 
@@ -107,7 +106,7 @@ def run_content(run: Run) -> ReportContent:
             *_network(run),
             ("licences", "; ".join(manifest.licences)),
         ],
-        **_looked_at(task, [run], mistakes, person),
+        **with_maps(task, [run], mistakes, person),
         contracts=contracts_of(contents, metrics),
         costs=costs_of(contents, metrics),
         **_pictures(run.part("train"), "training images"),
@@ -152,7 +151,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
         subtitle=samples.source,
         measured_on=f"the test parts of {len(folds)} folds",
         provenance=_provenance(metrics),
-        **_looked_at(task, folds, mistakes, person),
+        **with_maps(task, folds, mistakes, person),
         **_pictures(samples, "images"),
         folds=[_fold(run) for run in folds],
         **_proof(folds),
@@ -240,31 +239,6 @@ def _decided_pictures(task: Task, runs: Iterable[Run]) -> tuple[list[Picture], l
             if picture:
                 mistakes.append(picture)
     return _sorted(mistakes), _sorted(person)
-
-
-def _looked_at(
-    task: Task, runs: Sequence[Run], mistakes: Sequence[Picture], person: Sequence[Picture]
-) -> dict[str, Any]:
-    """The gallery, with heat maps of its first pictures, and what the network looks at; or why nobody can tell."""
-    found: dict[str, Any] = {"mistakes": mistakes, "for_a_person": person}
-    if task.pixels:
-        return found
-    if not all((run.training / "best.safetensors").is_file() for run in runs):
-        return {**found, "looked": LookedAt(reason="the trained network does not lie in the run folder")}
-    try:
-        from flawscope.steps.report_maps import looked_at
-    except ImportError:
-        return {**found, "looked": LookedAt(reason="torch is not installed where this page was written")}
-    try:
-        looked, maps = looked_at(runs, [*mistakes, *person])
-    except UserError as error:
-        return {**found, "looked": LookedAt(reason=error.problem)}
-    for key, pictures in (("mistakes", mistakes), ("for_a_person", person)):
-        beside = [maps.get(each.name, (None, "")) for each in pictures]
-        found[key] = [
-            replace(each, map=drawn, map_says=words) for each, (drawn, words) in zip(pictures, beside, strict=True)
-        ]
-    return {**found, "looked": looked}
 
 
 def _sorted(ranked: Ranked) -> list[Picture]:

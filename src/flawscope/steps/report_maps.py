@@ -17,7 +17,7 @@ from flawscope.data.progress import watched
 from flawscope.evaluation.heat_maps import Pointed, Removed, pointed
 from flawscope.evaluation.map_words import UNPROVEN, areas_words, proof_words
 from flawscope.evaluation.map_words import proven as is_proven
-from flawscope.explanation.default import METHOD
+from flawscope.explanation.default import LAYER, METHOD
 from flawscope.explanation.explain import SIGNED
 from flawscope.pages.heat_maps import stretched
 from flawscope.pages.looked_at import LookedAt, over
@@ -27,6 +27,7 @@ from flawscope.steps.loaded import Loaded
 from flawscope.steps.map_making import Asked, Mapped, mapped, proven
 from flawscope.steps.map_means import Means
 from flawscope.steps.workspace import Run
+from flawscope.training.checkpoint import load_checkpoint
 
 Item = TypeVar("Item")
 PICTURES = 12
@@ -58,13 +59,14 @@ def looked_at(
     means, tested = Means(), list[tuple[Loaded, Mapped]]()
     task, layer = runs[0].samples.task, ""
     for run in runs:
-        loaded, part = Loaded.of(run.folder, "report"), run.part("test")
+        loaded = Loaded(run, load_checkpoint(run.training / "best")[0], run.samples.task, run.recipe.image)
+        part = run.part("test")
         typical = {_key(each): each for each in typical_of(task, part, run, max(1, AVERAGED // len(runs)))}
         flawed = [key for key in typical if key[1] != task.negative]
         proving = set(flawed if masks is not None else spread(flawed, max(1, PROVEN // len(runs))))
         asks = [Asked(row, chosen[row.id], run.split.group[row.id]) for row in part.rows if row.id in chosen]
         wanted = {**typical, **{_key(each): each for each in asks}}
-        for one in watched(mapped(loaded, list(wanted.values()), METHOD), len(wanted), "drawing heat maps"):
+        for one in watched(mapped(loaded, list(wanted.values()), METHOD, LAYER), len(wanted), "drawing heat maps"):
             key, layer = _key(one.asked), layer or one.layer
             if key in typical:
                 means.add(one.asked.of, one.seen.view, one.map_hw)
