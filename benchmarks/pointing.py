@@ -39,7 +39,8 @@ from flawscope.records import BoolArray, Masks, Samples
 from flawscope.steps.loaded import Loaded
 from flawscope.steps.map_making import Asked, Mapped, areas_of, mapped
 from flawscope.steps.workspace import Run, read_json
-from pointing_sets import FLAWED, SETS, PointingSet, masked, trained
+from flawscope.training.checkpoint import load_checkpoint
+from pointing_sets import FLAWED, SETS, PointingSet, handed_over, masked, trained
 
 RESULTS = Path(__file__).resolve().parent / "results" / "pointing.json"
 CENTRE = "centre"
@@ -147,10 +148,10 @@ def quality(loaded: Loaded, run: Run, part: str) -> dict[str, float]:
 def one_set(chosen: PointingSet, asked: argparse.Namespace) -> dict[str, Any] | None:
     """All methods on one set; nothing if it is only to be trained."""
     truth = masked(chosen)
-    run = Run.at(asked.run) if asked.run else trained(chosen, truth, asked.set)
+    run = handed_over(chosen, truth, asked.run) if asked.run else trained(chosen, truth, asked.set)
     if asked.train_only:
         return None
-    loaded = Loaded.of(run.folder, "explain")
+    loaded = Loaded(run, load_checkpoint(run.training / "best")[0], run.samples.task, run.recipe.image)
     loaded.network.to(asked.device)
     items = items_of(chosen, truth, run, asked.part)
     facts = {

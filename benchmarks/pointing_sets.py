@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import flawscope
 from entries import DEFAULT_WEIGHTS, ROOT, SHARED, of_weights
 from flawscope.data.read import read
 from flawscope.data.spec import MasksSpec
+from flawscope.errors import DataError
 from flawscope.records import Samples
 from flawscope.steps.workspace import Run
 from flawscope.storage import write_text
+from flawscope.training.recipe import load_recipe
 
 RUNS = ROOT / "runs" / "bench" / "pointing"
 DATA = SHARED / "data"
@@ -121,6 +124,17 @@ def prepare(chosen: PointingSet, samples: Samples) -> Path:
     recipe = chosen.folder / "recipe.yaml"
     write_text(recipe, RECIPE.format(name=f"pointing-{chosen.name}", images=spec.images, **chosen.recipe))
     return recipe
+
+
+def handed_over(chosen: PointingSet, samples: Samples, folder: Path) -> Run:
+    """A run that was trained elsewhere: its images are those of this machine, if they are the same."""
+    run = Run.at(folder)
+    recipe = load_recipe(prepare(chosen, samples))
+    here = read(recipe.data, chosen.folder)
+    with suppress(DataError):
+        run.check_data(here)
+        run.samples = here
+    return run
 
 
 def trained(chosen: PointingSet, samples: Samples, overrides: list[str]) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import pointing
 import pointing_sets
+from flawscope.errors import DataError
 from flawscope.masks import masks_of
 from flawscope.records import Sample, Samples, Task
 from flawscope.steps.loaded import Loaded
@@ -99,6 +101,22 @@ def test_a_method_is_measured_on_a_real_run(finished: Any) -> None:
         assert found["pointing_within_15"][0] >= found["pointing"][0]
         json.dumps(found)
     assert set(pointing.quality(loaded, run, "test")) == {"nok"}
+
+
+def test_a_run_from_another_machine_finds_its_images_here(
+    finished: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished.folder, run)
+    recipe = run / "recipe.yaml"
+    elsewhere = recipe.read_text(encoding="utf-8").replace(str(finished.data), str(tmp_path / "nowhere"))
+    recipe.write_text(elsewhere, encoding="utf-8")
+    with pytest.raises(DataError):
+        len(Run.at(run).samples)
+    monkeypatch.setattr(pointing_sets, "prepare", lambda chosen, samples: finished.recipe)
+    here: Any = SimpleNamespace(folder=finished.recipe.parent)
+    found = pointing_sets.handed_over(here, TRUTH, run)
+    assert len(found.samples) == 40 and len(found.part("test")) > 0
 
 
 def test_places_are_spread_evenly() -> None:
