@@ -68,7 +68,7 @@ def write_means(folder: Path, means: Mapping[str, Means], style: heat_maps.Style
                 method,
                 mean.relative_hw,
                 method in SIGNED,
-                f"1 = {np.abs(mean.map_hw).max():.2f} of the largest value of each map",
+                f"1 = {np.abs(mean.map_hw).max():.2f} on average",
             )
             for method, (mean, _) in zip(made, rows, strict=True)
         ]
