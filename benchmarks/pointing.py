@@ -1,7 +1,7 @@
 """Whether heat maps point at the flaw: every method against true masks, beside chance and a map of the middle.
 
     python benchmarks/pointing.py [magnetic-tile] [neu-seg] [steel] [--run FOLDER] [--part validation] [--layer NAME]
-        [--every N] [--curves N] [--device cuda] [--set key=value] [--train-only]
+        [--aligned]        [--every N] [--curves N] [--device cuda] [--set key=value] [--train-only]
 
 A whole-image classifier is trained on each set (once, below runs/bench/pointing; `--run` takes another one, `--set`
 changes its recipe). Its images of a part that are flawed are asked for the flaw that they show, and the maps are
@@ -31,6 +31,7 @@ import numpy as np
 from entries import append, ends, one_by_one, provenance
 from flawscope.evaluation.heat_maps import aside, centre_prior, pointed, removed
 from flawscope.evaluation.metrics import auroc
+from flawscope.explanation.default import ALIGNED
 from flawscope.explanation.explain import FILTER_GRADIENTS, METHODS
 from flawscope.explanation.removal import probability_of
 from flawscope.masks import mask_array
@@ -80,7 +81,9 @@ def items_of(chosen: PointingSet, truth: Samples, run: Run, part: str) -> list[I
     return found
 
 
-def maps_of(loaded: Loaded, items: Sequence[Item], method: str, layer: str | None) -> list[Mapped]:
+def maps_of(
+    loaded: Loaded, items: Sequence[Item], method: str, layer: str | None, *, aligned: bool = ALIGNED
+) -> list[Mapped]:
     """One map for each item, in their order."""
     if method == CENTRE:
         seen = [loaded.see(Path(each.asked.sample.path), each.asked.sample.id) for each in items]
@@ -88,14 +91,16 @@ def maps_of(loaded: Loaded, items: Sequence[Item], method: str, layer: str | Non
             Mapped(item.asked, one, centre_prior(*one.pixels.shape[1:]), "", False)
             for item, one in zip(items, seen, strict=True)
         ]
-    made = mapped(loaded, [each.asked for each in items], method, layer)
+    made = mapped(loaded, [each.asked for each in items], method, layer, aligned=aligned)
     by_key = {(each.asked.sample.id, each.asked.of): each for each in made}
     return [by_key[each.asked.sample.id, each.asked.of] for each in items]
 
 
-def measured(loaded: Loaded, items: Sequence[Item], method: str, layer: str | None, curves: int) -> dict[str, Any]:
+def measured(
+    loaded: Loaded, items: Sequence[Item], method: str, layer: str | None, curves: int, *, aligned: bool = ALIGNED
+) -> dict[str, Any]:
     """One method on all items: the numbers with their intervals."""
-    made = maps_of(loaded, items, method, layer)
+    made = maps_of(loaded, items, method, layer, aligned=aligned)
     masks = [each.mask_hw for each in items]
     maps = [stretched(one.map_hw, mask.shape).astype(np.float64) for one, mask in zip(made, masks, strict=True)]
     groups = [each.asked.group for each in items]
@@ -158,7 +163,7 @@ def one_set(chosen: PointingSet, asked: argparse.Namespace) -> dict[str, Any] | 
         "set": chosen.name,
         "what": chosen.what,
         "part": asked.part,
-        "layer": asked.layer or "last before the head",
+        "layer": (asked.layer or "last before the head") + (", aligned" if asked.aligned else ""),
         "every": asked.every,
         "curves": asked.curves,
         "network": run.recipe.model.name,
@@ -170,7 +175,7 @@ def one_set(chosen: PointingSet, asked: argparse.Namespace) -> dict[str, Any] | 
 
     def make(method: str) -> dict[str, Any]:
         some = items[:: asked.every] if method in SLOW else items
-        return measured(loaded, some, method, asked.layer, asked.curves)
+        return measured(loaded, some, method, asked.layer, asked.curves, aligned=asked.aligned)
 
     names = asked.method or [*METHODS, FILTER_GRADIENTS, CENTRE]
     kept = f"pointing-{chosen.name}-{asked.part}"
@@ -192,6 +197,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, help="a trained run of the one set that is named")
     parser.add_argument("--part", choices=("test", "validation"), default="test")
     parser.add_argument("--layer", help="whose maps are weighted; /16: places of 16 pixels; default: the last one")
+    parser.add_argument("--aligned", action="store_true", help="draw each place of a layer where it truly looks")
     parser.add_argument("--method", action="append", help="this one alone; may be given several times")
     parser.add_argument("--every", type=int, default=1, help="for the slow methods: every Nth image")
     parser.add_argument("--curves", type=int, default=100, help="images whose deletion and insertion are measured")

@@ -22,12 +22,14 @@ COURT = {"cv2", "faiss", "sklearn"}
 REPORT = {"yaml", "jinja2", "matplotlib"} | COURT
 NEED_TORCH = {
     "flawscope.bundle.export",
+    "flawscope.explanation.align",
     "flawscope.explanation.cam",
     "flawscope.explanation.capture",
     "flawscope.explanation.explain",
     "flawscope.explanation.inputs",
     "flawscope.explanation.inside",
     "flawscope.explanation.layers",
+    "flawscope.explanation.neutral",
     "flawscope.explanation.pixels",
     "flawscope.explanation.question",
     "flawscope.explanation.removal",

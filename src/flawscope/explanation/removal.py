@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from flawscope.explanation.capture import evaluating
-from flawscope.explanation.explain import neutral
+from flawscope.explanation.neutral import neutral
 from flawscope.explanation.question import ask
 from flawscope.records import Task
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from flawscope.errors import UserError, choices
-from flawscope.explanation.default import LAYER, METHOD
+from flawscope.explanation.default import ALIGNED, LAYER, METHOD
 from flawscope.explanation.explain import METHODS, Explained
 from flawscope.explanation.explain import explain as explained_by
 from flawscope.inspection.folder import find_pictures
@@ -166,7 +166,14 @@ def _maps(
         for method in methods:
             found.append(
                 explained_by(
-                    loaded.network, images, loaded.task, of, method, layer=layer, table_bm=table[0] if table else None
+                    loaded.network,
+                    images,
+                    loaded.task,
+                    of,
+                    method,
+                    layer=layer,
+                    table_bm=table[0] if table else None,
+                    aligned=ALIGNED,
                 )
             )
             advance(stop - start)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from flawscope.errors import ImageError, MetadataError
 from flawscope.evaluation.heat_maps import Areas, Removed, areas, aside, removed
+from flawscope.explanation.default import ALIGNED
 from flawscope.explanation.explain import explain
 from flawscope.explanation.removal import blurred, grey, probability_of
 from flawscope.records import FloatArray, Sample
@@ -50,6 +51,8 @@ def mapped(
     asked: Sequence[Asked],
     method: str,
     layer: str | None = None,
+    *,
+    aligned: bool = ALIGNED,
 ) -> Iterator[Mapped]:
     """The maps of samples, in any order; what cannot be read any more is passed over.
 
@@ -64,14 +67,14 @@ def mapped(
             except (ImageError, MetadataError):
                 continue
             if waiting and waiting[0][1].pixels.shape != seen.pixels.shape:
-                yield from _batch(loaded, waiting, method, layer)
+                yield from _batch(loaded, waiting, method, layer, aligned=aligned)
                 waiting = []
             waiting.append((each, seen))
             if len(waiting) == BATCH:
-                yield from _batch(loaded, waiting, method, layer)
+                yield from _batch(loaded, waiting, method, layer, aligned=aligned)
                 waiting = []
         if waiting:
-            yield from _batch(loaded, waiting, method, layer)
+            yield from _batch(loaded, waiting, method, layer, aligned=aligned)
 
 
 def _batch(
@@ -79,6 +82,8 @@ def _batch(
     waiting: Sequence[tuple[Asked, Seen]],
     method: str,
     layer: str | None,
+    *,
+    aligned: bool,
 ) -> Iterator[Mapped]:
     images, *table = loaded.inputs([seen for _, seen in waiting])
     made = explain(
@@ -89,6 +94,7 @@ def _batch(
         method,
         layer=layer,
         table_bm=table[0] if table else None,
+        aligned=aligned,
     )
     for row, (each, seen) in enumerate(waiting):
         yield Mapped(each, seen, made.map_bhw[row].astype(np.float64), made.layer, not made.largest_b[row] > 0)
