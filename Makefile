@@ -59,6 +59,7 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/court/reference_sets.py audits
 	@$(BIN)/python benchmarks/court/near_pairs.py
 	@$(BIN)/python benchmarks/metadata_elpv.py
+	@$(BIN)/python benchmarks/pointing.py
 	@$(BIN)/python benchmarks/copies_leak.py
 	@$(BIN)/python benchmarks/tune_solar_multilabel.py
 	@$(BIN)/python benchmarks/reference_systems.py $(MEASURED)

@@ -7,6 +7,7 @@ Nothing comes from a real camera. Letters: h and w rows and columns of a patch.
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 import tempfile
 from pathlib import Path
@@ -118,6 +119,7 @@ def pictures(folder: Path) -> dict[str, bytes]:
     from flawscope.explanation.explain import FILTER_GRADIENTS, METHODS, explain
     from flawscope.explanation.inside import feature_maps, filters
     from flawscope.steps.loaded import Loaded
+    from flawscope.steps.map_means import Means, write_means
 
     loaded = Loaded.of(trained(folder), "explain")
     bent = sorted((folder / "coils" / "0_nio").iterdir())[:24]
@@ -136,8 +138,13 @@ def pictures(folder: Path) -> dict[str, bytes]:
     panels = [panel(method) for method in METHODS]
     wrong = panel(FILTER_GRADIENTS, "system E's weights, which are wrong")
     name, weight_oihw = filters(loaded.network)
+    means = {method: Means() for method in ("grad-cam", "occlusion")}
+    for method, each in itertools.product(means, seen):
+        of_one = explain(loaded.network, loaded.inputs([each])[0], loaded.task, "0_nio", method)
+        means[method].add("scrap", each.view, of_one.map_bhw[0])
+    write_means(folder, means, "even")
     maps = feature_maps(loaded.network, images)
-    means = [
+    by_layer = [
         (layer, " x ".join(map(str, map_chw.shape)), map_chw.mean(axis=0))
         for layer, (kind, map_chw) in maps.items() if "Conv" in kind
     ]  # fmt: skip
@@ -145,8 +152,9 @@ def pictures(folder: Path) -> dict[str, bytes]:
         "explain-methods.png": heat_maps.explained(one.view, heading, [*panels, wrong]),
         "explain-contours.png": heat_maps.explained(one.view, heading, [panels[1], panels[4]], "contours"),
         "explain-jet.png": heat_maps.explained(one.view, heading, [panels[1], panels[4]], "jet"),
+        "explain-average.png": (folder / "average-1.png").read_bytes(),
         "explain-filters.png": inside.filter_tiles(weight_oihw, name),
-        "explain-means.png": inside.mean_tiles(means, f"{one.name} after every convolution, mean over the channels"),
+        "explain-means.png": inside.mean_tiles(by_layer, f"{one.name} after every convolution, mean over the channels"),
         "explain-by-hand.png": by_hand(*chosen(loaded.network, images, weight_oihw[:, 0])),
     }
 

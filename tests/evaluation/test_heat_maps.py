@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flawscope.evaluation.heat_maps import centre_prior, energy_inside, energy_on_frame, perturbed, pointed, pointing
+from flawscope.evaluation.heat_maps import (
+    Areas,
+    areas,
+    aside,
+    centre_prior,
+    energy_inside,
+    energy_on_frame,
+    perturbed,
+    pointed,
+    pointing,
+    removed,
+)
 
 MAP = np.array([[0.0, 1.0, 2.0], [5.0, -9.0, 2.0]])
 MASK = np.array([[False, False, True], [False, True, True]])
@@ -28,7 +39,8 @@ def test_energy_by_hand() -> None:
 def test_a_map_that_looks_at_the_border_is_told() -> None:
     border = np.pad(np.zeros((18, 18)), 1, constant_values=1.0)
     assert energy_on_frame(border)[0] == 1
-    assert energy_on_frame(np.ones((20, 20))) == pytest.approx((0.19, 0.19))
+    assert energy_on_frame(np.ones((20, 20))) == pytest.approx((0.36, 0.36))
+    assert energy_on_frame(np.ones((20, 20)), 0.05) == pytest.approx((0.19, 0.19))
 
 
 def test_the_centre_prior_points_to_the_middle() -> None:
@@ -91,3 +103,31 @@ def test_deletion_and_insertion_by_hand() -> None:
     assert worst.area > gone.area
     again = perturbed(share_left, image, np.zeros((2, 2)), np.zeros((1, 1, 1)), kind="deletion", steps=4)
     assert again.share_s.tolist() == [0, 0.25, 0.5, 0.75, 1]
+
+
+def test_a_map_is_compared_with_itself_moved_aside() -> None:
+    map_hw = np.zeros((4, 6))
+    map_hw[0, 1] = 1
+    moved = aside(map_hw)
+    assert moved[2, 4] == 1 and moved.sum() == 1
+    image = np.zeros((1, 4, 6))
+    image[0, 0, 1] = 1
+
+    def bright(images: np.ndarray) -> np.ndarray:
+        return np.asarray(images.max(axis=(1, 2, 3)))
+
+    fills = np.zeros((1, 1, 1)), np.zeros((1, 1, 1))
+    own, other = (areas(bright, image, each, fills, steps=24) for each in (map_hw, moved))
+    assert own.deletion < 0.03 and own.insertion > 0.97, "gone, or there, at the first step"
+    assert own.margin > other.margin
+    made = removed([own] * 30, [other] * 30)
+    assert made.better.value == 1 and made.better.low > 0.85
+    assert made.own.deletion == pytest.approx(own.deletion) and made.moved.insertion == pytest.approx(other.insertion)
+    alike = removed([own] * 30, [own] * 30)
+    assert alike.better.value == 0, "a map that is no better is not counted as better"
+    grouped = removed([own] * 20 + [other] * 10, [other] * 20 + [own] * 10, np.arange(30) // 5)
+    plain = removed([own] * 20 + [other] * 10, [other] * 20 + [own] * 10)
+    assert grouped.better.high - grouped.better.low > plain.better.high - plain.better.low
+    with pytest.raises(ValueError, match="shorter"):
+        removed([own], [])
+    assert Areas(0.25, 0.75).margin == 0.5

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from flawscope.errors import UserError
-from flawscope.explanation.layers import Grid, find_layer, grid_of, layers_of, listed
+from flawscope.explanation.layers import Grid, chosen_layer, find_layer, grid_of, layers_of, listed
 from flawscope.models.build import NetworkPlan, build
 
 
@@ -68,3 +68,21 @@ def test_a_module_that_is_called_twice_stands_there_once() -> None:
     relu = nn.ReLU()
     layers = layers_of(nn.Sequential(relu, nn.Conv2d(1, 2, 1), relu), torch.zeros(1, 1, 3, 3))
     assert [(layer.name, layer.shape) for layer in layers] == [("1", (2, 3, 3)), ("0", (2, 3, 3))]
+
+
+def test_a_layer_is_chosen_by_the_width_of_its_places() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(1, 2, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(2, 2, 3, stride=4), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 1),
+    )  # fmt: skip
+    images = torch.rand(1, 1, 64, 96)  # places of 2 pixels, then 64 / 8 x 96 / 12 = 8 pixels
+    layers = layers_of(network, images)
+
+    def chosen(name: str | None) -> str:
+        return chosen_layer(network, layers, (images,), lambda logits: logits[:, 0], name).name
+
+    assert [chosen(name) for name in (None, "/8", "/100", "/7", "/2", "0")] == ["3", "3", "3", "1", "1", "0"]
+    with pytest.raises(UserError, match=r"no layer whose places are at most 1 pixels wide\n  -> the finest one: /2"):
+        chosen("/1")
+    with pytest.raises(UserError, match="no layer '/x'"):
+        chosen("/x")

@@ -7,11 +7,14 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from flawscope.bundle.archive import read_bundle, write_bundle
@@ -21,6 +24,7 @@ from flawscope.errors import DataError, RecipeError, UserError
 from flawscope.evaluation.mask_measures import ANY
 from flawscope.inspection.tables import read_results
 from flawscope.masks import encode_rle, mask_array, masks_of
+from flawscope.preprocess import Preprocess
 from flawscope.records import Task
 from flawscope.steps.compare import compare
 from flawscope.steps.decide import decide
@@ -33,6 +37,7 @@ from flawscope.steps.train import prepare_run
 from flawscope.steps.workspace import Run
 from flawscope.storage import write_json
 from flawscope.training.history import write_history
+from flawscope.training.mask_recipe import gate_samples
 from flawscope.training.recipe import load_recipe
 
 Make = Callable[..., Any]
@@ -171,6 +176,44 @@ def test_the_page_of_a_run_shows_worst_and_best(make_run: Make) -> None:
     lost = [row.stopped and shows for row, shows in zip(rows, facts.truth_nc[:, -1] > 0, strict=True)]
     assert any(lost) == ("stopped by the gate, which gives" in page)
     assert len(re.findall(': true flaws"', page)) == len(re.findall(': marked flaws"', page)) >= 8
+
+
+class Bright(torch.nn.Module):
+    """A gate that looks for light, and so at the bright flaws."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plan = SimpleNamespace(columns=(), name="by hand")
+        self.light, self.head = torch.nn.Threshold(180, 0), torch.nn.Linear(1, 1)
+        torch.nn.init.constant_(self.head.weight, 1.0)
+        torch.nn.init.constant_(self.head.bias, -1.0)
+
+    def forward(self, images_bchw: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.head(self.light(images_bchw.float()).mean(dim=(2, 3)))
+        return out
+
+
+def test_what_the_gate_looks_at_is_proven_by_the_masks(make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run,) = make_run()
+    decide(run)
+    evaluate_run(run)
+    write_history(run.training / "history.csv", [{"epoch": e, "train_loss": 1 / e, "val_loss": 1 / e} for e in (1, 2)])
+    write_json(run.training / "best.json", {"epoch": 2})
+    gate = Run(run.folder / "gate", run.cache)
+    gate.training.mkdir(parents=True)
+    shutil.copy(run.folder / "split.json", gate.folder)
+    (gate.training / "best.safetensors").touch()
+    gate.samples, run.gate = gate_samples(run.samples), gate
+    gate.recipe = run.recipe.model_copy(update={"image": Preprocess(size=(40, 60), channels=1)})
+    module = import_module("flawscope.steps.report_maps")
+    monkeypatch.setattr(module, "load_checkpoint", lambda path: (Bright(), {}))
+    page = report(run).read_text(encoding="utf-8")
+    section = page.partition('<section id="gate">')[2].partition("</section>")[0]
+    flawed = sum(any(row.target) for row in run.part("test").rows)
+    assert "What the gate looks at" in section and "what speaks for <b>flawed</b>" in section
+    hit = re.search(r"In (\d+) % of (\d+) flawed images the largest value of the map lies in the true mask", section)
+    assert hit and int(hit[1]) > 80 and int(hit[2]) == min(flawed, 24)
+    assert "do not rely on them" not in section
 
 
 def test_without_a_gate_every_image_is_looked_at(make_run: Make) -> None:

@@ -148,3 +148,18 @@ def test_looking_inside(finished: Any, mixed: Path, tmp_path: Path) -> None:
     assert alone.figures == 1 and alone.layers == made.layers
     with pytest.raises(UserError, match="no convolution 'nothing'"):
         flawscope.look(finished.folder, None, tmp_path / "out", layer="nothing")
+
+
+def test_the_mean_of_each_answer(finished: Any, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = flawscope.explain(
+        finished.folder, mixed, tmp_path / "out", method=["grad-cam", "occlusion"], of="nok", average=True
+    )
+    page = (made.folder / "index.html").read_text(encoding="utf-8")
+    assert "on average" in page and 'src="average-1.png"' in page and "of the energy on the frame" in page
+    assert not (made.folder / "average-2.png").exists(), "one answer was asked for"
+    from flawscope.steps import map_means
+
+    monkeypatch.setattr(map_means, "energy_on_frame", lambda map_hw: (0.9, 0.36))
+    warned = flawscope.explain(finished.folder, mixed, tmp_path / "border", average=True).warnings
+    assert warned and all("% of what speaks for" in words and words.startswith("grad-cam: ") for words in warned)
+    assert warned[0].split(": ", 1)[1].split(":")[0] in (tmp_path / "border" / "index.html").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from flawscope.cli.terminal import console, say, step
+from flawscope.explanation.default import METHOD
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, trained")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
@@ -24,26 +25,34 @@ def explain(
         list[str] | None,
         typer.Option(
             help="grad-cam | grad-cam++ | score-cam | eigen-cam | occlusion | integrated-gradients | all; several "
-            "may be named [default: grad-cam]"
+            f"may be named [default: {METHOD}]"
         ),
     ] = None,
     of: Annotated[
         str | None, typer.Option("--class", help="name or number; default: the answer with the highest score")
     ] = None,
-    layer: Annotated[str | None, typer.Option(help="whose maps; default: the last one before the head")] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(help="whose maps; /16: of places of at most 16 pixels; default: the last before the head"),
+    ] = None,
     style: Annotated[str, typer.Option(help="even | contours | jet (70 % over the picture)")] = "even",
     arrays: Annotated[bool, typer.Option("--arrays", help="write each map as .npy as well")] = False,
+    average: Annotated[
+        bool, typer.Option("--average", help="draw the mean of each answer's maps as well, for parts that lie alike")
+    ] = False,
     table: MetaTable = None,
     image_column: ImageColumn = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Show which places of pictures speak for a class, as heat maps over them."""
-    asked = {"method": method or ["grad-cam"], "of": of, "layer": layer, "style": style, "arrays": arrays}
-    more = {"table": table, "image_column": image_column, "overwrite": overwrite}
+    asked = {"method": method or [METHOD], "of": of, "layer": layer, "style": style, "arrays": arrays}
+    more = {"average": average, "table": table, "image_column": image_column, "overwrite": overwrite}
     made = step("explain", run, images, output, **asked, **more, say=say)
     pictures = "1 picture" if made.images == 1 else f"{made.images:,} pictures"
     say(f"{pictures} explained{f' (layer {made.layer})' if made.layer else ''}\npage  {made.folder / 'index.html'}")
     say(f"sheet {made.folder / 'sheet.png'}")
+    for words in made.warnings:
+        say(f"warning: {words}")
 
 
 def look(

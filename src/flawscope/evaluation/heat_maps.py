@@ -18,6 +18,12 @@ from scipy.ndimage import distance_transform_edt
 from flawscope.evaluation.intervals import bootstrap, proportion
 from flawscope.records import BoolArray, FloatArray, Interval
 
+FRAME = 0.1
+"""The frame of a picture: so much of each side. An even map has 36 % of its energy there."""
+MOST = 0.5
+"""Beyond this share of the energy a network looks mostly at the frame. Where the layer has fewer than some six places a
+side, its maps are too coarse to say it of all but the corners."""
+KINDS: tuple[Literal["deletion", "insertion"], ...] = ("deletion", "insertion")
 Scores = Callable[[npt.NDArray[Any]], FloatArray]
 """From images n x c x h x w to one score each, a probability of the class."""
 
@@ -56,7 +62,7 @@ def energy_inside(map_hw: FloatArray, mask_hw: BoolArray) -> float:
     return float(value_hw[mask_hw].sum() / value_hw.sum()) if value_hw.sum() > 0 else float(mask_hw.mean())
 
 
-def energy_on_frame(map_hw: FloatArray, share: float = 0.05) -> tuple[float, float]:
+def energy_on_frame(map_hw: FloatArray, share: float = FRAME) -> tuple[float, float]:
     """Share of a map's energy on its frame, and the frame's share of the area; a frame as wide as so much of each side.
 
     A network that looks at borders and stamps has much more of the first than of the second.
@@ -183,6 +189,75 @@ def perturbed(
     inside, outside = (filled_chw, image_chw) if kind == "deletion" else (image_chw, filled_chw)
     score_s = np.asarray(scores(np.where(changed_shw[:, None], inside, outside)), dtype=np.float64)
     return Curve(share_s, score_s, float(((score_s[1:] + score_s[:-1]) / 2).mean()))
+
+
+@dataclass(frozen=True)
+class Areas:
+    """Below the curves of `perturbed`: small for deletion and large for insertion where a map shows what is used."""
+
+    deletion: float
+    insertion: float
+
+    @property
+    def margin(self) -> float:
+        """How much more the network says with what the map shows first than without it."""
+        return self.insertion - self.deletion
+
+
+def areas(
+    scores: Scores, image_chw: npt.NDArray[Any], map_hw: FloatArray, fills: tuple[Any, Any], steps: int = 20
+) -> Areas:
+    """Both areas of one map; `fills` stand in place of pixels that are gone, and below those that come."""
+    made = [
+        perturbed(scores, image_chw, map_hw, fill_chw, kind=kind, steps=steps).area
+        for kind, fill_chw in zip(KINDS, fills, strict=True)
+    ]
+    return Areas(*made)
+
+
+def aside(map_hw: FloatArray) -> FloatArray:
+    """The same map half a picture down and to the right, around the edges: as coarse, but of other places.
+
+    What is taken from a picture always changes the answer, the more so in fine crumbs. So a map is compared with one
+    that has the same shapes.
+
+    >>> aside(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [[4.0, 3.0], [2.0, 1.0]]
+    """
+    height, width = map_hw.shape
+    return np.roll(map_hw, (height // 2, width // 2), axis=(0, 1))
+
+
+@dataclass(frozen=True)
+class Removed:
+    """Deletion and insertion over several pictures, beside those of each map moved aside.
+
+    `better` is the share of the pictures whose map has the larger margin; a map that shows nothing would have half.
+    """
+
+    better: Interval
+    own: Areas
+    moved: Areas
+
+
+def removed(own: Sequence[Areas], moved: Sequence[Areas], groups: npt.ArrayLike | None = None) -> Removed:
+    """Compare the areas of maps with those of the same maps moved aside; where both are alike it counts as not better.
+
+    Raises:
+        ValueError: there are none, or the lengths differ.
+
+    >>> made = removed([Areas(0.1, 0.9)] * 4, [Areas(0.5, 0.5)] * 4)
+    >>> made.better.value, made.own.deletion
+    (1.0, 0.1)
+    """
+    pairs = list(zip(own, moved, strict=True))
+    better_n = np.array([mine.margin > other.margin for mine, other in pairs])
+    group_n = np.arange(len(pairs)) if groups is None else np.asarray(groups)
+    return Removed(proportion(better_n, group_n), _mean_of(own), _mean_of(moved))
+
+
+def _mean_of(some: Sequence[Areas]) -> Areas:
+    return Areas(*(float(np.mean([getattr(each, kind) for each in some])) for kind in KINDS))
 
 
 def _mean(value_n: FloatArray, group_n: npt.NDArray[Any], seed: int) -> Interval:

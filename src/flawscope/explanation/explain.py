@@ -17,8 +17,10 @@ from torch.nn import functional
 
 from flawscope.errors import UserError, choices
 from flawscope.explanation import cam, pixels, wrong
+from flawscope.explanation.align import offset, shifted
 from flawscope.explanation.capture import captured, evaluating, gradient
-from flawscope.explanation.layers import covered_by, find_layer, last_layer, layers_of
+from flawscope.explanation.layers import chosen_layer, covered_by, layers_of
+from flawscope.explanation.neutral import neutral
 from flawscope.explanation.question import Question, ask
 from flawscope.records import Task
 
@@ -77,6 +79,7 @@ def explain(
     marked_bhw: Tensor | None = None,
     window: int | None = None,
     stride: int | None = None,
+    aligned: bool = False,
     on_progress: Progress | None = None,
 ) -> Explained:
     """Show which places of images speak for a class. The network is as it was afterwards: mode, hooks, gradients.
@@ -87,11 +90,13 @@ def explain(
         task: names the classes.
         of: name or number of a class; None: of each image the answer with the highest score.
         method: one of `METHODS`, or `FILTER_GRADIENTS`, which is wrong.
-        layer: whose maps are weighted; None: the last one before the head. Occlusion and integrated gradients use none.
+        layer: whose maps are weighted (see `chosen_layer`); None: the last one before the head. Occlusion and
+            integrated gradients use none.
         table_bm: metadata, where the network takes them.
         marked_bhw: of masks, the pixels whose class is explained; None: those that the network marks.
         window: side of the window of occlusion in pixels; None: an eighth of the longer side.
         stride: between its places; None: half the window.
+        aligned: draw each place of a layer where it truly looks (see `align`): up to half a place beside.
         on_progress: is told how many channels of how many have been tried (Score-CAM).
 
     Raises:
@@ -115,7 +120,9 @@ def explain(
         if method in SIGNED:
             raw_bhw, name = _by_pixels(network, inputs, question, method, window=window, stride=stride), ""
         else:
-            raw_bhw, name = _by_layer(network, inputs, question, method, name=layer, on_progress=on_progress)
+            raw_bhw, name = _by_layer(
+                network, inputs, question, method, name=layer, aligned=aligned, on_progress=on_progress
+            )
     largest_b = raw_bhw.abs().amax(dim=(1, 2))
     return Explained(
         (raw_bhw / torch.where(largest_b > 0, largest_b, 1.0)[:, None, None]).cpu().numpy(),
@@ -127,18 +134,6 @@ def explain(
         question.names,
         scores_b.cpu().numpy(),
     )
-
-
-def neutral(network: nn.Module, images_bchw: Tensor) -> Tensor:
-    """The value a channel that the network's normalisation makes 0, 1 x c x 1 x 1: the mean that it takes away.
-
-    >>> neutral(nn.Identity(), torch.ones(1, 3, 2, 2)).flatten().tolist()
-    [0.0, 0.0, 0.0]
-    """
-    mean_1c11 = getattr(network, "mean_1c11", None)
-    if not isinstance(mean_1c11, Tensor):
-        return images_bchw.new_zeros((1, images_bchw.shape[1], 1, 1), dtype=torch.float32)
-    return mean_1c11 * float(getattr(network, "highest", 1.0))
 
 
 def _by_pixels(
@@ -170,10 +165,11 @@ def _by_layer(
     method: str,
     *,
     name: str | None,
+    aligned: bool,
     on_progress: Progress | None,
 ) -> tuple[Tensor, str]:
     layers = layers_of(network, *inputs)
-    layer = find_layer(layers, name) if name else last_layer(network, layers, inputs, question)
+    layer = chosen_layer(network, layers, inputs, question, name)
     if method == FILTER_GRADIENTS:
         layer = wrong.filters_of(layers, layer)
         map_bchw, weight_bc = wrong.filter_gradients(network, layer, inputs, question)
@@ -189,7 +185,8 @@ def _by_layer(
             small_bhw = cam.score_weighted(map_bchw, score_bc)
         else:
             small_bhw = WEIGHTINGS[method](map_bchw, slope_bchw)
-    return _enlarged(network, inputs[0], small_bhw), layer.name
+    large_bhw = _enlarged(network, inputs[0], small_bhw)
+    return shifted(large_bhw, offset(network, layer, inputs)) if aligned else large_bhw, layer.name
 
 
 def _enlarged(network: nn.Module, images_bchw: Tensor, small_bhw: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -221,6 +222,38 @@ def listed(name: str, names: list[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     start = f"did you mean {near[0]!r}? " if near else ""
     return f"{start}Valid: {', '.join(few)}{', and layers inside of them' if len(few) < len(names) else ''}"
+
+
+def chosen_layer(
+    network: nn.Module, layers: list[Layer], inputs: tuple[Tensor, ...], score: Score, name: str | None = None
+) -> Layer:
+    """The layer of a name; `/16`: the last one whose places are at most 16 pixels wide; without a name the last one.
+
+    Deep layers know best what is there, finer ones where it is.
+
+    Raises:
+        UserError: there is none.
+    """
+    stride = re.fullmatch(r"/([0-9]{1,4})", name or "")
+    if stride is None:
+        return find_layer(layers, name) if name else last_layer(network, layers, inputs, score)
+    most, sides = int(stride[1]), covered_by(network, inputs[0])
+    fine = [layer for layer in with_maps(layers) if layer.grid and round(max(widths(layer.grid, sides))) <= most]
+    if not fine:
+        least = min((round(max(widths(layer.grid, sides))) for layer in layers if layer.grid), default=0)
+        raise UserError(
+            f"the network has no layer whose places are at most {most} pixels wide", f"the finest one: /{least}"
+        )
+    return last_layer(network, fine, inputs, score)
+
+
+def widths(grid: Grid, sides: tuple[int, int]) -> tuple[float, float]:
+    """How high and wide one place of a map is, in pixels of an image of this height and width.
+
+    >>> widths(Grid("channels first", 7, 14), (224, 224))
+    (32.0, 16.0)
+    """
+    return sides[0] / grid.height, sides[1] / grid.width
 
 
 def last_layer(network: nn.Module, layers: list[Layer], inputs: tuple[Tensor, ...], score: Score) -> Layer:

@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from flawscope.pages import masks, picture_facts, reliability, view, words
+from flawscope.pages import looked_at, masks, picture_facts, reliability, view, words
 from flawscope.pages.contracts import ContractContent, assumed, contract_views
 from flawscope.pages.costs import CostContent, cost_views
 from flawscope.pages.fold_decisions import fold_tables
+from flawscope.pages.looked_at import LookedAt
 from flawscope.pages.masks import MaskContent
 from flawscope.pages.pairs import ProofContent, proof_view
 from flawscope.pages.templating import fill, write_page
@@ -37,6 +38,7 @@ SECTIONS = (
     ("probabilities", "Probabilities"),
     ("mistakes", "Mistakes"),
     ("person", "For a person"),
+    ("looks", "What it looks at"),
     ("data", "Data"),
     ("split", "Split"),
     ("proof", "Proof"),
@@ -50,7 +52,8 @@ class Picture:
 
     An example has a true label only; a mistake has a kind (see `mistake_kind`), and so has what is for a person. What
     may stand below it: `odds`, how probable the bundle held its answer; `why` it stands here; `meta`, what is known of
-    it beside its pixels.
+    it beside its pixels. `asked` is the answer that its heat map is about: the class that was missed, called wrongly,
+    or left open; `map` stands beside the picture, `map_says` below it, or in its place where the map is empty.
     """
 
     image: Image.Image | str | Path
@@ -61,6 +64,9 @@ class Picture:
     odds: str = ""
     why: str = ""
     meta: str = ""
+    asked: str = ""
+    map: Image.Image | None = None
+    map_says: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,7 @@ class ReportContent:
     decision by costs is expected to cost, class by class; without any the page has no such section.
     `proof` is None where nobody has searched the split for images of the same thing; `unproven` says why.
     `masks` is there for bundles that make masks, whose metrics hold them: they have a page of their own.
+    `looked` says what the network looks at, or why nobody can tell.
     """
 
     title: str
@@ -170,6 +177,7 @@ class ReportContent:
     skipped: Sequence[Skipped] = ()
     warnings: Sequence[str] = ()
     masks: MaskContent | None = None
+    looked: LookedAt | None = None
 
     def __post_init__(self) -> None:
         without = [picture.name for picture in self.mistakes if picture.kind not in MISTAKE_KINDS]
@@ -221,6 +229,7 @@ def render(content: ReportContent) -> str:
     three = view.three_answers(metrics)
     tables = fold_tables(metrics.get("decisions", ()))
     there: dict[str, Any] = {"promise": content.contracts, "costs": content.costs, "folds": tables, "person": three}
+    there["looks"] = content.looked and content.looked.means
     masked = content.masks is not None
     if masked:
         there["gate"] = "gate" in metrics
@@ -255,6 +264,8 @@ def render(content: ReportContent) -> str:
         three=three,
         person=view.gallery(content.for_a_person, content.shown, view.PERSON),
         shown=sum(len(entry["pictures"]) for entry in mistakes),
+        looks=content.looked,
+        means=looked_at.mean_tiles(content.looked) if content.looked else [],
         balance=view.balance(content),
         examples={name: view.pictures(chosen) for name, chosen in content.examples.items() if chosen},
         tables=picture_facts.tables(content.pictures) if content.pictures else [],

@@ -276,7 +276,8 @@ def pictures(chosen: Iterable[Picture]) -> list[View]:
     for picture in chosen:
         made = data_uri(picture.image)
         uri, (width, height) = made or ("", (0, 0))
-        tiles.append({"uri": uri, "width": width, "height": height, "about": picture})
+        beside = picture.map and data_uri(picture.map)
+        tiles.append({"uri": uri, "width": width, "height": height, "about": picture, "map": beside and beside[0]})
     return tiles
 
 

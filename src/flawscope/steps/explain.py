@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from flawscope.errors import UserError, choices
+from flawscope.explanation.default import ALIGNED, LAYER, METHOD
 from flawscope.explanation.explain import METHODS, Explained
 from flawscope.explanation.explain import explain as explained_by
 from flawscope.inspection.folder import find_pictures
@@ -20,6 +21,7 @@ from flawscope.inspection.labelled import places
 from flawscope.pages import heat_maps, sheet
 from flawscope.pages.figures import short
 from flawscope.steps.loaded import Loaded, Seen, metadata_of, readable
+from flawscope.steps.map_means import Means, write_means
 from flawscope.storage import check_replaceable, check_writable, new_folder
 
 SHEET, CONTACT = "index.html", "sheet.png"
@@ -30,12 +32,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ExplainSummary:
-    """What was made: the folder, how many pictures, those that could not be read, and the layer that was taken."""
+    """What was made: the folder, how many pictures, those that could not be read, and the layer that was taken.
+
+    `warnings` say where a network looks mostly at the frame, as far as means were asked for.
+    """
 
     folder: Path
     images: int
     problems: tuple[str, ...]
     layer: str
+    warnings: tuple[str, ...] = ()
 
 
 def explain(
@@ -43,11 +49,12 @@ def explain(
     images: str | Path | Sequence[str | Path],
     output: str | Path = "maps",
     *,
-    method: Sequence[str] = ("grad-cam",),
+    method: Sequence[str] = (METHOD,),
     of: str | None = None,
     layer: str | None = None,
     style: str = "even",
     arrays: bool = False,
+    average: bool = False,
     table: str | Path | None = None,
     image_column: str | None = None,
     overwrite: bool = False,
@@ -64,9 +71,10 @@ def explain(
         output: the folder to write.
         method: one or several of `flawscope.explanation.explain.METHODS`, or "all".
         of: name or number of a class; None: of each picture the answer with the highest score.
-        layer: whose maps are taken; None: the last one before the head.
+        layer: whose maps are taken; `/16`: the last one whose places are at most 16 pixels wide; None: `default.LAYER`.
         style: colours: even, contours or jet (see `flawscope.pages.heat_maps`).
         arrays: also write each map as .npy, in its own unit, height and width as the network sees the picture.
+        average: also draw the mean map of each answer over the mean picture, for parts that lie alike.
         table: names each picture and its metadata, where the network takes any.
         image_column: the column of it that names the pictures.
         overwrite: replace a folder that `explain` has made.
@@ -95,14 +103,16 @@ def explain(
     with new_folder(target, overwrite=overwrite) as folder, _bar(len(seen) * len(methods)) as advance:
         tiles: list[sheet.Tile] = []
         contact: list[heat_maps.Shown] = []
-        layer_taken = ""
-        for each, place, maps in _maps(loaded, seen, methods, of=of, layer=layer, advance=advance):
+        layer_taken, means = "", {name: Means() for name in methods if average}
+        for each, place, maps in _maps(loaded, seen, methods, of=of, layer=layer or LAYER, advance=advance):
             figure = heat_maps.explained(each.view, _heading(each, maps), _panels(maps), colours)
             _write(folder / place, figure)
             if arrays:
                 for one in maps:
                     raw_hw = one.map_bhw[0] * one.largest_b[0]
                     _save(folder / "arrays" / one.method / f"{place}.npy", raw_hw)
+            for one in maps if average else ():
+                means[one.method].add(one.names[0], each.view, one.map_bhw[0])
             first = maps[0]
             facts = f"{first.names[0]}, score {first.scores_b[0]:+.2f}"
             tiles.append(sheet.Tile(each.name, facts, place))
@@ -112,8 +122,11 @@ def explain(
             layer_taken = layer_taken or next((one.layer for one in maps if one.layer), "")
         heading = f"{methods[0]}: where the network finds what speaks for the class named below each picture's name"
         _write(folder / CONTACT, heat_maps.contact(contact, heading, colours))
-        sheet.write_sheet(folder / SHEET, _page(loaded, tiles, methods, layer_taken))
-    return ExplainSummary(target, len(seen), tuple(problems), layer_taken)
+        averages, warnings = write_means(folder, means, colours)
+        sheet.write_sheet(
+            folder / SHEET, _page(loaded, tiles, methods, layer_taken, averages=averages, warnings=warnings)
+        )
+    return ExplainSummary(target, len(seen), tuple(problems), layer_taken, tuple(warnings))
 
 
 def checked(given: Sequence[str], valid: Sequence[str]) -> list[str]:
@@ -153,7 +166,14 @@ def _maps(
         for method in methods:
             found.append(
                 explained_by(
-                    loaded.network, images, loaded.task, of, method, layer=layer, table_bm=table[0] if table else None
+                    loaded.network,
+                    images,
+                    loaded.task,
+                    of,
+                    method,
+                    layer=layer,
+                    table_bm=table[0] if table else None,
+                    aligned=ALIGNED,
                 )
             )
             advance(stop - start)
@@ -195,7 +215,15 @@ def _heading(seen: Seen, maps: Sequence[Explained]) -> str:
     return f"{short(seen.name, 60)}: what speaks for {short(maps[0].names[0], 30)} (score {maps[0].scores_b[0]:+.2f})"
 
 
-def _page(loaded: Loaded, tiles: Sequence[sheet.Tile], methods: Sequence[str], layer: str) -> sheet.SheetContent:
+def _page(
+    loaded: Loaded,
+    tiles: Sequence[sheet.Tile],
+    methods: Sequence[str],
+    layer: str,
+    *,
+    averages: Sequence[sheet.Tile],
+    warnings: Sequence[str],
+) -> sheet.SheetContent:
     how = (
         "Each map is relative to its largest value, which stands below it. A score is a logit: above 0 a class of a "
         "binary or multi-label task is more probable than not. A map shows what the network looks at, not what is true."
@@ -204,12 +232,14 @@ def _page(loaded: Loaded, tiles: Sequence[sheet.Tile], methods: Sequence[str], l
     if layer:
         facts["Layer"] = layer
     kinds = list(dict.fromkeys(tile.facts.rpartition(", score")[0] for tile in tiles))
-    sections = []
+    sections = [sheet.Section("on average", len(averages), averages)] if averages else []
     for kind in kinds:
         own = [tile for tile in tiles if tile.facts.rpartition(", score")[0] == kind]
         sections.append(sheet.Section(f"what speaks for {kind}", len(own), own[: sheet.LISTED]))
     title = f"{len(tiles):,} explained picture{'' if len(tiles) == 1 else 's'}"
-    return sheet.SheetContent(title, facts, [how], sections, large=True, made_by="explain", brand="heat maps")
+    return sheet.SheetContent(
+        title, facts, [*warnings, how], sections, large=True, made_by="explain", brand="heat maps"
+    )
 
 
 def _ours(folder: Path) -> bool:

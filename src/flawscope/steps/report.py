@@ -36,6 +36,7 @@ from flawscope.steps.decide_options import named
 from flawscope.steps.decision_content import bundle_content, contracts_of, costs_of
 from flawscope.steps.known_decisions import known_family
 from flawscope.steps.mask_pictures import COMBINATIONS, mask_content
+from flawscope.steps.report_looks import with_maps
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
 
@@ -105,8 +106,7 @@ def run_content(run: Run) -> ReportContent:
             *_network(run),
             ("licences", "; ".join(manifest.licences)),
         ],
-        mistakes=mistakes,
-        for_a_person=person,
+        **with_maps(task, [run], mistakes, person),
         contracts=contracts_of(contents, metrics),
         costs=costs_of(contents, metrics),
         **_pictures(run.part("train"), "training images"),
@@ -151,8 +151,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
         subtitle=samples.source,
         measured_on=f"the test parts of {len(folds)} folds",
         provenance=_provenance(metrics),
-        mistakes=mistakes,
-        for_a_person=person,
+        **with_maps(task, folds, mistakes, person),
         **_pictures(samples, "images"),
         folds=[_fold(run) for run in folds],
         **_proof(folds),
@@ -251,7 +250,10 @@ def _for_a_person(task: Task, sample: Sample, prediction: Prediction, rule: Deci
     assert prediction.decision is not None
     open_k = [k for k, unsure in enumerate(prediction.decision.unsure) if unsure]
     bad = any(truth(task.kind, np.array([sample.target]))[0])
-    up = max((prediction.probability[k] - rule.looked_at[k]) / (rule.thresholds[k] - rule.looked_at[k]) for k in open_k)
+    up, asked = max(
+        ((prediction.probability[k] - rule.looked_at[k]) / (rule.thresholds[k] - rule.looked_at[k]), task.classes[k])
+        for k in open_k
+    )
     return 1 - up if bad else up, Picture(
         image=sample.path,
         name=sample.id,
@@ -260,6 +262,7 @@ def _for_a_person(task: Task, sample: Sample, prediction: Prediction, rule: Deci
         kind="person-bad" if bad else "person-good",
         odds=odds(task, rule.thresholds, prediction.probability, open_k, rule.looked_at),
         meta=_meta(sample),
+        asked=asked,
     )
 
 
@@ -301,6 +304,7 @@ def _mistake(
         kind=kind,
         odds=odds(task, thresholds, prediction.probability, wrong, looked_at),
         meta=_meta(sample),
+        asked=next(task.classes[k] for k in wrong if bool(present[k]) == (kind == "escape")),
     )
 
 
