@@ -168,12 +168,12 @@ class Runtime(LoadedBundle):
         return "" if self.maps else self.runner.graph.no_maps or OLDER
 
     def mapped(
-        self, paths: Iterable[str | Path], then: Callable[[Mapped], _Out], metadata: Iterable[Known] | None = None
+        self, paths: Iterable[str | Path], then: Callable[[int, Mapped], _Out], metadata: Iterable[Known] | None = None
     ) -> Iterator[_Out]:
         """What `then` makes of each prediction and its class activation maps, in order; see `predict`.
 
-        `then` is called on the threads that predict, several at a time; as soon as it returns the decoded picture is
-        let go.
+        `then` is given the number of the picture, from 0 on, and what was found of it. It is called on the threads that
+        predict, several at a time; as soon as it returns the decoded picture is let go.
 
         Raises:
             MetadataError: none were given, and the graph takes them.
@@ -182,7 +182,11 @@ class Runtime(LoadedBundle):
         self._refuse_draft()
         if not self.maps:
             raise BundleError(f"the bundle gives no class activation maps: {self.no_maps()}")
-        return on_threads(lambda pair: then(self._mapped(*pair)), self._with(paths, metadata), self.threads)
+
+        def work(item: tuple[int, tuple[str | Path, Known]]) -> _Out:
+            return then(item[0], self._mapped(*item[1]))
+
+        return on_threads(work, enumerate(self._with(paths, metadata)), self.threads)
 
     def answer_with(
         self, image_chw: npt.NDArray[Any], row_m: TableRow, name: str, *, what: str = "a prepared image"
