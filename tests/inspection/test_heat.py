@@ -18,7 +18,7 @@ MAP[1, 4] = 8.0
 
 def test_colours_are_those_of_matplotlib() -> None:
     table = np.rint(matplotlib.colormaps["plasma"](np.arange(256))[:, :3] * 255).astype(np.uint8)
-    assert heat_colours.PLASMA == table.tobytes()
+    assert table.tobytes() == heat_colours.PLASMA
     rng = np.random.default_rng(0)
     picture, map_hw = rng.integers(0, 256, (40, 60), dtype=np.uint8), rng.random((4, 6)).astype(np.float32)
     fast = np.asarray(heat_colours.over(Image.fromarray(picture), map_hw), dtype=int)

@@ -155,7 +155,7 @@ class Runtime(LoadedBundle):
             MetadataError: none were given, and the graph takes them.
             BundleError: the bundle is a draft, or the graph gives another shape or NaN.
         """
-        self._refuse_draft()
+        self.refuse_draft()
         return on_threads(lambda pair: self._answer(*pair), self._with(paths, metadata), self.threads)
 
     @property
@@ -179,7 +179,7 @@ class Runtime(LoadedBundle):
             MetadataError: none were given, and the graph takes them.
             BundleError: the bundle is a draft, or the graph gives no maps, another shape, or NaN.
         """
-        self._refuse_draft()
+        self.refuse_draft()
         if not self.maps:
             raise BundleError(f"the bundle gives no class activation maps: {self.no_maps()}")
 
@@ -202,7 +202,12 @@ class Runtime(LoadedBundle):
         (logit_k,) = found.values()
         return logit_k.astype(np.float64), map_chw
 
-    def _refuse_draft(self) -> None:
+    def refuse_draft(self) -> None:
+        """See that the bundle decides.
+
+        Raises:
+            BundleError: it is a draft.
+        """
         if self.sealed.is_draft:
             raise BundleError("this bundle is a draft: it gives scores, but no decisions yet", "run: flawscope decide")
 

@@ -83,7 +83,8 @@ class BundleMaps:
         Raises:
             UserError: there is none of that name, or the bundle cannot give it.
         """
-        given = [*self.given, *(("grad-cam",) if self.runtime.maps else ())]
+        given = [*self.given]
+        given[1:1] = ["grad-cam"] if self.runtime.maps else []
         names = [self.given[0]] if asked is None else [asked] if isinstance(asked, str) else list(asked)
         if names == ["all"]:
             return list(self.given)

@@ -65,10 +65,11 @@ def check_maps(runtime: Runtime | MaskRuntime) -> None:
 
     Raises:
         UserError: it makes masks.
-        BundleError: its graph gives none; the message says why.
+        BundleError: it is a draft, or its graph gives none; the message says why.
     """
     if isinstance(runtime, MaskRuntime):
         raise UserError("the bundle makes masks: it shows where the flaws are already", "leave out --explain")
+    runtime.refuse_draft()
     if not runtime.maps:
         raise BundleError(
             f"the bundle gives no class activation maps: {runtime.no_maps()}",
