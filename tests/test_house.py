@@ -67,10 +67,10 @@ def test_the_rule_on_paths_can_fail() -> None:
 
 
 HELP = {
-    "__init__", "contact_sheet", "curve_document", "decide_masks", "decide_options", "deciding", "decision_content",
-    "evaluate_masks", "fold_decisions", "inspect_masks", "known_decisions", "learning_curve", "loaded", "mask_pictures",
-    "mask_samples", "mask_store", "material", "metrics_document", "new_groups", "new_images", "new_masks", "provenance",
-    "tested", "workspace",
+    "__init__", "bundle_maps", "contact_sheet", "curve_document", "decide_masks", "decide_options", "deciding",
+    "decision_content", "evaluate_masks", "fold_decisions", "inspect_drawn", "inspect_masks", "known_decisions",
+    "learning_curve", "loaded", "mask_pictures", "mask_samples", "mask_store", "material", "metrics_document",
+    "new_groups", "new_images", "new_masks", "provenance", "seen", "tested", "workspace",
 }  # fmt: skip
 """What helps the steps and is none."""
 

@@ -30,7 +30,8 @@ LONGEST, SHORTEST = 640, 320
 """The longer side of a picture: a larger one is drawn reduced, a smaller one enlarged by a whole number."""
 NARROWEST = 260
 """A strip narrower than this cannot be read."""
-STRIP, LETTERS, GAP, BAR = 22, 13, 6, 56
+LETTERS, GAP = 13, 6
+"""Of the strip below a picture: letters at least so large, and the room around them."""
 QUALITY = 88
 WIDE = 2.0
 """Pictures that are wider than so many times their height stand one below the other."""
@@ -83,12 +84,13 @@ def heat_picture(image: Image.Image, maps: Sequence[tuple[str, Floats]]) -> Imag
         maps: of each class its name and its map, h x w in logits, of any sign.
 
     >>> heat_picture(Image.new("L", (400, 300)), [("scrap", np.eye(4)), ("dent", -np.eye(4))]).size
-    (806, 322)
+    (806, 323)
     """
     enlarged = max(1, SHORTEST // max(image.size))
     if enlarged > 1:
         image = image.resize((image.width * enlarged, image.height * enlarged), Image.Resampling.NEAREST)
-    width, height = max(image.width, NARROWEST), image.height + STRIP
+    width = max(image.width, NARROWEST)
+    height = image.height + strip_of(width)[0]
     columns = 1 if image.width > WIDE * image.height else len(maps)
     rows = -(-len(maps) // columns)
     size = (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP)
@@ -103,27 +105,43 @@ def heat_picture(image: Image.Image, maps: Sequence[tuple[str, Floats]]) -> Imag
     return canvas
 
 
+def strip_of(width: int) -> tuple[int, int]:
+    """Height of the strip below a picture of this width, and size of its letters: read where it is shown small, too.
+
+    >>> strip_of(320), strip_of(640)
+    ((23, 13), (32, 22))
+    """
+    letters = max(LETTERS, width // 29)
+    return letters + 10, letters
+
+
 def _strip(
-    canvas: Image.Image, draw: ImageDraw.ImageDraw, place: tuple[int, int, int], name: str, largest: float
+    canvas: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    place: tuple[int, int, int],
+    name: str,
+    largest: float,
 ) -> None:
     """Left the name of the class, right the scale; `place` is left, top and width."""
     left, top, width = place
-    middle, room = top + STRIP // 2, width - 2 * GAP
+    height, letters = strip_of(width)
+    middle, room = top + height // 2, width - 2 * GAP
     if largest > 0:
-        font, words = font_for(f"{largest:.3g} logits", LETTERS)
-        taken = BAR + GAP + round(font.getlength(words))
+        font, words = font_for(f"{largest:.3g} logits", letters)
+        colours = _bar(4 * letters, letters - 3)
+        taken = colours.width + GAP + round(font.getlength(words))
         draw.text((left + width - GAP, middle), words, fill=INK, font=font, anchor="rm")
         start = left + width - GAP - taken
-        canvas.paste(_bar(), (start, middle - _bar().height // 2))
+        canvas.paste(colours, (start, middle - colours.height // 2))
         draw.text((start - GAP // 2, middle), "0", fill=INK, font=font, anchor="rm")
         room -= taken + 3 * GAP
     else:
         name = f"nothing speaks for {name}"
-    font, words = font_for(plain(name), LETTERS)
+    font, words = font_for(plain(name), letters)
     fitting = shortened(words, lambda text: font.getlength(text) <= room)
     draw.text((left + GAP, middle), fitting, fill=INK, font=font, anchor="lm")
 
 
 @lru_cache
-def _bar() -> Image.Image:
-    return bar(BAR, 10)
+def _bar(width: int, height: int) -> Image.Image:
+    return bar(width, height)

@@ -87,21 +87,15 @@ def inspect(
     if drawn is not None:
         check_place(drawn, Path(folder), Path(output or RESULTS), overwrite)
     runtime = open_bundle(bundle, threads)
-    masks = isinstance(runtime, MaskRuntime)
     if maps:
         check_maps(runtime)
-    if masks and (table is not None or image_column is not None):
-        raise DataError("the bundle takes pictures alone, and no table", "leave out --table and --image-column")
-    if masks and pictures is not None:
-        raise UserError(
-            "the bundle makes masks: its pictures lie in the folder of the results, with their page",
-            "leave out --pictures, and name that folder with -o",
-        )
-    if not masks and (scale is not None or truth is not None):
-        raise UserError(
-            "the bundle decides about whole images: it finds no flaws that have an area, or an outline",
-            "leave out --scale and --truth",
-        )
+    masks = isinstance(runtime, MaskRuntime)
+    check_fits(
+        masks=masks,
+        table=table is not None or image_column is not None,
+        labels=pictures is not None,
+        outlines=scale is not None or truth is not None,
+    )
     if not masks and Path(output or RESULTS).suffix.lower() != ".csv":
         raise OutputError(f"{output} is no name for a table", "name a .csv file")
     found = find_pictures(folder)
@@ -126,6 +120,27 @@ def inspect(
             with new_folder(drawn.target, overwrite=overwrite) as unfinished:
                 summary = draw_too(unfinished, runtime, found, output, asked=drawn, bundle=Path(bundle).name, show=show)
     return replace(summary, written=output)
+
+
+def check_fits(*, masks: bool, table: bool, labels: bool, outlines: bool) -> None:
+    """Refuse options that belong to the other kind of bundle.
+
+    Raises:
+        DataError: a table for a bundle that makes masks.
+        UserError: labelled pictures of one that makes masks, or a scale or a truth for one that makes none.
+    """
+    if masks and table:
+        raise DataError("the bundle takes pictures alone, and no table", "leave out --table and --image-column")
+    if masks and labels:
+        raise UserError(
+            "the bundle makes masks: its pictures lie in the folder of the results, with their page",
+            "leave out --pictures, and name that folder with -o",
+        )
+    if not masks and outlines:
+        raise UserError(
+            "the bundle decides about whole images: it finds no flaws that have an area, or an outline",
+            "leave out --scale and --truth",
+        )
 
 
 @contextmanager

@@ -96,7 +96,7 @@ def draw_too(
     summary = write_results(output, runtime.task, _noted(tiles, drawn, asked), maps=maps)
     content = tiles.content(runtime, bundle, summary)
     if asked.maps:
-        content = replace(content, lead=LEAD)
+        content = replace(content, lead=LEAD, large=True)
     if not asked.labels:
         title = f"{counted(summary.heat_maps, 'heat maps')} of {counted(summary.images, 'inspected pictures')}"
         content = replace(content, title=title, brand="heat maps")
