@@ -52,6 +52,7 @@ def explain_pictures(
         MetadataError: the bundle takes metadata, and the pictures come without.
     """
     task, rule, crop = runtime.task, runtime.sealed.decision, runtime.preprocess.crop
+    made: set[Path] = set()
     named = places([str(PurePosixPath(name).with_suffix(".jpg")) for name in pictures.names])
 
     def draw(number: int, found: Mapped) -> Explained:
@@ -64,9 +65,11 @@ def explain_pictures(
         image = viewable(found.image.crop(crop) if crop else found.image, LONGEST)
         chosen = asked_about(rule.thresholds, prediction, rule.looked_at)
         target = folder / named[number]
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
         drawn = heat_picture(image, [(task.classes[k], found.map_khw[k]) for k in chosen])
-        drawn.save(target, "JPEG", quality=QUALITY, subsampling=0)
+        drawn.save(target, "JPEG", quality=QUALITY)
         return Explained(prediction, named[number])
 
     explained = runtime.mapped(pictures.paths, draw, pictures.metadata)
@@ -95,13 +98,12 @@ def heat_picture(image: Image.Image, maps: Sequence[tuple[str, Floats]]) -> Imag
     rows = -(-len(maps) // columns)
     size = (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP)
     canvas = Image.new("RGB", size, PAPER)
-    draw = ImageDraw.Draw(canvas)
     for place, (name, map_hw) in enumerate(maps):
         left, top = place % columns * (width + GAP), place // columns * (height + GAP)
         largest = float(map_hw.max())
         positive_hw = np.maximum(map_hw, 0) / (largest if largest > 0 else 1.0)
         canvas.paste(over(image, positive_hw), (left + (width - image.width) // 2, top))
-        _strip(canvas, draw, (left, top + image.height, width), name, largest)
+        _strip(canvas, (left, top + image.height), width, name, largest)
     return canvas
 
 
@@ -115,31 +117,41 @@ def strip_of(width: int) -> tuple[int, int]:
     return letters + 10, letters
 
 
-def _strip(
-    canvas: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    place: tuple[int, int, int],
-    name: str,
-    largest: float,
-) -> None:
-    """Left the name of the class, right the scale; `place` is left, top and width."""
-    left, top, width = place
+def _strip(canvas: Image.Image, place: tuple[int, int], width: int, name: str, largest: float) -> None:
+    """Left the name of the class, right the scale, from 0 to the largest value."""
+    left, top = place
+    if not largest > 0:
+        canvas.paste(_words(f"nothing speaks for {name}", width, width), place)
+        return
+    scale = _scale(f"{largest:.1f}" if largest >= 1 else f"{largest:.2g}", width)
+    canvas.paste(_words(name, width, width - scale.width), place)
+    canvas.paste(scale, (left + width - scale.width, top))
+
+
+@lru_cache(256)
+def _words(text: str, width: int, room: int) -> Image.Image:
+    """One line of text, shortened where it does not fit: the same names come again and again."""
     height, letters = strip_of(width)
-    middle, room = top + height // 2, width - 2 * GAP
-    if largest > 0:
-        font, words = font_for(f"{largest:.3g} logits", letters)
-        colours = _bar(4 * letters, letters - 3)
-        taken = colours.width + GAP + round(font.getlength(words))
-        draw.text((left + width - GAP, middle), words, fill=INK, font=font, anchor="rm")
-        start = left + width - GAP - taken
-        canvas.paste(colours, (start, middle - colours.height // 2))
-        draw.text((start - GAP // 2, middle), "0", fill=INK, font=font, anchor="rm")
-        room -= taken + 3 * GAP
-    else:
-        name = f"nothing speaks for {name}"
-    font, words = font_for(plain(name), letters)
-    fitting = shortened(words, lambda text: font.getlength(text) <= room)
-    draw.text((left + GAP, middle), fitting, fill=INK, font=font, anchor="lm")
+    made = Image.new("RGB", (room, height), PAPER)
+    font, words = font_for(plain(text), letters)
+    fitting = shortened(words, lambda text: font.getlength(text) <= room - 2 * GAP)
+    ImageDraw.Draw(made).text((GAP, height // 2), fitting, fill=INK, font=font, anchor="lm")
+    return made
+
+
+@lru_cache(256)
+def _scale(number: str, width: int) -> Image.Image:
+    """The colours between 0 and a number of logits."""
+    height, letters = strip_of(width)
+    font, _ = font_for("0", letters)
+    zero, rest = (round(font.getlength(words)) for words in ("0 ", f" {number} logits"))
+    colours = _bar(4 * letters, letters - 3)
+    made = Image.new("RGB", (GAP + zero + colours.width + rest + GAP, height), PAPER)
+    draw = ImageDraw.Draw(made)
+    draw.text((GAP, height // 2), "0", fill=INK, font=font, anchor="lm")
+    made.paste(colours, (GAP + zero, (height - colours.height) // 2))
+    draw.text((GAP + zero + colours.width, height // 2), f" {number} logits", fill=INK, font=font, anchor="lm")
+    return made
 
 
 @lru_cache

@@ -58,7 +58,10 @@ def over(picture: Image.Image, map_hw: Floats) -> Image.Image:
     level = Image.fromarray(level_hw).resize(picture.size, Image.Resampling.BILINEAR)
     mask = level.point(_covers())
     level.putpalette(PLASMA)
-    return Image.composite(level.convert("RGB"), picture.convert("L").convert("RGB"), mask)
+    grey = picture.convert("L")
+    mixed = Image.merge("RGB", (grey, grey, grey))
+    mixed.paste(level.convert("RGB"), mask=mask)
+    return mixed
 
 
 def bar(width: int, height: int) -> Image.Image:
