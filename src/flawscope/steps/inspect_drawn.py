@@ -71,10 +71,12 @@ def check_maps(runtime: Runtime | MaskRuntime) -> None:
         raise UserError("the bundle makes masks: it shows where the flaws are already", "leave out --explain")
     runtime.refuse_draft()
     if not runtime.maps:
+        again = "a network whose head is linear behind a global average pooling gives them"
+        if not runtime.runner.graph.no_maps:
+            again = "export and decide its run again, with export.maps: true"
         raise BundleError(
             f"the bundle gives no class activation maps: {runtime.no_maps()}",
-            "`flawscope explain BUNDLE IMAGES --method occlusion` needs none; or export and decide a run of another "
-            "network, or with `export: {maps: true}`",
+            f"`flawscope explain BUNDLE IMAGES --method occlusion` needs none; {again}",
         )
 
 
