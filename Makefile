@@ -43,6 +43,7 @@ quality: $(VENV)/.dev ## format, lint, types, import rules
 
 bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/results
 	@$(BIN)/python benchmarks/inspect_speed.py
+	@$(BIN)/python benchmarks/explain_cost.py
 	@$(BIN)/python benchmarks/rle_speed.py
 	@$(BIN)/python benchmarks/large_picture.py
 	@$(BIN)/python benchmarks/cpu_training.py

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,11 @@ import torch
 from entries import append, spread
 from flawscope.bundle.archive import write_bundle
 from flawscope.bundle.export import export_graph
-from flawscope.bundle.manifest import Graph, Hashes, ImageInput, Manifest, Sealed
+from flawscope.bundle.manifest import Graph, Hashes, ImageInput, Manifest, Output, Sealed
 from flawscope.bundle.rules import Calibrator, DecisionRule, TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.elpv import elpv_folder
+from flawscope.explanation.graph_maps import Kind
 from flawscope.inspection.folder import find_pictures
 from flawscope.inspection.tables import read_results
 from flawscope.models.build import Network, NetworkPlan, build
@@ -90,10 +92,12 @@ def main() -> None:
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 
-def seal(network: Network, path: Path) -> None:
-    """The network as a bundle on disk."""
-    graph = Graph(inputs=(ImageInput(preprocess=SPEC),))
-    content = {graph.file: export_graph(network, SPEC)}
+def seal(network: torch.nn.Module, path: Path, outputs: Sequence[Kind] = ("logits",)) -> None:
+    """The network as a bundle on disk; `outputs` are all that it gives."""
+    graph = Graph(
+        inputs=(ImageInput(preprocess=SPEC),), outputs=tuple(Output(name=kind, kind=kind) for kind in outputs)
+    )
+    content = {graph.file: export_graph(network, SPEC, outputs=outputs)}
     whole = Sealed(
         task=TaskModel.of(TASK),
         graphs=(graph,),

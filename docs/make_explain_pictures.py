@@ -20,8 +20,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from flawscope.inspection.heat import LONGEST, heat_picture
 from flawscope.pages import heat_maps, inside
 from flawscope.pages.figures import FIND, INK, MUTED
+from flawscope.preprocess import viewable
 from flawscope.storage import write_bytes, write_text
 
 FOLDER = Path(__file__).with_name("images")
@@ -153,10 +155,30 @@ def pictures(folder: Path) -> dict[str, bytes]:
         "explain-contours.png": heat_maps.explained(one.view, heading, [panels[1], panels[4]], "contours"),
         "explain-jet.png": heat_maps.explained(one.view, heading, [panels[1], panels[4]], "jet"),
         "explain-average.png": (folder / "average-1.png").read_bytes(),
+        "explain-line.png": at_the_line(loaded, [seen[row] for row in scores.argsort()[::-1][:2]]),
         "explain-filters.png": inside.filter_tiles(weight_oihw, name),
         "explain-means.png": inside.mean_tiles(by_layer, f"{one.name} after every convolution, mean over the channels"),
         "explain-by-hand.png": by_hand(*chosen(loaded.network, images, weight_oihw[:, 0])),
     }
+
+
+def at_the_line(loaded: Any, seen: list[Any]) -> bytes:
+    """What `flawscope inspect --explain` draws of two pictures, side by side."""
+    from flawscope.explanation.graph_maps import with_maps
+
+    images = loaded.inputs(seen)[0]
+    made = with_maps(loaded.network, images)
+    map_nkhw = made.network(images)[made.outputs.index("maps")].detach().numpy()
+    pair = [
+        heat_picture(viewable(Image.fromarray(each.view), LONGEST), [("scrap", map_khw[0])])
+        for each, map_khw in zip(seen, map_nkhw, strict=True)
+    ]
+    sheet = Image.new("RGB", (sum(each.width for each in pair) + 16, pair[0].height), "white")
+    sheet.paste(pair[0], (0, 0))
+    sheet.paste(pair[1], (pair[0].width + 16, 0))
+    stream = io.BytesIO()
+    sheet.save(stream, "PNG")
+    return stream.getvalue()
 
 
 def chosen(network: Any, images: Any, weight_ohw: npt.NDArray[np.float32]) -> tuple[Floats, Floats]:

@@ -67,10 +67,16 @@ def as_stored() -> Callable[[ModuleType], None]:
 BINARY = Task("binary", ("defective",), "functional")
 WEIGHTS = (8.0, -4.0, 2.0)
 BIASES = (-4.0, 1.0, 0.0)
+EXPLAINING = tuple(Output(name=kind, kind=kind) for kind in ("logits", "maps", "features"))
 
 
-def tiny_graph(spec: Preprocess, k: int, weights: tuple[float, ...] = WEIGHTS, biases: Any = BIASES) -> onnx.ModelProto:
-    """Cast, mean over everything but the batch, times weight, plus bias."""
+def tiny_graph(
+    spec: Preprocess, k: int, weights: tuple[float, ...] = WEIGHTS, biases: Any = BIASES, *, maps: bool = False
+) -> onnx.ModelProto:
+    """Cast, mean over everything but the batch, times weight, plus bias.
+
+    With `maps` also what each pixel has added (n x k x h x w), and the mean over channels, which is what it knows.
+    """
     kind = TensorProto.UINT8 if spec.depth == 8 else TensorProto.UINT16
     top = float(np.iinfo(spec.dtype).max)
     constants = {
@@ -85,11 +91,17 @@ def tiny_graph(spec: Preprocess, k: int, weights: tuple[float, ...] = WEIGHTS, b
         helper.make_node("MatMul", ["flat", "weight"], ["scaled"]),
         helper.make_node("Add", ["scaled", "bias"], ["logits"]),
     ]
+    outputs = {"logits": [k]}
+    if maps:
+        constants |= {"channel": np.array([1]), "weight_k11": constants["weight"].reshape(1, k, 1, 1)}
+        nodes.append(helper.make_node("ReduceMean", ["values", "channel"], ["features"], keepdims=1))
+        nodes.append(helper.make_node("Mul", ["features", "weight_k11"], ["maps"]))
+        outputs |= {"maps": [k, *spec.size], "features": [1, *spec.size]}
     graph = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info("inputs", kind, ["batch", *spec.shape])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", k])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *size]) for name, size in outputs.items()],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
@@ -119,7 +131,7 @@ def tiny_manifest(sealed: Sealed, *golden: Any) -> Manifest:
 
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> Callable[..., Path]:
-    """Write a tiny bundle: `make_bundle(task, spec, thresholds=..., draft=..., evidence=...)` -> its path."""
+    """Write a tiny bundle: `make_bundle(task, spec, thresholds=..., draft=..., evidence=..., maps=...)` -> its path."""
 
     def make(
         task: Task = BINARY,
@@ -129,12 +141,16 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
         draft: bool = False,
         name: str = "tiny.flawscope",
         evidence: Any = None,
+        maps: bool = False,
     ) -> Path:
         spec = spec or Preprocess(size=(8, 8), channels=1)
         sealed = tiny_sealed(task, spec, thresholds)
         if draft:
             sealed = sealed.model_copy(update={"calibrator": None, "decision": None})
-        graphs = {"graphs/main.onnx": tiny_graph(spec, len(task.classes)).SerializeToString()}
+        if maps:
+            told = {"outputs": EXPLAINING, "layer": "values"}
+            sealed = sealed.model_copy(update={"graphs": (sealed.graphs[0].model_copy(update=told),)})
+        graphs = {"graphs/main.onnx": tiny_graph(spec, len(task.classes), maps=maps).SerializeToString()}
         golden, files = Runtime(sealed, graphs, threads=1).make_golden()
         write_bundle(tmp_path / name, tiny_manifest(sealed, golden), graphs, files, evidence)
         return tmp_path / name

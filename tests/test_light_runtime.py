@@ -26,6 +26,7 @@ NEED_TORCH = {
     "flawscope.explanation.cam",
     "flawscope.explanation.capture",
     "flawscope.explanation.explain",
+    "flawscope.explanation.graph_maps",
     "flawscope.explanation.inputs",
     "flawscope.explanation.inside",
     "flawscope.explanation.layers",
@@ -44,14 +45,12 @@ NEED_TORCH = {
     "flawscope.models.rows",
     "flawscope.models.table",
     "flawscope.models.views",
-    "flawscope.steps.explain",
     "flawscope.steps.export",
     "flawscope.steps.learning_curve",
     "flawscope.steps.material",
     "flawscope.steps.loaded",
     "flawscope.steps.look",
     "flawscope.steps.map_making",
-    "flawscope.steps.map_means",
     "flawscope.steps.report_maps",
     "flawscope.steps.run",
     "flawscope.steps.train",
@@ -153,6 +152,7 @@ def test_commands_of_the_line_run_and_decide_the_same_without_torch(
         draw(tmp_path / "new" / name / f"{seed}.png", 7000 + seed, [0, 1] if seed % 2 else ())
     (tmp_path / "new" / "defective" / "empty.png").touch()
     hand_made = make_bundle(spec=Preprocess(size=(8, 8), channels=1))
+    explaining = make_bundle(maps=True, name="explaining.flawscope")
     light, full, measured = tmp_path / "light.csv", tmp_path / "full.csv", tmp_path / "out"
     commands = [
         ["show", hand_made],
@@ -163,12 +163,15 @@ def test_commands_of_the_line_run_and_decide_the_same_without_torch(
         ["train", finished.recipe],
         ["evaluate", finished.folder],
         ["new", finished.data],
+        ["inspect", explaining, tmp_path / "new", "-o", tmp_path / "heat.csv", "--explain-good"],
+        ["explain", explaining, tmp_path / "new", "-o", tmp_path / "maps"],
     ]
     (codes, imported), said = without(TRAINING | REPORT, RUN_ALL, *([str(word) for word in line] for line in commands))
-    assert (codes, imported) == ([0, 0, 0, 0, 0, 2, 2, 2], [])
+    assert (codes, imported) == ([0, 0, 0, 0, 0, 2, 2, 2, 0, 2], [])
     assert "Traceback" not in said
     assert said.count('pip install "flawscope[train]"') == 1
-    assert said.count('pip install "flawscope[report]"') == 2
+    assert said.count('pip install "flawscope[report]"') == 3
+    assert len(list((tmp_path / "heat-maps").rglob("*.jpg"))) == 6
     flawscope.inspect(finished.bundle, tmp_path / "new", full)
     assert len(decisions(full)) == 7
     assert decisions(light) == decisions(full)
@@ -195,6 +198,27 @@ def test_masks_are_made_without_torch_and_without_the_report_packages(
     flawscope.inspect(bundle, tmp_path / "new", tmp_path / "full")
     for name in ("masks.csv", "flaws.csv", "coco.json", "masks/bright/2.png", "pictures/2.png"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "full" / name).read_bytes(), name
+
+
+def test_bundles_explain_their_answers_without_torch(
+    make_bundle: Callable[..., Path], finished: Any, draw: Callable[..., Path], tmp_path: Path
+) -> None:
+    picture = draw(tmp_path / "new" / "a.png", 7000, [1])
+    bundle = make_bundle(maps=True)
+    commands = [
+        ["explain", bundle, picture, "-o", tmp_path / "all", "--method", "all", "--arrays"],
+        ["explain", finished.bundle, picture, "-o", tmp_path / "run", "--class", "nok"],
+        ["explain", bundle, picture, "-o", tmp_path / "no", "--method", "integrated-gradients"],
+        ["explain", finished.folder, picture, "-o", tmp_path / "no"],
+    ]
+    (codes, imported), said = without(TRAINING | COURT, RUN_ALL, *([str(word) for word in line] for line in commands))
+    assert (codes, imported) == ([0, 0, 2, 2], []), said
+    assert "cannot give integrated-gradients" in said and said.count('pip install "flawscope[train]"') == 1
+    assert {path.name for path in (tmp_path / "all" / "arrays").iterdir()} == {"cam", "occlusion", "score-cam"}
+    flawscope.explain(bundle, picture, tmp_path / "here", method="all", arrays=True)
+    for method in ("cam", "occlusion", "score-cam"):
+        name = f"arrays/{method}/a.png.npy"
+        assert (tmp_path / "all" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
 
 
 def test_runs_are_listed_and_compared_without_torch(

@@ -274,3 +274,13 @@ def test_a_task_with_masks_is_decided_by_its_own_rule() -> None:
             Sealed.model_validate(draft.model_copy(update=wrong).model_dump())
     with pytest.raises(ValueError, match="a task with masks is a multilabel one"):
         TaskModel(kind="binary", classes=("hole",), negative="ok", pixels="multilabel")
+
+
+def test_what_explains_an_answer_is_not_written_where_there_is_none() -> None:
+    """So that the seal of an older bundle, decided anew, is what it would have been then."""
+    plain = Graph(inputs=(ImageInput(preprocess=Preprocess(size=(8, 8))),))
+    assert set(plain.model_dump(mode="json")) == {"name", "file", "sha256", "inputs", "outputs", "views"}
+    assert set(plain.model_dump(mode="json")["inputs"][0]) == {"kind", "name", "preprocess"}
+    told = plain.model_copy(update={"layer": "layer4", "no_maps": "why"})
+    assert {"layer", "no_maps"} < set(told.model_dump(mode="json"))
+    assert Graph.model_validate(told.model_dump(mode="json")) == told

@@ -13,7 +13,7 @@ from flawscope.bundle.postprocess import answers, decide, three_answers
 from flawscope.bundle.runtime import Runtime
 from flawscope.errors import DataError, OutputError
 from flawscope.inspection.folder import inspect_folder
-from flawscope.inspection.tables import read_results, write_results
+from flawscope.inspection.tables import Explained, read_results, write_results
 from flawscope.records import Decision, FoundFlaw, MaskPrediction, Masks, Prediction, Task
 
 Make = Callable[..., Path]
@@ -195,3 +195,15 @@ def test_masks_have_two_more_columns_and_are_read_back(tmp_path: Path) -> None:
     results = read_results(tmp_path / "r.csv")
     assert results.classes == task.classes
     assert list(results.rows) == [answer, good, found[2].answer, good]
+
+
+def test_heat_maps_are_named_and_read_over(tmp_path: Path) -> None:
+    rows = [
+        Prediction("a.png", (), (0.75,), Decision((True,), "defective"), 0.5),
+        Prediction("b.png", seconds=0.25, error="empty"),
+    ]
+    places = [Explained(rows[0], "=a.jpg"), Explained(rows[1])]
+    summary = write_results(tmp_path / "r.csv", BINARY, places, maps="r-maps")
+    assert summary.heat_maps == 1 and list(read_results(tmp_path / "r.csv").rows) == rows
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as stream:
+        assert [row["heat_map"] for row in csv.DictReader(stream)] == ["r-maps/=a.jpg", ""]

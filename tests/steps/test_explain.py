@@ -90,7 +90,7 @@ def test_bad_words_are_told_with_the_list(finished: Any, mixed: Path, tmp_path: 
 
 def test_what_is_no_trained_run_is_told(finished: Any, mixed: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"needs torch and the run folder.*\n  -> name the folder"):
-        flawscope.explain(finished.bundle, mixed, tmp_path / "out")
+        flawscope.look(finished.bundle, None, tmp_path / "out")
     with pytest.raises(UserError, match="not a run folder"):
         flawscope.explain(tmp_path, mixed, tmp_path / "out")
     with pytest.raises(DataError, match="holds no pictures"):

@@ -37,15 +37,22 @@ class Parity:
         if not self.largest_difference <= TOLERANCE * max(1.0, self.largest_logit):
             raise BundleError(
                 f"the exported graph differs from the torch model by {self.largest_difference:.2g} on {self.images} "
-                f"real images (logits up to {self.largest_logit:.2g}, allowed: {TOLERANCE} of that)",
+                f"real images (values up to {self.largest_logit:.2g}, allowed: {TOLERANCE} of that)",
                 "the network uses an operation that does not export truly: choose another model.name",
             )
 
 
-def export_graph(network: nn.Module, preprocess: Preprocess, name: str = "the network", *, columns: int = 0) -> bytes:
+def export_graph(
+    network: nn.Module,
+    preprocess: Preprocess,
+    name: str = "the network",
+    *,
+    columns: int = 0,
+    outputs: Sequence[str] = ("logits",),
+) -> bytes:
     """The network as an ONNX file: input `inputs` (n x c x h x w, uint8 or uint16), output `logits` (n x k, float32).
 
-    Of a network that makes masks the output is n x maps x h x w.
+    Of a network that makes masks the output is n x maps x h x w. `outputs` are the names of all that it gives.
     With so many metadata columns (m) there is a second input `table` (n x m, float32). Weights lie inside the file; the
     batch size is free.
 
@@ -67,7 +74,7 @@ def export_graph(network: nn.Module, preprocess: Preprocess, name: str = "the ne
                 tuple(examples.values()),
                 dynamo=True,
                 input_names=[INPUT, TABLE][: len(examples)],
-                output_names=["logits"],
+                output_names=list(outputs),
                 dynamic_shapes={each: {0: batch} for each in examples},
                 verbose=False,
             )
@@ -97,6 +104,7 @@ def check_parity(
 ) -> Parity:
     """Run real image files through torch and through the runtime, each from the file on, and compare logits.
 
+    Class activation maps are compared as well, where the graph gives them; the parity handed back is that of logits.
     Metadata are coded for torch by the `columns` that the network was trained with, by the runtime with its own.
 
     Raises:
@@ -107,7 +115,12 @@ def check_parity(
     if columns:
         inputs.append(torch.from_numpy(encode_all(metadata, columns)))
     with torch.no_grad():
-        torch_nk = network.cpu().eval()(*inputs).numpy()
+        given = network.cpu().eval()(*inputs)
+    torch_nk, *more = [each.numpy() for each in ((given,) if isinstance(given, torch.Tensor) else given)]
+    if runtime.maps and more:
+        table_nm = inputs[1].numpy() if columns else None
+        graph_nkhw = runtime.outputs(pixels_nchw, table_nm)[runtime.runner.graph.output("maps")]
+        Parity(len(paths), float(np.abs(more[0] - graph_nkhw).max()), float(np.abs(more[0]).max()))
     graph_nk = runtime.scores([str(path) for path in paths], metadata)
     difference = float(np.abs(torch_nk - graph_nk).max())
     return Parity(len(paths), difference, float(np.abs(torch_nk).max()))

@@ -5,6 +5,7 @@ Shapes: n images, c channels, h x w pixels, m metadata columns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -57,13 +58,15 @@ class GraphRunner:
         """The metadata that the graph takes of each image; none where it takes the picture alone."""
         return self._table.columns if self._table else ()
 
-    def run(self, image_chw: npt.NDArray[Any], row_m: TableRow | None = None) -> dict[str, Floats]:
-        """All named outputs for one prepared image, each 1 x ...; `row_m` are its encoded metadata.
+    def run(
+        self, image_chw: npt.NDArray[Any], row_m: TableRow | None = None, names: Sequence[str] | None = None
+    ) -> dict[str, Floats]:
+        """Named outputs for one prepared image, each 1 x ...; all of them, or `names`; `row_m`: its encoded metadata.
 
         Raises:
             BundleError: the graph fails.
         """
-        names = [each.name for each in self.graph.outputs]
+        names = [each.name for each in self.graph.outputs] if names is None else list(names)
         feed = {self._image.name: image_chw[None]}
         if self._table is not None and row_m is not None:
             feed[self._table.name] = row_m[None]
@@ -86,27 +89,44 @@ class GraphRunner:
         Raises:
             BundleError: the graph gives another shape, or NaN.
         """
+        return self.answer_with(image_chw, shape, row_m, what=what)[self._answer]
+
+    def answer_with(
+        self,
+        image_chw: npt.NDArray[Any],
+        shape: tuple[int, ...],
+        row_m: TableRow | None = None,
+        *,
+        beside: Sequence[str] = (),
+        what: str = "a prepared image",
+    ) -> dict[str, Floats]:
+        """The answer to one prepared image as in `answer`, and maps by the names of their outputs, each c x h x w.
+
+        Raises:
+            BundleError: the graph gives another shape, or NaN.
+        """
         spec = self.preprocess
         if image_chw.shape != spec.shape or image_chw.dtype != spec.dtype:
             wanted = f"{np.dtype(spec.dtype)} {spec.shape}"
             raise ValueError(f"expected images of {wanted}, got {image_chw.dtype} {image_chw.shape}")
-        value = np.asarray(self.run(image_chw, row_m)[self._answer])
-        if value.shape != (1, *shape):
-            raise BundleError(
-                f"output {self._answer!r} has shape {value.shape} for one image, expected {(1, *shape)}",
-                "export the model again for the classes of its task",
-            )
-        if not np.isfinite(value).all():
-            shown = value[0].tolist() if value.size < 100 else "NaN or infinite"
-            raise BundleError(
-                f"output {self._answer!r} is not a finite number for {what}: {shown}",
-                "the network is broken (training diverged, or its precision is too low): train it again",
-            )
-        found: Floats = value[0]
-        return found
+        found = self.run(image_chw, row_m, (self._answer, *beside))
+        for name, value in found.items():
+            if value.shape != (1, *shape) if name == self._answer else value.ndim != 4:
+                wanted = str((1, *shape)) if name == self._answer else "maps"
+                raise BundleError(
+                    f"output {name!r} has shape {value.shape} for one image, expected {wanted}",
+                    "export the model again for the classes of its task",
+                )
+            if not np.isfinite(value).all():
+                shown = value[0].tolist() if value.size < 100 else "NaN or infinite"
+                raise BundleError(
+                    f"output {name!r} is not a finite number for {what}: {shown}",
+                    "the network is broken (training diverged, or its precision is too low): train it again",
+                )
+        return {name: value[0] for name, value in found.items()}
 
     def outputs(self, image_nchw: npt.NDArray[Any], table_nm: TableRow | None = None) -> dict[str, Floats]:
-        """All named outputs of the graph for prepared images (uint8 or uint16, n x c x h x w).
+        """The named outputs of the graph but features, for prepared images (uint8 or uint16, n x c x h x w).
 
         `table_nm` holds their encoded metadata (float32, n x m) where the graph takes them.
         """
@@ -120,8 +140,9 @@ class GraphRunner:
         m = len(self.columns)
         if table.shape != (len(image_nchw), m) or table.dtype != np.float32 or not np.isfinite(table).all():
             raise ValueError(f"expected finite float32 metadata of {m} columns, got {table.dtype} {table.shape}")
-        rows = list(on_threads(lambda pair: self.run(*pair), zip(image_nchw, table, strict=True), self.threads))
-        return {each.name: np.concatenate([row[each.name] for row in rows]) for each in self.graph.outputs}
+        names = self.graph.checked
+        rows = list(on_threads(lambda pair: self.run(*pair, names), zip(image_nchw, table, strict=True), self.threads))
+        return {name: np.concatenate([row[name] for row in rows]) for name in names}
 
     def make_golden(self, seed: int = 0, tolerance: float = 1e-3) -> tuple[Golden, dict[str, bytes]]:
         """Generated test patterns and what the graph answers to them now, for `archive.write_bundle`."""
@@ -131,7 +152,7 @@ class GraphRunner:
         row_nm = archive.golden_rows(self.columns, n)
         stem = f"golden/{self.graph.name}"
         inputs = {each.name: f"{stem}.{each.name}.npy" for each in self.graph.inputs}
-        outputs = {each.name: f"{stem}.{each.name}.expected.npy" for each in self.graph.outputs}
+        outputs = {name: f"{stem}.{name}.expected.npy" for name in self.graph.checked}
         answer = self.outputs(pattern_nchw, row_nm)
         files = {inputs[self._image.name]: archive.to_npy(pattern_nchw)}
         if self._table:

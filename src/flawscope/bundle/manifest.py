@@ -38,11 +38,20 @@ Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 
 
 class ImageInput(Entry):
-    """A picture: integers, N x C x H x W, made by `flawscope.preprocess`."""
+    """A picture: integers, N x C x H x W, made by `flawscope.preprocess`.
+
+    `neutral`: of each channel the value that the normalisation in the graph makes 0; what explains an answer covers
+    places with it. Empty: not told.
+    """
 
     kind: Literal["image"] = "image"
     name: Name = "inputs"
     preprocess: Preprocess
+    neutral: tuple[float, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(write(self), "neutral")
 
 
 class Column(Entry):
@@ -91,7 +100,12 @@ class TableInput(Entry):
 
 
 class Output(Entry):
-    """A named output of a graph."""
+    """A named output of a graph.
+
+    `logits`: n x classes. `maps`: class activation maps, n x classes x h x w, in logits; their mean over h x w is the
+    logit, but for a constant. `features`: the last feature maps, n x channels x h x w; for explaining only, what is
+    made of them is checked in their place. `masks`: n x maps x height x width of the input.
+    """
 
     name: Name = "logits"
     kind: Literal["logits", "features", "maps", "masks"] = "logits"
@@ -101,6 +115,7 @@ class Graph(Entry):
     """One ONNX file of the bundle. `sha256` is filled in when the bundle is written.
 
     `views`: so many times the network looks at each image, turned and mirrored; its answers are averaged in the graph.
+    `layer`: the one that maps and features show; `no_maps`: why there are no maps, where they were wanted.
     """
 
     name: Name = "main"
@@ -109,6 +124,21 @@ class Graph(Entry):
     inputs: tuple[Annotated[ImageInput | TableInput, Field(discriminator="kind")], ...] = Field(min_length=1)
     outputs: tuple[Output, ...] = Field(default=(Output(),), min_length=1)
     views: int = Field(default=1, ge=1)
+    layer: str = ""
+    no_maps: str = ""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(write(self), "layer", "no_maps")
+
+    @property
+    def checked(self) -> tuple[str, ...]:
+        """The outputs that golden test patterns check: all but features, which all others are made of."""
+        return tuple(each.name for each in self.outputs if each.kind != "features")
+
+    def output(self, kind: str) -> str:
+        """The name of the first output of a kind; empty if there is none."""
+        return next((each.name for each in self.outputs if each.kind == kind), "")
 
     @model_validator(mode="after")
     def _names(self) -> Graph:
@@ -133,7 +163,7 @@ class Engine(Entry):
 
 
 class Golden(Entry):
-    """Test patterns for one graph: a .npy file for each input, the expected .npy for each output.
+    """Test patterns for one graph: a .npy file for each input, the expected .npy for each output but features.
 
     `tolerance` is the largest accepted difference of an output value, as a share of the largest expected one (at
     least 1).
@@ -243,7 +273,7 @@ class Manifest(Entry):
                 raise ValueError(f"graph {graph.name!r} has no golden test patterns")
             if {each.name for each in graph.inputs} != set(golden.file_inputs):
                 raise ValueError(f"the golden patterns of graph {graph.name!r} do not name its inputs")
-            if {each.name for each in graph.outputs} != set(golden.file_outputs):
+            if set(graph.checked) != set(golden.file_outputs):
                 raise ValueError(f"the golden outputs of graph {graph.name!r} do not name its outputs")
         return self
 

@@ -10,13 +10,15 @@ on its neighbours, on the order, or on the number of threads: the numbers are th
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from flawscope.bundle import archive
 from flawscope.bundle.engine import supported
@@ -27,7 +29,7 @@ from flawscope.bundle.postprocess import three_answers
 from flawscope.errors import BundleError, ImageError, MetadataError
 from flawscope.machine import on_threads
 from flawscope.metadata import TableRow, Values, encode
-from flawscope.preprocess import load
+from flawscope.preprocess import load, open_image, prepare
 from flawscope.probability import calibrate
 from flawscope.records import FloatArray, Prediction
 
@@ -35,6 +37,20 @@ Source = str | Path | npt.NDArray[Any]
 Known = Values | str
 """The metadata of one image, or in words why there are none."""
 _In = TypeVar("_In")
+_Out = TypeVar("_Out")
+OLDER = "it was exported before graphs gave any, or with export.maps: false"
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A prediction, its picture (decoded, upright), and its class activation maps, k x h x w in logits.
+
+    There is neither picture nor map where the picture was not decided.
+    """
+
+    prediction: Prediction
+    image: Image.Image | None = None
+    map_khw: npt.NDArray[np.float32] | None = None
 
 
 class Runtime(LoadedBundle):
@@ -139,9 +155,61 @@ class Runtime(LoadedBundle):
             MetadataError: none were given, and the graph takes them.
             BundleError: the bundle is a draft, or the graph gives another shape or NaN.
         """
+        self.refuse_draft()
+        return on_threads(lambda pair: self._answer(*pair), self._with(paths, metadata), self.threads)
+
+    @property
+    def maps(self) -> bool:
+        """Whether the graph gives class activation maps."""
+        return bool(self.runner.graph.output("maps"))
+
+    def no_maps(self) -> str:
+        """In words why the graph gives no class activation maps; empty where it does."""
+        return "" if self.maps else self.runner.graph.no_maps or OLDER
+
+    def mapped(
+        self, paths: Iterable[str | Path], then: Callable[[int, Mapped], _Out], metadata: Iterable[Known] | None = None
+    ) -> Iterator[_Out]:
+        """What `then` makes of each prediction and its class activation maps, in order; see `predict`.
+
+        `then` is given the number of the picture, from 0 on, and what was found of it. It is called on the threads that
+        predict, several at a time; as soon as it returns the decoded picture is let go.
+
+        Raises:
+            MetadataError: none were given, and the graph takes them.
+            BundleError: the bundle is a draft, or the graph gives no maps, another shape, or NaN.
+        """
+        self.refuse_draft()
+        if not self.maps:
+            raise BundleError(f"the bundle gives no class activation maps: {self.no_maps()}")
+
+        def work(item: tuple[int, tuple[str | Path, Known]]) -> _Out:
+            return then(item[0], self._mapped(*item[1]))
+
+        return on_threads(work, enumerate(self._with(paths, metadata)), self.threads)
+
+    def answer_with(
+        self, image_chw: npt.NDArray[Any], row_m: TableRow, name: str, *, what: str = "a prepared image"
+    ) -> tuple[FloatArray, npt.NDArray[np.float32]]:
+        """The raw logits of one prepared image, and the maps (c x h x w) that the graph gives under a name.
+
+        Raises:
+            BundleError: the graph gives another shape, or NaN.
+        """
+        shape = (len(self.sealed.task.classes),)
+        found = self.runner.answer_with(image_chw, shape, row_m, beside=(name,), what=what)
+        map_chw = found.pop(name)
+        (logit_k,) = found.values()
+        return logit_k.astype(np.float64), map_chw
+
+    def refuse_draft(self) -> None:
+        """See that the bundle decides.
+
+        Raises:
+            BundleError: it is a draft.
+        """
         if self.sealed.is_draft:
             raise BundleError("this bundle is a draft: it gives scores, but no decisions yet", "run: flawscope decide")
-        return on_threads(lambda pair: self._answer(*pair), self._with(paths, metadata), self.threads)
 
     def _with(self, source: Iterable[_In], metadata: Iterable[Known] | None) -> Iterator[tuple[_In, Known]]:
         """Each image with what is known of it."""
@@ -181,12 +249,27 @@ class Runtime(LoadedBundle):
     def _answer(self, path: str | Path, known: Known) -> Prediction:
         start = time.perf_counter()
         try:
-            logit_1k = self._score(path, known)[None]
+            logit_k = self._score(path, known)
         except (ImageError, MetadataError) as error:
-            problem = error.problem.removeprefix(f"{path}: ")
-            return Prediction(name=str(path), seconds=time.perf_counter() - start, error=problem)
-        task, sealed = self.task, self.sealed
-        assert sealed.calibrator and sealed.decision  # predict() refuses drafts
+            return _undecided(path, error, start)
+        return self._decided(path, logit_k, start)
+
+    def _mapped(self, path: str | Path, known: Known) -> Mapped:
+        start, name = time.perf_counter(), self.runner.graph.output("maps")
+        try:
+            row_m = self._encoded(known)
+            image = open_image(path)
+            image_chw = prepare(image, self.preprocess)
+        except (ImageError, MetadataError) as error:
+            return Mapped(_undecided(path, error, start))
+        logit_k, map_khw = self.answer_with(image_chw, row_m, name, what=str(path))
+        if len(map_khw) != len(logit_k):
+            raise BundleError(f"output {name!r} has {len(map_khw)} maps for {len(logit_k)} classes", "export it again")
+        return Mapped(self._decided(path, logit_k, start), image, map_khw)
+
+    def _decided(self, path: str | Path, logit_k: FloatArray, start: float) -> Prediction:
+        task, sealed, logit_1k = self.task, self.sealed, logit_k[None]
+        assert sealed.calibrator and sealed.decision  # drafts are refused before
         table = sealed.calibrator
         probability_1k = calibrate(task.kind, table.knots, logit_1k, table.against_rest)
         rule = sealed.decision
@@ -198,3 +281,9 @@ class Runtime(LoadedBundle):
             decision=decision,
             seconds=time.perf_counter() - start,
         )
+
+
+def _undecided(path: str | Path, error: ImageError | MetadataError, start: float) -> Prediction:
+    """The prediction of a picture that cannot be decided, with the reason."""
+    problem = error.problem.removeprefix(f"{path}: ")
+    return Prediction(name=str(path), seconds=time.perf_counter() - start, error=problem)

@@ -59,6 +59,7 @@ def describe(manifest: Manifest, evidence: Mapping[str, Mapping[str, Any]] | Non
         f"Split: {sealed.split_stamp}."
         + (" Its numbers may be too good." if sealed.split_stamp == NOT_CHECKED else ""),
         f"Engine: {engine_words(sealed)}.",
+        *_explained(sealed),
         f"Seal: {manifest.seal or 'none, this is a draft'}.",
         *(f"Hash of the {what}: {value}." for what, value in manifest.hashes.model_dump().items() if value),
     ]
@@ -89,6 +90,14 @@ def engine_words(sealed: Sealed) -> str:
     views = sealed.graph(sealed.steps[-1].graph).views
     often = f", mean over {views} views ({views} times the computing)"
     return f"{sealed.engine.name}, {sealed.engine.precision}{often if views > 1 else ''}"
+
+
+def _explained(sealed: Sealed) -> list[str]:
+    """Whether heat maps can be had of it without torch; of old bundles and of masks nothing is said."""
+    graph = sealed.graph(sealed.steps[-1].graph)
+    if graph.output("maps"):
+        return [f"Heat maps: class activation maps of layer {graph.layer} (`flawscope inspect --explain`)."]
+    return [f"No class activation maps: {graph.no_maps}."] if graph.no_maps else []
 
 
 def _task(task: Task) -> str:

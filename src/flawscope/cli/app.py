@@ -312,6 +312,10 @@ def inspect(
     pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="write each picture with its label into this folder, too")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="heat maps of what is not called good, beside the table or in --pictures")
+    ] = False,
+    explain_good: Annotated[bool, typer.Option("--explain-good", help="heat maps of good pictures, too")] = False,
     scale: Annotated[float | None, numeric(help="masks: millimetres a pixel, for areas in mm2")] = None,
     truth: Annotated[Path | None, typer.Option(help="masks: codes (CSV) or COCO (JSON), to be drawn beside")] = None,
     draw: Annotated[
@@ -322,8 +326,8 @@ def inspect(
 ) -> None:
     """Decide about new pictures, or find their flaws. Needs no torch."""
     asked = {"table": table, "image_column": image_column, "pictures": pictures, "overwrite": overwrite}
-    masks = {"scale": scale, "truth": truth, "draw": draw}
-    tell_inspected(step("inspect", bundle, folder, output, **asked, **masks, threads=threads, say=say))
+    more = {"scale": scale, "truth": truth, "draw": draw, "explain": explain, "explain_good": explain_good}
+    tell_inspected(step("inspect", bundle, folder, output, **asked, **more, threads=threads, say=say))
     if pictures:
         say(f"pictures  {pictures}")
 

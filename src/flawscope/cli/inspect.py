@@ -19,5 +19,7 @@ def tell_inspected(summary: Summary) -> None:
         say("flaws of " + ", ".join(f"{name}: {count:,}" for name, count in summary.flaws.items()))
     if summary.stopped:
         say(f"the gate called {counted(summary.stopped, 'images')} good; no flaws were looked for there")
+    if summary.maps is not None:
+        say(f"{counted(summary.heat_maps, 'heat maps')} in {summary.maps}, see the column `heat_map`")
     speed = f"{summary.images} images in {summary.seconds:.1f} s, {summary.images_per_second:.0f} images/s"
     say(f"{speed}; wrote {summary.written}")

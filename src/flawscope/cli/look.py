@@ -12,20 +12,21 @@ from flawscope.cli.terminal import console, say, step
 from flawscope.explanation.default import METHOD
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, trained")]
+RunOrBundle = Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="a run folder, trained; or a bundle: no torch")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
 MetaTable = Annotated[Path | None, typer.Option(metavar="FILE", help="metadata of the pictures, if it takes any")]
 ImageColumn = Annotated[str | None, typer.Option(help="the column of the table that names the pictures")]
 
 
 def explain(
-    run: RunFolder,
+    run: RunOrBundle,
     images: Annotated[Path, typer.Argument(help="a folder of pictures, or one picture")],
     output: Annotated[Path, typer.Option("-o", "--output", help="the folder to write")] = Path("maps"),
     method: Annotated[
         list[str] | None,
         typer.Option(
-            help="grad-cam | grad-cam++ | score-cam | eigen-cam | occlusion | integrated-gradients | all; several "
-            f"may be named [default: {METHOD}]"
+            help="grad-cam | grad-cam++ | score-cam | eigen-cam | occlusion | integrated-gradients | all; of a bundle "
+            f"cam | score-cam | occlusion | all; several may be named [default: {METHOD}, of a bundle cam]"
         ),
     ] = None,
     of: Annotated[
@@ -45,7 +46,7 @@ def explain(
     overwrite: Overwrite = False,
 ) -> None:
     """Show which places of pictures speak for a class, as heat maps over them."""
-    asked = {"method": method or [METHOD], "of": of, "layer": layer, "style": style, "arrays": arrays}
+    asked = {"method": method or None, "of": of, "layer": layer, "style": style, "arrays": arrays}
     more = {"average": average, "table": table, "image_column": image_column, "overwrite": overwrite}
     made = step("explain", run, images, output, **asked, **more, say=say)
     pictures = "1 picture" if made.images == 1 else f"{made.images:,} pictures"

@@ -16,7 +16,7 @@ from flawscope.machine import place
 
 BY_ALL = ("run", "train")
 """What torchrun may start as several processes; of these the first one speaks."""
-NEED_TORCH = ("run", "train", "export", "tune", "explain", "look")
+NEED_TORCH = ("run", "train", "export", "tune", "look")
 TORCH = ("torch", "torchvision", "timm", "lightning_fabric", "onnx", "safetensors", "optuna", "sqlalchemy", "captum")
 NUMBER, PROCESSES = place()
 console = Console(highlight=False, quiet=NUMBER > 0)

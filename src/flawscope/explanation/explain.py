@@ -6,11 +6,7 @@ Letters: b images, c channels, h and w rows and columns, m metadata columns.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, get_args
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,52 +15,20 @@ from flawscope.errors import UserError, choices
 from flawscope.explanation import cam, pixels, wrong
 from flawscope.explanation.align import offset, shifted
 from flawscope.explanation.capture import captured, evaluating, gradient
+from flawscope.explanation.explained import FILTER_GRADIENTS, METHODS, SIGNED, UNITS, Explained
 from flawscope.explanation.layers import chosen_layer, covered_by, layers_of
 from flawscope.explanation.neutral import neutral
 from flawscope.explanation.question import Question, ask
 from flawscope.records import Task
 
-Method = Literal["grad-cam", "grad-cam++", "score-cam", "eigen-cam", "occlusion", "integrated-gradients"]
-METHODS: tuple[Method, ...] = get_args(Method)
-FILTER_GRADIENTS = "filter-gradients"
-"""What reference system E takes for Grad-CAM: known to be wrong, here to be compared with."""
+__all__ = ["FILTER_GRADIENTS", "METHODS", "SIGNED", "UNITS", "Explained", "explain", "neutral"]
 WEIGHTINGS: dict[str, cam.Weighting] = {
     "grad-cam": cam.grad_cam,
     "grad-cam++": cam.grad_cam_plus_plus,
     "eigen-cam": cam.eigen_cam,
 }
-UNITS = {
-    "grad-cam": "weighted activation",
-    "grad-cam++": "weighted activation",
-    "score-cam": "weighted activation",
-    "eigen-cam": "activation along the first singular vector",
-    "occlusion": "logit lost where covered",
-    "integrated-gradients": "logit added by the pixel",
-    FILTER_GRADIENTS: "weighted activation, weights wrong",
-}
-"""What a map counts in before it is divided by its largest value."""
-SIGNED = ("occlusion", "integrated-gradients")
 STEPS = 32
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Explained:
-    """Maps of a batch, b x h x w float32, each relative to the largest value in it.
-
-    They lie in 0..1; where the method keeps signs (`signed`) in -1..1: what is negative speaks against the class.
-    `largest_b` is what 1 stands for, in `unit`; 0 where nothing speaks for the class, and the map is empty.
-    `names` are the classes that were asked about, `scores_b` their logits (of masks their mean over the marked pixels).
-    """
-
-    map_bhw: npt.NDArray[np.float32]
-    largest_b: npt.NDArray[np.float32]
-    unit: str
-    signed: bool
-    method: str
-    layer: str
-    names: tuple[str, ...]
-    scores_b: npt.NDArray[np.float32]
 
 
 def explain(

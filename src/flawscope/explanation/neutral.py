@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 
-def neutral(network: nn.Module, images_bchw: Tensor) -> Tensor:
+def neutral(network: nn.Module, images_bchw: Tensor | npt.NDArray[np.integer]) -> Tensor:
     """The value a channel that the network's normalisation makes 0, 1 x c x 1 x 1: the mean that it takes away.
 
     >>> neutral(nn.Identity(), torch.ones(1, 3, 2, 2)).flatten().tolist()
@@ -14,5 +16,6 @@ def neutral(network: nn.Module, images_bchw: Tensor) -> Tensor:
     """
     mean_1c11 = getattr(network, "mean_1c11", None)
     if not isinstance(mean_1c11, Tensor):
-        return images_bchw.new_zeros((1, images_bchw.shape[1], 1, 1), dtype=torch.float32)
+        device = images_bchw.device if isinstance(images_bchw, Tensor) else None
+        return torch.zeros((1, images_bchw.shape[1], 1, 1), device=device)
     return mean_1c11 * float(getattr(network, "highest", 1.0))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flawscope.errors import UserError, choices
+from flawscope.explanation.explained import column_of
 from flawscope.records import Task
 
 
@@ -70,7 +70,7 @@ def ask(task: Task, logits: Tensor, of: str | int | None = None, marked_bhw: Ten
     first = 1 if task.pixels == "multiclass" else 0  # column 0 is the background
     top = torch.arange(len(logits), device=logits.device)
     if of is not None:
-        column, sign = _column(task, of, first)
+        column, sign = column_of(task, of, first)
         column_b, sign_b = torch.full_like(top, column), torch.full_like(top, sign)
     elif task.kind == "binary":
         flat_b = logits.flatten(1).amax(dim=1)
@@ -86,22 +86,6 @@ def ask(task: Task, logits: Tensor, of: str | int | None = None, marked_bhw: Ten
         marked_bhw = _marked(task, logits, column_b) if marked_bhw is None else marked_bhw.to(logits)
         marked_bhw = torch.where(marked_bhw.sum(dim=(1, 2), keepdim=True) > 0, marked_bhw, 1.0)
     return Question(names, column_b, sign_b.to(logits.dtype), marked_bhw if logits.ndim == 4 else None)
-
-
-def _column(task: Task, of: str | int, first: int) -> tuple[int, int]:
-    if isinstance(of, str) and of not in (*task.classes, task.negative) and of.strip().isdecimal():
-        of = int(of)
-    if isinstance(of, int):
-        if not 0 <= of < len(task.classes):
-            numbers = ", ".join(f"{index} ({name})" for index, name in enumerate(task.classes))
-            raise UserError(f"there is no class number {of}", f"Valid: {numbers}")
-        return of + first, 1
-    if of in task.classes:
-        return task.classes.index(of) + first, 1
-    if task.kind == "binary" and of == task.negative:
-        return 0, -1
-    valid = task.labels if task.kind == "binary" else task.classes
-    raise UserError(f"there is no class {of!r}", choices(of, valid))
 
 
 def _marked(task: Task, logits: Tensor, column_b: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from flawscope.bundle.runtime import Runtime
 from flawscope.errors import ImageError
 from flawscope.inspection.folder import Pictures, Progress
 from flawscope.inspection.lettering import UNBROKEN, Font, bytes_of, font_for, plain, shortened, wrapped
+from flawscope.inspection.tables import Explained
 from flawscope.inspection.verdict import Kind, Verdict, verdict
 from flawscope.machine import on_threads
 from flawscope.preprocess import open_image, viewable
@@ -39,34 +40,39 @@ JPEG = (".jpg", ".jpeg")
 
 @dataclass(frozen=True)
 class Labelled:
-    """One inspected picture, the words for it, and where its labelled picture lies; nowhere if there is none."""
+    """One inspected picture, the words for it, and where its labelled picture lies; nowhere if there is none.
+
+    `heat_map` is the place of its heat map, where one was drawn.
+    """
 
     prediction: Prediction
     verdict: Verdict
     place: str
+    heat_map: str = ""
 
 
 def label_pictures(
     folder: Path,
     runtime: Runtime,
     pictures: Pictures,
-    predictions: Iterable[Prediction],
+    predictions: Iterable[Prediction | Explained],
     on_progress: Progress | None = None,
 ) -> Iterator[Labelled]:
     """Draw each picture with its decision into a folder, as its prediction comes, and hand both on in order.
 
-    A picture that cannot be opened is handed on without a place.
+    A picture that cannot be opened is handed on without a place. A heat map that was drawn before is handed on.
     """
     task, rule = runtime.task, runtime.sealed.decision
     assert rule is not None  # a draft predicts nothing
 
-    def draw(given: tuple[Path, str, Prediction]) -> Labelled:
-        path, place, prediction = given
+    def draw(given: tuple[Path, str, Prediction | Explained]) -> Labelled:
+        path, place, each = given
+        prediction, heat_map = (each.prediction, each.place) if isinstance(each, Explained) else (each, "")
         words = verdict(task, rule.thresholds, prediction, rule.looked_at)
         try:
             image = viewable(open_image(path), LONGEST)
         except ImageError:
-            return Labelled(prediction, words, "")
+            return Labelled(prediction, words, "", heat_map)
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
         drawn = labelled(image, words, prediction.name)
@@ -74,7 +80,7 @@ def label_pictures(
             drawn.save(target, "JPEG", quality=92)
         else:
             drawn.save(target, "PNG", compress_level=3)
-        return Labelled(prediction, words, place)
+        return Labelled(prediction, words, place, heat_map)
 
     given = zip(pictures.paths, places(pictures.names), predictions, strict=True)
     for done, each in enumerate(on_threads(draw, given, min(THREADS, runtime.threads)), 1):

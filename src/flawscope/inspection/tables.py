@@ -3,7 +3,8 @@
 Columns: name, <class>_probability ..., (multi-label: <class> yes or no ...,) decision, seconds, error. Where a person
 has to look, the decision is `human`. In place of yes or no, a multi-label class that is not ruled out is `human`, too,
 also where another class is called, so that nobody has to look. Of bundles that make masks two columns follow, empty
-where there is no gate: gate_probability, that of any flaw, and gate_seconds, its share of seconds.
+where there is no gate: gate_probability, that of any flaw, and gate_seconds, its share of seconds. Where heat maps were
+asked for, one follows that names each one's file, from the folder of the table on: heat_map.
 
 Text that a spreadsheet would run is written so that it does not (`flawscope.spreadsheet`); `read_results` gives every
 name back as it was.
@@ -26,6 +27,7 @@ from flawscope.storage import new_file
 _PROBABILITY = "_probability"
 _LAST = ("decision", "seconds", "error")
 _GATE = ("gate_probability", "gate_seconds")
+_MAP = ("heat_map",)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Summary:
 
     `human` of them are for a person: they are counted as a decision, too. Where masks are made, `flaws` counts those of
     each class that were found, and `stopped` the images that the gate called good. `written`: where it all lies.
+    `heat_maps` counts those that were drawn, and `maps` is their folder.
     """
 
     counts: Mapping[str, int]
@@ -43,6 +46,8 @@ class Summary:
     flaws: Mapping[str, int] = field(default_factory=dict)
     stopped: int = 0
     written: Path | None = None
+    heat_maps: int = 0
+    maps: Path | None = None
 
     @property
     def images(self) -> int:
@@ -56,6 +61,17 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Explained:
+    """A prediction, and the place of the heat map of its picture in a folder; nowhere if none was drawn."""
+
+    prediction: Prediction
+    place: str = ""
+
+
+Row = Prediction | MaskPrediction | Explained
+
+
+@dataclass(frozen=True)
 class Results:
     """A results table read back: the classes of its columns, and its rows (without logits: they are not stored)."""
 
@@ -63,8 +79,10 @@ class Results:
     rows: tuple[Prediction, ...]
 
 
-def write_results(path: str | Path, task: Task, predictions: Iterable[Prediction | MaskPrediction]) -> Summary:
+def write_results(path: str | Path, task: Task, predictions: Iterable[Row], *, maps: str = "") -> Summary:
     """Write each prediction as it comes; the file appears whole at the end, or not at all.
+
+    `maps` is the folder that the places of heat maps count from, as the table names it; empty where none are drawn.
 
     Raises:
         OutputError: the file cannot be written.
@@ -72,16 +90,17 @@ def write_results(path: str | Path, task: Task, predictions: Iterable[Prediction
     start = time.perf_counter()
     counts = Counter(dict.fromkeys(task.labels, 0) if task.kind != "multilabel" else {})
     flaws = Counter(dict.fromkeys(task.classes, 0) if task.pixels else {})
-    errors = human = stopped = 0
+    errors = human = stopped = heat_maps = 0
     # File names that are not UTF-8 are legal on Linux: they are written with \udcXX in place of the stray bytes.
     with new_file(path) as beside, beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         table = csv.writer(
             stream
         )  # lines end in CR LF (RFC 4180); with LF alone a CR inside a name would not be quoted
-        table.writerow(safe_cell(cell) for cell in _header(task))
+        table.writerow(safe_cell(cell) for cell in (*_header(task), *(_MAP if maps else ())))
         for each in predictions:
-            prediction = each.answer if isinstance(each, MaskPrediction) else each
-            table.writerow([*_row(task, prediction), *(_gate(each) if task.pixels else ())])
+            prediction = _prediction(each)
+            table.writerow([*_row(task, prediction), *(_gate(each) if task.pixels else ()), *_map(each, maps)])
+            heat_maps += isinstance(each, Explained) and bool(each.place)
             if isinstance(each, MaskPrediction):
                 flaws.update(flaw.name for flaw in each.flaws)
                 stopped += each.stopped
@@ -90,7 +109,8 @@ def write_results(path: str | Path, task: Task, predictions: Iterable[Prediction
                 human += prediction.decision.human
             else:
                 errors += 1
-    return Summary(dict(counts), errors, time.perf_counter() - start, human, dict(flaws), stopped)
+    seconds = time.perf_counter() - start
+    return Summary(dict(counts), errors, seconds, human, dict(flaws), stopped, heat_maps=heat_maps)
 
 
 def read_results(path: str | Path, task: Task | None = None) -> Results:
@@ -108,6 +128,8 @@ def read_results(path: str | Path, task: Task | None = None) -> Results:
         raise DataError(f"{path} cannot be read: {error}", "name a results.csv that flawscope inspect wrote") from None
     if rows and tuple(rows[0][-3:]) == (_LAST[-1], *_GATE):  # no other table ends so: its last column is the error
         rows = [row[:-2] for row in rows]
+    if rows and tuple(rows[0][-2:]) == (_LAST[-1], *_MAP):
+        rows = [row[:-1] for row in rows]
     header = rows[0] if rows else []
     classes, flags = _classes(header)
     if not classes:
@@ -126,7 +148,20 @@ def _header(task: Task) -> list[str]:
     return ["name", *(f"{each}{_PROBABILITY}" for each in task.classes), *flags, *last]
 
 
-def _gate(prediction: Prediction | MaskPrediction) -> list[str]:
+def _prediction(each: Row) -> Prediction:
+    if isinstance(each, MaskPrediction):
+        return each.answer
+    return each.prediction if isinstance(each, Explained) else each
+
+
+def _map(each: Row, maps: str) -> list[str]:
+    """The cell of the heat map; none where none are drawn."""
+    if not maps:
+        return []
+    return [safe_cell(f"{maps}/{each.place}") if isinstance(each, Explained) and each.place else ""]
+
+
+def _gate(prediction: Row) -> list[str]:
     if not isinstance(prediction, MaskPrediction) or prediction.gate is None:
         return ["", ""]
     return [repr(prediction.gate), f"{prediction.gate_seconds:.6f}"]

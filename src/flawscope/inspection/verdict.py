@@ -55,12 +55,24 @@ def verdict(
         chosen = list(dict.fromkeys([*called, best]))  # an unlikely answer is not understood without the likelier one
     else:
         kind = "for a person" if decision.human else "not good" if called else "good"
-        least = looked_at or thresholds
-        unsure = [k for k, is_unsure in enumerate(decision.unsure) if is_unsure]
-        chosen = called or unsure or [max(range(len(least)), key=lambda k: prediction.probability[k] / least[k])]
+        chosen = asked_about(thresholds, prediction, looked_at)
     said = odds(task, thresholds, prediction.probability, chosen, looked_at)
     weighed = task.kind == "multiclass" and len(chosen) > 1
     return Verdict(decision.label, kind, f"{said}: the classes are weighed differently" if weighed else said)
+
+
+def asked_about(thresholds: Sequence[float], prediction: Prediction, looked_at: Sequence[float] = ()) -> list[int]:
+    """The classes that a decided picture is about: those called, else those not ruled out, else the nearest one.
+
+    >>> from flawscope.records import Decision
+    >>> asked_about([0.5, 0.5], Prediction("a.png", (), (0.1, 0.3), Decision((False, False), "ok")))
+    [1]
+    """
+    decision, least = prediction.decision, looked_at or thresholds
+    assert decision is not None
+    called = [k for k, flag in enumerate(decision.flags) if flag]
+    unsure = [k for k, is_unsure in enumerate(decision.unsure) if is_unsure]
+    return called or unsure or [max(range(len(least)), key=lambda k: prediction.probability[k] / least[k])]
 
 
 def mask_verdict(task: Task, found: MaskPrediction, mm_per_pixel: float | None = None) -> Verdict:

@@ -14,8 +14,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from flawscope.models.build import Network
-
 Over = Literal["none", "mirrors", "turns"]
 View = tuple[int, bool]
 """So many quarter turns to the left, and whether left and right change places then."""
@@ -82,6 +80,6 @@ class Averaged(nn.Module):
         return output_vb.mean(dim=0)
 
 
-def averaged(network: Network, over: Over) -> nn.Module:
+def averaged(network: nn.Module, over: Over) -> nn.Module:
     """The network that is exported; as it is, where nothing is averaged."""
     return network if over == "none" else Averaged(network, over)

@@ -32,6 +32,7 @@ from PIL import Image
 
 from flawscope.errors import UserError, choices
 from flawscope.pages.figures import FIND, GOOD, INK, MUTED, short
+from flawscope.pages.heat_colours import cover
 
 Style = Literal["even", "contours", "jet"]
 STYLES: tuple[Style, ...] = get_args(Style)
@@ -87,7 +88,7 @@ def blended(picture: Bytes, map_hw: Floats, style: Style = "even", *, signed: bo
     if style == "jet":
         own = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
         return np.rint(255 * JET_SHARE * colour_hw4[..., :3] + (1 - JET_SHARE) * own).astype(np.uint8)
-    cover_hw1 = _cover(value_hw)[..., None]
+    cover_hw1 = cover(value_hw)[..., None]
     mixed: Bytes = np.rint(cover_hw1 * 255 * colour_hw4[..., :3] + (1 - cover_hw1) * grey_hw1).astype(np.uint8)
     return mixed
 
@@ -202,7 +203,7 @@ def _scale(
     value_n = np.linspace(-1 if signed else 0, 1, 256)
     colour_n3 = _colours(style, signed)(_unit(value_n, signed))[:, :3]
     if style == "even":
-        cover_n1 = _cover(value_n)[:, None]
+        cover_n1 = cover(value_n)[:, None]
         colour_n3 = cover_n1 * colour_n3 + (1 - cover_n1) * 0.5
     if style == "jet":
         colour_n3 = JET_SHARE * colour_n3 + (1 - JET_SHARE) * 0.5
@@ -232,12 +233,6 @@ def _colours(style: Style, signed: bool) -> Colormap:
 def _unit(value: Floats, signed: bool) -> Floats:
     """Values of a map as 0..1, which colours are asked with."""
     return np.clip((value + 1) / 2 if signed else value, 0, 1)
-
-
-def _cover(value: Floats) -> Floats:
-    """How much of the picture a value hides: nothing at 0, most of it at 1."""
-    share: Floats = 0.85 * np.clip(np.abs(value), 0, 1) ** 0.6
-    return share
 
 
 def _grey(picture: Bytes) -> Floats:

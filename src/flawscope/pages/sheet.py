@@ -25,11 +25,15 @@ LISTED = 2000
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture: its name, what stands below it, and its place in the folder (none: no picture)."""
+    """One picture: its name, what stands below it, and its place in the folder (none: no picture).
+
+    `beside`: the place of its heat map, which is shown beside it.
+    """
 
     name: str
     facts: str
     place: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,15 @@ class Section:
 class SheetContent:
     """Everything that the sheet shows; `facts` are pairs of name and value, `decision` is the rule in sentences.
 
-    `large`: the pictures are shown so large that what is drawn on them is seen. `made_by` is the command that makes the
-    folder, and `brand` says above the title what the page is.
+    `lead` says what is to be known of the pictures. `large`: they are shown so large that what is drawn on them is
+    seen. `made_by` is the command that makes the folder, and `brand` says above the title what the page is.
     """
 
     title: str
     facts: Mapping[str, str]
     decision: Sequence[str]
     sections: Sequence[Section]
+    lead: str = ""
     large: bool = False
     made_by: str = "inspect"
     brand: str = "inspected pictures"
@@ -100,6 +105,7 @@ def render(content: SheetContent) -> str:
 <h1>{_text(content.title)}</h1>
 <dl class="facts">{facts}</dl>
 {_decision(content.decision)}
+{f'<p class="small">{_text(content.lead)}</p>' if content.lead else ""}
 <nav aria-label="Labels">{links}</nav>
 </header>
 <main>
@@ -132,12 +138,18 @@ def _sections(sections: Sequence[Section], style: str) -> Iterable[str]:
 
 def _tile(tile: Tile) -> str:
     if tile.place:
-        # Percent-encoded by bytes: a name may hold anything, also bytes that are no text.
-        link = quote(os.fsencode(tile.place))
-        shown = f'<a href="{link}"><img loading="lazy" src="{link}" alt="{_text(tile.name)}: {_text(tile.facts)}"></a>'
+        shown = _shown(tile.place, f"{tile.name}: {tile.facts}")
+        if tile.beside:
+            shown = f'<div class="both">{shown}{_shown(tile.beside, f"{tile.name}: heat map")}</div>'
     else:
         shown = '<div class="blank">no picture: it cannot be opened</div>'
     return f'<li>{shown}<div class="verdict">{_text(tile.facts)}</div><div class="file">{_text(tile.name)}</div></li>\n'
+
+
+def _shown(place: str, words: str) -> str:
+    # Percent-encoded by bytes: a name may hold anything, also bytes that are no text.
+    link = quote(os.fsencode(place))
+    return f'<a href="{link}"><img loading="lazy" src="{link}" alt="{_text(words)}"></a>'
 
 
 def _text(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from datetime import date
 
 from flawscope.bundle.mask_runtime import MaskRuntime
@@ -13,7 +12,6 @@ from flawscope.inspection.labelled import Labelled
 from flawscope.inspection.tables import Summary
 from flawscope.inspection.verdict import KINDS, Verdict
 from flawscope.pages import sheet
-from flawscope.records import Prediction
 
 SHEET = "index.html"
 
@@ -25,12 +23,6 @@ class Tiles:
         self._tiles: dict[tuple[str, str], list[sheet.Tile]] = {}
         self._count: Counter[tuple[str, str]] = Counter()
 
-    def noted(self, drawn: Iterable[Labelled]) -> Iterator[Prediction]:
-        """Hand the predictions on."""
-        for each in drawn:
-            self.note(each)
-            yield each.prediction
-
     def note(self, each: Labelled) -> None:
         """Note one picture."""
         words: Verdict = each.verdict
@@ -38,7 +30,7 @@ class Tiles:
         self._count[key] += 1
         tiles = self._tiles.setdefault(key, [])
         if len(tiles) < sheet.LISTED:
-            tiles.append(sheet.Tile(each.prediction.name, words.facts, each.place))
+            tiles.append(sheet.Tile(each.prediction.name, words.facts, each.place, each.heat_map))
 
     def content(
         self, runtime: Runtime | MaskRuntime, bundle: str, summary: Summary, mm_per_pixel: float | None = None

@@ -12,16 +12,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from flawscope.errors import UserError, choices
-from flawscope.explanation.default import ALIGNED, LAYER, METHOD
-from flawscope.explanation.explain import METHODS, Explained
-from flawscope.explanation.explain import explain as explained_by
+from flawscope.explanation.explained import Explained
 from flawscope.inspection.folder import find_pictures
 from flawscope.inspection.labelled import places
 from flawscope.pages import heat_maps, sheet
 from flawscope.pages.figures import short
-from flawscope.steps.loaded import Loaded, Seen, metadata_of, readable
+from flawscope.steps.bundle_maps import BundleMaps
 from flawscope.steps.map_means import Means, write_means
+from flawscope.steps.seen import Seen, Source, metadata_of, readable
 from flawscope.storage import check_replaceable, check_writable, new_folder
 
 SHEET, CONTACT = "index.html", "sheet.png"
@@ -49,7 +47,7 @@ def explain(
     images: str | Path | Sequence[str | Path],
     output: str | Path = "maps",
     *,
-    method: Sequence[str] = (METHOD,),
+    method: str | Sequence[str] | None = None,
     of: str | None = None,
     layer: str | None = None,
     style: str = "even",
@@ -62,14 +60,17 @@ def explain(
 ) -> ExplainSummary:
     """Draw the heat maps of pictures into a folder: a PNG a picture, a sheet of the first ones, a page of all.
 
-    The maps are those of the best checkpoint of a run, of one look at the picture: where a recipe averages over turns
-    or mirrors, the bundle's answer is the mean over several.
+    Of a run folder the maps are those of its best checkpoint, of one look at the picture: where a recipe averages over
+    turns or mirrors, the bundle's answer is the mean over several. Of a bundle they are those of its answer, and need
+    no torch; it gives fewer methods.
 
     Args:
-        run: a run folder, trained.
+        run: a run folder, trained, or a bundle.
         images: a folder (and the folders in it), a picture, or a list of pictures.
         output: the folder to write.
-        method: one or several of `flawscope.explanation.explain.METHODS`, or "all".
+        method: one or several of `flawscope.explanation.explained.METHODS`, or "all"; of a bundle cam, grad-cam (the
+            same but for its scale), score-cam and occlusion, as far as its graph gives what they need. None: grad-cam;
+            of a bundle cam, or occlusion where it has no class activation maps.
         of: name or number of a class; None: of each picture the answer with the highest score.
         layer: whose maps are taken; `/16`: the last one whose places are at most 16 pixels wide; None: `default.LAYER`.
         style: colours: even, contours or jet (see `flawscope.pages.heat_maps`).
@@ -81,30 +82,31 @@ def explain(
         say: is told of pictures that cannot be read.
 
     Raises:
-        UserError: a bundle or no trained run, or an unknown method, class, layer or style.
+        UserError: no trained run, or an unknown method, class, layer or style, or one that a bundle cannot give.
+        BundleError: a bundle that is refused.
         DataError: no pictures, or none that can be read.
         MetadataError: the network takes metadata, and no table is named.
         OutputError: the folder exists, or cannot be written.
     """
-    methods = checked(method, METHODS)
     colours = heat_maps.style_of(style)
     target = Path(output)
     check_replaceable(target, overwrite, kind="a folder of heat maps", ours=_ours)
-    loaded = Loaded.of(run, "explain")
+    source = source_of(run)
+    methods = source.methods(method)
     pictures = find_pictures(images)
     root = Path(images) if isinstance(images, str | Path) and Path(images).is_dir() else Path()
     if isinstance(images, str | Path) and Path(images).is_file():
         root = Path(images).parent
-    meta = metadata_of(loaded, pictures, root, table, image_column)
+    meta = metadata_of(source, pictures, root, table, image_column)
     check_writable(target)
-    seen, problems = readable(loaded, pictures, meta)
+    seen, problems = readable(source, pictures, meta)
     for words in problems:
         say(f"left out: {words}")
     with new_folder(target, overwrite=overwrite) as folder, _bar(len(seen) * len(methods)) as advance:
         tiles: list[sheet.Tile] = []
         contact: list[heat_maps.Shown] = []
         layer_taken, means = "", {name: Means() for name in methods if average}
-        for each, place, maps in _maps(loaded, seen, methods, of=of, layer=layer or LAYER, advance=advance):
+        for each, place, maps in _maps(source, seen, methods, of=of, layer=layer, advance=advance):
             figure = heat_maps.explained(each.view, _heading(each, maps), _panels(maps), colours)
             _write(folder / place, figure)
             if arrays:
@@ -124,33 +126,22 @@ def explain(
         _write(folder / CONTACT, heat_maps.contact(contact, heading, colours))
         averages, warnings = write_means(folder, means, colours)
         sheet.write_sheet(
-            folder / SHEET, _page(loaded, tiles, methods, layer_taken, averages=averages, warnings=warnings)
+            folder / SHEET, _page(source, tiles, methods, layer_taken, averages=averages, warnings=warnings)
         )
     return ExplainSummary(target, len(seen), tuple(problems), layer_taken, tuple(warnings))
 
 
-def checked(given: Sequence[str], valid: Sequence[str]) -> list[str]:
-    """The methods that are asked for, each once.
+def source_of(run: str | Path) -> Source:
+    """What explains: a bundle where a file is named, without torch; else the network of a run folder."""
+    if Path(run).is_file():
+        return BundleMaps.of(run)
+    from flawscope.steps.loaded import Loaded
 
-    Raises:
-        UserError: there is none of that name.
-
-    >>> checked(["b", "b"], ["a", "b"]), checked(["all"], ["a", "b"])
-    (['b'], ['a', 'b'])
-    """
-    asked = [given] if isinstance(given, str) else list(given)
-    if asked == ["all"]:
-        return list(valid)
-    for name in asked:
-        if name not in valid:
-            raise UserError(f"there is no method {name!r}", choices(name, (*valid, "all")))
-    if not asked:
-        raise UserError("no method is named", f"one or several of {', '.join(valid)}")
-    return list(dict.fromkeys(asked))
+    return Loaded.of(run, "explain")
 
 
 def _maps(
-    loaded: Loaded,
+    source: Source,
     seen: Sequence[Seen],
     methods: Sequence[str],
     *,
@@ -161,21 +152,9 @@ def _maps(
     """Each picture with its place in the folder and its maps, batches of one size at a time."""
     named = places([str(PurePosixPath(each.name.lstrip("/")).with_suffix(".png")) for each in seen])
     for start, stop in _batches([each.pixels.shape for each in seen]):
-        images, *table = loaded.inputs(seen[start:stop])
         found = []
         for method in methods:
-            found.append(
-                explained_by(
-                    loaded.network,
-                    images,
-                    loaded.task,
-                    of,
-                    method,
-                    layer=layer,
-                    table_bm=table[0] if table else None,
-                    aligned=ALIGNED,
-                )
-            )
+            found.append(source.explain(seen[start:stop], method, of, layer))
             advance(stop - start)
         for row in range(stop - start):
             yield seen[start + row], named[start + row], [_row(each, row) for each in found]
@@ -216,7 +195,7 @@ def _heading(seen: Seen, maps: Sequence[Explained]) -> str:
 
 
 def _page(
-    loaded: Loaded,
+    source: Source,
     tiles: Sequence[sheet.Tile],
     methods: Sequence[str],
     layer: str,
@@ -228,7 +207,7 @@ def _page(
         "Each map is relative to its largest value, which stands below it. A score is a logit: above 0 a class of a "
         "binary or multi-label task is more probable than not. A map shows what the network looks at, not what is true."
     )
-    facts = {"Run": loaded.run.folder.name, "Network": loaded.network.plan.name, "Methods": ", ".join(methods)}
+    facts = {**source.facts, "Methods": ", ".join(methods)}
     if layer:
         facts["Layer"] = layer
     kinds = list(dict.fromkeys(tile.facts.rpartition(", score")[0] for tile in tiles))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from flawscope.bundle.archive import read_bundle, write_bundle
+from flawscope.bundle.archive import golden_patterns, golden_rows, read_bundle, write_bundle
 from flawscope.bundle.export import INPUT, TABLE, Parity, check_map_parity, check_parity, export_graph
 from flawscope.bundle.graph_runner import GraphRunner
 from flawscope.bundle.manifest import (
@@ -25,6 +26,10 @@ from flawscope.bundle.manifest import (
 )
 from flawscope.bundle.rules import TaskModel
 from flawscope.bundle.runtime import Runtime
+from flawscope.explanation.graph_maps import with_maps
+from flawscope.explanation.inputs import inputs_of
+from flawscope.explanation.neutral import neutral
+from flawscope.models.build import Network
 from flawscope.models.views import VIEWS, averaged
 from flawscope.preprocess import Pixels, Preprocess, load
 from flawscope.records import Sample
@@ -52,9 +57,7 @@ def export(run: str | Path | Run) -> Parity:
     run = Run.at(run)
     recipe, task = run.recipe, run.samples.task
     network, _ = load_checkpoint(run.training / "best")
-    seen = averaged(network, recipe.export.average_over)
     columns = network.plan.columns
-    content = export_graph(seen, recipe.image, network.plan.name, columns=len(columns))
     inputs: tuple[ImageInput | TableInput, ...] = (ImageInput(name=INPUT, preprocess=recipe.image),)
     if columns:
         inputs += (TableInput(name=TABLE, columns=tuple(Column(**asdict(column)) for column in columns)),)
@@ -64,6 +67,12 @@ def export(run: str | Path | Run) -> Parity:
         outputs=(Output(kind="masks" if task.pixels else "logits"),),
         views=len(VIEWS[recipe.export.average_over]),
     )
+    giving: Any = network
+    if recipe.export.maps and not task.pixels:
+        giving, graph = explaining(network, graph, recipe.image)
+    seen = averaged(giving, recipe.export.average_over)
+    names = [each.name for each in graph.outputs]
+    content = export_graph(seen, recipe.image, network.plan.name, columns=len(columns), outputs=names)
     sealed = Sealed(
         task=TaskModel.of(task),
         graphs=(graph,),
@@ -94,6 +103,19 @@ def export(run: str | Path | Run) -> Parity:
     graphs = {graph.file: content, **{each.graph.file: inside for each, inside in beside}}
     write_bundle(run.draft, manifest, graphs, {name: file for _, files in made for name, file in files.items()})
     return parity
+
+
+def explaining(network: Network, graph: Graph, spec: Preprocess) -> tuple[Any, Graph]:
+    """A network that also gives what explains its answers, and its graph with what is to be told of that."""
+    image, *others = graph.inputs
+    assert isinstance(image, ImageInput)
+    columns = [column for each in others if isinstance(each, TableInput) for column in each.columns]
+    noise_1chw = golden_patterns(spec)[-1:]
+    made = with_maps(network, *inputs_of(network, noise_1chw, golden_rows(columns, 1) if columns else None))
+    told = image.model_copy(update={"neutral": tuple(neutral(network, noise_1chw).flatten().tolist())})
+    outputs = tuple(Output(name=kind, kind=kind) for kind in made.outputs)
+    more = {"inputs": (told, *others), "outputs": outputs, "layer": made.layer, "no_maps": made.no_maps}
+    return made.network, graph.model_copy(update=more)
 
 
 def middle_tiles(rows: Sequence[Sample], spec: Preprocess) -> Iterator[Pixels]:

@@ -15,12 +15,12 @@ from flawscope.bundle.mask_runtime import MaskRuntime, open_bundle
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.beside import beside
 from flawscope.errors import DataError, OutputError, UserError
-from flawscope.inspection import labelled
 from flawscope.inspection.folder import Pictures, find_pictures, inspect_folder
 from flawscope.inspection.folder import Progress as Show
 from flawscope.inspection.tables import Summary, write_results
 from flawscope.pages import sheet
-from flawscope.steps.contact_sheet import SHEET, Tiles
+from flawscope.steps.contact_sheet import SHEET
+from flawscope.steps.inspect_drawn import Drawn, check_maps, draw_too
 from flawscope.steps.inspect_masks import FOLDER, RESULTS, Asked, inspect_with_masks
 from flawscope.storage import check_replaceable, check_writable, new_folder
 
@@ -41,6 +41,8 @@ def inspect(
     table: str | Path | None = None,
     image_column: str | None = None,
     pictures: str | Path | None = None,
+    explain: bool = False,
+    explain_good: bool = False,
     scale: float | None = None,
     truth: str | Path | None = None,
     draw: bool = True,
@@ -64,6 +66,9 @@ def inspect(
         table: names each picture and the metadata that the bundle takes, one row a picture.
         image_column: the column of it that names the pictures; found by itself where it is not given.
         pictures: a folder for the pictures with their labels, and a page with all of them.
+        explain: draw heat maps of the pictures that are not called good: into a folder beside the table (results-maps),
+            or into that of the labelled pictures.
+        explain_good: draw those of good pictures, too.
         scale: millimetres a pixel, for the areas of flaws; by default what the bundle says. With masks only.
         truth: a table of run-length codes or a COCO file: true outlines are drawn beside those found. With masks only.
         draw: whether the pictures are drawn with their flaws. With masks only.
@@ -77,22 +82,20 @@ def inspect(
         MetadataError: the bundle takes metadata, and no table is given.
         OutputError: what is to be written cannot be written, or the folder exists.
     """
-    if pictures is not None:
-        check_place(Path(pictures), Path(folder), Path(output or RESULTS), overwrite)
+    maps = explain or explain_good
+    drawn = Drawn.asked(Path(output or RESULTS), Path(pictures) if pictures is not None else None, maps, explain_good)
+    if drawn is not None:
+        check_place(drawn, Path(folder), Path(output or RESULTS), overwrite)
     runtime = open_bundle(bundle, threads)
+    if maps:
+        check_maps(runtime)
     masks = isinstance(runtime, MaskRuntime)
-    if masks and (table is not None or image_column is not None):
-        raise DataError("the bundle takes pictures alone, and no table", "leave out --table and --image-column")
-    if masks and pictures is not None:
-        raise UserError(
-            "the bundle makes masks: its pictures lie in the folder of the results, with their page",
-            "leave out --pictures, and name that folder with -o",
-        )
-    if not masks and (scale is not None or truth is not None):
-        raise UserError(
-            "the bundle decides about whole images: it finds no flaws that have an area, or an outline",
-            "leave out --scale and --truth",
-        )
+    check_fits(
+        masks=masks,
+        table=table is not None or image_column is not None,
+        labels=pictures is not None,
+        outlines=scale is not None or truth is not None,
+    )
     if not masks and Path(output or RESULTS).suffix.lower() != ".csv":
         raise OutputError(f"{output} is no name for a table", "name a .csv file")
     found = find_pictures(folder)
@@ -103,20 +106,41 @@ def inspect(
             return inspect_with_masks(
                 runtime, found, Path(folder), place, asked=asked, bundle=Path(bundle).name, show=show
             )
-    output = output or RESULTS
-    if pictures is not None and any(name.casefold().startswith(f"{SHEET}/") for name in found.names):
-        raise DataError(f"a folder in {folder} is called {SHEET}, as the page shall be", "give it another name")
+    output = Path(output or RESULTS)
+    if drawn is not None:
+        drawn.check_names(found, Path(folder))
     if table is not None:
         found = with_metadata(found, runtime, folder, table, image_column=image_column, say=say)
     elif image_column is not None:
         raise UserError("--image-column is a column of a table", "name the table as well: --table FILE")
     with watched(len(found)) as show:
-        if pictures is None:
+        if drawn is None:
             summary = write_results(output, runtime.task, inspect_folder(runtime, found, show))
         else:
-            with new_folder(pictures, overwrite=overwrite) as unfinished:
-                summary = draw_too(unfinished, runtime, found, output, bundle=Path(bundle).name, show=show)
-    return replace(summary, written=Path(output))
+            with new_folder(drawn.target, overwrite=overwrite) as unfinished:
+                summary = draw_too(unfinished, runtime, found, output, asked=drawn, bundle=Path(bundle).name, show=show)
+    return replace(summary, written=output)
+
+
+def check_fits(*, masks: bool, table: bool, labels: bool, outlines: bool) -> None:
+    """Refuse options that belong to the other kind of bundle.
+
+    Raises:
+        DataError: a table for a bundle that makes masks.
+        UserError: labelled pictures of one that makes masks, or a scale or a truth for one that makes none.
+    """
+    if masks and table:
+        raise DataError("the bundle takes pictures alone, and no table", "leave out --table and --image-column")
+    if masks and labels:
+        raise UserError(
+            "the bundle makes masks: its pictures lie in the folder of the results, with their page",
+            "leave out --pictures, and name that folder with -o",
+        )
+    if not masks and outlines:
+        raise UserError(
+            "the bundle decides about whole images: it finds no flaws that have an area, or an outline",
+            "leave out --scale and --truth",
+        )
 
 
 @contextmanager
@@ -128,34 +152,18 @@ def watched(total: int) -> Iterator[Show]:
         yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
-def draw_too(
-    folder: Path,
-    runtime: Runtime,
-    pictures: Pictures,
-    output: str | Path,
-    *,
-    bundle: str,
-    show: Callable[[int, int], None],
-) -> Summary:
-    """Write the results, and the labelled pictures with their page into a folder."""
-    drawn = labelled.label_pictures(folder, runtime, pictures, inspect_folder(runtime, pictures), show)
-    tiles = Tiles()
-    summary = write_results(output, runtime.task, tiles.noted(drawn))
-    sheet.write_sheet(folder / SHEET, tiles.content(runtime, bundle, summary))
-    return summary
-
-
-def check_place(place: Path, folder: Path, output: Path, overwrite: bool) -> None:
-    """Refuse a folder for the labelled pictures that would take away, or be taken for, what is inspected.
+def check_place(drawn: Drawn, folder: Path, output: Path, overwrite: bool) -> None:
+    """Refuse a folder for what is drawn that would take away, or be taken for, what is inspected.
 
     Raises:
         OutputError: it exists, it is something else, it cannot be written to, or it overlaps with other files.
     """
+    place, what = drawn.target, "labelled pictures" if drawn.labels else "heat maps"
     target, source, written = (path.resolve() for path in (place, folder, output))
     if target == source or source in target.parents or target in source.parents:
         raise OutputError(
-            f"{place} overlaps with {folder}: labelled pictures would lie among those to be inspected",
-            "name a folder elsewhere (--pictures)",
+            f"{place} overlaps with {folder}: {what} would lie among the pictures to be inspected",
+            f"name a {'folder' if drawn.labels else 'table'} elsewhere ({'--pictures' if drawn.labels else '-o'})",
         )
     if target == written or target in written.parents:
         raise OutputError(f"{output} would lie within {place}, which is made anew", "write the table elsewhere (-o)")
@@ -163,7 +171,7 @@ def check_place(place: Path, folder: Path, output: Path, overwrite: bool) -> Non
         place,
         overwrite,
         "choose another name, or replace it with --overwrite",
-        kind="a folder of labelled pictures",
+        kind=f"a folder of {what}",
         ours=lambda there: sheet.is_sheet(there / SHEET),
     )
     check_writable(place)

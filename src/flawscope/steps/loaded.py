@@ -1,4 +1,4 @@
-"""What `explain` and `look` share: the trained network of a run, and pictures as it and as people see them."""
+"""What `explain` and `look` share: the trained network of a run."""
 
 from __future__ import annotations
 
@@ -8,32 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from flawscope.bundle.archive import read_bundle
-from flawscope.data.beside import beside
-from flawscope.errors import DataError, ImageError, MetadataError, UserError
+from flawscope.errors import UserError, choices
+from flawscope.explanation.default import ALIGNED, LAYER, METHOD
+from flawscope.explanation.explain import explain as explained_by
+from flawscope.explanation.explained import METHODS, Explained
 from flawscope.explanation.inputs import inputs_of
-from flawscope.inspection.folder import Pictures
 from flawscope.metadata import encode_all
 from flawscope.models.build import Network
-from flawscope.preprocess import Pixels, Preprocess, open_image, prepare, viewable
+from flawscope.preprocess import Preprocess
 from flawscope.records import Task
+from flawscope.steps.seen import Seen, metadata_of, readable, see
 from flawscope.steps.workspace import Run
 from flawscope.training.checkpoint import load_checkpoint
 
-LONGEST = 900
-"""The longer side of a picture that a map is drawn over."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One picture: its name, what the network takes of it, and what is drawn (the same part of it, 8 bits)."""
-
-    name: str
-    pixels: Pixels
-    view: npt.NDArray[np.uint8]
-    meta: Mapping[str, str | float] | None = None
+__all__ = ["Loaded", "Seen", "metadata_of", "readable", "see", "task_of"]
 
 
 @dataclass(frozen=True)
@@ -55,8 +45,7 @@ class Loaded:
         path = Path(run)
         if path.is_file():
             raise UserError(
-                f"{path} is a file: `flawscope {step}` needs torch and the run folder that a bundle was made in; to "
-                "do without, with the bundle alone, comes next",
+                f"{path} is a file: `flawscope {step}` needs torch and the run folder that a bundle was made in",
                 "name the folder that `flawscope run` or `train` made",
             )
         if not (path / "recipe.yaml").is_file() and (path / "fold-0" / "recipe.yaml").is_file():
@@ -65,16 +54,35 @@ class Loaded:
         network, _ = load_checkpoint(there.training / "best")
         return cls(there, network, task_of(there), there.recipe.image)
 
-    def see(self, path: Path, name: str, meta: Any = None) -> Seen:
-        """Open a picture once, for the network and for people.
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The metadata that the network takes beside a picture."""
+        return tuple(column.name for column in self.network.plan.columns)
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What the page of the maps says of it."""
+        return {"Run": self.run.folder.name, "Network": self.network.plan.name}
+
+    def methods(self, asked: str | Sequence[str] | None) -> list[str]:
+        """The methods that are asked for, each once; None: `default.METHOD`.
 
         Raises:
-            ImageError: it cannot be read, or does not fit.
+            UserError: there is none of that name.
         """
-        image = open_image(path)
-        pixels = prepare(image, self.spec)
-        part = image.crop(self.spec.crop) if self.spec.crop else image
-        return Seen(name, pixels, np.asarray(viewable(part, LONGEST)), meta)
+        return checked((METHOD,) if asked is None else asked, METHODS)
+
+    def explain(self, seen: Sequence[Seen], method: str, of: str | None, layer: str | None) -> Explained:
+        """The maps of pictures of one size.
+
+        Raises:
+            UserError: an unknown class or layer.
+        """
+        images, *table = self.inputs(seen)
+        beside = table[0] if table else None
+        return explained_by(
+            self.network, images, self.task, of, method, layer=layer or LAYER, table_bm=beside, aligned=ALIGNED
+        )
 
     def inputs(self, seen: Sequence[Seen]) -> tuple[Any, ...]:
         """Pictures of one size as the network takes them, with their metadata.
@@ -86,6 +94,30 @@ class Loaded:
         table_bm = encode_all([each.meta or {} for each in seen], columns) if columns else None
         return inputs_of(self.network, np.stack([each.pixels for each in seen]), table_bm)
 
+    def see(self, path: Path, name: str, meta: Any = None) -> Seen:
+        """Open a picture once, for the network and for people; see `seen.see`."""
+        return see(path, name, self.spec, meta)
+
+
+def checked(given: str | Sequence[str], valid: Sequence[str]) -> list[str]:
+    """The methods that are asked for, each once.
+
+    Raises:
+        UserError: there is none of that name.
+
+    >>> checked(["b", "b"], ["a", "b"]), checked(["all"], ["a", "b"])
+    (['b'], ['a', 'b'])
+    """
+    asked = [given] if isinstance(given, str) else list(given)
+    if asked == ["all"]:
+        return list(valid)
+    for name in asked:
+        if name not in valid:
+            raise UserError(f"there is no method {name!r}", choices(name, (*valid, "all")))
+    if not asked:
+        raise UserError("no method is named", f"one or several of {', '.join(valid)}")
+    return list(dict.fromkeys(asked))
+
 
 def task_of(run: Run) -> Task:
     """What a run decides: from its bundle, or while there is none from its data."""
@@ -93,43 +125,3 @@ def task_of(run: Run) -> Task:
         if path.is_file():
             return read_bundle(path).manifest.sealed.task.task()
     return run.samples.task
-
-
-def metadata_of(
-    loaded: Loaded, pictures: Pictures, root: Path, table: str | Path | None, image_column: str | None
-) -> tuple[Any, ...]:
-    """For each picture what a table says of it: values, or in words why there are none.
-
-    Raises:
-        MetadataError: the network takes metadata, and no table is named.
-        DataError: a table is named, and the network takes none; or it does not fit.
-    """
-    columns = [column.name for column in loaded.network.plan.columns]
-    if not columns:
-        if table is not None:
-            raise DataError(f"the network takes pictures alone, and nothing of {table}", "leave out --table")
-        return (None,) * len(pictures)
-    if table is None:
-        raise MetadataError(
-            f"the network also takes metadata ({', '.join(columns)})", "name a table with them: --table FILE"
-        )
-    return beside(table, root, pictures.paths, columns, image_column).values
-
-
-def readable(loaded: Loaded, pictures: Pictures, meta: Sequence[Any]) -> tuple[list[Seen], list[str]]:
-    """The pictures that can be read, and in words those that cannot.
-
-    Raises:
-        DataError: none of them can be.
-    """
-    seen, problems = [], []
-    for path, name, values in zip(pictures.paths, pictures.names, meta, strict=True):
-        try:
-            if isinstance(values, str):
-                raise MetadataError(f"{name}: {values}")
-            seen.append(loaded.see(path, name, values))
-        except (ImageError, MetadataError) as error:
-            problems.append(error.problem)
-    if not seen:
-        raise DataError(f"none of {len(pictures)} pictures can be explained: {problems[0]}", "name other pictures")
-    return seen, problems

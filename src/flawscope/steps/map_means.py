@@ -13,7 +13,7 @@ from PIL import Image
 
 from flawscope.evaluation.heat_maps import energy_on_frame
 from flawscope.evaluation.map_words import OnFrame
-from flawscope.explanation.explain import SIGNED
+from flawscope.explanation.explained import SIGNED
 from flawscope.pages import heat_maps, sheet
 from flawscope.pages.figures import short
 from flawscope.pages.looked_at import MeanMap

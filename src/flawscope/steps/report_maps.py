@@ -18,7 +18,7 @@ from flawscope.evaluation.heat_maps import Pointed, Removed, pointed
 from flawscope.evaluation.map_words import UNPROVEN, areas_words, proof_words
 from flawscope.evaluation.map_words import proven as is_proven
 from flawscope.explanation.default import LAYER, METHOD
-from flawscope.explanation.explain import SIGNED
+from flawscope.explanation.explained import SIGNED
 from flawscope.pages.heat_maps import stretched
 from flawscope.pages.looked_at import LookedAt, over
 from flawscope.pages.report import Picture

@@ -89,6 +89,12 @@ class ExportSpec(Section):
         "times the computing; Krizhevsky et al. 2012, section 4.1); turns, all eight (8 times; square images only; "
         "Wang et al. 2019)",
     )
+    maps: bool = Field(
+        default=True,
+        description="the graph also gives what explains its answers without torch: class activation maps where the "
+        "head is linear behind a global average pooling (Zhou et al. 2016), and the last feature maps; masks are maps "
+        "already",
+    )
 
 
 class GateSpec(Section):

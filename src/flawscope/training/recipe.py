@@ -119,10 +119,10 @@ class Recipe(Section):
         for section in (content, content["gate"]):
             if section is not None:
                 section["model"]["weights"] = Path(section["model"]["weights"]).name
-        if not self.model.metadata:  # recipes of before there was this key keep their hash
-            del content["model"]["metadata"]
-        if self.train.keep == "best":
-            del content["train"]["keep"]
+        # Recipes of before there were these keys keep their hash.
+        for place, key, usual in (("model", "metadata", {}), ("train", "keep", "best"), ("export", "maps", True)):
+            if content[place][key] == usual:
+                del content[place][key]
         for key in ("masks", "gate"):
             if content[key] is None:
                 del content[key]
