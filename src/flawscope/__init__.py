@@ -13,6 +13,7 @@ from flawscope._version import __version__
 
 if TYPE_CHECKING:
     from flawscope.steps.audit import audit
+    from flawscope.steps.challenge_new import challenge_new
     from flawscope.steps.compare import compare
     from flawscope.steps.decide import decide
     from flawscope.steps.evaluate import evaluate
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
     from flawscope.steps.tune import tune
 
 STEPS = (
-    "audit", "compare", "decide", "evaluate", "explain", "export", "inspect", "look", "new", "plan", "report", "run",
-    "runs", "show", "split", "synth", "train", "tune",
+    "audit", "challenge_new", "compare", "decide", "evaluate", "explain", "export", "inspect", "look", "new", "plan",
+    "report", "run", "runs", "show", "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",
     "audit",
+    "challenge_new",
     "compare",
     "decide",
     "evaluate",

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from flawscope._version import __version__
+from flawscope.cli.challenge import challenge
 from flawscope.cli.inspect import tell_inspected
 from flawscope.cli.look import explain, look
 from flawscope.cli.numbers import numbers
@@ -86,6 +87,7 @@ def audit(
 app.command()(plan)
 app.command()(explain)
 app.command()(look)
+app.add_typer(challenge)
 
 
 @app.command()
