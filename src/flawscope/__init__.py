@@ -13,7 +13,11 @@ from flawscope._version import __version__
 
 if TYPE_CHECKING:
     from flawscope.steps.audit import audit
+    from flawscope.steps.challenge_board import challenge_board
+    from flawscope.steps.challenge_export import challenge_export
+    from flawscope.steps.challenge_judge import challenge_judge
     from flawscope.steps.challenge_new import challenge_new
+    from flawscope.steps.challenge_submit import challenge_submit
     from flawscope.steps.compare import compare
     from flawscope.steps.decide import decide
     from flawscope.steps.evaluate import evaluate
@@ -33,13 +37,17 @@ if TYPE_CHECKING:
     from flawscope.steps.tune import tune
 
 STEPS = (
-    "audit", "challenge_new", "compare", "decide", "evaluate", "explain", "export", "inspect", "look", "new", "plan",
+    "audit", "challenge_board", "challenge_export", "challenge_judge", "challenge_new", "challenge_submit", "compare", "decide", "evaluate", "explain", "export", "inspect", "look", "new", "plan",
     "report", "run", "runs", "show", "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",
     "audit",
+    "challenge_board",
+    "challenge_export",
+    "challenge_judge",
     "challenge_new",
+    "challenge_submit",
     "compare",
     "decide",
     "evaluate",

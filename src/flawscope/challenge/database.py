@@ -17,7 +17,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.engine import URL, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
 from flawscope.errors import OutputError, StoreError, reason
 
@@ -120,7 +120,7 @@ def patiently(work: Callable[[], _Out], patience: float = PATIENCE_SECONDS) -> _
                 raise OutputError(
                     f"the database's disk is full ({words})", "free some space; nothing is lost"
                 ) from None
-            if not isinstance(error, OperationalError) and not error.connection_invalidated:
+            if type(error) not in (OperationalError, DatabaseError) and not error.connection_invalidated:
                 raise
             sqlite = type(error.orig).__module__ == "sqlite3"
             if time.monotonic() > until or (sqlite and "locked" not in words):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, DateTime, Double, ForeignKey, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -95,8 +95,8 @@ class ResultRow(Base):
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"))
     part: Mapped[str] = mapped_column(String(10))
     answers_sha256: Mapped[str] = mapped_column(String(64))
-    metric: Mapped[float]
-    low: Mapped[float]
-    high: Mapped[float]
+    metric: Mapped[float] = mapped_column(Double)
+    low: Mapped[float] = mapped_column(Double)
+    high: Mapped[float] = mapped_column(Double)
     measures: Mapped[dict[str, Any]] = mapped_column(JSON)
-    seconds: Mapped[float]
+    seconds: Mapped[float] = mapped_column(Double)

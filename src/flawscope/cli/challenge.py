@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from flawscope.cli.judging import register
 from flawscope.cli.terminal import numeric, say, step
 from flawscope.wording import counted
 
@@ -53,3 +54,6 @@ def new(
     for note in made.notes:
         say(f"note: {note}")
     say(f"wrote {made.folder}\nhand out {made.kit}, keep everything else to yourself")
+
+
+register(challenge)

@@ -30,10 +30,12 @@ def step(name: str, *arguments: Any, **options: Any) -> Any:
     try:
         made = getattr(import_module(f"flawscope.steps.{name}"), name)(*arguments, **options)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
+        missing, typed = (error.name or "").partition(".")[0], name.replace("challenge_", "challenge ")
         wanted = "train" if name in NEED_TORCH or missing in TORCH else "report"
+        if name != typed and missing in ("sqlalchemy", "alembic"):
+            wanted = "challenge"
         raise UserError(
-            f"`flawscope {name}` needs {missing}, which is not installed", f'pip install "flawscope[{wanted}]"'
+            f"`flawscope {typed}` needs {missing}, which is not installed", f'pip install "flawscope[{wanted}]"'
         ) from None
     if NUMBER:
         raise typer.Exit
