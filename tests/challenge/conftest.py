@@ -91,6 +91,31 @@ def odd_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture(scope="session")
+def endless(odd_bundle: Callable[..., Path]) -> Path:
+    """A bundle whose graph never ends."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Add", ["x", "x"], ["y"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("y", TensorProto.FLOAT, None),
+        ],
+    )
+    nodes = [
+        helper.make_node("ReduceMean", ["values", "axes"], ["mean"], keepdims=1),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("Loop", ["times", "yes", "flat"], ["logits"], body=body),
+    ]
+    constants = {"axes": np.array([1, 2, 3]), "times": np.array(2**62), "yes": np.array(True)}
+    return odd_bundle(nodes, constants, honest=False)
+
+
 class Postgres:
     """A PostgreSQL server of our own: as its own user if we are root, in a folder of its own, on a socket there."""
 
@@ -98,7 +123,9 @@ class Postgres:
         places = [*Path("/usr/lib/postgresql").glob("*/bin"), *map(Path, os.environ.get("PATH", "").split(os.pathsep))]
         found = next((place for place in places if (place / "initdb").exists()), None)
         if found is None:
-            pytest.skip("THE STORE IS NOT TESTED ON POSTGRESQL: it is not installed (Debian: apt-get install postgresql)")
+            pytest.skip(
+                "THE STORE IS NOT TESTED ON POSTGRESQL: it is not there (apt-get install postgresql)"
+            )
         self.programs = found
         self.user = "postgres" if os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="flawscope-pg-"))

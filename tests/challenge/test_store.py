@@ -55,9 +55,7 @@ def test_from_submission_to_results(store: Store, place: Place) -> None:
     assert store.submissions()[0].state == "judging"
     assert store.finish(claim, BOTH, LATER)
     (found,) = Store.open(place, "cells").submissions()
-    assert found == Submitted(
-        1, "Ü & Co", sha(1), NOW, "judged", 1, "", LATER, {each.part: each for each in BOTH}
-    )
+    assert found == Submitted(1, "Ü & Co", sha(1), NOW, "judged", 1, "", LATER, {each.part: each for each in BOTH})
     assert store.claim(LATER, LEASE) is None
 
 
