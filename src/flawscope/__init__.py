@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flawscope.steps.inspect import inspect
     from flawscope.steps.look import look
     from flawscope.steps.new import new
+    from flawscope.steps.pack import pack
     from flawscope.steps.plan import plan
     from flawscope.steps.report import report
     from flawscope.steps.run import run
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from flawscope.steps.tune import tune
 
 STEPS = (
-    "audit", "challenge_new", "compare", "decide", "evaluate", "explain", "export", "inspect", "look", "new", "plan",
-    "report", "run", "runs", "show", "split", "synth", "train", "tune",
+    "audit", "challenge_new", "compare", "decide", "evaluate", "explain", "export", "inspect", "look", "new", "pack",
+    "plan", "report", "run", "runs", "show", "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",
@@ -48,6 +49,7 @@ __all__ = [
     "inspect",
     "look",
     "new",
+    "pack",
     "plan",
     "report",
     "run",

@@ -32,6 +32,7 @@ def step(name: str, *arguments: Any, **options: Any) -> Any:
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         wanted = "train" if name in NEED_TORCH or missing in TORCH else "report"
+        wanted = "pack" if name == "pack" and missing == "onnx" else wanted
         raise UserError(
             f"`flawscope {name}` needs {missing}, which is not installed", f'pip install "flawscope[{wanted}]"'
         ) from None
