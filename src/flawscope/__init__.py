@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flawscope.steps.inspect import inspect
     from flawscope.steps.look import look
     from flawscope.steps.new import new
+    from flawscope.steps.pack import pack
     from flawscope.steps.plan import plan
     from flawscope.steps.report import report
     from flawscope.steps.run import run
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
     from flawscope.steps.tune import tune
 
 STEPS = (
-    "audit", "challenge_board", "challenge_export", "challenge_judge", "challenge_new", "challenge_submit", "compare", "decide", "evaluate", "explain", "export", "inspect", "look", "new", "plan",
-    "report", "run", "runs", "show", "split", "synth", "train", "tune",
+    "audit", "challenge_board", "challenge_export", "challenge_judge", "challenge_new", "challenge_submit", "compare",
+    "decide", "evaluate", "explain", "export", "inspect", "look", "new", "pack", "plan", "report", "run", "runs", "show",
+    "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",
@@ -56,6 +58,7 @@ __all__ = [
     "inspect",
     "look",
     "new",
+    "pack",
     "plan",
     "report",
     "run",

@@ -44,7 +44,7 @@ class GraphRunner:
         self.graph, self.threads = graph, threads or cores()
         signature = signature_of(graph, answers)
         self._image, self._table, self._answer = signature.image, signature.table, signature.answer
-        self._session = session(graph, content)
+        self._session = session(graph.name, content)
         check_signature(self._session, signature)
 
     @property

@@ -116,7 +116,7 @@ def _question(task: Task) -> str:
     return {
         "binary": f"Is an image {names}, or is it {_line(task.negative)}?",
         "multiclass": f"Which one of these is an image: {names}?",
-        "multilabel": f"Which of these does an image show, any number of them: {names}? None is {_line(task.negative)}.",
+        "multilabel": f"Which of these does an image show, any number: {names}? None is {_line(task.negative)}.",
     }[task.kind]
 
 
