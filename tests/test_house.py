@@ -38,7 +38,7 @@ def test_rooms_have_names_and_empty_doors() -> None:
     assert len(FILES) > 40
     assert [path for path in FILES if path.stem in ("utils", "util", "helpers", "misc", "common")] == []
     doors = [path for path in FILES if path.name == "__init__.py" and path.parent != SOURCE]
-    assert len(doors) == 11
+    assert len(doors) == 13
     assert [path for path in doors if path.read_text()] == []
 
 
@@ -67,7 +67,8 @@ def test_the_rule_on_paths_can_fail() -> None:
 
 
 HELP = {
-    "__init__", "contact_sheet", "curve_document", "decide_masks", "decide_options", "deciding", "decision_content",
+    "__init__", "challenge_desk",
+    "contact_sheet", "curve_document", "decide_masks", "decide_options", "deciding", "decision_content",
     "evaluate_masks", "fold_decisions", "inspect_masks", "known_decisions", "learning_curve", "loaded", "mask_pictures",
     "mask_samples", "mask_store", "material", "metrics_document", "new_groups", "new_images", "new_masks", "provenance",
     "tested", "workspace",
@@ -77,6 +78,9 @@ HELP = {
 
 def test_each_step_is_a_call_of_the_library_and_a_command_of_the_same_name() -> None:
     commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    for group in app.registered_groups:
+        inner = group.typer_instance.registered_commands if group.typer_instance else []
+        commands |= {f"{group.typer_instance.info.name}_{each.callback.__name__}" for each in inner if each.callback}
     files = {path.stem for path in (SOURCE / "steps").glob("*.py")} - HELP
     assert set(flawscope.STEPS) == commands == files == set(flawscope.__all__) - {"__version__"}
     for name in flawscope.STEPS:

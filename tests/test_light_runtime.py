@@ -232,3 +232,8 @@ def test_the_block_works(package: str) -> None:
     code = f"try:\n    import {package}\n    print(1)\nexcept ModuleNotFoundError:\n    print(2)"
     assert without({package}, code)[0] == 2
     assert without(set(), code)[0] == 1
+
+
+def test_what_runs_in_the_judges_sandbox_is_the_light_runtime_alone() -> None:
+    code = "import flawscope.challenge.child\nprint(json.dumps(sorted(set(blocked) & set(sys.modules))))"
+    assert without(TRAINING | REPORT | {"sqlalchemy", "alembic", "psycopg", "typer", "rich"}, code)[0] == []

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 STEPS = (
     "audit", "challenge_board", "challenge_export", "challenge_judge", "challenge_new", "challenge_submit", "compare",
-    "decide", "evaluate", "explain", "export", "inspect", "look", "new", "pack", "plan", "report", "run", "runs", "show",
-    "split", "synth", "train", "tune",
+    "decide", "evaluate", "explain", "export", "inspect", "look", "new", "pack", "plan", "report", "run", "runs",
+    "show", "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",

@@ -123,9 +123,7 @@ class Postgres:
         places = [*Path("/usr/lib/postgresql").glob("*/bin"), *map(Path, os.environ.get("PATH", "").split(os.pathsep))]
         found = next((place for place in places if (place / "initdb").exists()), None)
         if found is None:
-            pytest.skip(
-                "THE STORE IS NOT TESTED ON POSTGRESQL: it is not there (apt-get install postgresql)"
-            )
+            pytest.skip("THE STORE IS NOT TESTED ON POSTGRESQL: it is not there (apt-get install postgresql)")
         self.programs = found
         self.user = "postgres" if os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="flawscope-pg-"))

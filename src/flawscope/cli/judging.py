@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from flawscope.cli.terminal import console, say, shell, step
-from flawscope.wording import counted
 
 Folder = Annotated[Path, typer.Argument(metavar="CHALLENGE", help="the folder of the challenge")]
 StoreUrl = Annotated[
@@ -87,12 +87,12 @@ def standings(made: Any) -> Table:
         passed = "surely" if line.surely else "yes" if line.passed else "no"
         table.add_row(
             f"{line.rank}{' =' if line.shared else ''}",
-            f"{line.team}{' (late)' if line.late else ''}",
+            Text(f"{line.team}{' (late)' if line.late else ''}"),  # a stranger's words: no markup
             f"{line.value:.3f}",
             f"{line.low:.3f} to {line.high:.3f}",
             passed,
             f"{line.shift.value:+.3f}" if line.shift else "",
-            counted(line.submissions, "submissions").split()[0],
+            f"{line.submissions:,}",
         )
     if not made.final:
         table.columns = [column for column in table.columns if column.header != "shift"]
