@@ -60,6 +60,7 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/court/near_pairs.py
 	@$(BIN)/python benchmarks/metadata_elpv.py
 	@$(BIN)/python benchmarks/copies_leak.py
+	@$(BIN)/python benchmarks/judge_kills.py
 	@$(BIN)/python benchmarks/tune_solar_multilabel.py
 	@$(BIN)/python benchmarks/reference_systems.py $(MEASURED)
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --draws 500 --max-escape 0.1 0.15
