@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all quality bench clean
+.PHONY: help demo test test-all system quality bench clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -29,11 +29,14 @@ demo: $(VENV)/.train ## from real solar cells to a sealed bundle and its report,
 	@$(BIN)/flawscope run recipes/demo.yaml --overwrite
 	@echo "your own images:            $(BIN)/flawscope new FOLDER"
 
-test: $(VENV)/.dev ## the tests, without the slow ones
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n auto
+test: $(VENV)/.dev system ## the tests, without the slow ones
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n auto -rs
 
-test-all: $(VENV)/.dev ## all tests
-	@$(BIN)/python -m pytest
+test-all: $(VENV)/.dev system ## all tests
+	@$(BIN)/python -m pytest -rs
+
+system:
+	@.ci/system
 
 quality: $(VENV)/.dev ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .

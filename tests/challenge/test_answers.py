@@ -21,6 +21,7 @@ from flawscope.challenge import answers as module
 from flawscope.challenge.answers import Answers, Refused, answers_of, packed, unpacked
 from flawscope.challenge.bounds import Bounds
 from flawscope.challenge.sandbox import Ended
+from flawscope.errors import DataError
 from flawscope.preprocess import Preprocess
 from flawscope.records import Task
 
@@ -82,6 +83,11 @@ def test_bundles_that_do_not_fit_the_challenge(
     content[len(content) // 2] ^= 1
     (tmp_path / "changed.flawscope").write_bytes(content)
     refused(tmp_path / "changed.flawscope", images, "damaged")
+
+
+def test_a_hidden_picture_that_is_gone_is_nobodys_failure(make_bundle: Odd, images: Path) -> None:
+    with pytest.raises(DataError, match=r"lacks x\.png, and 0 others"):
+        answers_of(make_bundle(), images, ["00000.png", "x.png"], BINARY, QUICK)
 
 
 @pytest.mark.usefixtures("sandbox")

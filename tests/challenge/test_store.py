@@ -93,6 +93,18 @@ def test_a_worker_that_vanishes(store: Store) -> None:
     assert counted(store)["results"] == 2
 
 
+def test_one_that_was_interrupted_keeps_its_place(store: Store) -> None:
+    for number in (1, 2):
+        store.submit("a", sha(number), NOW, daily=5)
+    now = NOW
+    for attempt in (1, 2, 3):
+        claim = store.claim(now, LEASE)
+        assert claim and (claim.number, claim.attempt) == (1, attempt)
+        now += 2 * LEASE
+    claim = store.claim(now, LEASE)  # three times are enough: now the others
+    assert claim and claim.number == 2
+
+
 def test_one_whose_workers_always_vanish_holds_up_nobody_and_is_given_up(store: Store) -> None:
     store.submit("a", sha(1), NOW, daily=5)
     now = NOW

@@ -17,6 +17,7 @@ import numpy as np
 
 from flawscope.challenge.bounds import Bounds
 from flawscope.challenge.sandbox import CHILD, Ended, check_sandbox, run_inside
+from flawscope.errors import DataError
 from flawscope.records import BoolArray, FloatArray, Task
 
 BUNDLE, IMAGES = "/given/bundle.flawscope", "/given/images"
@@ -63,9 +64,13 @@ def answers_of(
         tick: called several times a second; what it raises ends the work.
 
     Raises:
+        DataError: an image is gone.
         SandboxError: the sandbox does not work; the submission has no part in it.
         OutputError: the disk is full.
     """
+    gone = [file for file in files if not (images / file).is_file()]
+    if gone:
+        raise DataError(f"{images} lacks {gone[0]}, and {len(gone) - 1} others", "restore it from a backup")
     n, k = len(files), len(task.classes)
     bounds = replace(bounds, output_bytes=n * k * 9 + _AROUND)
     asked = {"files": list(files), "kind": task.kind, "classes": list(task.classes), "bounds": asdict(bounds)}

@@ -23,6 +23,7 @@ from flawscope.challenge.submitted import Claim, PartResult, State, Submitted
 from flawscope.challenge.tables import ResultRow, SubmissionRow, TeamRow
 from flawscope.errors import UserError
 
+LAST_AFTER = 3
 ATTEMPTS = 10
 """So often a submission is taken up whose worker vanished each time; then it is stuck, and the organiser's."""
 _Out = TypeVar("_Out")
@@ -89,7 +90,7 @@ class Store:
     def claim(self, at: datetime, lease: timedelta) -> Claim | None:
         """Take the next submission that waits, or whose worker has let its lease run out; None if there is none.
 
-        Those that were taken least often come first, so that none of them holds up the others.
+        First come, first served; one that was interrupted `LAST_AFTER` times comes last, so that it holds up nobody.
         """
         token = secrets.token_hex(16)
 
@@ -102,7 +103,7 @@ class Store:
                 sa.select(SubmissionRow)
                 .join(TeamRow)
                 .where(TeamRow.challenge == self.challenge, sa.or_(SubmissionRow.state == "waiting", lost))
-                .order_by(SubmissionRow.attempt, SubmissionRow.id)
+                .order_by(SubmissionRow.attempt >= LAST_AFTER, SubmissionRow.id)
                 .limit(1)
                 .with_for_update(of=SubmissionRow, skip_locked=True)
             )

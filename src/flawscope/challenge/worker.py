@@ -19,7 +19,7 @@ from flawscope.challenge.answers import Answers, Refused, answers_of, packed
 from flawscope.challenge.bounds import Bounds
 from flawscope.challenge.store import Store
 from flawscope.challenge.submitted import Claim, PartResult
-from flawscope.errors import BundleError, OutputError, SandboxError, StoreError, UserError
+from flawscope.errors import BundleError, UserError
 from flawscope.records import Interval, Task
 from flawscope.storage import sha256_file, write_bytes
 
@@ -88,7 +88,7 @@ def judge_next(bench: Bench) -> Verdict | None:
     """Judge the next submission of the queue; None if there is none.
 
     Raises:
-        SandboxError, OutputError, StoreError: the judge cannot go on; the submission waits as before.
+        SandboxError, DataError, OutputError, StoreError: the judge cannot go on; the submission waits as before.
     """
     claim = bench.store.claim(_now(), bench.lease)
     if claim is None:
@@ -97,7 +97,7 @@ def judge_next(bench: Bench) -> Verdict | None:
         return _judge(bench, claim)
     except _LostError:
         return Verdict(claim.number, ELSEWHERE)
-    except (SandboxError, OutputError, StoreError, KeyboardInterrupt):
+    except (UserError, KeyboardInterrupt):
         _put_back(bench, claim)
         raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,9 +61,10 @@ def challenge_submit(
         raise UserError(f"{desk.challenge.title} opens at {iso(desk.challenge.opens)}", "submit then")
     path = Path(bundle)
     check_file(path, bounds_of(desk.challenge.limits, 1))
-    sha256 = sha256_file(path)
+    content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
     kept = bundle_path(desk.folder, sha256)
     if not kept.is_file() or sha256_file(kept) != sha256:
-        write_bytes(kept, path.read_bytes())
+        write_bytes(kept, content)
     submitted = desk.store.submit(team, sha256, moment, desk.challenge.daily, ticket)
     return Received(submitted, is_late(desk.challenge, submitted))
