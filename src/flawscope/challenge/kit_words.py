@@ -92,7 +92,8 @@ Of any bundle and any images: `flawscope inspect NAME.flawscope data/images -o a
 
 ## With Keras or TensorFlow
 
-Train as you like, then write ONNX and pack it. Pixels as the network got them: here 0 to 1, height x width x channels.
+Train as you like, then write ONNX and pack it (`pip install "flawscope[pack,report]"`, without torch). Pixels as the
+network got them: here 0 to 1, height x width x channels.
 
 ```python
 import csv
@@ -104,7 +105,8 @@ def pixels(path):
     image = Image.open(path).convert("{mode}").resize((128, 128), Image.Resampling.BILINEAR)
     return np.asarray(image, dtype=np.float32).reshape(128, 128, {channels}) / 255
 
-rows = list(csv.DictReader(open("data/labels.csv", encoding="utf-8"), delimiter=";"))
+with open("data/labels.csv", encoding="utf-8") as table:
+    rows = list(csv.DictReader(table, delimiter=";"))
 x = np.stack([pixels(f"data/images/{{row['file']}}") for row in rows])
 {keras_targets}
 model = keras.Sequential([
@@ -120,12 +122,13 @@ model.export("model.onnx", format="onnx")     # pip install tf2onnx
 ```
 
 ```sh
-flawscope pack model.onnx --preprocess 0..1 {task_options} --data data/labels.csv
+flawscope pack model.onnx --preprocess 0..1 {task_options} --data recipe.yaml
 flawscope show model.flawscope
 ```
 
-`--data` fits the thresholds on labelled images: better on some that the network has not seen. A TensorFlow model that
-was saved with `tf.saved_model.save`: `python -m tf2onnx.convert --saved-model FOLDER --output model.onnx`.
+`--data recipe.yaml` fits the thresholds on the images that the recipe names: better on some that the network has not
+seen; `--threshold` gives them. A TensorFlow model that was saved with `tf.saved_model.save` is exported by
+`python -m tf2onnx.convert --saved-model FOLDER --output model.onnx`.
 
 ## With PyTorch
 
@@ -143,7 +146,7 @@ torch.onnx.export(network, (example,), "model.onnx", dynamo=True, dynamic_shapes
 ```
 
 ```sh
-flawscope pack model.onnx --preprocess 0..1 --answers logits {task_options} --data data/labels.csv
+flawscope pack model.onnx --preprocess 0..1 --answers logits {task_options} --data recipe.yaml
 ```
 
 Other pixels: `--preprocess 0..255`, `-1..1`, `imagenet`, `caffe`, or `mean=0.5:std=0.25`. All of it:
