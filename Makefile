@@ -55,6 +55,7 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/cost_simulation.py
 	@$(BIN)/python benchmarks/reliability_simulation.py
 	@$(BIN)/python benchmarks/learning_curve_simulation.py
+	@$(BIN)/python benchmarks/ladder_attack.py
 	@$(BIN)/python benchmarks/coil_exam.py
 	@$(BIN)/python benchmarks/court/run_exam.py
 	@$(BIN)/python benchmarks/court/real_twins.py

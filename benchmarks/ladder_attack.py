@@ -1,6 +1,6 @@
 """Can somebody climb a board by probing it, and does the ladder stop them? Simulated attackers, known truth.
 
-    python benchmarks/ladder_attack.py [--draws 200] [--trial]
+    python benchmarks/ladder_attack.py [--draws 1000] [--trial]
 
 A public part of 320 images is drawn again and again; no image belongs to another. Two attackers may submit answers as
 they like, up to 1,000 times (5 a day for 200 days), and see what the board shows:

@@ -66,12 +66,11 @@ def test_commands_exist_and_take_these_options(name: str) -> None:
         shown = f"{name}: {program} {command} {' '.join(words)}"
         assert command in (targets if program == "make" else commands), shown
         if program == "flawscope" and words:
-            called, given = commands[command], list(words)
-            if hasattr(called, "commands"):
-                assert given[0] in called.commands, shown
-                called = called.commands[given.pop(0)]
             try:
-                called.make_context(command, given)
+                context = commands[command].make_context(command, list(words))
+                if hasattr(commands[command], "commands"):  # a group: the command and its options come next
+                    name_, inner, rest = commands[command].resolve_command(context, list(words))
+                    inner.make_context(name_, rest, parent=context)
             except Exception as error:
                 pytest.fail(f"{shown}: {error}")
 

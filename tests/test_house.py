@@ -67,8 +67,8 @@ def test_the_rule_on_paths_can_fail() -> None:
 
 
 HELP = {
-    "__init__", "challenge_desk",
-    "contact_sheet", "curve_document", "decide_masks", "decide_options", "deciding", "decision_content",
+    "__init__", "challenge_desk", "contact_sheet", "curve_document", "decide_masks", "decide_options", "deciding",
+    "decision_content",
     "evaluate_masks", "fold_decisions", "inspect_masks", "known_decisions", "learning_curve", "loaded", "mask_pictures",
     "mask_samples", "mask_store", "material", "metrics_document", "new_groups", "new_images", "new_masks", "provenance",
     "tested", "workspace",
@@ -77,10 +77,16 @@ HELP = {
 
 
 def test_each_step_is_a_call_of_the_library_and_a_command_of_the_same_name() -> None:
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    for group in app.registered_groups:
-        inner = group.typer_instance.registered_commands if group.typer_instance else []
-        commands |= {f"{group.typer_instance.info.name}_{each.callback.__name__}" for each in inner if each.callback}
+    groups = {
+        "": app,
+        **{f"{group.name or group.typer_instance.info.name}_": group.typer_instance for group in app.registered_groups},
+    }
+    commands = {
+        f"{group}{command.name or command.callback.__name__}"
+        for group, commands in groups.items()
+        for command in commands.registered_commands
+        if command.callback
+    }
     files = {path.stem for path in (SOURCE / "steps").glob("*.py")} - HELP
     assert set(flawscope.STEPS) == commands == files == set(flawscope.__all__) - {"__version__"}
     for name in flawscope.STEPS:

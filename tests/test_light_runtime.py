@@ -22,6 +22,7 @@ COURT = {"cv2", "faiss", "sklearn"}
 REPORT = {"yaml", "jinja2", "matplotlib"} | COURT
 NEED_TORCH = {
     "flawscope.bundle.export",
+    "flawscope.bundle.foreign",
     "flawscope.explanation.cam",
     "flawscope.explanation.capture",
     "flawscope.explanation.explain",
@@ -121,7 +122,10 @@ def test_the_light_installation_needs_no_report_packages_for_the_line() -> None:
     failed, _ = without(TRAINING | REPORT, IMPORT_ALL)
     light = ("flawscope.bundle", "flawscope.inspection", "flawscope.data", "flawscope.evaluation", "flawscope.cli")
     heavy = {name for name in failed if name.startswith(light)}
-    assert {name for name in heavy if not name.startswith("flawscope.data.court.")} == {"flawscope.bundle.export"}
+    assert {name for name in heavy if not name.startswith("flawscope.data.court.")} == {
+        "flawscope.bundle.export",
+        "flawscope.bundle.foreign",
+    }
     assert not {"flawscope.steps.inspect", "flawscope.steps.show", "flawscope.steps.evaluate"} & set(failed)
 
 

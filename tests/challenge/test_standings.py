@@ -130,6 +130,14 @@ def test_the_final_board_is_of_the_private_part_and_of_who_was_in_time(contest: 
     assert {line.team: line.late for line in ongoing} == {"lucky": False, "steady": True, "late": True, "just": False}
 
 
+def test_a_step_too_small_for_the_ladder_counts_in_the_end(contest: Contest) -> None:
+    contest.submit("a", 31, private=33)
+    contest.submit("a", 29, private=32)
+    contest.submit("a", 29, private=1)  # no better: the first of them stands
+    assert lines(contest) == [(1, False, "a", 1, 0.7)]
+    assert lines(contest, final=True) == [(1, False, "a", 2, 0.68)]
+
+
 def test_an_empty_board(contest: Contest) -> None:
     contest.submit("a", 3, state="waiting")
     assert lines(contest) == lines(contest, final=True) == []

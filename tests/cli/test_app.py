@@ -50,9 +50,10 @@ def refused(answer: Any, *words: str) -> None:
 
 @pytest.mark.parametrize("command", flawscope.STEPS)
 def test_help_of_each_command(cli: Cli, command: str) -> None:
-    answer = cli(*command.split("_"), "--help")
+    words = command.split("_")  # challenge_new is `flawscope challenge new`
+    answer = cli(*words, "--help")
     assert (answer.code, answer.err) == (0, "")
-    assert f"flawscope {command.replace('_', ' ')} [OPTIONS]" in answer.out
+    assert f"flawscope {' '.join(words)} [OPTIONS]" in answer.out
 
 
 def test_help_version_and_mistyped_commands(cli: Cli) -> None:

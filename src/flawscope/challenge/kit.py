@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.challenge import evaluate
-from flawscope.challenge.kit_words import KERAS_TARGETS, README, RECIPE
+from flawscope.challenge.kit_words import README, RECIPE, TARGETS
 from flawscope.challenge.labels import columns_of
 from flawscope.challenge.pictures import GREY
 from flawscope.challenge.spec import METRICS, Challenge, iso
@@ -125,7 +125,7 @@ def _pack_words(task: Task, channels: int) -> dict[str, Any]:
     several = task.kind == "multiclass"
     return {
         "k": len(task.classes),
-        "keras_targets": KERAS_TARGETS["multiclass" if several else ""].format(classes=_listed(task.classes)),
+        "targets": TARGETS["multiclass" if several else ""].format(classes=_listed(task.classes)),
         "channels": channels,
         "activation": "softmax" if several else "sigmoid",
         "keras_loss": "categorical_crossentropy" if several else "binary_crossentropy",

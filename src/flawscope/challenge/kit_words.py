@@ -90,23 +90,32 @@ python evaluate.py runs/baseline/scores/test.csv
 Of any bundle and any images: `flawscope inspect NAME.flawscope data/images -o answers.csv`, then
 `python evaluate.py answers.csv`. On images that it was trained with the number says nothing.
 
-## With Keras or TensorFlow
+## With a network of your own
 
-Train as you like, then write ONNX and pack it. Pixels as the network got them: here 0 to 1, height x width x channels.
+Train as you like, write ONNX, and pack it (`pip install "flawscope[pack,report]"`, without torch). For both examples,
+pixels from 0 to 1, as flawscope will make them:
 
 ```python
 import csv
 import numpy as np
-import keras
 from PIL import Image
 
 def pixels(path):
     image = Image.open(path).convert("{mode}").resize((128, 128), Image.Resampling.BILINEAR)
     return np.asarray(image, dtype=np.float32).reshape(128, 128, {channels}) / 255
 
-rows = list(csv.DictReader(open("data/labels.csv", encoding="utf-8"), delimiter=";"))
+with open("data/labels.csv", encoding="utf-8") as table:
+    rows = list(csv.DictReader(table, delimiter=";"))
 x = np.stack([pixels(f"data/images/{{row['file']}}") for row in rows])
-{keras_targets}
+{targets}```
+
+### Keras or TensorFlow
+
+Pictures are height x width x channels, the last step gives probabilities.
+
+```python
+import keras
+
 model = keras.Sequential([
     keras.Input((128, 128, {channels})),
     keras.layers.Conv2D(16, 3, strides=2, activation="relu"),
@@ -120,39 +129,49 @@ model.export("model.onnx", format="onnx")     # pip install tf2onnx
 ```
 
 ```sh
-flawscope pack model.onnx --preprocess 0..1 {task_options} --data data/labels.csv
+flawscope pack model.onnx --preprocess 0..1 {task_options} --data recipe.yaml
 flawscope show model.flawscope
 ```
 
-`--data` fits the thresholds on labelled images: better on some that the network has not seen. A TensorFlow model that
-was saved with `tf.saved_model.save`: `python -m tf2onnx.convert --saved-model FOLDER --output model.onnx`.
+`--data recipe.yaml` fits the thresholds on the images that the recipe names: better on some that the network has not
+seen; `--threshold` gives them. A TensorFlow model that was saved with `tf.saved_model.save` is exported by
+`python -m tf2onnx.convert --saved-model FOLDER --output model.onnx`.
 
-## With PyTorch
+### PyTorch
 
-The same with a network that takes channels x height x width and gives logits:
+Pictures are channels x height x width, the last step gives logits.
 
 ```python
 import torch
+from torch import nn
 
-loss = torch.nn.{torch_loss}()
-# ... train `network` on tensors n x {channels} x 128 x 128, 0 to 1, with this loss ...
-network.eval()
-example = torch.zeros(2, {channels}, 128, 128)
-batch = torch.export.Dim("batch", min=1)
-torch.onnx.export(network, (example,), "model.onnx", dynamo=True, dynamic_shapes=({{0: batch}},))
+inputs, targets = torch.from_numpy(x.transpose(0, 3, 1, 2).copy()), torch.from_numpy(y)
+network = nn.Sequential(
+    nn.Conv2d({channels}, 16, 3, 2), nn.ReLU(), nn.Conv2d(16, 32, 3, 2), nn.ReLU(),
+    nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, {k}),
+)
+loss, optimiser = nn.{torch_loss}(), torch.optim.Adam(network.parameters())
+for epoch in range(10):
+    for some in torch.randperm(len(inputs)).split(32):
+        optimiser.zero_grad()
+        loss(network(inputs[some]), targets[some]).backward()
+        optimiser.step()
+free = {{0: torch.export.Dim("batch", min=1)}}
+torch.onnx.export(network.eval(), (inputs[:2],), "model.onnx", dynamo=True, dynamic_shapes=(free,))
 ```
 
 ```sh
-flawscope pack model.onnx --preprocess 0..1 --answers logits {task_options} --data data/labels.csv
+flawscope pack model.onnx --preprocess 0..1 --answers logits {task_options} --data recipe.yaml
+flawscope show model.flawscope
 ```
 
 Other pixels: `--preprocess 0..255`, `-1..1`, `imagenet`, `caffe`, or `mean=0.5:std=0.25`. All of it:
 `flawscope pack --help`.
 """
-KERAS_TARGETS = {
+TARGETS = {
     "multiclass": "classes = {classes}\n"
     'y = np.array([[row["class"] == name for name in classes] for row in rows], dtype=np.float32)\n',
     "": "classes = {classes}\n"
     "y = np.array([[float(row[name]) for name in classes] for row in rows], dtype=np.float32)\n",
 }
-"""How the example for Keras reads the labels."""
+"""How the examples read the labels."""

@@ -4,8 +4,8 @@ The public board is guarded by the Ladder (`ranking.ladder`): a team's score mov
 more than a step. Interval and rank are those of the submission that moved it last, the ends of the interval rounded
 outwards to whole steps; nothing at all is told of a submission that moved nothing.
 
-On the final board each team stands with the submission that the public board showed at the deadline; its score is that
-of the private part, which nobody has seen. Nothing that came later counts there.
+On the final board each team stands with its submission of the best public score, those too small for the ladder among
+them; its score there is that of the private part, which nobody has seen. Nothing that came after the deadline counts.
 """
 
 from __future__ import annotations
@@ -55,13 +55,18 @@ def is_late(challenge: Challenge, submitted: Submitted) -> bool:
 def shown_best(challenge: Challenge, submissions: Sequence[Submitted]) -> dict[str, tuple[Submitted, float]]:
     """For each team the submission that moved its ladder last, and what the ladder shows, in the order received."""
     found: dict[str, tuple[Submitted, float]] = {}
-    for each in sorted(submissions, key=lambda each: (each.received, each.number)):
-        if each.state == "judged":
-            old = found.get(each.team)
-            shown = ladder(old[1] if old else None, each.results["public"].metric, challenge.ladder_step)
-            if old is None or shown != old[1]:
-                found[each.team] = (each, shown)
+    for each in _in_order(submissions):
+        old = found.get(each.team)
+        shown = ladder(old[1] if old else None, each.results["public"].metric, challenge.ladder_step)
+        if old is None or shown != old[1]:
+            found[each.team] = (each, shown)
     return found
+
+
+def _in_order(submissions: Sequence[Submitted]) -> list[Submitted]:
+    """The judged ones as they were received, however they were judged."""
+    judged = [each for each in submissions if each.state == "judged"]
+    return sorted(judged, key=lambda each: (each.received, each.number))
 
 
 def public_board(challenge: Challenge, submissions: Sequence[Submitted], score_of: ScoreOf) -> list[Standing]:
@@ -93,7 +98,11 @@ def public_board(challenge: Challenge, submissions: Sequence[Submitted], score_o
 def final_board(challenge: Challenge, submissions: Sequence[Submitted], score_of: ScoreOf) -> list[Standing]:
     """The board that decides, from the private part: submissions that came before the deadline alone."""
     on_time = [each for each in submissions if not is_late(challenge, each)]
-    best = {team: each for team, (each, _) in shown_best(challenge, on_time).items()}
+    best: dict[str, Submitted] = {}
+    for each in _in_order(on_time):
+        old = best.get(each.team)
+        if old is None or each.results["public"].metric > old.results["public"].metric:
+            best[each.team] = each
     made = []
     for place in ranked([Entry(team, score_of(each, "private")) for team, each in best.items()]):
         each, metric = best[place.name], place.score.metric

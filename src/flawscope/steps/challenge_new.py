@@ -47,6 +47,7 @@ from flawscope.wording import counted
 
 PART_OF: dict[PartName, Part] = {"training": "train", "public": "validation", "private": "test"}
 """What the three parts are called in a split. An image that would leak is left out of the one that stands earlier."""
+UNKNOWN = PartFacts(images=1, groups=1, hash="0" * 64)
 LONGER_SIDE = 128
 FEWEST = 10
 """Fewer groups of a class in a hidden part than this are told: its numbers would hang on few things."""
@@ -118,10 +119,16 @@ def challenge_new(
     folder = Path(output) if output else Path("challenges") / _name(data)
     check_replaceable(folder, overwrite, kind="a challenge without submissions", ours=_unused)
     check_writable(folder)
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    asked = {
+        "name": folder.name, "title": title or folder.name, "metric": metric, "pass_mark": pass_mark, "daily": daily,
+        "ladder_step": ladder_step, "seed": seed, "deadline": moment(deadline, "--deadline", last=True),
+        "opens": datetime.now(UTC) if opens is None else moment(opens, "--opens"),
+    }  # fmt: skip
     samples, spec = _read(data, images, SaidGroups(group_pattern, group_column))
+    _challenge(samples, asked, dict.fromkeys(PARTS, UNKNOWN))  # what is wrong is said before the search for twins
     for words in notices(samples):
         say(words)
-    seed = secrets.randbelow(2**31) if seed is None else seed
     spec = spec.model_copy(update={"seed": seed})
 
     def parts(twins: Twins) -> list[Split]:
@@ -131,11 +138,6 @@ def challenge_new(
 
     (split,) = proven(samples, parts, folder.parent / ".cache", say)
     notes = (*_check_classes(samples, split.split), *map(_renamed, split.split.notes), *contradictions(samples))
-    asked = {
-        "name": folder.name, "title": title or folder.name, "metric": metric, "pass_mark": pass_mark, "daily": daily,
-        "ladder_step": ladder_step, "seed": seed, "deadline": moment(deadline, "--deadline", last=True),
-        "opens": datetime.now(UTC) if opens is None else moment(opens, "--opens"),
-    }  # fmt: skip
     with new_folder(folder, overwrite=overwrite) as beside:
         challenge = _write(beside, samples, split, asked)
     return MadeChallenge(folder, challenge, split.proof or {}, notes)

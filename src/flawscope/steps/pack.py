@@ -99,12 +99,7 @@ def pack(
     from flawscope.bundle.foreign import load_model, read_outputs, taken, wrapped
 
     source = Path(model)
-    target = Path(output) if output else source.with_suffix(SUFFIX)
-    if target.suffix != SUFFIX:
-        raise OutputError(f"{target} is no name for a bundle", f"name a file that ends in {SUFFIX}")
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target} exists already", "choose another name (-o), or replace it with --overwrite")
-    check_writable(target)
+    target = _target(Path(output) if output else source.with_suffix(SUFFIX), overwrite)
     asked, names = _task(task, classes, negative), tuple(classes)
     pixels = PixelRule.read(preprocess)
     found = load_model(source, layout)
@@ -135,7 +130,21 @@ def pack(
     evidence = {"provenance": _provenance(found, source, told, samples)}
     written = write_bundle(target, manifest, graphs, files, evidence)
     Runtime.open(target)
-    return Packed(target, written, (*_sentences(found, reading, spec, preprocess, difference), *decision.notes))
+    return Packed(target, written, _sentences(found, reading, spec, preprocess, difference))
+
+
+def _target(target: Path, overwrite: bool) -> Path:
+    """Where the bundle goes, if it may.
+
+    Raises:
+        OutputError: another ending, it exists, or cannot be written.
+    """
+    if target.suffix != SUFFIX:
+        raise OutputError(f"{target} is no name for a bundle", f"name a file that ends in {SUFFIX}")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists already", "choose another name (-o), or replace it with --overwrite")
+    check_writable(target)
+    return target
 
 
 def _task(kind: TaskKind | None, classes: Sequence[str], negative: str) -> Task:
