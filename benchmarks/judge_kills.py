@@ -3,9 +3,11 @@
     python benchmarks/judge_kills.py
 
 Workers are real ones: they take submissions from the store, run them in the sandbox, score, hand in. They are killed
-outright (SIGKILL) after a random time, and started anew, while submissions come in. In the end every submission must
-be judged, with one result for each part, equal to what the bundle gives outside of all this, and its answers must lie
-where the store says. On SQLite, and with --store URL on PostgreSQL.
+outright (SIGKILL) after a random time, up to `--longest` times what one submission takes undisturbed, and started anew,
+while submissions come in. What was interrupted ten times is given up by the judge; it is counted, and taken up again in
+the end as the organiser would (`judge --again`). Then every submission must be judged, with one result for each part,
+equal to what the bundle gives outside of all this, and its answers must lie where the store says. On SQLite, and with
+`--store URL` on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -124,7 +127,9 @@ def work(folder: Path, store: str | None) -> None:
     challenge_judge(folder, store=store, watch=True, lease=LEASE)
 
 
-def killed_often(folder: Path, store: str | None, kills: int, workers: int, seed: int) -> dict[str, Any]:
+def killed_often(
+    folder: Path, store: str | None, *, kills: int, workers: int, seed: int, longest: float
+) -> dict[str, Any]:
     """Kill workers so many times while submissions come in, let the rest be judged, and count."""
     make_challenge(folder)
     desk, chance, context = Desk.at(folder, store), random.Random(seed), multiprocessing.get_context("fork")
@@ -145,23 +150,37 @@ def killed_often(folder: Path, store: str | None, kills: int, workers: int, seed
         made = challenge_submit(folder, bundle, f"team {number}", store=store)
         wanted[made.submitted.number] = expected(desk, bundle)
 
-    running = [start() for _ in range(workers)]
+    running = [start()]
+    submit()
+    begun = time.monotonic()
+    while states()["judged"] < 1:
+        time.sleep(0.05)
+    alone = time.monotonic() - begun
+    running += [start() for _ in range(workers - 1)]
     for kill in range(kills):
         while states()["waiting"] + states()["judging"] < OPEN:
             submit()
-        time.sleep(chance.uniform(0.0, 4.0))
+        time.sleep(chance.uniform(0.0, longest * alone / workers))
         place = chance.randrange(workers)
         running[place].kill()
         running[place].join()
         assert running[place].exitcode == -signal.SIGKILL, running[place].exitcode
         running[place] = start()
         print(f"\rkill {kill + 1} of {kills}: {dict(states())}", end="", flush=True)
-    while states().keys() & {"waiting", "judging"}:
-        time.sleep(0.5)
+    _wait(states)
+    given_up = desk.store.again()
+    _wait(states)
     for process in running:
         process.kill()
     print()
-    return {**counted(desk, wanted), "kills": kills, "workers": workers}
+    more = {"given up until taken up again": given_up, "seconds of one undisturbed, with its start": round(alone, 1)}
+    return {**counted(desk, wanted), **more, "kills": kills, "workers": workers}
+
+
+def _wait(states: Callable[[], Counter[str]]) -> None:
+    """Until nothing waits or is in work."""
+    while states().keys() & {"waiting", "judging"}:
+        time.sleep(0.5)
 
 
 def counted(desk: Desk, wanted: dict[int, dict[str, float]]) -> dict[str, Any]:
@@ -193,12 +212,14 @@ def main() -> None:
     parser.add_argument("--store", help="URL of an empty database; default: SQLite in a folder of its own")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--longest", type=float, default=4.0, help="of a worker's life, in times of one submission")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trial", action="store_true", help="print only, write nothing")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()
-        found = killed_often(Path(folder), asked.store, asked.kills, asked.workers, asked.seed)
+        options = {key: getattr(asked, key) for key in ("kills", "workers", "seed", "longest")}
+        found = killed_often(Path(folder), asked.store, **options)
         minutes = round((time.monotonic() - start) / 60, 1)
     kind = "PostgreSQL" if (asked.store or "").startswith("postgres") else "SQLite"
     entry = {**provenance(), "store": kind, "lease_seconds": timedelta(seconds=LEASE).total_seconds(), **found}

@@ -186,7 +186,7 @@ def _processes() -> list[str]:
 
 
 def _soon(true: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         if true():
             return True
@@ -202,7 +202,7 @@ def test_what_the_judge_does_meanwhile_ends_it_too() -> None:
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run_inside(["-c", "import time; time.sleep(300)"], b"", BOUNDS, tick=tick)
-    assert time.monotonic() - start < 60
+    assert time.monotonic() - start < 250
 
 
 @inside

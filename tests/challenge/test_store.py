@@ -299,7 +299,7 @@ def test_the_disk_of_the_database_is_full(tmp_path: Path) -> None:
 
 
 def test_the_database_is_restarted_while_workers_work(emptied: Any) -> None:
-    store = Store.open(emptied.url, "restarted", patience=30)
+    store = Store.open(emptied.url, "restarted", patience=120)
     for number in range(3):
         store.submit("a", sha(number), NOW, daily=10)
     first = store.claim(NOW, LEASE)
@@ -313,8 +313,8 @@ def test_the_database_is_restarted_while_workers_work(emptied: Any) -> None:
     time.sleep(0.3)
     assert not found  # they wait
     emptied.start()
-    thread.join(30)
-    other.join(30)
+    thread.join(120)
+    other.join(120)
     assert True in found and len(found) == 2
     states = [(each.number, each.state, sorted(each.results)) for each in store.submissions()]
     assert [state for _, state, _ in states] == ["judged", "judging", "waiting"]

@@ -195,7 +195,7 @@ def judge(folder: Path, *words: str) -> subprocess.Popen[bytes]:
     )
 
 
-def soon(true: Callable[[], bool], seconds: float = 60) -> bool:
+def soon(true: Callable[[], bool], seconds: float = 120) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if true():
