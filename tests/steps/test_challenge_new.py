@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer.main
 from PIL import Image
 
 import flawscope
@@ -21,6 +24,7 @@ from flawscope.challenge.labels import Labels, read_labels, read_part, write_lab
 from flawscope.challenge.pictures import write_neutral
 from flawscope.challenge.ranking import scored
 from flawscope.challenge.spec import PARTS, Challenge, load_challenge
+from flawscope.cli.app import app
 from flawscope.data.court.proof import Crossing
 from flawscope.data.read import read
 from flawscope.errors import OutputError, SplitError, UserError
@@ -126,7 +130,16 @@ def test_other_tasks(data: Path, tmp_path: Path, kind: str) -> None:
             f"{path.relative_to(data)};" + (f"{pair % 2};{pair // 2 % 2}" if kind == "multilabel" else "abc"[pair % 3])
         )
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    made = flawscope.challenge_new(tmp_path / "labels.csv", tmp_path / "c", images=data, **WHEN)
+    made = flawscope.challenge_new(tmp_path / "labels.csv", tmp_path / "c", images=data, licence="CC0", **WHEN)
+    readme = (made.folder / "handout" / "README.md").read_text(encoding="utf-8")
+    assert "Licence of the images and labels: CC0." in readme
+    for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL):
+        compile(code, "README.md", "exec")
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    shown = re.findall(r"^flawscope (\w+) (.*)$", readme, re.MULTILINE)
+    assert {name for name, _ in shown} == {"run", "pack", "show"}
+    for name, words in shown:
+        commands[name].make_context(name, shlex.split(words))
     assert made.challenge.kind == kind
     recipe = load_recipe(made.folder / "handout" / "recipe.yaml")
     samples = read(recipe.data, Path.cwd())

@@ -26,9 +26,9 @@ IMAGE_PASSES = 16_000
 
 @dataclass(frozen=True)
 class Handed:
-    """What is handed out: how many images in how many groups, how often each size and mode, and the data's source.
+    """What is handed out: how many images in how many groups, how often each size and mode.
 
-    `size` is the height and width that the baseline sees them in.
+    `size` is the height and width that the baseline sees them in, `licence` what may be done with the data.
     """
 
     images: int
@@ -36,7 +36,7 @@ class Handed:
     sizes: Mapping[tuple[int, int], int]
     modes: Mapping[str, int]
     size: tuple[int, int]
-    source: str
+    licence: str = ""
 
     @property
     def channels(self) -> int:
@@ -106,7 +106,7 @@ def readme_text(challenge: Challenge, handed: Handed) -> str:
         daily=challenge.daily,
         ladder=_ladder(challenge.ladder_step),
         limits=_limits(challenge),
-        source=_line(handed.source) or "the organiser",
+        licence=_line(handed.licence) or "ask the organiser before you hand them on",
         **_pack_words(task, channels),
     )
 
@@ -143,7 +143,7 @@ def _ladder(step: float) -> str:
         return "The board shows the best score of each team as it is."
     return (
         f"The board moves in steps of {step:g}: a submission that is not better than what it shows by more than that "
-        "leaves it as it is. So it is of no use to probe it."
+        "leaves it as it is. So probing it is of little use."
     )
 
 

@@ -61,7 +61,7 @@ README = """\
 - What counts is `{metric}`: {metric_words}. The pass mark is {pass_mark}.
 - Open from {opens} to {deadline}; {daily} submissions a day (UTC) and team. {ladder}
 - You hand in one file, `NAME.flawscope`. Limits: {limits}.
-- The data come from {source}. Do not hand them on unless their licence says that you may.
+- Licence of the images and labels: {licence}.
 
 ## What is here
 

@@ -25,6 +25,7 @@ def new(
     deadline: Annotated[str, typer.Option(help="2027-03-01 (its end, UTC) or 2027-03-01T18:00Z")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the folder; default: challenges/NAME")] = None,
     title: Annotated[str, typer.Option(help="what participants read")] = "",
+    licence: Annotated[str, typer.Option(help="of the images, for participants")] = "",
     metric: Annotated[str, typer.Option(help="mean_f1 | accuracy | mean_auroc | mean_average_precision")] = "mean_f1",
     pass_mark: Annotated[float, numeric(help="the least value of the metric that passes")] = 0.6,
     daily: Annotated[int, typer.Option(min=1, help="submissions a day and team")] = 5,
@@ -40,9 +41,10 @@ def new(
 ) -> None:
     """Make a challenge of a labelled set: data to hand out, a public and a private test, and the starter kit."""
     made = step(
-        "challenge_new", data, output, deadline=deadline, opens=opens, title=title, metric=metric, pass_mark=pass_mark,
-        daily=daily, ladder_step=ladder_step, public=public, private=private, seed=seed, images=images,
-        group_pattern=group_pattern, group_column=group_column, overwrite=overwrite, say=say,
+        "challenge_new", data, output, deadline=deadline, opens=opens, title=title, licence=licence, metric=metric,
+        pass_mark=pass_mark, daily=daily, ladder_step=ladder_step, public=public, private=private, seed=seed,
+        images=images, group_pattern=group_pattern, group_column=group_column, overwrite=overwrite,
+        say=say,
     )  # fmt: skip
     for name, part in made.challenge.parts.items():
         say(f"{name:8s}  {counted(part.images, 'images')} in {counted(part.groups, 'groups')}")

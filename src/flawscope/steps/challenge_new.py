@@ -75,6 +75,7 @@ def challenge_new(
     deadline: str,
     opens: str | None = None,
     title: str = "",
+    licence: str = "",
     metric: str = "mean_f1",
     pass_mark: float = 0.6,
     daily: int = 5,
@@ -96,6 +97,7 @@ def challenge_new(
         deadline: the last moment, as 2027-03-01 (its end, UTC) or 2027-03-01T18:00Z.
         opens: the first moment; by default now.
         title: what participants read; by default the name of the folder.
+        licence: of the images and labels that are handed out, for participants.
         metric: what ranks, see `challenge.spec.METRICS`.
         pass_mark: the least value of the metric that passes.
         daily: submissions a day and team.
@@ -139,7 +141,7 @@ def challenge_new(
     (split,) = proven(samples, parts, folder.parent / ".cache", say)
     notes = (*_check_classes(samples, split.split), *map(_renamed, split.split.notes), *contradictions(samples))
     with new_folder(folder, overwrite=overwrite) as beside:
-        challenge = _write(beside, samples, split, asked)
+        challenge = _write(beside, samples, split, asked, licence)
     return MadeChallenge(folder, challenge, split.proof or {}, notes)
 
 
@@ -226,7 +228,7 @@ def _renamed(note: str) -> str:
     return re.sub(r"\b(train|validation|test)\b", lambda found: name_of[found[0]], note)
 
 
-def _write(folder: Path, samples: Samples, split: Proven, asked: Mapping[str, Any]) -> Challenge:
+def _write(folder: Path, samples: Samples, split: Proven, asked: Mapping[str, Any], licence: str) -> Challenge:
     """Fill the folder of a challenge."""
     facts: dict[PartName, PartFacts] = {}
     sizes: Counter[tuple[int, int]] = Counter()
@@ -252,7 +254,7 @@ def _write(folder: Path, samples: Samples, split: Proven, asked: Mapping[str, An
     write_text(folder / "hidden" / "sources.csv", "\n".join(sources) + "\n")
     write_json(folder / PROOF, _proof(split, facts))
     about = facts["training"]
-    handed = Handed(about.images, about.groups, sizes, modes, size_hint(sizes, LONGER_SIDE), samples.source)
+    handed = Handed(about.images, about.groups, sizes, modes, size_hint(sizes, LONGER_SIDE), licence)
     write_kit(folder / "handout", challenge, handed)
     zip_kit(folder / "handout", folder / f"{challenge.name}-starter-kit.zip")
     return challenge
