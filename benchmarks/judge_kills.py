@@ -48,7 +48,7 @@ from flawscope.storage import sha256_file
 TARGET = ROOT / "benchmarks" / "results" / "judge-kills.json"
 TASK = Task("binary", ("defective",), "ok")
 SPEC = Preprocess(size=(8, 8), channels=1)
-IMAGES_EACH = 200
+IMAGES_EACH = 60
 LEASE = 3.0
 OPEN = 6
 """So many submissions are waiting or in work while workers are killed."""
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--store", help="URL of an empty database; default: SQLite in a folder of its own")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--longest", type=float, default=4.0, help="of a worker's life, in times of one submission")
+    parser.add_argument("--longest", type=float, default=3.0, help="of a worker's life, in times of one submission")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trial", action="store_true", help="print only, write nothing")
     asked = parser.parse_args()

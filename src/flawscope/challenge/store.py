@@ -24,6 +24,7 @@ from flawscope.challenge.tables import ResultRow, SubmissionRow, TeamRow
 from flawscope.errors import UserError
 
 LAST_AFTER = 3
+"""A submission whose worker vanished so often comes after all others."""
 ATTEMPTS = 10
 """So often a submission is taken up whose worker vanished each time; then it is stuck, and the organiser's."""
 _Out = TypeVar("_Out")
