@@ -49,7 +49,7 @@ TARGET = ROOT / "benchmarks" / "results" / "judge-kills.json"
 TASK = Task("binary", ("defective",), "ok")
 SPEC = Preprocess(size=(8, 8), channels=1)
 IMAGES_EACH = 60
-LEASE = 3.0
+LEASE = 10.0
 OPEN = 6
 """So many submissions are waiting or in work while workers are killed."""
 

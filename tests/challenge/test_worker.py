@@ -149,9 +149,27 @@ def test_a_long_run_holds_its_lease_and_ends_when_it_is_lost(bench: Bench, monke
 
     monkeypatch.setattr(module, "answers_of", answers_of)
     monkeypatch.setattr(bench.store, "renew", renew)
-    monkeypatch.setattr(module, "RENEW_SECONDS", 0.0)
+    bench = replace(bench, lease=timedelta(0))
     assert judge_next(bench) == Verdict(1, module.ELSEWHERE)
     assert len(renewed) == 3
+
+
+def test_a_run_longer_than_its_lease_is_not_taken_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else two workers would take a long submission from each other for ever."""
+    short, others = replace(bench, lease=timedelta(seconds=2)), []
+
+    def answers_of(*asked: Any, tick: Callable[[], None]) -> Answers:
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            tick()
+            others.append(bench.store.claim(module._now(), LEASE))
+            time.sleep(0.05)
+        return fine()
+
+    short = replace(short, parts={"public": bench.parts["public"]})
+    monkeypatch.setattr(module, "answers_of", answers_of)
+    assert judge_next(short) == Verdict(1, "judged")
+    assert {claim.number for claim in others if claim} == {2}
 
 
 def test_a_file_that_is_gone_or_changed_holds_up_nobody(bench: Bench, answered: list[Any]) -> None:
@@ -206,12 +224,16 @@ def soon(true: Callable[[], bool], seconds: float = 120) -> bool:
 
 @pytest.mark.usefixtures("sandbox")
 def test_a_worker_killed_in_the_middle_loses_nothing(
-    fill_challenge: Callable[..., Path], tmp_path: Path, endless: Path, make_bundle: Make
+    fill_challenge: Callable[..., Path],
+    tmp_path: Path,
+    endless: Path,
+    make_bundle: Make,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = fill_challenge(tmp_path / "c")
     flawscope.challenge_submit(folder, endless, "endless")
     store = Desk.at(folder).store
-    worker = judge(folder, "--lease", "2")
+    worker = judge(folder, "--lease", "10")
     assert soon(lambda: store.submissions()[0].state == "judging")
     worker.send_signal(signal.SIGKILL)
     worker.wait()
@@ -222,7 +244,8 @@ def test_a_worker_killed_in_the_middle_loses_nothing(
     bench = Desk.at(folder).bench()
     short = {name: replace(part, bounds=replace(part.bounds, wall_seconds=1)) for name, part in bench.parts.items()}
     bench = replace(bench, parts=short)
-    time.sleep(2)
+    later = module._now() + timedelta(seconds=11)
+    monkeypatch.setattr(module, "_now", lambda: later)
     words = {}
     for _ in range(2):
         verdict = judge_next(bench)

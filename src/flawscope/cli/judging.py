@@ -39,7 +39,7 @@ def judge(
     watch: Annotated[bool, typer.Option("--watch", help="go on, and wait for more, until it is stopped")] = False,
     again: Annotated[bool, typer.Option("--again", help="take up what was given up, too")] = False,
     lease: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="until another takes over what a vanished worker held")
+        float, typer.Option(min=10, metavar="SECONDS", help="until another takes over what a vanished worker held")
     ] = 60.0,
 ) -> None:
     """Judge what waits, each bundle in a sandbox of its own. Any number of these may run at once."""

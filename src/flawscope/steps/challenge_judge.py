@@ -33,7 +33,7 @@ def challenge_judge(
         store: URL of the database; by default a file in the folder.
         watch: go on when the queue is empty, and wait for more.
         again: let submissions wait again that were given up.
-        lease: seconds after which what a vanished worker held is judged by another.
+        lease: seconds after which what a vanished worker held is judged by another; longer than scoring takes.
         say: is told in words how each ended.
 
     Returns:
