@@ -180,6 +180,23 @@ def test_a_class_that_is_missing_in_a_part(tmp_path: Path, draw: Draw) -> None:
 
 
 @pytest.mark.usefixtures("court")
+def test_what_still_leaks_is_refused_and_nothing_is_left(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Finds:
+        of = classmethod(lambda cls, samples: cls())
+
+        def crossing(self, split: Split) -> Crossing:
+            return Crossing((Pair(*(split.ids(part)[0] for part in ("train", "test")), "sister", 0.9),), (), 7, 1)
+
+    monkeypatch.setattr("flawscope.data.court.proof.Prover", Finds)
+    monkeypatch.setattr("flawscope.steps.split.ROUNDS", 2)
+    with pytest.raises(SplitError, match="1 pair of images of the same thing still across"):
+        flawscope.challenge_new(data, tmp_path / "c", **WHEN)
+    assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.usefixtures("court")
 def test_one_that_has_submissions_is_never_replaced(data: Path, tmp_path: Path) -> None:
     made = flawscope.challenge_new(data, tmp_path / "c", **WHEN)
     with pytest.raises(OutputError, match="exists already"):

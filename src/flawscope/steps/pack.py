@@ -96,8 +96,9 @@ def pack(
         DataError: the data cannot be used.
         OutputError: the bundle exists and `overwrite` is off, or cannot be written.
     """
-    from flawscope.bundle.foreign import load_model, read_outputs, taken, wrapped
+    from flawscope.bundle.foreign import Answers, Layout, load_model, read_outputs, taken, wrapped
 
+    _known({"task": task, "layout": layout, "answers": answers, "resize": resize}, TaskKind, Layout, Answers, Resize)
     source = Path(model)
     target = _target(Path(output) if output else source.with_suffix(SUFFIX), overwrite)
     asked, names = _task(task, classes, negative), tuple(classes)
@@ -147,14 +148,23 @@ def _target(target: Path, overwrite: bool) -> Path:
     return target
 
 
+def _known(given: Mapping[str, str | None], *kinds: Any) -> None:
+    """Options that are one of some words, each with the type that lists them.
+
+    Raises:
+        UserError: names the option and the words.
+    """
+    for (option, value), kind in zip(given.items(), kinds, strict=True):
+        if value is not None and value not in get_args(kind):
+            raise UserError(f"--{option} {value}", choices(value, get_args(kind)))
+
+
 def _task(kind: TaskKind | None, classes: Sequence[str], negative: str) -> Task:
     """What the classes and the good answer make.
 
     Raises:
         UserError: it must be said, or they make nothing.
     """
-    if kind is not None and kind not in get_args(TaskKind):
-        raise UserError(f"--task {kind}", choices(kind, get_args(TaskKind)))
     both = len(classes) == 2 and negative in classes
     if kind is None and len(classes) > 1 and not both:
         raise UserError(
