@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all quality bench clean
+.PHONY: help demo test test-all system quality bench clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -29,11 +29,14 @@ demo: $(VENV)/.train ## from real solar cells to a sealed bundle and its report,
 	@$(BIN)/flawscope run recipes/demo.yaml --overwrite
 	@echo "your own images:            $(BIN)/flawscope new FOLDER"
 
-test: $(VENV)/.dev ## the tests, without the slow ones
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n auto
+test: $(VENV)/.dev system ## the tests, without the slow ones
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n auto -rs
 
-test-all: $(VENV)/.dev ## all tests
-	@$(BIN)/python -m pytest
+test-all: $(VENV)/.dev system ## all tests
+	@$(BIN)/python -m pytest -rs
+
+system:
+	@.ci/system
 
 quality: $(VENV)/.dev ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .
@@ -53,6 +56,7 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/cost_simulation.py
 	@$(BIN)/python benchmarks/reliability_simulation.py
 	@$(BIN)/python benchmarks/learning_curve_simulation.py
+	@$(BIN)/python benchmarks/ladder_attack.py
 	@$(BIN)/python benchmarks/coil_exam.py
 	@$(BIN)/python benchmarks/court/run_exam.py
 	@$(BIN)/python benchmarks/court/real_twins.py
@@ -62,6 +66,7 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/metadata_elpv.py
 	@$(BIN)/python benchmarks/pointing.py
 	@$(BIN)/python benchmarks/copies_leak.py
+	@$(BIN)/python benchmarks/judge_kills.py
 	@$(BIN)/python benchmarks/tune_solar_multilabel.py
 	@$(BIN)/python benchmarks/reference_systems.py $(MEASURED)
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --draws 500 --max-escape 0.1 0.15

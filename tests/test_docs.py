@@ -67,7 +67,10 @@ def test_commands_exist_and_take_these_options(name: str) -> None:
         assert command in (targets if program == "make" else commands), shown
         if program == "flawscope" and words:
             try:
-                commands[command].make_context(command, list(words))
+                context = commands[command].make_context(command, list(words))
+                if hasattr(commands[command], "commands"):  # a group: the command and its options come next
+                    name_, inner, rest = commands[command].resolve_command(context, list(words))
+                    inner.make_context(name_, rest, parent=context)
             except Exception as error:
                 pytest.fail(f"{shown}: {error}")
 

@@ -38,7 +38,7 @@ def test_rooms_have_names_and_empty_doors() -> None:
     assert len(FILES) > 40
     assert [path for path in FILES if path.stem in ("utils", "util", "helpers", "misc", "common")] == []
     doors = [path for path in FILES if path.name == "__init__.py" and path.parent != SOURCE]
-    assert len(doors) == 11
+    assert len(doors) == 13
     assert [path for path in doors if path.read_text()] == []
 
 
@@ -67,17 +67,26 @@ def test_the_rule_on_paths_can_fail() -> None:
 
 
 HELP = {
-    "__init__", "bundle_maps", "compare_masks", "contact_sheet", "curve_document", "decide_masks", "decide_options",
-    "deciding", "decision_content", "evaluate_masks", "fold_decisions", "inspect_drawn", "inspect_masks",
-    "known_decisions", "learning_curve", "loaded", "map_making", "map_means", "mask_pictures", "mask_samples",
-    "mask_store", "material", "metrics_document", "new_groups", "new_images", "new_masks", "provenance",
-    "report_looks", "report_maps", "seen", "tested", "workspace",
+    "__init__", "bundle_maps", "challenge_desk", "compare_masks", "contact_sheet", "curve_document", "decide_masks",
+    "decide_options", "deciding", "decision_content", "evaluate_masks", "fold_decisions", "inspect_drawn",
+    "inspect_masks", "known_decisions", "learning_curve", "loaded", "map_making", "map_means", "mask_pictures",
+    "mask_samples", "mask_store", "material", "metrics_document", "new_groups", "new_images", "new_masks",
+    "provenance", "report_looks", "report_maps", "seen", "tested", "workspace",
 }  # fmt: skip
 """What helps the steps and is none."""
 
 
 def test_each_step_is_a_call_of_the_library_and_a_command_of_the_same_name() -> None:
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    groups = {
+        "": app,
+        **{f"{group.name or group.typer_instance.info.name}_": group.typer_instance for group in app.registered_groups},
+    }
+    commands = {
+        f"{group}{command.name or command.callback.__name__}"
+        for group, commands in groups.items()
+        for command in commands.registered_commands
+        if command.callback
+    }
     files = {path.stem for path in (SOURCE / "steps").glob("*.py")} - HELP
     assert set(flawscope.STEPS) == commands == files == set(flawscope.__all__) - {"__version__"}
     for name in flawscope.STEPS:

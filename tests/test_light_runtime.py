@@ -23,6 +23,7 @@ REPORT = {"yaml", "jinja2", "matplotlib"} | COURT
 NEED_TORCH = {
     "flawscope.bundle.export",
     "flawscope.explanation.align",
+    "flawscope.bundle.foreign",
     "flawscope.explanation.cam",
     "flawscope.explanation.capture",
     "flawscope.explanation.explain",
@@ -126,7 +127,10 @@ def test_the_light_installation_needs_no_report_packages_for_the_line() -> None:
     failed, _ = without(TRAINING | REPORT, IMPORT_ALL)
     light = ("flawscope.bundle", "flawscope.inspection", "flawscope.data", "flawscope.evaluation", "flawscope.cli")
     heavy = {name for name in failed if name.startswith(light)}
-    assert {name for name in heavy if not name.startswith("flawscope.data.court.")} == {"flawscope.bundle.export"}
+    assert {name for name in heavy if not name.startswith("flawscope.data.court.")} == {
+        "flawscope.bundle.export",
+        "flawscope.bundle.foreign",
+    }
     assert not {"flawscope.steps.inspect", "flawscope.steps.show", "flawscope.steps.evaluate"} & set(failed)
 
 
@@ -262,3 +266,8 @@ def test_the_block_works(package: str) -> None:
     code = f"try:\n    import {package}\n    print(1)\nexcept ModuleNotFoundError:\n    print(2)"
     assert without({package}, code)[0] == 2
     assert without(set(), code)[0] == 1
+
+
+def test_what_runs_in_the_judges_sandbox_is_the_light_runtime_alone() -> None:
+    code = "import flawscope.challenge.child\nprint(json.dumps(sorted(set(blocked) & set(sys.modules))))"
+    assert without(TRAINING | REPORT | {"sqlalchemy", "alembic", "psycopg", "typer", "rich"}, code)[0] == []

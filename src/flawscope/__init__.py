@@ -13,6 +13,11 @@ from flawscope._version import __version__
 
 if TYPE_CHECKING:
     from flawscope.steps.audit import audit
+    from flawscope.steps.challenge_board import challenge_board
+    from flawscope.steps.challenge_export import challenge_export
+    from flawscope.steps.challenge_judge import challenge_judge
+    from flawscope.steps.challenge_new import challenge_new
+    from flawscope.steps.challenge_submit import challenge_submit
     from flawscope.steps.compare import compare
     from flawscope.steps.decide import decide
     from flawscope.steps.evaluate import evaluate
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from flawscope.steps.inspect import inspect
     from flawscope.steps.look import look
     from flawscope.steps.new import new
+    from flawscope.steps.pack import pack
     from flawscope.steps.plan import plan
     from flawscope.steps.report import report
     from flawscope.steps.run import run
@@ -32,12 +38,18 @@ if TYPE_CHECKING:
     from flawscope.steps.tune import tune
 
 STEPS = (
-    "audit", "compare", "decide", "evaluate", "explain", "export", "inspect", "look", "new", "plan", "report", "run",
-    "runs", "show", "split", "synth", "train", "tune",
+    "audit", "challenge_board", "challenge_export", "challenge_judge", "challenge_new", "challenge_submit", "compare",
+    "decide", "evaluate", "explain", "export", "inspect", "look", "new", "pack", "plan", "report", "run", "runs",
+    "show", "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",
     "audit",
+    "challenge_board",
+    "challenge_export",
+    "challenge_judge",
+    "challenge_new",
+    "challenge_submit",
     "compare",
     "decide",
     "evaluate",
@@ -46,6 +58,7 @@ __all__ = [
     "inspect",
     "look",
     "new",
+    "pack",
     "plan",
     "report",
     "run",

@@ -64,6 +64,14 @@ class OutputError(UserError):
     """The result cannot be written where it was asked for."""
 
 
+class SandboxError(UserError):
+    """There is no sandbox to run what strangers have made, or it does not hold."""
+
+
+class StoreError(UserError):
+    """The store of a challenge cannot be reached, or was made by a newer version."""
+
+
 def reason(error: BaseException, most: int = 300) -> str:
     """What another library says is wrong: the first line of it, at most so many characters; else the error's name.
 

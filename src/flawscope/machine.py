@@ -35,9 +35,14 @@ def place() -> tuple[int, int]:
 def on_threads(work: Callable[[_In], _Out], items: Iterable[_In], threads: int) -> Iterator[_Out]:
     """`map` over threads, in order, with a bounded number of items in work; stops cleanly when it is left.
 
+    One thread is the caller's own: none is started, so this also works where a process may not start any.
+
     >>> list(on_threads(abs, [-1, 2, -3], 2))
     [1, 2, 3]
     """
+    if threads == 1:
+        yield from map(work, items)
+        return
     waiting: deque[Future[_Out]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="flawscope")
     try:

@@ -36,7 +36,7 @@ MAX_BYTES = 4 * 1024**3 - 1
 MAX_MANIFEST = 16 * 1024**2
 _COMMENT = re.compile(rb"sha256:([0-9a-f]{64})")
 _COMMENT_LENGTH = len("sha256:") + 64
-_MEMBER = re.compile(
+MEMBER = re.compile(
     r"manifest\.json|(graphs/{0}\.onnx|golden/{0}\.npy|evidence/{0}\.json)".replace("{0}", r"[\w][\w.-]{0,199}"),
     re.ASCII,
 )
@@ -203,7 +203,7 @@ def _sha256(content: bytes) -> str:
 
 def _evidence(name: str) -> str:
     member = f"evidence/{name}.json"
-    if not _MEMBER.fullmatch(member):
+    if not MEMBER.fullmatch(member):
         raise BundleError(f"evidence cannot be called {name!r}", f"use {NAME_WORDS}")
     return member
 
@@ -292,7 +292,7 @@ def _members(path: Path, content: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(content)) as bundle:
             entries = bundle.infolist()
             names = [entry.filename for entry in entries]
-            strange = [name for name in names if not _MEMBER.fullmatch(name)]
+            strange = [name for name in names if not MEMBER.fullmatch(name)]
             if strange or len(set(names)) != len(names) or MANIFEST not in names:
                 raise BundleError(f"{path} holds other files than a bundle does: {strange or names}"[:500], DAMAGED)
             plain = all(e.compress_type == zipfile.ZIP_STORED and not e.flag_bits & _ENCRYPTED for e in entries)

@@ -96,23 +96,24 @@ def signature_of(graph: Graph, kind: Answers = "logits") -> Signature:
     return Signature(graph, images[0], tables[0] if tables else None, answers[0])
 
 
-def session(graph: Graph, content: bytes) -> Any:
-    """An engine for one graph on one core; no libraries of operators, no files.
+def session(name: str, content: bytes) -> Any:
+    """An engine for one graph, which messages call by its name, on one core; no libraries of operators, no files.
 
     Raises:
         BundleError: the graph reaches outside itself, or onnxruntime cannot load it.
     """
-    refuse_external_data(graph.name, content)
+    refuse_external_data(name, content)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     options.log_severity_level = 4  # errors come back as exceptions
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common class
         raise BundleError(
-            f"onnxruntime {onnxruntime.__version__} cannot load graph {graph.name!r}: {reason(error)}",
+            f"onnxruntime {onnxruntime.__version__} cannot load graph {name!r}: {reason(error)}",
             "export the model again with standard ONNX operators, or update onnxruntime",
         ) from None
 

@@ -14,6 +14,7 @@ import onnx
 import torch
 from torch import nn
 
+from flawscope.bundle.foreign import without_traces
 from flawscope.bundle.graph_runner import GraphRunner
 from flawscope.bundle.runtime import Runtime
 from flawscope.errors import BundleError, reason
@@ -82,13 +83,7 @@ def export_graph(
         raise BundleError(f"{name} cannot be exported: {reason(error)}", "choose another model.name") from error
     assert program is not None
     model = program.model_proto
-    # Names of source files and call stacks have no place in a file that is handed on.
-    for node in model.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
-        del value.metadata_props[:]
-    del model.metadata_props[:], model.graph.metadata_props[:]
+    without_traces(model)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 

@@ -25,6 +25,8 @@ _CHILDREN: dict[str, dict[int, str]] = {
 """Field numbers of the messages inside each message, from onnx.proto3."""
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_ORT = b"ORTM"
+"""Bytes 4 to 8 of onnxruntime's own format, which it tells by them whatever else the file may be."""
 _DEPTH = 64
 
 
@@ -34,6 +36,8 @@ def refuse_external_data(name: str, content: bytes) -> None:
     Raises:
         BundleError: a weight lies in another file, or the bytes are not an ONNX model.
     """
+    if content[4:8] == _ORT:  # it can be ONNX as well, to the eyes of this walk
+        raise BundleError(f"graph {name!r} is in onnxruntime's own format, not ONNX", "export the model as ONNX")
     try:
         external = _reaches_outside(memoryview(content), "model", 0)
     except (IndexError, ValueError) as error:
@@ -48,7 +52,7 @@ def refuse_external_data(name: str, content: bytes) -> None:
 def _reaches_outside(message: memoryview, kind: str, depth: int) -> bool:
     if depth > _DEPTH:
         raise ValueError("nested too deeply")
-    for field, value in _fields(message):
+    for field, value in fields(message):
         if kind == "tensor" and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value != 0)):
             return True
         child = _CHILDREN[kind].get(field)
@@ -57,7 +61,7 @@ def _reaches_outside(message: memoryview, kind: str, depth: int) -> bool:
     return False
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Field number and value of each field of a protobuf message; fixed-width numbers are skipped."""
     at = 0
     while at < len(message):
@@ -78,6 +82,14 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         if at > len(message):
             raise ValueError("it is cut off")
         yield tag >> 3, value
+
+
+def varints(message: memoryview) -> Iterator[int]:
+    """Whole numbers that stand one behind the other, as protobuf packs them."""
+    at = 0
+    while at < len(message):
+        value, at = _varint(message, at)
+        yield value
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:

@@ -12,9 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from flawscope._version import __version__
+from flawscope.cli.challenge import challenge
 from flawscope.cli.inspect import tell_inspected
 from flawscope.cli.look import explain, look
 from flawscope.cli.numbers import numbers
+from flawscope.cli.pack import pack
 from flawscope.cli.plan import plan
 from flawscope.cli.terminal import console, errors, numeric, say, shell, step
 from flawscope.errors import UserError
@@ -86,6 +88,8 @@ def audit(
 app.command()(plan)
 app.command()(explain)
 app.command()(look)
+app.command()(pack)
+app.add_typer(challenge)
 
 
 @app.command()

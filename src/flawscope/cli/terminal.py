@@ -30,14 +30,23 @@ def step(name: str, *arguments: Any, **options: Any) -> Any:
     try:
         made = getattr(import_module(f"flawscope.steps.{name}"), name)(*arguments, **options)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        wanted = "train" if name in NEED_TORCH or missing in TORCH else "report"
+        missing, typed = (error.name or "").partition(".")[0], name.replace("challenge_", "challenge ")
+        wanted = _extra(name, missing)
         raise UserError(
-            f"`flawscope {name}` needs {missing}, which is not installed", f'pip install "flawscope[{wanted}]"'
+            f"`flawscope {typed}` needs {missing}, which is not installed", f'pip install "flawscope[{wanted}]"'
         ) from None
     if NUMBER:
         raise typer.Exit
     return made
+
+
+def _extra(name: str, missing: str) -> str:
+    """The extra of the package that a step lacks something of."""
+    if name == "pack" and missing == "onnx":
+        return "pack"
+    if name.startswith("challenge_") and missing in ("sqlalchemy", "alembic"):
+        return "challenge"
+    return "train" if name in NEED_TORCH or missing in TORCH else "report"
 
 
 def say(words: str) -> None:

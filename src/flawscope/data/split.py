@@ -119,11 +119,20 @@ def make_split(samples: Samples, spec: SplitSpec, twins: Twins | None = None) ->
         if spec.fold >= folds:
             raise SplitError(f"split.fold is {spec.fold}, {spec.file} has the folds 0 to {folds - 1}", "choose one")
         return _folds(samples, spec, folds, twins, only=spec.fold)[0]
+    return make_parts(samples, spec, spec.wanted, twins)
+
+
+def make_parts(samples: Samples, spec: SplitSpec, wanted: Mapping[Part, float], twins: Twins | None = None) -> Split:
+    """Split samples by groups into these parts alone, by these shares; of `spec` only seed and groups count.
+
+    Raises:
+        SplitError: fewer groups than parts, a part that nothing is left of, or a group file that does not fit.
+    """
     ground = _ground(samples, spec, twins)
-    _enough(len(set(ground.group.values())), len(PARTS), samples)
-    dealt = _deal(samples, ground.group, spec.wanted, spec, twins)
+    _enough(len(set(ground.group.values())), len(wanted), samples)
+    dealt = _deal(samples, ground.group, wanted, spec, twins)
     part = {name: dealt[ground.group[name]] for name in ground.group}
-    return _finished(samples, spec, ground, part, spec.wanted)
+    return _finished(samples, spec, ground, part, wanted)
 
 
 def make_folds(samples: Samples, spec: SplitSpec, k: int, twins: Twins | None = None) -> list[Split]:
@@ -269,7 +278,7 @@ def _finished(
     inside = [pair for pair in ground.pairs if pair.a in kept and pair.b in kept]
     out = {**already, **purge(kept, inside, ground.together)}
     kept = {name: its for name, its in part.items() if name not in out}
-    lost = [name for name in PARTS if name not in kept.values()]
+    lost = [name for name in wanted if name not in kept.values()]
     if lost:
         raise SplitError(
             f"{samples.name}: nothing is left of {', '.join(lost)} after {len(out)} images that would leak were left "

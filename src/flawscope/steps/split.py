@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -100,21 +100,35 @@ def split_samples(
     spec = recipe.split
     if spec.twins != "find":
         return [Proven(made) for made in _made(samples, recipe, folds, None)]
+    return proven(samples, lambda twins: _made(samples, recipe, folds, twins), cache, say)
+
+
+def proven(
+    samples: Samples,
+    made: Callable[[Twins], Sequence[Split]],
+    cache: Path | None = None,
+    say: Say = lambda words: None,
+) -> list[Proven]:
+    """The splits that `made` makes of the pairs of images of the same thing, each with its proof; see `split_samples`.
+
+    Raises:
+        SplitError: those of `made`; or pairs still cross after many rounds.
+    """
     from flawscope.data.court.proof import Prover, proof_document
 
     twins = search(samples, cache)
     say(f"{counted(len(twins.pairs), 'pairs')} of the same thing found; reading the images anew to prove the split")
     prover = Prover.of(samples)
     for _ in range(ROUNDS):
-        splits = _made(samples, recipe, folds, twins)
-        found = [prover.crossing(made) for made in splits]
+        splits = made(twins)
+        found = [prover.crossing(each) for each in splits]
         more = {(pair.a, pair.b): pair for each in found for pair in each.pairs}
         if not more:
             remark = (f"leak check: {twins.facts['note']}",) if twins.facts.get("note") else ()
-            splits = [replace(made, notes=(*made.notes, *remark)) for made in splits]
+            splits = [replace(each, notes=(*each.notes, *remark)) for each in splits]
             return [
-                Proven(made, proof_document(made, crossing, twins.facts, twins.pairs))
-                for made, crossing in zip(splits, found, strict=True)
+                Proven(each, proof_document(each, crossing, twins.facts, twins.pairs))
+                for each, crossing in zip(splits, found, strict=True)
             ]
         twins = replace(twins, pairs=(*twins.pairs, *more.values()))
     raise SplitError(

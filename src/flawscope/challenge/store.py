@@ -1,0 +1,275 @@
+"""The store: teams, submissions, results. The table of submissions is the queue of record.
+
+A worker takes a submission by a lease that it renews; when the worker is gone, the lease runs out, and another takes
+it. Results count only from whoever holds the lease when they are handed in. Every call may be made again when its end
+is not known (the database was started anew): it does nothing twice.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, selectinload
+
+from flawscope.challenge.database import PATIENCE_SECONDS, connect, patiently
+from flawscope.challenge.submitted import Claim, PartResult, State, Submitted
+from flawscope.challenge.tables import ResultRow, SubmissionRow, TeamRow
+from flawscope.errors import UserError
+
+LAST_AFTER = 3
+"""A submission whose worker vanished so often comes after all others."""
+ATTEMPTS = 10
+"""So often a submission is taken up whose worker vanished each time; then it is stuck, and the organiser's."""
+_Out = TypeVar("_Out")
+
+
+class Store:
+    """The store of one challenge; a database may hold those of several, told apart by `challenge`."""
+
+    def __init__(self, engine: Engine, challenge: str, patience: float = PATIENCE_SECONDS) -> None:
+        self.engine, self.challenge, self.patience = engine, challenge, patience
+
+    @classmethod
+    def open(cls, place: str | Path, challenge: str, patience: float = PATIENCE_SECONDS) -> Store:
+        """The store at a URL, or in a file (SQLite), made if it is not there.
+
+        Raises:
+            StoreError: it cannot be reached, or is newer than this version.
+        """
+        return cls(connect(place, patience), challenge, patience)
+
+    def submit(self, team: str, sha256: str, at: datetime, daily: int, ticket: str | None = None) -> Submitted:
+        """Put a submission into the queue. A team is made by its first one.
+
+        Args:
+            team: its name.
+            sha256: of the file, which lies in its place already.
+            at: when it was received.
+            daily: how many a team may make in a day (UTC).
+            ticket: the same one is the same submission; by default a new one.
+
+        Raises:
+            UserError: too many today, or this team has submitted this file before.
+            StoreError, OutputError: the store cannot take it; it is not submitted.
+        """
+        ticket = ticket or secrets.token_hex(16)
+
+        def work(session: Session) -> Submitted:
+            owner = self._team(session, team, at)
+            same = sa.or_(SubmissionRow.ticket == ticket, SubmissionRow.sha256 == sha256)
+            old = session.scalar(sa.select(SubmissionRow).where(SubmissionRow.team_id == owner.id, same))
+            if old is not None and old.ticket == ticket:
+                return _submitted(old, team)
+            if old is not None:
+                raise UserError(f"team {team} has submitted this bundle already, as number {old.id}", "submit another")
+            day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            today = session.scalar(
+                sa.select(sa.func.count()).where(
+                    SubmissionRow.team_id == owner.id,
+                    SubmissionRow.received >= day,
+                    SubmissionRow.received < day + timedelta(days=1),
+                )
+            )
+            if (today or 0) >= daily:
+                raise UserError(f"team {team} has made its {daily} submissions of {day.date()} (UTC)", "wait a day")
+            row = SubmissionRow(
+                team_id=owner.id, ticket=ticket, sha256=sha256, received=at, state="waiting", attempt=0, reason=""
+            )
+            session.add(row)
+            session.flush()
+            return _submitted(row, team)
+
+        return self._do(work)
+
+    def claim(self, at: datetime, lease: timedelta) -> Claim | None:
+        """Take the next submission that waits, or whose worker has let its lease run out; None if there is none.
+
+        First come, first served; one that was interrupted `LAST_AFTER` times comes last, so that it holds up nobody.
+        """
+        token = secrets.token_hex(16)
+
+        def work(session: Session) -> Claim | None:
+            mine = session.scalar(sa.select(SubmissionRow).where(SubmissionRow.token == token))
+            if mine is not None:  # the database was gone before it could say so
+                return Claim(mine.id, mine.sha256, token, mine.attempt)
+            lost = sa.and_(SubmissionRow.state == "judging", SubmissionRow.leased_until < at)
+            row = session.scalar(
+                sa.select(SubmissionRow)
+                .join(TeamRow)
+                .where(TeamRow.challenge == self.challenge, sa.or_(SubmissionRow.state == "waiting", lost))
+                .order_by(SubmissionRow.attempt >= LAST_AFTER, SubmissionRow.id)
+                .limit(1)
+                .with_for_update(of=SubmissionRow, skip_locked=True)
+            )
+            if row is None:
+                return None
+            if row.attempt >= ATTEMPTS:
+                row.state, row.ended = "stuck", at
+                row.reason = f"the judge was interrupted {row.attempt} times while judging it"
+                session.flush()
+                return work(session)
+            row.state, row.token, row.leased_until, row.attempt = "judging", token, at + lease, row.attempt + 1
+            return Claim(row.id, row.sha256, token, row.attempt)
+
+        return self._do(work)
+
+    def renew(self, claim: Claim, at: datetime, lease: timedelta) -> bool:
+        """Hold a claim for longer; False if it is another worker's by now."""
+
+        def work(session: Session) -> bool:
+            row = _held(session, claim)
+            if row is None:
+                return False
+            row.leased_until = at + lease
+            return True
+
+        return self._do(work)
+
+    def finish(
+        self, claim: Claim, results: Sequence[PartResult], at: datetime, keep: Callable[[], None] = lambda: None
+    ) -> bool:
+        """Hand in the results, all or none; False if the claim is another worker's by now, and nothing is changed.
+
+        `keep` is called before they are, while nobody else can: it writes the files that they name.
+        """
+
+        def work(session: Session) -> bool:
+            row = _held(session, claim)
+            if row is None:
+                return _is_mine(session, claim, "judged")
+            keep()
+            session.add_all(
+                ResultRow(submission_id=row.id, **{**vars(each), "measures": dict(each.measures)}) for each in results
+            )
+            row.state, row.ended, row.leased_until, row.reason = "judged", at, None, ""
+            return True
+
+        return self._do(work)
+
+    def refuse(self, claim: Claim, reason: str, at: datetime) -> bool:
+        """A submission failed by its own fault; False if the claim is another worker's by now."""
+        return self._end(claim, "refused", reason, at)
+
+    def give_up(self, claim: Claim, reason: str, at: datetime) -> bool:
+        """A submission cannot be judged, by no fault of its own, and holds up nothing: `again` lets it wait again."""
+        return self._end(claim, "stuck", reason, at)
+
+    def _end(self, claim: Claim, state: State, reason: str, at: datetime) -> bool:
+        def work(session: Session) -> bool:
+            row = _held(session, claim)
+            if row is None:
+                return _is_mine(session, claim, state)
+            row.state, row.ended, row.leased_until, row.reason = state, at, None, reason
+            return True
+
+        return self._do(work)
+
+    def release(self, claim: Claim) -> bool:
+        """Put a claim back as it was: the worker cannot go on, by no fault of the submission."""
+
+        def work(session: Session) -> bool:
+            row = _held(session, claim)
+            if row is None:
+                return False
+            row.state, row.token, row.leased_until, row.attempt = "waiting", None, None, row.attempt - 1
+            return True
+
+        return self._do(work)
+
+    def again(self, numbers: Sequence[int] = ()) -> int:
+        """Let stuck submissions wait again (all of them, or these); returns how many."""
+
+        def work(session: Session) -> int:
+            rows = session.scalars(
+                sa.select(SubmissionRow)
+                .join(TeamRow)
+                .where(TeamRow.challenge == self.challenge, SubmissionRow.state == "stuck")
+                .with_for_update(of=SubmissionRow)
+            ).all()
+            rows = [row for row in rows if not numbers or row.id in numbers]
+            for row in rows:
+                row.state, row.attempt, row.reason, row.ended = "waiting", 0, "", None
+            return len(rows)
+
+        return self._do(work)
+
+    def submissions(self) -> list[Submitted]:
+        """All of the challenge, in the order in which they were received."""
+
+        def work(session: Session) -> list[Submitted]:
+            rows = session.scalars(
+                sa.select(SubmissionRow)
+                .join(TeamRow)
+                .where(TeamRow.challenge == self.challenge)
+                .options(selectinload(SubmissionRow.results), selectinload(SubmissionRow.team))
+                .order_by(SubmissionRow.received, SubmissionRow.id)
+            )
+            return [_submitted(row, row.team.name, row.results) for row in rows]
+
+        return self._do(work)
+
+    def _team(self, session: Session, name: str, at: datetime) -> TeamRow:
+        """The team's row, locked: its submissions are counted one after the other."""
+        wanted = sa.select(TeamRow).where(TeamRow.challenge == self.challenge, TeamRow.name == name).with_for_update()
+        row = session.scalar(wanted)
+        if row is None:
+            try:
+                with session.begin_nested():
+                    session.add(TeamRow(challenge=self.challenge, name=name, created=at))
+            except IntegrityError:
+                pass  # somebody else has made it in this moment
+            row = session.scalars(wanted).one()
+        return row
+
+    def _do(self, work: Callable[[Session], _Out]) -> _Out:
+        def once() -> _Out:
+            with Session(self.engine) as session, session.begin():
+                return work(session)
+
+        return patiently(once, self.patience)
+
+
+def _held(session: Session, claim: Claim) -> SubmissionRow | None:
+    """The row of a claim, locked, if the claim still holds."""
+    wanted = sa.select(SubmissionRow).where(
+        SubmissionRow.id == claim.number, SubmissionRow.token == claim.token, SubmissionRow.state == "judging"
+    )
+    return session.scalar(wanted.with_for_update())
+
+
+def _is_mine(session: Session, claim: Claim, state: State) -> bool:
+    """Whether this claim was ended so already, and only the word of it was lost."""
+    row = session.get(SubmissionRow, claim.number)
+    return row is not None and row.token == claim.token and row.state == state
+
+
+def _submitted(row: SubmissionRow, team: str, results: Sequence[ResultRow] = ()) -> Submitted:
+    return Submitted(
+        number=row.id,
+        team=team,
+        sha256=row.sha256,
+        received=row.received,
+        state=cast(State, row.state),
+        attempt=row.attempt,
+        reason=row.reason,
+        ended=row.ended,
+        results={
+            each.part: PartResult(
+                part=each.part,
+                answers_sha256=each.answers_sha256,
+                metric=each.metric,
+                low=each.low,
+                high=each.high,
+                measures=each.measures,
+                seconds=each.seconds,
+            )
+            for each in results
+        },
+    )

@@ -1,0 +1,50 @@
+"""What the store hands out: submissions, their results, the claim of a worker. Plain records, without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+State = Literal["waiting", "judging", "judged", "refused", "stuck"]
+STATES: tuple[State, ...] = get_args(State)
+"""Waiting for a worker; with one, while its lease lasts; has its results; failed by its own fault; given up by us."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A submission in the hands of one worker."""
+
+    number: int
+    sha256: str
+    token: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """What a submission has reached on one part."""
+
+    part: str
+    answers_sha256: str
+    metric: float
+    low: float
+    high: float
+    measures: Mapping[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A submission as it stands in the store. `results` is by part; empty until it is judged."""
+
+    number: int
+    team: str
+    sha256: str
+    received: datetime
+    state: State
+    attempt: int = 0
+    reason: str = ""
+    ended: datetime | None = None
+    results: Mapping[str, PartResult] = field(default_factory=dict)

@@ -1,0 +1,105 @@
+"""`flawscope challenge submit | judge | board | export`: the judge, from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from flawscope.cli.terminal import console, say, shell, step
+
+Folder = Annotated[Path, typer.Argument(metavar="CHALLENGE", help="the folder of the challenge")]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store", metavar="URL", envvar="FLAWSCOPE_STORE", help="database; default: a file in the folder (SQLite)"
+    ),
+]
+
+
+def submit(
+    challenge: Folder,
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="a NAME.flawscope")],
+    team: Annotated[str, typer.Option(help="whose it is")],
+    store: StoreUrl = None,
+) -> None:
+    """Put a team's bundle into the queue; next comes `judge`."""
+    made = step("challenge_submit", challenge, bundle, team, store=store)
+    late = "; after the deadline: it does not count for the final board" if made.late else ""
+    say(f"submission {made.submitted.number} of team {made.submitted.team} is {made.submitted.state}{late}")
+    say(f"next: flawscope challenge judge {shell(challenge)}")
+
+
+def judge(
+    challenge: Folder,
+    store: StoreUrl = None,
+    watch: Annotated[bool, typer.Option("--watch", help="go on, and wait for more, until it is stopped")] = False,
+    again: Annotated[bool, typer.Option("--again", help="take up what was given up, too")] = False,
+    lease: Annotated[
+        float, typer.Option(min=10, metavar="SECONDS", help="until another takes over what a vanished worker held")
+    ] = 60.0,
+) -> None:
+    """Judge what waits, each bundle in a sandbox of its own. Any number of these may run at once."""
+    ended = step("challenge_judge", challenge, store=store, watch=watch, again=again, lease=lease, say=say)
+    words = ", ".join(f"{number} {word}" for word, number in ended.items())
+    say(words or "nothing waits")
+    say(f"next: flawscope challenge board {shell(challenge)}")
+
+
+def board(
+    challenge: Folder,
+    store: StoreUrl = None,
+    final: Annotated[bool, typer.Option("--final", help="the board that decides, after the deadline")] = False,
+) -> None:
+    """Show who stands where: along the way, or at the end."""
+    made = step("challenge_board", challenge, store=store, final=final)
+    kind = "final board" if final else "board"
+    say(f"{made.challenge.title}: {kind}, {made.challenge.metric}, pass mark {made.challenge.pass_mark:g}")
+    if made.lines:
+        console.print(standings(made))
+    else:
+        say("no submission is judged yet")
+    for note in made.notes:
+        say(f"note: {note}")
+    states = ", ".join(f"{number} {state}" for state, number in made.states.items())
+    say(f"submissions: {states or 'none'}")
+
+
+def export(
+    challenge: Folder,
+    output: Annotated[Path, typer.Option("-o", "--output", help="the folder to write")],
+    store: StoreUrl = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace what is there")] = False,
+) -> None:
+    """Write boards, submissions and all measures as tables and JSON. For the organiser: private scores are in it."""
+    say(f"wrote {step('challenge_export', challenge, output, store=store, overwrite=overwrite)}")
+
+
+def standings(made: Any) -> Table:
+    """The lines of a board."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("rank", "team", "score", "95 %", "passed", "shift", "submissions"):
+        table.add_column(name, justify="left" if name in ("team", "passed") else "right")
+    for line in made.lines:
+        passed = "surely" if line.surely else "yes" if line.passed else "no"
+        table.add_row(
+            f"{line.rank}{' =' if line.shared else ''}",
+            Text(f"{line.team}{' (late)' if line.late else ''}"),  # a stranger's words: no markup
+            f"{line.value:.3f}",
+            f"{line.low:.3f} to {line.high:.3f}",
+            passed,
+            f"{line.shift.value:+.3f}" if line.shift else "",
+            f"{line.submissions:,}",
+        )
+    if not made.final:
+        table.columns = [column for column in table.columns if column.header != "shift"]
+    return table
+
+
+def register(app: typer.Typer) -> None:
+    """Make these commands of `flawscope challenge`."""
+    for command in (submit, judge, board, export):
+        app.command()(command)

@@ -1,0 +1,61 @@
+"""`flawscope challenge submit | judge | board | export`, as they are typed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., Any]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_from_submission_to_export(cli: Cli, contest: Path, make_bundle: Callable[..., Path], tmp_path: Path) -> None:
+    for team, threshold in (("[red]sharp", 0.5), ("blunt", 0.97)):
+        bundle = make_bundle(thresholds=(threshold,), name=f"{threshold}.flawscope")
+        answer = cli("challenge", "submit", "contest", bundle, "--team", team)
+        assert answer.code == 0, answer
+        assert f"of team {team} is waiting" in answer.out and "flawscope challenge judge contest" in answer.out
+    answer = cli("challenge", "judge", "contest")
+    assert answer.code == 0, answer
+    assert "submission 1: judged\nsubmission 2: judged\n2 judged\nnext: flawscope challenge board contest" in answer.out
+    assert "nothing waits" in cli("challenge", "judge", "contest").out
+    answer = cli("challenge", "board", "contest")
+    assert answer.code == 0, answer
+    assert "Grey parts: board, accuracy, pass mark 0.6" in answer.out
+    assert "[red]sharp" in answer.out and "submissions: 2 judged" in answer.out
+    answer = cli("challenge", "board", "contest", "--final")
+    assert answer.code == 2 and "before it nothing is told" in answer.err and "-> " in answer.err
+    assert cli("challenge", "export", "contest", "-o", "out").code == 0
+    assert (tmp_path / "out" / "board.csv").is_file()
+    again = cli("challenge", "export", "contest", "-o", "out")
+    assert again.code == 2 and "--overwrite" in again.err
+
+
+def test_refusals_have_a_remedy(
+    cli: Cli, contest: Path, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = cli("challenge", "submit", "nowhere", make_bundle(), "--team", "a")
+    assert answer.code == 2 and "is no challenge" in answer.err
+    answer = cli("challenge", "board", "contest", "--store", "mongodb://x/y")
+    assert answer.code == 2 and "mongodb" in answer.err
+    answer = cli("challenge", "board", "contest")
+    assert answer.code == 0 and "no submission is judged yet" in answer.out
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    answer = cli("challenge", "judge", "contest")
+    assert answer.code == 2 and "nothing is judged" in answer.err
+
+
+def test_without_its_packages(cli: Cli, contest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [
+        name for name in sys.modules if name.startswith(("sqlalchemy", "flawscope.challenge.", "flawscope.steps"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    answer = cli("challenge", "board", "contest")
+    assert answer.code == 2
+    assert "`flawscope challenge board` needs sqlalchemy" in answer.err and 'flawscope[challenge]"' in answer.err
