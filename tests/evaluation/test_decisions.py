@@ -112,9 +112,8 @@ def test_the_next_groups_regret_it_less_than_the_best_of_these_groups():
 
     def drawn(groups, size=20):
         odds_n = random.normal(-0.5, 2.0, groups * size)
-        truth_n = random.random(groups * size) < 1 / (
-            1 + np.exp(-odds_n - np.repeat(random.normal(0, 1.5, groups), size))
-        )
+        shifted_n = odds_n + np.repeat(random.normal(0, 1.5, groups), size)
+        truth_n = random.random(groups * size) < 1 / (1 + np.exp(-shifted_n))
         return 1 / (1 + np.exp(-0.75 * odds_n)), truth_n, np.repeat(np.arange(groups), size).astype(str).tolist()
 
     score_n, truth_n, _ = drawn(500)

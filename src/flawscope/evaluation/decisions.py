@@ -141,7 +141,7 @@ def _one_class(probability_n: FloatArray, truth_n: BoolArray, rule: str, code_n:
     )
 
 
-def _gain(tp: FloatArray, fp: FloatArray, positives: FloatArray, negatives: FloatArray, rule: str) -> FloatArray:
+def _gain(tp: IndexArray, fp: IndexArray, positives: IndexArray, negatives: IndexArray, rule: str) -> FloatArray:
     """F1 or accuracy of counts; F1 without positives is not defined (NaN)."""
     with np.errstate(invalid="ignore"):
         gain: FloatArray = (
@@ -199,7 +199,7 @@ def _spread(drawn_dc: FloatArray, code_n: IndexArray) -> FloatArray:
     if not len(defined_dc):
         return np.zeros(drawn_dc.shape[1])
     groups = int(code_n.max()) + 1
-    # The bootstrap's own is too small by this factor where groups are few (Efron & Tibshirani, 1993, section 5.4).
+    # The bootstrap's own is too small by this factor where groups are few (Efron & Tibshirani, 1993).
     error_c: FloatArray = defined_dc.std(axis=0) * np.sqrt(groups / (groups - 1))
     return error_c
 
@@ -256,4 +256,5 @@ def _quality(counts_dc: FloatArray, rule: str) -> FloatArray:
         quality_d: FloatArray = 2 * hit_dk.sum(axis=1) / np.maximum(1, involved_dk.sum(axis=1))
         return quality_d
     shown_d = np.maximum(1, (involved_dk > 0).sum(axis=1))
-    return (2 * hit_dk / np.maximum(1, involved_dk)).sum(axis=1) / shown_d
+    mean_d: FloatArray = (2 * hit_dk / np.maximum(1, involved_dk)).sum(axis=1) / shown_d
+    return mean_d
