@@ -150,14 +150,20 @@ def bootstrap_sums(value_nc: FloatArray, groups: npt.ArrayLike, seed: int, draws
     """
     code_n, group_count = _codes(groups, len(value_nc))
     sums_gc = group_sums(value_nc, code_n)
+    return np.concatenate([times_dg @ sums_gc for times_dg in drawn_times(group_count, seed, draws)])
+
+
+def drawn_times(group_count: int, seed: int, draws: int = 1000) -> Iterator[IndexArray]:
+    """How often each group is in each draw of `bootstrap_draws`, d x g, in pieces that fit into memory.
+
+    >>> [times_dg.sum(axis=1).tolist() for times_dg in drawn_times(5, seed=0, draws=3)]
+    [[5, 5, 5]]
+    """
     random = np.random.default_rng(seed)
-    drawn = []
     for size in chunks(draws):
         number_dg = random.integers(group_count, size=(size, group_count))
         number_dg += group_count * np.arange(size)[:, None]  # each draw its own numbers: all are counted at once
-        times_dg = np.bincount(number_dg.ravel(), minlength=size * group_count).reshape(size, group_count)
-        drawn.append(times_dg @ sums_gc)
-    return np.concatenate(drawn)
+        yield np.bincount(number_dg.ravel(), minlength=size * group_count).reshape(size, group_count)
 
 
 def group_sums(value_nc: FloatArray, code_n: IndexArray) -> FloatArray:

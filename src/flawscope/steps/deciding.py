@@ -61,7 +61,7 @@ def rule(
         )
         return decision, {"costs": {"schema": 1, "curves": {found.name: found.curve for found in bands.each}}}
     if spec.max_escape is None:
-        chosen = fit_thresholds(task, probability_nk, target_nk, spec.rule)
+        chosen = fit_thresholds(task, probability_nk, target_nk, spec.rule, groups)
         notes = (*chosen.notes, *notes)
         return DecisionRule(rule=chosen.rule, fitted_on=fitted_on, thresholds=chosen.values, notes=tuple(notes)), {}
     asked: dict[str, Any] = {"max_escape": spec.max_escape, "confidence": spec.confidence, "units": spec.units}

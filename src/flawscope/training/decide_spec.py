@@ -41,8 +41,8 @@ class DecideSpec(Section):
 
     rule: Literal["best_f1", "best_accuracy", "fixed", "max_escape", "costs"] = Field(
         default="best_f1",
-        description="what the threshold of each class makes best; fixed: 0.5; max_escape and costs: set by giving that "
-        "key",
+        description="what the threshold of each class makes best, within one standard error (see calibration.md); "
+        "fixed: 0.5; max_escape and costs: set by giving that key",
     )
     max_escape: float | None = Field(
         default=None,
