@@ -108,6 +108,7 @@ class GateSpec(Section):
     train: TrainSpec = Field(default=TrainSpec(), description="how it learns")
     calibrate: CalibrateSpec = Field(default=CalibrateSpec(), description="how its score becomes a probability")
     decide: DecideSpec = Field(default=DecideSpec(), description="how its threshold is set")
+    export: ExportSpec = Field(default=ExportSpec(maps=False), description="what runs its graph")
 
 
 def _floats(value: Any) -> Iterator[float]:
