@@ -190,7 +190,7 @@ def counted(desk: Desk, wanted: dict[int, dict[str, float]]) -> dict[str, Any]:
     for number, each in found.items():
         for name in HIDDEN:
             result = each.results.get(name)
-            wrong += result is None or abs(result.metric - wanted[number][name]) > 1e-9
+            wrong += result is None or bool(abs(result.metric - wanted[number][name]) > 1e-9)
             path = answers_path(desk.folder, number, name)
             files += result is not None and path.is_file() and sha256_file(path) == result.answers_sha256
     results = [len(each.results) for each in found.values()]

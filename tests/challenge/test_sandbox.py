@@ -236,6 +236,13 @@ def test_where_bubblewrap_may_not_work_its_words_are_told(monkeypatch: pytest.Mo
         check_sandbox()
 
 
+@inside
+def test_a_sandbox_that_does_not_hold_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "call_filter", lambda: b"\x06\x00\x00\x00\x00\x00\xff\x7f")  # allows every call
+    with pytest.raises(SandboxError, match="nothing keeps it in"):
+        check_sandbox()
+
+
 def test_on_an_unknown_machine_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "call_filter", lambda: None)
     monkeypatch.setattr(shutil, "which", lambda name: name)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +39,7 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not fall among the answers
     request = sys.stdin.buffer.read()
     if request == TRY:
-        _write(answer, TRY)
+        _write(answer, TRY if walls_hold() else b"nothing keeps it in")
         return
     asked = json.loads(request)
     bounds = Bounds(**asked["bounds"])
@@ -48,6 +50,18 @@ def main() -> None:
     except MemoryError:
         content = _refusal("alloc", bounds)
     _write(answer, content)
+
+
+def walls_hold() -> bool:
+    """Whether another process, a socket and a new file are all denied."""
+    attempts: tuple[Callable[[], object], ...] = (os.fork, socket.socket, Path("/try").touch)
+    for attempt in attempts:
+        try:
+            attempt()
+        except OSError:
+            continue
+        return False
+    return True
 
 
 def answered(asked: dict[str, Any], bounds: Bounds, bundle: str = BUNDLE, images: str = IMAGES) -> tuple[Any, Any]:

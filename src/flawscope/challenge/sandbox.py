@@ -128,17 +128,17 @@ def run_inside(
 
 
 def check_sandbox() -> None:
-    """Try the sandbox with a program that does nothing.
+    """Try the sandbox: whether the judge's program starts in it, and whether it is kept in.
 
     Raises:
         SandboxError: it cannot be had here; the message says what fails.
     """
-    bounds = Bounds(wall_seconds=60)
+    bounds = Bounds(wall_seconds=300)
     ended = run_inside(CHILD, TRY, bounds)
     if ended.code or ended.answer != TRY:
-        raise SandboxError(
-            f"the sandbox does not work here: {ended.said.strip()[-500:] or ended.reason(bounds)}", NEEDS
-        )
+        said, answer = ended.said.strip()[-500:], ended.answer[:100].decode(errors="replace")
+        words = answer or said or ended.reason(bounds)
+        raise SandboxError(f"the sandbox does not work here: {words}", NEEDS)
 
 
 NEEDS = (
