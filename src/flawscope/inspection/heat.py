@@ -123,7 +123,7 @@ def _strip(canvas: Image.Image, place: tuple[int, int], width: int, name: str, l
     if not largest > 0:
         canvas.paste(_words(f"nothing speaks for {name}", width, width), place)
         return
-    scale = _scale(f"{largest:.1f}" if largest >= 1 else f"{largest:.2g}", width)
+    scale = _scale(f"{largest:.0f}" if largest >= 10 else f"{largest:.2g}", width)
     canvas.paste(_words(name, width, width - scale.width), place)
     canvas.paste(scale, (left + width - scale.width, top))
 

@@ -56,11 +56,10 @@ def over(picture: Image.Image, map_hw: Floats) -> Image.Image:
     """
     level_hw = np.rint(np.clip(map_hw, 0, 1) * 255).astype(np.uint8)
     level = Image.fromarray(level_hw).resize(picture.size, Image.Resampling.BILINEAR)
-    mask = level.point(_covers())
-    level.putpalette(PLASMA)
-    grey = picture.convert("L")
+    level.putpalette(_palette(), "RGBA")
+    colours, grey = level.convert("RGBA"), picture.convert("L")
     mixed = Image.merge("RGB", (grey, grey, grey))
-    mixed.paste(level.convert("RGB"), mask=mask)
+    mixed.paste(colours, mask=colours)
     return mixed
 
 
@@ -74,6 +73,8 @@ def bar(width: int, height: int) -> Image.Image:
 
 
 @lru_cache
-def _covers() -> tuple[int, ...]:
-    """`cover` of each of 256 levels, as 0..255."""
-    return tuple(np.rint(255 * cover(np.linspace(0, 1, 256))).astype(int).tolist())
+def _palette() -> bytes:
+    """Red, green, blue and cover of each of 256 levels."""
+    colour_n3 = np.frombuffer(PLASMA, dtype=np.uint8).reshape(256, 3)
+    cover_n1 = np.rint(255 * cover(np.linspace(0, 1, 256))).astype(np.uint8)[:, None]
+    return np.concatenate([colour_n3, cover_n1], axis=1).tobytes()
