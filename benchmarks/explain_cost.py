@@ -5,7 +5,7 @@ graph), the same files, in turns, each in a process of its own without torch. Wh
 away: it is the same for all, and would make the ratio look better than it is. Heat maps are drawn of every picture,
 which is the worst case: by default good pictures get none.
 
-    python benchmarks/explain_cost.py [--images 400] [--rounds 7]
+    python benchmarks/explain_cost.py [--images 400] [--rounds 11]
 
 Appends to benchmarks/results/explain-cost.json.
 """
@@ -53,7 +53,7 @@ def main() -> None:
     """Measure in turns and append the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=400)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--trial", action="store_true", help="print only, write nothing")
     asked = parser.parse_args()
     paths = find_pictures(elpv_folder() / "images").paths[: asked.images]

@@ -23,7 +23,7 @@ from flawscope.inspection.labelled import places
 from flawscope.inspection.lettering import font_for, plain, shortened
 from flawscope.inspection.tables import Explained
 from flawscope.inspection.verdict import asked_about, verdict
-from flawscope.pages.heat_colours import bar, over
+from flawscope.pages.heat_colours import bar, layer
 from flawscope.preprocess import viewable
 
 LONGEST, SHORTEST = 640, 320
@@ -32,7 +32,7 @@ NARROWEST = 260
 """A strip narrower than this cannot be read."""
 LETTERS, GAP = 13, 6
 """Of the strip below a picture: letters at least so large, and the room around them."""
-QUALITY = 88
+QUALITY = 85
 WIDE = 2.0
 """Pictures that are wider than so many times their height stand one below the other."""
 PAPER, INK = "white", "#1f2933"
@@ -97,12 +97,16 @@ def heat_picture(image: Image.Image, maps: Sequence[tuple[str, Floats]]) -> Imag
     columns = 1 if image.width > WIDE * image.height else len(maps)
     rows = -(-len(maps) // columns)
     size = (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP)
-    canvas = Image.new("RGB", size, PAPER)
-    for place, (name, map_hw) in enumerate(maps):
-        left, top = place % columns * (width + GAP), place // columns * (height + GAP)
+    corners = [(n % columns * (width + GAP), n // columns * (height + GAP)) for n in range(len(maps))]
+    aside, grey, ground = (width - image.width) // 2, image.convert("L"), Image.new("L", size, PAPER)
+    for left, top in corners:
+        ground.paste(grey, (left + aside, top))
+    canvas = Image.merge("RGB", (ground, ground, ground))
+    for (left, top), (name, map_hw) in zip(corners, maps, strict=True):
         largest = float(map_hw.max())
-        positive_hw = np.maximum(map_hw, 0) / (largest if largest > 0 else 1.0)
-        canvas.paste(over(image, positive_hw), (left + (width - image.width) // 2, top))
+        if largest > 0:
+            colours = layer(map_hw / largest, image.size)
+            canvas.paste(colours, (left + aside, top), mask=colours)
         _strip(canvas, (left, top + image.height), width, name, largest)
     return canvas
 

@@ -48,17 +48,25 @@ def cover(value: Floats) -> Floats:
     return share
 
 
+def layer(map_hw: Floats, size: tuple[int, int]) -> Image.Image:
+    """A map (0..1) in colours, bilinear, of this width and height: RGBA, to be pasted over a grey picture.
+
+    >>> layer(np.array([[0.0, 1.0]]), (2, 1)).getpixel((0, 0))[3]
+    0
+    """
+    level_hw = np.rint(np.clip(map_hw, 0, 1) * 255).astype(np.uint8)
+    level = Image.fromarray(level_hw).resize(size, Image.Resampling.BILINEAR)
+    level.putpalette(_palette(), "RGBA")
+    return level.convert("RGBA")
+
+
 def over(picture: Image.Image, map_hw: Floats) -> Image.Image:
-    """A picture in grey with a map (0..1) in colours over it; the map is stretched to its size, bilinear.
+    """A picture in grey with a map (0..1) over it.
 
     >>> over(Image.new("L", (2, 1), 100), np.array([[0.0, 1.0]])).getpixel((0, 0))
     (100, 100, 100)
     """
-    level_hw = np.rint(np.clip(map_hw, 0, 1) * 255).astype(np.uint8)
-    level = Image.fromarray(level_hw).resize(picture.size, Image.Resampling.BILINEAR)
-    level.putpalette(_palette(), "RGBA")
-    colours, grey = level.convert("RGBA"), picture.convert("L")
-    mixed = Image.merge("RGB", (grey, grey, grey))
+    mixed, colours = picture.convert("L").convert("RGB"), layer(map_hw, picture.size)
     mixed.paste(colours, mask=colours)
     return mixed
 
