@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from PIL import Image
 
 from flawscope.bundle.runtime import Runtime
 from flawscope.challenge import answers as module
+from flawscope.challenge import child
 from flawscope.challenge.answers import Answers, Refused, answers_of, packed, unpacked
 from flawscope.challenge.bounds import Bounds
 from flawscope.challenge.sandbox import Ended
@@ -252,3 +254,30 @@ def test_several_classes_where_they_exclude_each_other() -> None:
     content = packed(np.full((2, 2), 0.5), np.array([[True, True], [False, True]]))
     found = module._believed(Ended(0, content, "", 1.0), task, 2)
     assert isinstance(found, Refused) and "several classes" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        ("custom operator, of the domain 'com.acme.memory'", "of the domain 'com.acme.memory'"),
+        ("the bundle decides about 'memory alloc', not 'bad'", "'memory alloc'"),
+        ("graph 'model' fails: Failed to allocate memory for requested buffer", "needs more than 2 GiB of memory"),
+    ],
+)
+def test_only_a_want_of_memory_is_called_so(problem: str, told: str) -> None:
+    refusal = json.loads(child._refusal(problem, replace(QUICK, memory_bytes=2**31)))["refused"]
+    assert told in refusal
+
+
+def test_names_that_are_no_text_are_refused_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken(*_: object) -> None:
+        b"\xff".decode()
+
+    said = tmp_path / "answer"
+    asked = io.BytesIO(json.dumps({"bounds": asdict(QUICK)}).encode())
+    monkeypatch.setattr(child, "answered", broken)
+    monkeypatch.setattr(child.sys, "stdin", io.TextIOWrapper(asked))
+    monkeypatch.setattr(child.os, "dup", lambda number: os.open(said, os.O_WRONLY | os.O_CREAT))
+    monkeypatch.setattr(child.os, "dup2", lambda one, other: None)
+    child.main()
+    assert json.loads(said.read_bytes())["refused"] == "a name in its graph is not UTF-8"

@@ -121,3 +121,14 @@ def test_the_store_may_be_elsewhere(contest: Path, make_bundle: Make, tmp_path: 
     flawscope.challenge_submit(contest, make_bundle(), "a", store=url)
     assert not (contest / "store.sqlite").exists()
     assert flawscope.challenge_board(contest, store=url).states == {"waiting": 1}
+
+
+def test_what_is_refused_is_not_kept(contest: Path, make_bundle: Callable[..., Path]) -> None:
+    for number in range(6):
+        bundle = make_bundle(thresholds=(0.3 + number / 20,), name=f"{number}.flawscope")
+        if number < 5:
+            flawscope.challenge_submit(contest, bundle, "greedy")
+        else:
+            with pytest.raises(UserError, match="5 submissions of"):
+                flawscope.challenge_submit(contest, bundle, "greedy")
+    assert len(list((contest / "submissions").iterdir())) == 5

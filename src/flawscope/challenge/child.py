@@ -30,7 +30,8 @@ TWICE = 12
 """So many images are asked about again: alone, and beside each other."""
 TOLERANCE = 1e-3
 """Of the largest logit, at least of 1: as golden test patterns are allowed to differ."""
-_ALLOCATION = ("alloc", "memory")
+_ALLOCATION = ("failed to allocate", "unable to allocate", "cannot allocate", "bad_alloc", "bad allocation")
+"""How onnxruntime, NumPy, the system and C++ say that there is no memory left; no name in a bundle reads so."""
 
 
 def main() -> None:
@@ -47,8 +48,10 @@ def main() -> None:
         content = packed(*answered(asked, bounds))
     except UserError as error:
         content = _refusal(error.problem.replace(f"{BUNDLE}: ", "").replace(BUNDLE, "the bundle"), bounds)
+    except UnicodeDecodeError:
+        content = _refusal("a name in its graph is not UTF-8", bounds)
     except MemoryError:
-        content = _refusal("alloc", bounds)
+        content = _refusal("unable to allocate", bounds)
     _write(answer, content)
 
 

@@ -63,22 +63,9 @@ class Store:
 
         def work(session: Session) -> Submitted:
             owner = self._team(session, team, at)
-            same = sa.or_(SubmissionRow.ticket == ticket, SubmissionRow.sha256 == sha256)
-            old = session.scalar(sa.select(SubmissionRow).where(SubmissionRow.team_id == owner.id, same))
-            if old is not None and old.ticket == ticket:
-                return _submitted(old, team)
+            old = _there_already(session, owner, sha256, at, daily=daily, ticket=ticket)
             if old is not None:
-                raise UserError(f"team {team} has submitted this bundle already, as number {old.id}", "submit another")
-            day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-            today = session.scalar(
-                sa.select(sa.func.count()).where(
-                    SubmissionRow.team_id == owner.id,
-                    SubmissionRow.received >= day,
-                    SubmissionRow.received < day + timedelta(days=1),
-                )
-            )
-            if (today or 0) >= daily:
-                raise UserError(f"team {team} has made its {daily} submissions of {day.date()} (UTC)", "wait a day")
+                return _submitted(old, team)
             row = SubmissionRow(
                 team_id=owner.id, ticket=ticket, sha256=sha256, received=at, state="waiting", attempt=0, reason=""
             )
@@ -87,6 +74,22 @@ class Store:
             return _submitted(row, team)
 
         return self._do(work)
+
+    def check_submit(self, team: str, sha256: str, at: datetime, daily: int, ticket: str | None = None) -> None:
+        """See whether a team may submit this file, before its bytes are kept; `submit` sees to it again.
+
+        Raises:
+            UserError: see `submit`.
+            StoreError, OutputError: the store cannot be read.
+        """
+
+        def work(session: Session) -> None:
+            known = sa.select(TeamRow).where(TeamRow.challenge == self.challenge, TeamRow.name == team)
+            owner = session.scalar(known)
+            if owner is not None:
+                _there_already(session, owner, sha256, at, daily=daily, ticket=ticket)
+
+        self._do(work)
 
     def claim(self, at: datetime, lease: timedelta) -> Claim | None:
         """Take the next submission that waits, or whose worker has let its lease run out; None if there is none.
@@ -273,3 +276,30 @@ def _submitted(row: SubmissionRow, team: str, results: Sequence[ResultRow] = ())
             for each in results
         },
     )
+
+
+def _there_already(
+    session: Session, owner: TeamRow, sha256: str, at: datetime, *, daily: int, ticket: str | None
+) -> SubmissionRow | None:
+    """What a team has submitted with this ticket; none where it may submit this file.
+
+    Raises:
+        UserError: too many today, or this team has submitted this file before.
+    """
+    same = sa.or_(SubmissionRow.ticket == ticket, SubmissionRow.sha256 == sha256)
+    old = session.scalar(sa.select(SubmissionRow).where(SubmissionRow.team_id == owner.id, same))
+    if old is not None and old.ticket == ticket:
+        return old
+    if old is not None:
+        raise UserError(f"team {owner.name} has submitted this bundle already, as number {old.id}", "submit another")
+    day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = session.scalar(
+        sa.select(sa.func.count()).where(
+            SubmissionRow.team_id == owner.id,
+            SubmissionRow.received >= day,
+            SubmissionRow.received < day + timedelta(days=1),
+        )
+    )
+    if (today or 0) >= daily:
+        raise UserError(f"team {owner.name} has made its {daily} submissions of {day.date()} (UTC)", "wait a day")
+    return None

@@ -142,6 +142,7 @@ def challenge_new(
     notes = (*_check_classes(samples, split.split), *map(_renamed, split.split.notes), *contradictions(samples))
     with new_folder(folder, overwrite=overwrite) as beside:
         challenge = _write(beside, samples, split, asked, licence)
+    folder.chmod(0o700)  # its proof, store, answers and strangers' bundles are nobody else's, either
     return MadeChallenge(folder, challenge, split.proof or {}, notes)
 
 

@@ -63,6 +63,7 @@ def challenge_submit(
     check_file(path, bounds_of(desk.challenge.limits, 1))
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
+    desk.store.check_submit(team, sha256, moment, desk.challenge.daily, ticket)  # what is refused is not kept
     kept = bundle_path(desk.folder, sha256)
     if not kept.is_file() or sha256_file(kept) != sha256:
         write_bytes(kept, content)
