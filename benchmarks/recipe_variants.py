@@ -24,6 +24,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from entries import DEFAULT_WEIGHTS, append, provenance
+from flawscope.models.views import Averaged
 from flawscope.records import PARTS, Part, Samples, Split
 from flawscope.steps import train
 from flawscope.steps.material import pixels_of
@@ -120,7 +121,7 @@ def measured(recipe: Recipe, samples: Samples, split: Split) -> dict[str, Any]:
 
 
 def scores(run: Run, samples: Samples) -> tuple[Any, Any, Any]:
-    """Logits of the fold's images, their mean over eight turns, and the truth, n x k each."""
+    """Logits of the fold's images, their mean over all turns or mirrors, and the truth, n x k each."""
     network = load_checkpoint(run.training / "best")[0].eval()
     rows = {part: rows_of(samples, run.split.ids(part)) for part in PARTS}
     held = sorted(row for part, some in rows.items() if part != "train" for row in some)
@@ -129,10 +130,8 @@ def scores(run: Run, samples: Samples) -> tuple[Any, Any, Any]:
     with torch.no_grad():
         for image_bchw, target_bk in loader(PartDataset(pixels, samples.target_nk, held, None, 0), 16, 0):
             square = image_bchw.shape[-1] == image_bchw.shape[-2]
-            views = [torch.rot90(view, k, (-2, -1)) for view in (image_bchw, image_bchw.flip(-1)) for k in range(4)]
-            logits = [network(view) for view in (views if square else views[::2])]
-            plain.append(logits[0].numpy())
-            turned.append(torch.stack(logits).mean(dim=0).numpy())
+            plain.append(network(image_bchw).numpy())
+            turned.append(Averaged(network, "turns" if square else "mirrors")(image_bchw).numpy())
             truth.append(target_bk.numpy() >= 0.5)
     return np.concatenate(plain), np.concatenate(turned), np.concatenate(truth)
 

@@ -19,11 +19,9 @@ from flawscope.metadata import encode_all
 from flawscope.models.build import Network
 from flawscope.preprocess import Preprocess
 from flawscope.records import Task
-from flawscope.steps.seen import Seen, metadata_of, readable, see
+from flawscope.steps.seen import Seen, see
 from flawscope.steps.workspace import Run
 from flawscope.training.checkpoint import load_checkpoint
-
-__all__ = ["Loaded", "Seen", "metadata_of", "readable", "see", "task_of"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,9 @@ class Loaded:
         """
         return checked((METHOD,) if asked is None else asked, METHODS)
 
-    def explain(self, seen: Sequence[Seen], method: str, of: str | None, layer: str | None) -> Explained:
+    def explain(
+        self, seen: Sequence[Seen], method: str, of: str | None, layer: str | None, *, aligned: bool = ALIGNED
+    ) -> Explained:
         """The maps of pictures of one size.
 
         Raises:
@@ -81,7 +81,7 @@ class Loaded:
         images, *table = self.inputs(seen)
         beside = table[0] if table else None
         return explained_by(
-            self.network, images, self.task, of, method, layer=layer or LAYER, table_bm=beside, aligned=ALIGNED
+            self.network, images, self.task, of, method, layer=layer or LAYER, table_bm=beside, aligned=aligned
         )
 
     def inputs(self, seen: Sequence[Seen]) -> tuple[Any, ...]:

@@ -16,7 +16,8 @@ from flawscope.inspection.folder import find_pictures
 from flawscope.pages import inside, sheet
 from flawscope.pages.figures import short
 from flawscope.spreadsheet import safe_cell
-from flawscope.steps.loaded import Loaded, Seen, metadata_of, readable
+from flawscope.steps.loaded import Loaded
+from flawscope.steps.seen import Seen, metadata_of, readable
 from flawscope.storage import check_replaceable, check_writable, new_folder
 
 SHEET, LAYERS = "index.html", "layers.csv"

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from flawscope.errors import ImageError, MetadataError
 from flawscope.evaluation.heat_maps import Areas, Removed, areas, aside, removed
 from flawscope.explanation.default import ALIGNED
-from flawscope.explanation.explain import explain
 from flawscope.explanation.removal import blurred, grey, probability_of
 from flawscope.records import FloatArray, Sample
-from flawscope.steps.loaded import Loaded, Seen
+from flawscope.steps.loaded import Loaded
+from flawscope.steps.seen import Seen
 
 BATCH = 8
 STEPS = 10
@@ -85,17 +85,7 @@ def _batch(
     *,
     aligned: bool,
 ) -> Iterator[Mapped]:
-    images, *table = loaded.inputs([seen for _, seen in waiting])
-    made = explain(
-        loaded.network,
-        images,
-        loaded.task,
-        waiting[0][0].of,
-        method,
-        layer=layer,
-        table_bm=table[0] if table else None,
-        aligned=aligned,
-    )
+    made = loaded.explain([seen for _, seen in waiting], method, waiting[0][0].of, layer, aligned=aligned)
     for row, (each, seen) in enumerate(waiting):
         yield Mapped(each, seen, made.map_bhw[row].astype(np.float64), made.layer, not made.largest_b[row] > 0)
 
