@@ -35,12 +35,12 @@ from flawscope.bundle.archive import write_bundle
 from flawscope.bundle.manifest import Graph, Hashes, ImageInput, Manifest, Sealed
 from flawscope.bundle.rules import Calibrator, DecisionRule, TaskModel
 from flawscope.bundle.runtime import Runtime
+from flawscope.challenge.desk import HIDDEN, Desk
 from flawscope.challenge.labels import IMAGES, Labels, part_hash, write_labels
 from flawscope.challenge.spec import Challenge, PartName, hidden, save_challenge
 from flawscope.challenge.worker import answers_path
 from flawscope.preprocess import Preprocess
 from flawscope.records import Task
-from flawscope.steps.challenge_desk import HIDDEN, Desk
 from flawscope.steps.challenge_judge import challenge_judge
 from flawscope.steps.challenge_submit import challenge_submit
 from flawscope.storage import sha256_file

@@ -21,10 +21,10 @@ import pytest
 import flawscope
 from flawscope.challenge import worker as module
 from flawscope.challenge.answers import Answers, Refused
+from flawscope.challenge.desk import Desk
 from flawscope.challenge.worker import Bench, Verdict, answers_path, bundle_path, judge_next
 from flawscope.errors import OutputError, SandboxError, StoreError
 from flawscope.records import BoolArray
-from flawscope.steps.challenge_desk import Desk
 from flawscope.storage import sha256_file
 
 Make = Callable[..., Path]

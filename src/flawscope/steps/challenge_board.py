@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flawscope.challenge.spec import Challenge, iso
-from flawscope.challenge.standings import Standing, final_board, is_late, public_board
-from flawscope.challenge.submitted import Submitted
-from flawscope.errors import UserError
-from flawscope.steps.challenge_desk import Desk
-
-
-@dataclass(frozen=True)
-class Board:
-    """A board: its lines, how many submissions are in which state, and notes that belong under it."""
-
-    challenge: Challenge
-    final: bool
-    lines: tuple[Standing, ...]
-    states: Mapping[str, int]
-    notes: tuple[str, ...]
+from flawscope.challenge.board import Board, board_of
+from flawscope.challenge.desk import Desk
 
 
 def challenge_board(
@@ -44,48 +27,3 @@ def challenge_board(
     """
     desk = Desk.at(challenge, store)
     return board_of(desk, desk.store.submissions(), final=final, at=at or datetime.now(UTC))
-
-
-def board_of(desk: Desk, submissions: Sequence[Submitted], *, final: bool, at: datetime) -> Board:
-    """The board of these submissions.
-
-    Raises:
-        UserError: see `challenge_board`.
-    """
-    challenge = desk.challenge
-    open_ones = [each for each in submissions if each.state in ("waiting", "judging") and not is_late(challenge, each)]
-    if final and at <= challenge.deadline:
-        raise UserError(
-            f"the deadline is {iso(challenge.deadline)}: before it nothing is told of the private part",
-            "the board that runs along: leave out --final",
-        )
-    if final and open_ones:
-        raise UserError(
-            f"{len(open_ones)} submissions from before the deadline are not judged yet: nothing is final",
-            "judge them: flawscope challenge judge",
-        )
-    board = final_board if final else public_board
-    lines = board(challenge, submissions, desk.score_of)
-    return Board(
-        challenge=challenge,
-        final=final,
-        lines=tuple(lines),
-        states=Counter(each.state for each in submissions),
-        notes=tuple(_notes(challenge, submissions, lines, final=final)),
-    )
-
-
-def _notes(
-    challenge: Challenge, submissions: Sequence[Submitted], lines: Sequence[Standing], *, final: bool
-) -> list[str]:
-    notes = []
-    if any(line.shared for line in lines):
-        notes.append("Who shares a rank cannot be told apart: the difference, image for image, may be chance.")
-    if not final and challenge.ladder_step:
-        notes.append(f"A score moves only when it is better by more than {challenge.ladder_step:g}, and in such steps.")
-    if not final and any(line.late for line in lines):
-        notes.append(f"After the deadline, {iso(challenge.deadline)}: does not count for the final board.")
-    stuck = [each.number for each in submissions if each.state == "stuck"]
-    if stuck:
-        notes.append(f"Given up, by no fault of theirs: submissions {', '.join(map(str, stuck))} (judge --again).")
-    return notes

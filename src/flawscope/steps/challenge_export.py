@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flawscope.challenge.board import Board, board_of
+from flawscope.challenge.desk import HIDDEN, Desk
 from flawscope.challenge.spec import iso
 from flawscope.challenge.standings import Standing, is_late
 from flawscope.challenge.submitted import Submitted
 from flawscope.errors import UserError
 from flawscope.spreadsheet import safe_cell
-from flawscope.steps.challenge_board import Board, board_of
-from flawscope.steps.challenge_desk import HIDDEN, Desk
 from flawscope.storage import check_replaceable, new_folder, write_json, write_text
 
 BOARD, FINAL, SUBMISSIONS, RESULTS = "board.csv", "final.csv", "submissions.csv", "results.json"

@@ -10,9 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from flawscope.challenge.database import place_of
+from flawscope.challenge.desk import Desk
 from flawscope.challenge.sandbox import check_hidden, check_sandbox
 from flawscope.challenge.worker import LEASE, judge_next
-from flawscope.steps.challenge_desk import Desk
 
 POLL_SECONDS = 1.0
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from flawscope.challenge.admit import check_file
 from flawscope.challenge.bounds import bounds_of
+from flawscope.challenge.desk import Desk
 from flawscope.challenge.spec import iso
 from flawscope.challenge.standings import is_late
 from flawscope.challenge.submitted import Submitted
 from flawscope.challenge.worker import bundle_path
 from flawscope.errors import UserError
-from flawscope.steps.challenge_desk import Desk
 from flawscope.storage import sha256_file, write_bytes
 
 NAME_LENGTH = 100
