@@ -14,6 +14,7 @@ from flawscope._version import __version__
 if TYPE_CHECKING:
     from flawscope.steps.audit import audit
     from flawscope.steps.challenge_board import challenge_board
+    from flawscope.steps.challenge_change import challenge_change
     from flawscope.steps.challenge_export import challenge_export
     from flawscope.steps.challenge_judge import challenge_judge
     from flawscope.steps.challenge_new import challenge_new
@@ -38,14 +39,15 @@ if TYPE_CHECKING:
     from flawscope.steps.tune import tune
 
 STEPS = (
-    "audit", "challenge_board", "challenge_export", "challenge_judge", "challenge_new", "challenge_submit", "compare",
-    "decide", "evaluate", "explain", "export", "inspect", "look", "new", "pack", "plan", "report", "run", "runs",
-    "show", "split", "synth", "train", "tune",
+    "audit", "challenge_board", "challenge_change", "challenge_export", "challenge_judge", "challenge_new",
+    "challenge_submit", "compare", "decide", "evaluate", "explain", "export", "inspect", "look", "new", "pack",
+    "plan", "report", "run", "runs", "show", "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",
     "audit",
     "challenge_board",
+    "challenge_change",
     "challenge_export",
     "challenge_judge",
     "challenge_new",

@@ -58,3 +58,15 @@ def test_without_its_packages(contest: Path) -> None:
     done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert "`flawscope challenge board` needs sqlalchemy" in done.stderr and 'flawscope[challenge]"' in done.stderr
+
+
+def test_change(cli: Cli, contest: Path, make_bundle: Callable[..., Path]) -> None:
+    cli("challenge", "submit", "contest", make_bundle(), "--team", "[red]a")
+    answer = cli("challenge", "change", "contest", "--deadline", "2099-06-01", "--goes-on", "--team", "[red]a",
+                 "--disqualify", "learnt from the test")  # fmt: skip
+    assert answer.code == 0, answer
+    assert "deadline: 2099-06-01T23:59:59Z\nafter it: submissions are taken" in answer.out
+    assert "team [red]a: disqualified: learnt from the test" in answer.out
+    assert "disqualified" not in cli("challenge", "change", "contest", "--team", "[red]a", "--reinstate").out
+    answer = cli("challenge", "change", "contest", "--team", "nobody", "--choose", "1")
+    assert answer.code == 2 and "no team nobody" in answer.err

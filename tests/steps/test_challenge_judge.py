@@ -132,3 +132,38 @@ def test_what_is_refused_is_not_kept(contest: Path, make_bundle: Callable[..., P
             with pytest.raises(UserError, match="5 submissions of"):
                 flawscope.challenge_submit(contest, bundle, "greedy")
     assert len(list((contest / "submissions").iterdir())) == 5
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_an_organiser_changes_what_counts(contest: Path, make_bundle: Make) -> None:
+    for team, thresholds in (("a", (0.5, 0.97)), ("b", (0.6,))):
+        for threshold in thresholds:
+            flawscope.challenge_submit(
+                contest, make_bundle(thresholds=(threshold,), name=f"{threshold}.flawscope"), team
+            )
+    flawscope.challenge_judge(contest)
+    with pytest.raises(UserError, match="no team is named"):
+        flawscope.challenge_change(contest, disqualified="why")
+    with pytest.raises(UserError, match="with a reason, or reinstated"):
+        flawscope.challenge_change(contest, team="a", disqualified=" ")
+
+    _, teams = flawscope.challenge_change(contest, team="b", disqualified="learnt from the test")
+    assert [team.disqualified for team in teams] == ["", "learnt from the test"]
+    for final in (False, True):
+        board = flawscope.challenge_board(contest, final=final, at=AFTER)
+        assert [line.team for line in board.lines] == ["a"] and board.out == {"b": "learnt from the test"}
+        assert "Disqualified: b: learnt from the test" in board.notes
+    flawscope.challenge_change(contest, team="b", reinstated=True)
+
+    best = {line.team: line.number for line in flawscope.challenge_board(contest, final=True, at=AFTER).lines}
+    assert best == {"a": 1, "b": 3}
+    flawscope.challenge_change(contest, team="a", chosen=2)
+    chosen = {line.team: line.number for line in flawscope.challenge_board(contest, final=True, at=AFTER).lines}
+    assert chosen == {"a": 2, "b": 3}
+    assert {line.number for line in flawscope.challenge_board(contest).lines} == {1, 3}, "the ladder shows the best"
+    flawscope.challenge_change(contest, team="a", chosen=0)
+
+    later, _ = flawscope.challenge_change(contest, deadline="2099-06-01")
+    assert later.deadline == datetime(2099, 6, 1, 23, 59, 59, tzinfo=UTC)
+    with pytest.raises(UserError, match="the deadline is 2099-06-01"):
+        flawscope.challenge_board(contest, final=True, at=AFTER)

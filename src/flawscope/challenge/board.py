@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from flawscope.challenge.contest import teams_of
 from flawscope.challenge.desk import Desk
 from flawscope.challenge.spec import Challenge, iso
 from flawscope.challenge.standings import Standing, final_board, is_late, public_board
@@ -16,12 +17,13 @@ from flawscope.errors import UserError
 
 @dataclass(frozen=True)
 class Board:
-    """A board: its lines, how many submissions are in which state, and notes that belong under it."""
+    """A board: its lines, how many submissions are in which state, who is out and why, notes below it."""
 
     challenge: Challenge
     final: bool
     lines: tuple[Standing, ...]
     states: Mapping[str, int]
+    out: Mapping[str, str]
     notes: tuple[str, ...]
 
 
@@ -45,18 +47,25 @@ def board_of(desk: Desk, submissions: Sequence[Submitted], *, final: bool, at: d
             "judge them: flawscope challenge judge",
         )
     board = final_board if final else public_board
-    lines = board(challenge, submissions, desk.score_of)
+    out = {team.name: team.disqualified for team in teams_of(desk.store) if team.disqualified}
+    lines = board(challenge, [each for each in submissions if each.team not in out], desk.score_of)
     return Board(
         challenge=challenge,
         final=final,
         lines=tuple(lines),
         states=Counter(each.state for each in submissions),
-        notes=tuple(_notes(challenge, submissions, lines, final=final)),
+        out=out,
+        notes=tuple(_notes(challenge, submissions, lines, out, final=final)),
     )
 
 
 def _notes(
-    challenge: Challenge, submissions: Sequence[Submitted], lines: Sequence[Standing], *, final: bool
+    challenge: Challenge,
+    submissions: Sequence[Submitted],
+    lines: Sequence[Standing],
+    out: Mapping[str, str],
+    *,
+    final: bool,
 ) -> list[str]:
     notes = []
     if any(line.shared for line in lines):
@@ -66,6 +75,7 @@ def _notes(
     if not final and any(line.late for line in lines):
         notes.append(f"After the deadline, {iso(challenge.deadline)}: does not count for the final board.")
     stuck = [each.number for each in submissions if each.state == "stuck"]
+    notes += [f"Disqualified: {team}: {why}" for team, why in out.items()]
     if stuck:
         notes.append(f"Given up, by no fault of theirs: submissions {', '.join(map(str, stuck))} (judge --again).")
     return notes

@@ -10,11 +10,12 @@ from typing import Any
 
 from flawscope.challenge.answers import Answers, unpacked
 from flawscope.challenge.bounds import bounds_of
+from flawscope.challenge.contest import changed, contest_of
 from flawscope.challenge.labels import IMAGES, HiddenPart, read_part
 from flawscope.challenge.ranking import Score, scored
 from flawscope.challenge.spec import STORE, Challenge, PartName, hidden, load_challenge
 from flawscope.challenge.store import Store
-from flawscope.challenge.submitted import Submitted
+from flawscope.challenge.submitted import Contest, Submitted
 from flawscope.challenge.worker import Bench, Part, answers_path
 from flawscope.errors import DataError
 from flawscope.records import Interval, fingerprint
@@ -25,10 +26,11 @@ HIDDEN: tuple[PartName, ...] = ("public", "private")
 
 @dataclass(frozen=True)
 class Desk:
-    """A challenge as its organiser has it."""
+    """A challenge as its organiser has it, with what was changed since it was made; `made` is as it was made."""
 
     folder: Path
-    challenge: Challenge
+    made: Challenge
+    contest: Contest
     store: Store
 
     @classmethod
@@ -39,9 +41,14 @@ class Desk:
             UserError: there is no challenge.
             StoreError: the store cannot be reached.
         """
-        challenge = load_challenge(folder)
-        place = store or Path(folder) / STORE
-        return cls(Path(folder), challenge, Store.open(place, store_key(challenge)))
+        made = load_challenge(folder)
+        opened = Store.open(store or Path(folder) / STORE, store_key(made))
+        return cls(Path(folder), made, contest_of(opened), opened)
+
+    @property
+    def challenge(self) -> Challenge:
+        """The challenge as it is now."""
+        return changed(self.made, self.contest)
 
     @cached_property
     def hidden(self) -> dict[str, HiddenPart]:

@@ -4,8 +4,9 @@ The public board is guarded by the Ladder (`ranking.ladder`): a team's score mov
 more than a step. Interval and rank are those of the submission that moved it last, the ends of the interval rounded
 outwards to whole steps; nothing at all is told of a submission that moved nothing.
 
-On the final board each team stands with its submission of the best public score, those too small for the ladder among
-them; its score there is that of the private part, which nobody has seen. Nothing that came after the deadline counts.
+On the final board each team stands with the submission that it chose, or else with that of the best public score, those
+too small for the ladder among them; its score there is that of the private part, which nobody has seen. Nothing that
+came after the deadline counts.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def final_board(challenge: Challenge, submissions: Sequence[Submitted], score_of
     best: dict[str, Submitted] = {}
     for each in _in_order(on_time):
         old = best.get(each.team)
-        if old is None or each.results["public"].metric > old.results["public"].metric:
+        if old is None or (each.chosen, each.results["public"].metric) > (old.chosen, old.results["public"].metric):
             best[each.team] = each
     made = []
     for place in ranked([Entry(team, score_of(each, "private")) for team, each in best.items()]):

@@ -45,7 +45,17 @@ class Store:
         """
         return cls(connect(place, patience), challenge, patience)
 
-    def submit(self, team: str, sha256: str, at: datetime, daily: int, ticket: str | None = None) -> Submitted:
+    def submit(
+        self,
+        team: str,
+        sha256: str,
+        at: datetime,
+        daily: int,
+        ticket: str | None = None,
+        *,
+        note: str = "",
+        file_name: str = "",
+    ) -> Submitted:
         """Put a submission into the queue. A team is made by its first one.
 
         Args:
@@ -54,6 +64,8 @@ class Store:
             at: when it was received.
             daily: how many a team may make in a day (UTC).
             ticket: the same one is the same submission; by default a new one.
+            note: what its team writes to it.
+            file_name: what the file was called.
 
         Raises:
             UserError: too many today, or this team has submitted this file before.
@@ -65,15 +77,16 @@ class Store:
             owner = self._team(session, team, at)
             old = _there_already(session, owner, sha256, at, daily=daily, ticket=ticket)
             if old is not None:
-                return _submitted(old, team)
+                return _submitted(old, owner)
             row = SubmissionRow(
-                team_id=owner.id, ticket=ticket, sha256=sha256, received=at, state="waiting", attempt=0, reason=""
-            )
+                team_id=owner.id, ticket=ticket, sha256=sha256, received=at, state="waiting", attempt=0, reason="",
+                note=note, file_name=file_name,
+            )  # fmt: skip
             session.add(row)
             session.flush()
-            return _submitted(row, team)
+            return _submitted(row, owner)
 
-        return self._do(work)
+        return self.do(work)
 
     def check_submit(self, team: str, sha256: str, at: datetime, daily: int, ticket: str | None = None) -> None:
         """See whether a team may submit this file, before its bytes are kept; `submit` sees to it again.
@@ -89,7 +102,7 @@ class Store:
             if owner is not None:
                 _there_already(session, owner, sha256, at, daily=daily, ticket=ticket)
 
-        self._do(work)
+        self.do(work)
 
     def claim(self, at: datetime, lease: timedelta) -> Claim | None:
         """Take the next submission that waits, or whose worker has let its lease run out; None if there is none.
@@ -121,7 +134,7 @@ class Store:
             row.state, row.token, row.leased_until, row.attempt = "judging", token, at + lease, row.attempt + 1
             return Claim(row.id, row.sha256, token, row.attempt)
 
-        return self._do(work)
+        return self.do(work)
 
     def renew(self, claim: Claim, at: datetime, lease: timedelta) -> bool:
         """Hold a claim for longer; False if it is another worker's by now."""
@@ -133,7 +146,7 @@ class Store:
             row.leased_until = at + lease
             return True
 
-        return self._do(work)
+        return self.do(work)
 
     def finish(
         self, claim: Claim, results: Sequence[PartResult], at: datetime, keep: Callable[[], None] = lambda: None
@@ -154,7 +167,7 @@ class Store:
             row.state, row.ended, row.leased_until, row.reason = "judged", at, None, ""
             return True
 
-        return self._do(work)
+        return self.do(work)
 
     def refuse(self, claim: Claim, reason: str, at: datetime) -> bool:
         """A submission failed by its own fault; False if the claim is another worker's by now."""
@@ -172,7 +185,7 @@ class Store:
             row.state, row.ended, row.leased_until, row.reason = state, at, None, reason
             return True
 
-        return self._do(work)
+        return self.do(work)
 
     def release(self, claim: Claim) -> bool:
         """Put a claim back as it was: the worker cannot go on, by no fault of the submission."""
@@ -184,7 +197,7 @@ class Store:
             row.state, row.token, row.leased_until, row.attempt = "waiting", None, None, row.attempt - 1
             return True
 
-        return self._do(work)
+        return self.do(work)
 
     def again(self, numbers: Sequence[int] = ()) -> int:
         """Let stuck submissions wait again (all of them, or these); returns how many."""
@@ -201,7 +214,7 @@ class Store:
                 row.state, row.attempt, row.reason, row.ended = "waiting", 0, "", None
             return len(rows)
 
-        return self._do(work)
+        return self.do(work)
 
     def submissions(self) -> list[Submitted]:
         """All of the challenge, in the order in which they were received."""
@@ -214,9 +227,9 @@ class Store:
                 .options(selectinload(SubmissionRow.results), selectinload(SubmissionRow.team))
                 .order_by(SubmissionRow.received, SubmissionRow.id)
             )
-            return [_submitted(row, row.team.name, row.results) for row in rows]
+            return [_submitted(row, row.team, row.results) for row in rows]
 
-        return self._do(work)
+        return self.do(work)
 
     def _team(self, session: Session, name: str, at: datetime) -> TeamRow:
         """The team's row, locked: its submissions are counted one after the other."""
@@ -231,7 +244,9 @@ class Store:
             row = session.scalars(wanted).one()
         return row
 
-    def _do(self, work: Callable[[Session], _Out]) -> _Out:
+    def do(self, work: Callable[[Session], _Out]) -> _Out:
+        """Do a piece of work in one transaction, again while the database does not answer; see `database.patiently`."""
+
         def once() -> _Out:
             with Session(self.engine) as session, session.begin():
                 return work(session)
@@ -253,10 +268,10 @@ def _is_mine(session: Session, claim: Claim, state: State) -> bool:
     return row is not None and row.token == claim.token and row.state == state
 
 
-def _submitted(row: SubmissionRow, team: str, results: Sequence[ResultRow] = ()) -> Submitted:
+def _submitted(row: SubmissionRow, team: TeamRow, results: Sequence[ResultRow] = ()) -> Submitted:
     return Submitted(
         number=row.id,
-        team=team,
+        team=team.name,
         sha256=row.sha256,
         received=row.received,
         state=cast(State, row.state),
@@ -275,6 +290,9 @@ def _submitted(row: SubmissionRow, team: str, results: Sequence[ResultRow] = ())
             )
             for each in results
         },
+        note=row.note,
+        file_name=row.file_name,
+        chosen=row.id == team.chosen,
     )
 
 

@@ -37,7 +37,10 @@ class PartResult:
 
 @dataclass(frozen=True)
 class Submitted:
-    """A submission as it stands in the store. `results` is by part; empty until it is judged."""
+    """A submission as it stands in the store. `results` is by part; empty until it is judged.
+
+    `note` is what its team wrote to it, `file_name` what the file was called; `chosen`: it shall stand for its team.
+    """
 
     number: int
     team: str
@@ -48,3 +51,23 @@ class Submitted:
     reason: str = ""
     ended: datetime | None = None
     results: Mapping[str, PartResult] = field(default_factory=dict)
+    note: str = ""
+    file_name: str = ""
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class Team:
+    """A team of a challenge. `disqualified`: why it is out of the ranking; `chosen`: which submission stands for it."""
+
+    name: str
+    disqualified: str = ""
+    chosen: int | None = None
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What an organiser has changed: another deadline, and whether submissions are taken after it."""
+
+    deadline: datetime | None = None
+    goes_on: bool = False

@@ -44,8 +44,22 @@ class Base(DeclarativeBase):
     )
 
 
+class ContestRow(Base):
+    """What an organiser has changed in a challenge since it was made; without a row, nothing."""
+
+    __tablename__ = "contests"
+
+    challenge: Mapped[str] = mapped_column(String(120), primary_key=True)
+    deadline: Mapped[datetime | None] = mapped_column(Moment)
+    goes_on: Mapped[bool]
+
+
 class TeamRow(Base):
-    """A team in one challenge."""
+    """A team in one challenge.
+
+    `code` is what lets a person join it on a site; `disqualified` is why it is out of the ranking, empty if it is not;
+    `chosen` is the number of the submission that shall stand for it, none for the best one.
+    """
 
     __tablename__ = "teams"
     __table_args__ = (UniqueConstraint("challenge", "name"),)
@@ -54,6 +68,9 @@ class TeamRow(Base):
     challenge: Mapped[str] = mapped_column(String(120))
     name: Mapped[str] = mapped_column(String(100))
     created: Mapped[datetime] = mapped_column(Moment)
+    code: Mapped[str | None] = mapped_column(String(32), index=True, unique=True)
+    disqualified: Mapped[str] = mapped_column(Text, server_default="")
+    chosen: Mapped[int | None]
 
 
 class SubmissionRow(Base):
@@ -80,6 +97,8 @@ class SubmissionRow(Base):
     leased_until: Mapped[datetime | None] = mapped_column(Moment)
     ended: Mapped[datetime | None] = mapped_column(Moment)
     reason: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(Text, server_default="")
+    file_name: Mapped[str] = mapped_column(String(200), server_default="")
 
     team: Mapped[TeamRow] = relationship(lazy="raise")
     results: Mapped[list[ResultRow]] = relationship(lazy="raise", order_by="ResultRow.id")

@@ -1,4 +1,4 @@
-"""`flawscope challenge submit | judge | board | export`: the judge, from the command line."""
+"""`flawscope challenge submit | judge | board | change | export`: the judge, from the command line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from flawscope.challenge.spec import iso
 from flawscope.cli.terminal import console, say, shell, step
 
 Folder = Annotated[Path, typer.Argument(metavar="CHALLENGE", help="the folder of the challenge")]
@@ -78,6 +79,34 @@ def export(
     say(f"wrote {step('challenge_export', challenge, output, store=store, overwrite=overwrite)}")
 
 
+def change(
+    challenge: Folder,
+    store: StoreUrl = None,
+    deadline: Annotated[str | None, typer.Option(help="another one; what came after it is late")] = None,
+    goes_on: Annotated[
+        bool | None, typer.Option("--goes-on/--ends", help="whether a site takes submissions after the deadline")
+    ] = None,
+    team: Annotated[str | None, typer.Option(help="whom the next three are about")] = None,
+    disqualify: Annotated[str | None, typer.Option(metavar="REASON", help="out of the ranking; it is shown")] = None,
+    reinstate: Annotated[bool, typer.Option("--reinstate", help="in the ranking again")] = False,
+    choose: Annotated[
+        int | None, typer.Option(min=0, metavar="NUMBER", help="this submission stands for it; 0: the best one")
+    ] = None,
+) -> None:
+    """Change a challenge that runs: its deadline, who is out, which submission stands for a team."""
+    contest, teams = step(
+        "challenge_change", challenge, store=store, deadline=deadline, goes_on=goes_on, team=team,
+        disqualified=disqualify, reinstated=reinstate, chosen=choose,
+    )  # fmt: skip
+    say(f"deadline: {iso(contest.deadline) if contest.deadline else 'as it was made'}")
+    say(f"after it: {'submissions are taken' if contest.goes_on else 'a site takes none'}")
+    for each in teams:
+        words = [f"disqualified: {each.disqualified}"] if each.disqualified else []
+        words += [f"submission {each.chosen} stands for it"] if each.chosen else []
+        if words:
+            say(f"team {each.name}: {'; '.join(words)}")
+
+
 def standings(made: Any) -> Table:
     """The lines of a board."""
     table = Table(box=None, pad_edge=False)
@@ -101,5 +130,5 @@ def standings(made: Any) -> Table:
 
 def register(app: typer.Typer) -> None:
     """Make these commands of `flawscope challenge`."""
-    for command in (submit, judge, board, export):
+    for command in (submit, judge, board, change, export):
         app.command()(command)

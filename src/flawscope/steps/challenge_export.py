@@ -78,6 +78,7 @@ def _submission_rows(desk: Desk, submissions: Sequence[Submitted]) -> Iterable[d
         row: dict[str, Any] = {
             "number": each.number,
             "team": each.team,
+            "note": each.note,
             "received": iso(each.received),
             "late": is_late(desk.challenge, each),
             "state": each.state,
@@ -96,6 +97,7 @@ def _document(desk: Desk, submissions: Sequence[Submitted], boards: dict[str, Bo
     return {
         "challenge": desk.challenge.told(),
         "no_final_board": why,
+        "disqualified": dict(boards[BOARD].out),
         "boards": {Path(name).stem: [asdict(line) for line in board.lines] for name, board in boards.items()},
         "submissions": [
             {
