@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flawscope.steps.challenge_export import challenge_export
     from flawscope.steps.challenge_judge import challenge_judge
     from flawscope.steps.challenge_new import challenge_new
+    from flawscope.steps.challenge_serve import challenge_serve
     from flawscope.steps.challenge_submit import challenge_submit
     from flawscope.steps.compare import compare
     from flawscope.steps.decide import decide
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 
 STEPS = (
     "audit", "challenge_board", "challenge_change", "challenge_export", "challenge_judge", "challenge_new",
-    "challenge_submit", "compare", "decide", "evaluate", "explain", "export", "inspect", "look", "new", "pack",
-    "plan", "report", "run", "runs", "show", "split", "synth", "train", "tune",
+    "challenge_serve", "challenge_submit", "compare", "decide", "evaluate", "explain", "export", "inspect", "look",
+    "new", "pack", "plan", "report", "run", "runs", "show", "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",
@@ -51,6 +52,7 @@ __all__ = [
     "challenge_export",
     "challenge_judge",
     "challenge_new",
+    "challenge_serve",
     "challenge_submit",
     "compare",
     "decide",

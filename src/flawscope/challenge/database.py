@@ -62,7 +62,7 @@ def _engine(url: str | Path) -> Engine:
         raise StoreError(f"{place.database}: there is no such folder", "make the challenge first")
     engine = sa.create_engine(place, connect_args={"timeout": LOCK_SECONDS})
     sa.event.listen(engine, "connect", _leave_transactions_to_us)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    sa.event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -74,6 +74,12 @@ def place_of(engine: Engine) -> tuple[Path, ...]:
 def _leave_transactions_to_us(connection: Any, _: Any) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Whoever says that they only read (`execution_options(reads=True)`) keeps no one from writing."""
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def upgrade(engine: Engine) -> None:

@@ -84,6 +84,7 @@ class Challenge(_Entry):
     deadline: Moment
     daily: int = Field(ge=1)
     ladder_step: float = Field(ge=0, le=0.5)
+    licence: str = ""
     seed: int = Field(ge=0)
     parts: dict[PartName, PartFacts]
     limits: Limits = Limits()

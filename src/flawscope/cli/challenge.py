@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flawscope.cli.judging import register
+from flawscope.cli import judging, serving
 from flawscope.cli.terminal import numeric, say, step
 from flawscope.wording import counted
 
@@ -58,4 +58,5 @@ def new(
     say(f"wrote {made.folder}\nhand out {made.kit}, keep everything else to yourself")
 
 
-register(challenge)
+judging.register(challenge)
+serving.register(challenge)

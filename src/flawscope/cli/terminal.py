@@ -44,6 +44,8 @@ def _extra(name: str, missing: str) -> str:
     """The extra of the package that a step lacks something of."""
     if name == "pack" and missing == "onnx":
         return "pack"
+    if name == "challenge_serve" and missing in ("argon2", "fastapi", "itsdangerous", "starlette", "uvicorn"):
+        return "site"
     if name.startswith("challenge_") and missing in ("sqlalchemy", "alembic"):
         return "challenge"
     return "train" if name in NEED_TORCH or missing in TORCH else "report"

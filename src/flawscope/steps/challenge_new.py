@@ -124,7 +124,8 @@ def challenge_new(
     seed = secrets.randbelow(2**31) if seed is None else seed
     asked = {
         "name": folder.name, "title": title or folder.name, "metric": metric, "pass_mark": pass_mark, "daily": daily,
-        "ladder_step": ladder_step, "seed": seed, "deadline": moment(deadline, "--deadline", last=True),
+        "ladder_step": ladder_step, "licence": " ".join(licence.split()), "seed": seed,
+        "deadline": moment(deadline, "--deadline", last=True),
         "opens": datetime.now(UTC) if opens is None else moment(opens, "--opens"),
     }  # fmt: skip
     samples, spec = _read(data, images, SaidGroups(group_pattern, group_column))

@@ -1,0 +1,116 @@
+"""The site as a web application: one call makes it, of settings alone."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from flawscope._version import __version__
+from flawscope.errors import UserError, listing
+from flawscope.site import web
+from flawscope.site.guard import HEADERS, SMALL_BODY, Guard
+from flawscope.site.hosted import opened
+from flawscope.site.refusals import OURS, NotLoggedInError, Refusal, headers_of, status_of, told
+from flawscope.site.rendering import STATIC
+from flawscope.site.routes import account, api, home, people, teams
+from flawscope.site.settings import Settings
+
+API = "/api/v1"
+LOG = logging.getLogger("flawscope.site")
+PAGES = (home.router, account.router, teams.router, people.router)
+APIS = (api.router,)
+WORDS = {
+    404: ("there is no such page", "look at the list of challenges"),
+    405: ("this address is not used in this way", "go back, and use the page's own links and buttons"),
+}
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The site of these settings.
+
+    Raises:
+        UserError: a challenge is none, or the database cannot be reached; see `hosted.opened`.
+    """
+    app = FastAPI(
+        title="flawscope challenges",
+        version=__version__,
+        summary="Teams, submissions and boards of challenges on hidden test sets.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{API}/openapi.json",
+    )
+    app.state.site = opened(settings)
+    for router in PAGES:
+        app.include_router(router, include_in_schema=False, dependencies=[Depends(web.protect)])
+    for router in APIS:
+        app.include_router(router, prefix=API)
+    app.mount("/static", _Static(directory=STATIC), name="static")
+    app.add_middleware(Guard, limit=_limit, secure=settings.secure_cookies)
+    app.add_exception_handler(UserError, _refused)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
+    return app
+
+
+def _limit(scope: Scope) -> int:
+    """How many bytes a request may send."""
+    return SMALL_BODY
+
+
+class _Static(StaticFiles):
+    """Files that change with the version only."""
+
+    def file_response(self, *arguments: object, **options: object) -> Response:
+        response = super().file_response(*arguments, **options)  # type: ignore[arg-type]
+        response.headers["Cache-Control"] = "public, max-age=3600"
+        return response
+
+
+def _answer(request: Request, error: UserError, status: int) -> Response:
+    """The same words as a page or as JSON."""
+    if request.url.path.startswith(f"{API}/"):
+        return JSONResponse({"problem": error.problem, "remedy": error.remedy}, status, headers_of(error))
+    made = web.page(request, "error.html", title=HTTPStatus(status).phrase, problem=error, status=status)
+    made.headers.update(headers_of(error))
+    return made
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, UserError)
+    if isinstance(error, OURS):
+        LOG.error("%s %s: %s", request.method, request.url.path, error)
+    if isinstance(error, NotLoggedInError) and not request.url.path.startswith(f"{API}/"):
+        wanted = request.url.path if request.method == "GET" else ""
+        return web.go(request, f"/login?next={quote(wanted)}" if wanted else "/login", error.problem)
+    return _answer(request, told(error), status_of(error))
+
+
+async def _not_valid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+    return _answer(request, UserError(f"what was sent does not fit:\n{listing(found)}", "see the description"), 422)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    problem, remedy = WORDS.get(error.status_code, (str(error.detail), "go back and try again"))
+    answer = _answer(request, Refusal(problem, remedy), error.status_code)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    """A mistake of ours: it stands in the log, with its traceback; the visitor gets words."""
+    words = UserError("something went wrong here, and it is not your mistake", "try again, or tell the organiser")
+    answer = _answer(request, words, 500)
+    answer.headers.update({**HEADERS, "Cache-Control": "no-store"})  # this one is made outside of the guard
+    return answer
