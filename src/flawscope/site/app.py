@@ -89,7 +89,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, OURS):
         LOG.error("%s %s: %s", request.method, request.url.path, error)
     if isinstance(error, NotLoggedInError) and not request.url.path.startswith(f"{API}/"):
-        wanted = request.url.path if request.method == "GET" else ""
+        query = f"?{request.url.query}" if request.url.query else ""
+        wanted = f"{request.url.path}{query}" if request.method == "GET" else ""
         return web.go(request, f"/login?next={quote(wanted)}" if wanted else "/login", error.problem)
     return _answer(request, told(error), status_of(error))
 

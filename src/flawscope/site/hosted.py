@@ -61,7 +61,7 @@ class Hosted:
 
 @dataclass(frozen=True)
 class Site:
-    """What every route may use."""
+    """What every route may use. `trouble` is by challenge: why it is not judged at present; pages say so."""
 
     settings: Settings
     database: Database
@@ -70,6 +70,7 @@ class Site:
     sessions: Sessions
     tokens: Tokens
     hosted: Mapping[str, Hosted]
+    trouble: dict[str, str]
 
     def now(self) -> datetime:
         """What time it is."""
@@ -125,4 +126,5 @@ def opened(settings: Settings) -> Site:
         sessions=Sessions(database, settings.session_hours),
         tokens=Tokens(database),
         hosted=hosted,
+        trouble={},
     )
