@@ -116,7 +116,9 @@ def test_what_is_no_page_is_said_in_words(open_site: Running, ada: Browser) -> N
     for path in ("/nix", "/c/nix", "/c/nix/team", "/static/nix", "/static/../app.py", "/setup/%00", "/link/%ff"):
         answer = ada.get(path)
         assert answer.status_code == 404 and 'role="alert"' in answer.text, path
-    assert ada.client.put("/login").status_code == 405
+    for path, allowed in (("/login", "GET, POST"), ("/api/v1/challenges/grey/team", "GET, POST"), ("/static/x", "GET")):
+        answer = ada.client.put(path)
+        assert answer.status_code == 405 and answer.headers["allow"] == allowed
     assert open_site.browser().get("/api/v1/nix").json()["problem"] == "there is no such page"
 
 

@@ -9,8 +9,10 @@ from urllib.parse import quote
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from starlette.types import Scope
 
 from flawscope._version import __version__
@@ -106,7 +108,22 @@ async def _http(request: Request, error: Exception) -> Response:
     problem, remedy = WORDS.get(error.status_code, (str(error.detail), "go back and try again"))
     answer = _answer(request, Refusal(problem, remedy), error.status_code)
     answer.headers.update(error.headers or {})
+    if error.status_code == 405:
+        answer.headers["Allow"] = ", ".join(sorted(_methods(request.url.path)))
     return answer
+
+
+def _methods(path: str) -> set[str]:
+    """All that an address may be used for; a route that is asked names its own method alone."""
+    routes = [
+        (f"{prefix}{route.path}", route.methods)
+        for prefix, routers in (("", PAGES), (API, APIS))
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+    ]
+    found = {method for address, methods in routes if compile_path(address)[0].match(path) for method in methods}
+    return found or {"GET"}  # a file
 
 
 async def _bug(request: Request, error: Exception) -> Response:
