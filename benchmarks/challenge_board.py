@@ -37,7 +37,7 @@ from flawscope.steps.challenge_export import RESULTS
 from flawscope.steps.workspace import Run, read_json
 from flawscope.storage import sha256_file
 from flawscope.training.recipe import load_recipe, save_recipe
-from reference_systems import RECIPES, facts_of
+from reference_systems import RECIPES, classes_of, facts_of
 
 TARGET = ROOT / "benchmarks" / "results" / "challenge-board.json"
 PLACE = ROOT / "runs" / "bench" / "challenge-board"
@@ -66,14 +66,13 @@ def main() -> None:
         make_challenge(folder)
     runs: dict[str, Run] = {}
     for name in [asked.only] if asked.only else ENTRIES:
-        changes = [*(["train.epochs=2"] if asked.trial else []), *(asked.set if name != "baseline" else [])]
-        runs[name] = trained(folder, name, PLACE / f"{name}{ending}", changes)
+        runs[name] = trained(folder, name, PLACE / f"{name}{ending}", asked.set, short=asked.trial)
     if asked.only:
         return
-    found = judged(folder, runs)
+    found = judged(folder, runs, asked.set)
     tell(found)
     if not asked.trial:
-        append(TARGET, {**provenance(), "changed": asked.set, **found})
+        append(TARGET, {**provenance(), **found})
 
 
 def _key(changes: Sequence[str]) -> str:
@@ -94,16 +93,17 @@ def make_challenge(folder: Path) -> None:
         print(f"note: {words}")
 
 
-def trained(folder: Path, name: str, place: Path, changes: Sequence[str]) -> Run:
+def trained(folder: Path, name: str, place: Path, changes: Sequence[str], *, short: bool) -> Run:
     """As a team: train from what was handed out, and seal."""
     if not place.exists():
-        recipe, overrides = asked_of(folder, name)
-        flawscope.run(recipe, place, overrides=[*overrides, *changes], resume=True, say=print)
+        recipe, overrides = asked_of(folder, name, changes)
+        few = ["train.epochs=2"] if short else []
+        flawscope.run(recipe, place, overrides=[*few, *overrides], resume=True, say=print)
     return Run.at(place)
 
 
-def asked_of(folder: Path, name: str) -> tuple[Path, list[str]]:
-    """The recipe of an entry, and what is changed so that it takes the data and groups of the kit."""
+def asked_of(folder: Path, name: str, changes: Sequence[str] = ()) -> tuple[Path, list[str]]:
+    """The recipe of an entry, and what is changed so that it takes the data and groups of the kit, and by the user."""
     kit = folder / "handout"
     if name == "baseline":
         return kit / ENTRIES[name], []
@@ -116,10 +116,11 @@ def asked_of(folder: Path, name: str) -> tuple[Path, list[str]]:
         "split.file=null",
         "split.fold=0",
         *TEAM,
+        *changes,
     ]
 
 
-def judged(folder: Path, runs: Mapping[str, Run]) -> dict[str, Any]:
+def judged(folder: Path, runs: Mapping[str, Run], changes: Sequence[str]) -> dict[str, Any]:
     """As teams and organiser: submit, judge in the sandbox, ask both boards, and export what was found."""
     for name, run in runs.items():
         ticket = f"{name}-{sha256_file(run.bundle)[:16]}"  # asked again, it is the same submission
@@ -129,10 +130,10 @@ def judged(folder: Path, runs: Mapping[str, Run]) -> dict[str, Any]:
     for board in (flawscope.challenge_board(folder), flawscope.challenge_board(folder, final=True, at=after)):
         for words in board.notes:
             print(f"note: {words}")
-    return facts(folder, runs, after)
+    return facts(folder, runs, changes, after)
 
 
-def facts(folder: Path, runs: Mapping[str, Run], after: datetime) -> dict[str, Any]:
+def facts(folder: Path, runs: Mapping[str, Run], changes: Sequence[str], after: datetime) -> dict[str, Any]:
     """The challenge, the boards, and each entry: how it was trained and what it reached on each hidden part."""
     out = flawscope.challenge_export(folder, PLACE / f"{folder.name}-results", overwrite=True, at=after)
     exported, proof = read_json(out / RESULTS), read_json(folder / PROOF)
@@ -147,7 +148,15 @@ def facts(folder: Path, runs: Mapping[str, Run], after: datetime) -> dict[str, A
             "stamp": proof["stamp"],
         },
         "boards": {name: [_line(line) for line in lines] for name, lines in exported["boards"].items()},
-        "entries": {name: {**_trained(run, name, folder), **_judged(submissions[name])} for name, run in runs.items()},
+        "entries": {
+            name: {
+                "recipe": ENTRIES[name],
+                "overrides": [each.replace(f"{folder}/", "") for each in asked_of(folder, name, changes)[1]],
+                **_trained(run),
+                **_judged(submissions[name]),
+            }
+            for name, run in runs.items()
+        },
     }
 
 
@@ -170,19 +179,19 @@ def _line(line: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _trained(run: Run, name: str, folder: Path) -> dict[str, Any]:
+def _trained(run: Run) -> dict[str, Any]:
     """What was trained, on what, by which code, and what the team's own test part said."""
-    metrics = read_json(run.metrics)
+    metrics, about = read_json(run.metrics), facts_of([run])
+    shown = [kind for kind, of in metrics["classes"].items() if "F1" in classes_of(of)]
     return {
-        "recipe": ENTRIES[name],
-        "overrides": [change.replace(f"{folder}/", "") for change in asked_of(folder, name)[1]],
         **{key: metrics["provenance"][key] for key in ("code", "date", "machine")},
-        **{
-            key: value[0] if key != "size" and isinstance(value, list) else value
-            for key, value in facts_of([run]).items()
-        },
+        **{key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in about.items()},
         "split": metrics["split"],
-        "own_test": {"n": metrics["n"], **{each["name"]: ends(each["interval"]) for each in metrics["headline"]}},
+        "own_test": {
+            "n": metrics["n"],
+            "mean of": shown,  # a class that this part does not show has no measures
+            **{each["name"]: ends(each["interval"]) for each in metrics["headline"]},
+        },
     }
 
 
