@@ -91,3 +91,11 @@ def test_submit_here_or_to_a_site(
     }.items():
         answer = cli("challenge", "submit", *words)
         assert answer.code == 2 and expected in answer.err.replace("\n", " "), (words, answer)
+
+
+def test_the_site_without_its_packages(contest: Path) -> None:
+    code = "import sys; sys.modules['fastapi'] = None; from flawscope.cli.app import main; main()"
+    line = [sys.executable, "-c", code, "challenge", "serve", str(contest)]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2 and "`flawscope challenge serve` needs fastapi" in done.stderr
+    assert 'flawscope[site]"' in done.stderr

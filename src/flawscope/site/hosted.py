@@ -62,7 +62,7 @@ class Hosted:
 
 @dataclass(frozen=True)
 class Site:
-    """What every route may use."""
+    """What every route may use. `trouble` is by challenge: why it is not judged at present; pages say so."""
 
     settings: Settings
     database: Database
@@ -71,6 +71,7 @@ class Site:
     sessions: Sessions
     tokens: Tokens
     hosted: Mapping[str, Hosted]
+    trouble: dict[str, str]
 
     def now(self) -> datetime:
         """What time it is."""
@@ -129,4 +130,5 @@ def opened(settings: Settings) -> Site:
         sessions=Sessions(database, settings.session_hours),
         tokens=Tokens(database),
         hosted=hosted,
+        trouble={},
     )

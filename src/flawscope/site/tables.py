@@ -51,7 +51,7 @@ class TokenRow(Base):
 class MemberRow(Base):
     """A person's place in a challenge: in one team, never in two. Who has left keeps the row, without a team.
 
-    `until`: before that moment they may join no other team, see `members`.
+    `until`: before that moment they may join no other team than `left_id`, which they have left, see `members`.
     """
 
     __tablename__ = "members"
@@ -63,6 +63,7 @@ class MemberRow(Base):
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"), index=True)
     captain: Mapped[bool]
     joined: Mapped[datetime] = mapped_column(Moment)
+    left_id: Mapped[int | None]
     until: Mapped[datetime | None] = mapped_column(Moment)
 
 
