@@ -15,13 +15,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from flawscope.challenge.ranking import Entry, Score, ladder, ranked, shift
+from flawscope.challenge.ranking import Entry, Score, difference, ladder, ranked, shift
 from flawscope.challenge.spec import Challenge
 from flawscope.challenge.submitted import Submitted
 from flawscope.records import Interval
 
 ScoreOf = Callable[[Submitted, str], Score]
 """The score of a judged submission on a part, from its answers."""
+Compare = Callable[[Score, Score], Interval]
+"""First minus second: `ranking.difference`, or one that remembers what it has found."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,20 @@ def is_late(challenge: Challenge, submitted: Submitted) -> bool:
     return submitted.received > challenge.deadline
 
 
+def moves(challenge: Challenge, submissions: Sequence[Submitted]) -> dict[str, list[tuple[Submitted, float]]]:
+    """For each team the submissions that moved its ladder, and what it has shown since, in the order received."""
+    found: dict[str, list[tuple[Submitted, float]]] = {}
+    for each in _in_order(submissions):
+        before = found.setdefault(each.team, [])
+        shown = ladder(before[-1][1] if before else None, each.results["public"].metric, challenge.ladder_step)
+        if not before or shown != before[-1][1]:
+            before.append((each, shown))
+    return found
+
+
 def shown_best(challenge: Challenge, submissions: Sequence[Submitted]) -> dict[str, tuple[Submitted, float]]:
     """For each team the submission that moved its ladder last, and what the ladder shows, in the order received."""
-    found: dict[str, tuple[Submitted, float]] = {}
-    for each in _in_order(submissions):
-        old = found.get(each.team)
-        shown = ladder(old[1] if old else None, each.results["public"].metric, challenge.ladder_step)
-        if old is None or shown != old[1]:
-            found[each.team] = (each, shown)
-    return found
+    return {team: steps[-1] for team, steps in moves(challenge, submissions).items()}
 
 
 def _in_order(submissions: Sequence[Submitted]) -> list[Submitted]:
@@ -70,13 +77,15 @@ def _in_order(submissions: Sequence[Submitted]) -> list[Submitted]:
     return sorted(judged, key=lambda each: (each.received, each.number))
 
 
-def public_board(challenge: Challenge, submissions: Sequence[Submitted], score_of: ScoreOf) -> list[Standing]:
+def public_board(
+    challenge: Challenge, submissions: Sequence[Submitted], score_of: ScoreOf, compare: Compare = difference
+) -> list[Standing]:
     """The board that runs along, those of after the deadline with it."""
     best = shown_best(challenge, submissions)
     made = []
-    for place in ranked([Entry(team, score_of(each, "public")) for team, (each, _) in best.items()]):
+    for place in ranked([Entry(team, score_of(each, "public")) for team, (each, _) in best.items()], compare):
         each, shown = best[place.name]
-        low, high = _outwards(place.score.metric, shown, challenge.ladder_step)
+        low, high = rounded_outwards(place.score.metric, shown, challenge.ladder_step)
         made.append(
             Standing(
                 team=place.name,
@@ -96,7 +105,9 @@ def public_board(challenge: Challenge, submissions: Sequence[Submitted], score_o
     return sorted(made, key=lambda line: (line.rank, -line.value))
 
 
-def final_board(challenge: Challenge, submissions: Sequence[Submitted], score_of: ScoreOf) -> list[Standing]:
+def final_board(
+    challenge: Challenge, submissions: Sequence[Submitted], score_of: ScoreOf, compare: Compare = difference
+) -> list[Standing]:
     """The board that decides, from the private part: submissions that came before the deadline alone."""
     on_time = [each for each in submissions if not is_late(challenge, each)]
     best: dict[str, Submitted] = {}
@@ -105,7 +116,7 @@ def final_board(challenge: Challenge, submissions: Sequence[Submitted], score_of
         if old is None or (each.chosen, each.results["public"].metric) > (old.chosen, old.results["public"].metric):
             best[each.team] = each
     made = []
-    for place in ranked([Entry(team, score_of(each, "private")) for team, each in best.items()]):
+    for place in ranked([Entry(team, score_of(each, "private")) for team, each in best.items()], compare):
         each, metric = best[place.name], place.score.metric
         made.append(
             Standing(
@@ -127,7 +138,7 @@ def final_board(challenge: Challenge, submissions: Sequence[Submitted], score_of
     return made
 
 
-def _outwards(interval: Interval, shown: float, step: float) -> tuple[float, float]:
+def rounded_outwards(interval: Interval, shown: float, step: float) -> tuple[float, float]:
     """The ends in whole steps, so that they tell no more than the score does; around the score that is shown."""
     if not step:
         return interval.low, interval.high

@@ -20,13 +20,13 @@ from flawscope.site.guard import HEADERS, SMALL_BODY, Guard
 from flawscope.site.hosted import opened
 from flawscope.site.refusals import OURS, NotLoggedInError, Refusal, headers_of, status_of, told
 from flawscope.site.rendering import STATIC
-from flawscope.site.routes import account, api, home, people, teams
+from flawscope.site.routes import account, api, api_boards, boards, home, people, teams
 from flawscope.site.settings import Settings
 
 API = "/api/v1"
 LOG = logging.getLogger("flawscope.site")
-PAGES = (home.router, account.router, teams.router, people.router)
-APIS = (api.router,)
+PAGES = (home.router, account.router, teams.router, people.router, boards.router)
+APIS = (api.router, api_boards.router)
 WORDS = {
     404: ("there is no such page", "look at the list of challenges"),
     405: ("this address is not used in this way", "go back, and use the page's own links and buttons"),

@@ -22,6 +22,8 @@ class Tab:
 TABS = (
     Tab("", "Challenge"),
     Tab("team", "Team", "people"),
+    Tab("board", "Board"),
+    Tab("final", "Final board"),
 )
 
 

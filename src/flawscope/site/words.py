@@ -45,5 +45,15 @@ def capitalised(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}"
 
 
+def score(value: float, step: float = 0.0) -> str:
+    """A score as boards show it: with the digits of the ladder's step, or three.
+
+    >>> score(0.7234), score(0.7, 0.01), score(0.725, 0.005)
+    ('0.723', '0.70', '0.725')
+    """
+    digits = next((digits for digits in (2, 3) if abs(step * 10**digits - round(step * 10**digits)) < 1e-9), 3)
+    return f"{value:.{digits if step else 3}f}"
+
+
 def _both(first: str, n: int, items: str) -> str:
     return f"{first} and {counted(n, items)}" if n else first

@@ -29,6 +29,7 @@ def challenge_serve(
     store: str | None = None,
     worker: bool = True,
     proxy: str | None = None,
+    public_boards: bool = True,
     say: Callable[[str], None] = lambda words: None,
 ) -> None:
     """Serve a site, with a worker for each challenge, until it is stopped (Ctrl-C, SIGTERM).
@@ -40,6 +41,7 @@ def challenge_serve(
         store: URL of the database; by default a file in the folder, if there is one challenge.
         worker: judge here as well; without, `challenge_judge` must run elsewhere.
         proxy: the address of a reverse proxy: what it says of the browser is believed, and cookies travel by TLS only.
+        public_boards: boards are for everybody, not only for who is logged in.
         say: is told in words what goes on.
 
     Raises:
@@ -49,7 +51,11 @@ def challenge_serve(
     """
     unjudged = _why_unjudged() if worker else ""
     settings = Settings(
-        challenges=tuple(map(Path, challenges)), database=store, secure_cookies=proxy is not None, unjudged=unjudged
+        challenges=tuple(map(Path, challenges)),
+        database=store,
+        secure_cookies=proxy is not None,
+        public_boards=public_boards,
+        unjudged=unjudged,
     )
     app = create_app(settings)
     site: Site = app.state.site
