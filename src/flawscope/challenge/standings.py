@@ -55,20 +55,28 @@ def is_late(challenge: Challenge, submitted: Submitted) -> bool:
     return submitted.received > challenge.deadline
 
 
-def moves(challenge: Challenge, submissions: Sequence[Submitted]) -> dict[str, list[tuple[Submitted, float]]]:
-    """For each team the submissions that moved its ladder, and what it has shown since, in the order received."""
-    found: dict[str, list[tuple[Submitted, float]]] = {}
-    for each in _in_order(submissions):
-        before = found.setdefault(each.team, [])
-        shown = ladder(before[-1][1] if before else None, each.results["public"].metric, challenge.ladder_step)
-        if not before or shown != before[-1][1]:
-            before.append((each, shown))
+def shown_best(challenge: Challenge, submissions: Sequence[Submitted]) -> dict[str, tuple[Submitted, float]]:
+    """For each team the submission that moved its ladder last, and what the ladder shows, in the order received."""
+    found: dict[str, tuple[Submitted, float]] = {}
+    for each, shown in moves(challenge, submissions):
+        found[each.team] = (each, shown)
     return found
 
 
-def shown_best(challenge: Challenge, submissions: Sequence[Submitted]) -> dict[str, tuple[Submitted, float]]:
-    """For each team the submission that moved its ladder last, and what the ladder shows, in the order received."""
-    return {team: steps[-1] for team, steps in moves(challenge, submissions).items()}
+def moves(challenge: Challenge, submissions: Sequence[Submitted]) -> list[tuple[Submitted, float]]:
+    """The submissions that moved the ladder of their team, in the order received, each with what it showed then.
+
+    This is all that may be told of scores before the deadline.
+    """
+    best: dict[str, float] = {}
+    found = []
+    for each in _in_order(submissions):
+        old = best.get(each.team)
+        shown = ladder(old, each.results["public"].metric, challenge.ladder_step)
+        if old is None or shown != old:
+            best[each.team] = shown
+            found.append((each, shown))
+    return found
 
 
 def _in_order(submissions: Sequence[Submitted]) -> list[Submitted]:

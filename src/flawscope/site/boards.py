@@ -182,10 +182,9 @@ class Boards:
         self._scores.keep({(number, each) for number in numbers for each in parts}, final=final)
         of_lines = {each.team: score_of(each, part) for each in submissions if each.number in numbers}
         inside = [each for each in submissions if each.team not in board.out]
-        tracks = {
-            team: tuple(Move(each.received, value) for each, value in steps)
-            for team, steps in moves(challenge, inside).items()
-        }
+        tracks: dict[str, tuple[Move, ...]] = {}
+        for each, value in moves(challenge, inside):
+            tracks[each.team] = (*tracks.get(each.team, ()), Move(each.received, value))
         step = 0.0 if final else min(0.5, COARSER * challenge.ladder_step)
         return Made(key, at, board, _classes(challenge.classes, of_lines, step), tracks)
 
