@@ -20,12 +20,12 @@ from flawscope.site.guard import HEADERS, SMALL_BODY, Guard
 from flawscope.site.hosted import opened
 from flawscope.site.refusals import OURS, NotLoggedInError, Refusal, headers_of, status_of, told
 from flawscope.site.rendering import STATIC
-from flawscope.site.routes import account, api, api_boards, boards, home, people, teams
+from flawscope.site.routes import account, api, api_boards, boards, home, office, people, teams
 from flawscope.site.settings import Settings
 
 API = "/api/v1"
 LOG = logging.getLogger("flawscope.site")
-PAGES = (home.router, account.router, teams.router, people.router, boards.router)
+PAGES = (home.router, account.router, teams.router, people.router, people.reset_router, boards.router, office.router)
 APIS = (api.router, api_boards.router)
 WORDS = {
     404: ("there is no such page", "look at the list of challenges"),

@@ -141,6 +141,15 @@ class Boards:
             )
         return self._shown(self._key(desk), at, final=True)
 
+    def exact(self, at: datetime, *, final: bool) -> Board:
+        """A board as it is now, however long it takes.
+
+        Raises:
+            ConflictError, UserError: the final one is not there yet.
+            StoreError, DataError: it cannot be made.
+        """
+        return self._maker.submit(self._made, at, final=final).result().board
+
     def _shown(self, key: Hashable, at: datetime, *, final: bool) -> Shown:
         with self._lock:
             kept = self._latest.get(final)

@@ -20,6 +20,7 @@ from flawscope.site.database import Database
 from flawscope.site.members import Members
 from flawscope.site.passwords import Passwords
 from flawscope.site.people import People
+from flawscope.site.resets import Resets
 from flawscope.site.sessions import Sessions
 from flawscope.site.settings import Settings
 from flawscope.site.signing import Signing, kept_secret
@@ -70,6 +71,7 @@ class Site:
     people: People
     sessions: Sessions
     tokens: Tokens
+    resets: Resets
     hosted: Mapping[str, Hosted]
     boards: Mapping[str, Boards]
 
@@ -126,6 +128,7 @@ def opened(settings: Settings) -> Site:
         people=People(database, passwords, Attempts(database)),
         sessions=Sessions(database, settings.session_hours),
         tokens=Tokens(database),
+        resets=Resets(database, passwords),
         hosted=hosted,
         boards={name: Boards(each.desk, each.reads) for name, each in hosted.items()},
     )

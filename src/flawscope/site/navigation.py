@@ -24,6 +24,7 @@ TABS = (
     Tab("team", "Team", "people"),
     Tab("board", "Board"),
     Tab("final", "Final board"),
+    Tab("office", "Office", "organisers"),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -154,8 +155,10 @@ class People:
             lambda session: [person_of(row) for row in session.scalars(sa.select(PersonRow).order_by(PersonRow.key))]
         )
 
-    def make_organiser(self, number: int) -> Person:
-        """Make somebody an organiser.
+    def make_organiser(
+        self, number: int, also: Callable[[Session, Person], None] = lambda session, made: None
+    ) -> Person:
+        """Make somebody an organiser; `also` is done in the same transaction.
 
         Raises:
             NotFoundError: there is nobody of this number.
@@ -166,6 +169,7 @@ class People:
             if row is None:
                 raise NotFoundError("there is no such person", "look at the list of people")
             row.organiser = True
+            also(session, person_of(row))
             return person_of(row)
 
         return self._database.change(work)

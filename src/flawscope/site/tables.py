@@ -84,3 +84,26 @@ class SecretRow(Base):
 
     name: Mapped[str] = mapped_column(String(50), primary_key=True)
     value: Mapped[str] = mapped_column(Text)
+
+
+class ActRow(Base):
+    """What an organiser has done: a line of the log. `challenge` is its key in the store; "" is for the whole site."""
+
+    __tablename__ = "acts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    challenge: Mapped[str] = mapped_column(String(120), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    at: Mapped[datetime] = mapped_column(Moment)
+    what: Mapped[str] = mapped_column(Text)
+    why: Mapped[str] = mapped_column(Text)
+
+
+class ResetRow(Base):
+    """A link with which a person sets a new password, once. `sha256` is of its code."""
+
+    __tablename__ = "resets"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    expires: Mapped[datetime] = mapped_column(Moment)
