@@ -11,7 +11,7 @@ from flawscope.challenge.ranking import MEASURES
 from flawscope.challenge.spec import METRICS, iso
 from flawscope.site.hosted import state_of
 from flawscope.site.members import shown_code
-from flawscope.site.words import capitalised, said, score, span
+from flawscope.site.words import capitalised, day, said, score, span
 from flawscope.wording import counted
 
 HERE = Path(__file__).parent
@@ -24,7 +24,7 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters.update(
-    counted=counted, said=said, span=span, iso=iso, shown_code=shown_code, capitalised=capitalised, score=score
+    counted=counted, said=said, span=span, iso=iso, shown_code=shown_code, capitalised=capitalised, score=score, day=day
 )
 _ENVIRONMENT.globals.update(METRICS=METRICS, MEASURES=MEASURES, state_of=state_of)
 

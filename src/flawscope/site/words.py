@@ -13,8 +13,17 @@ def said(moment: datetime) -> str:
     >>> said(datetime(2027, 3, 1, 18, 5, tzinfo=UTC))
     '1 March 2027, 18:05 UTC'
     """
+    return f"{day(moment)}, {moment.astimezone(UTC):%H:%M} UTC"
+
+
+def day(moment: datetime) -> str:
+    """The day of a moment, in UTC.
+
+    >>> day(datetime(2027, 3, 1, 18, 5, tzinfo=UTC))
+    '1 March 2027'
+    """
     moment = moment.astimezone(UTC)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+    return f"{moment.day} {moment:%B %Y}"
 
 
 def span(length: timedelta) -> str:
