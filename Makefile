@@ -67,6 +67,7 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/pointing.py
 	@$(BIN)/python benchmarks/copies_leak.py
 	@$(BIN)/python benchmarks/judge_kills.py
+	@$(BIN)/python benchmarks/challenge_board.py
 	@$(BIN)/python benchmarks/tune_solar_multilabel.py
 	@$(BIN)/python benchmarks/recipe_variants.py solar-multilabel
 	@$(BIN)/python benchmarks/recipe_variants.py magnetic-tile --gate

@@ -87,6 +87,8 @@ def results() -> str:
     """The page."""
     entries = read("reference-systems")
     sections = [section(original, entries) for original in ORIGINALS]
+    after_c = next(place for place, each in enumerate(ORIGINALS, 1) if each.title.startswith("C:"))
+    sections.insert(after_c, "\n".join(challenge(read("challenge-board"))))
     return "\n".join([INTRODUCTION, *sections, *leak(read("copies-leak")), *soon(read("time-to-number"))])
 
 
@@ -94,6 +96,74 @@ def read(name: str) -> Sequence[Entry]:
     """The entries of a file of results; none if it is not there."""
     path = RESULTS / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+
+def challenge(entries: Sequence[Entry]) -> list[str]:
+    """The bundles of C on the hidden parts of a challenge: both boards."""
+    head = ["### The challenge", ""]
+    if not entries:
+        return [*head, "Not measured yet: `benchmarks/challenge_board.py`.", ""]
+    last = entries[-1]
+    parts, boards = last["challenge"]["parts"], last["boards"]
+    sizes = "; ".join(
+        f"{name}: {of['images']:,} images in {of['groups']} groups, {of['inactive'][0]} of them inactive, in "
+        f"{of['inactive'][1]} groups"
+        for name, of in parts.items()
+    )
+    public = {line["entry"]: line for line in boards["board"]}
+    columns = ["entry", "public board", "public rank", "final score", "rank", "shift", "pass mark", "F1 of each class"]
+    rows = [board_row(line, public[line["entry"]], last["entries"][line["entry"]]) for line in boards["final"]]
+    sources = ["entry", "recipe", "changed", "commit", "split", "training", "seal", "machine"]
+    return [
+        *head,
+        "Made of the same cells by `flawscope challenge new`, trained for from the starter kit alone, judged in the "
+        f"sandbox, ranked by mean F1. {sizes}; {last['challenge']['stamp']}. The public score moves in steps of "
+        f"{last['challenge']['ladder_step']:g}. Where a rank reads `1 to 3`, the entry could as well be third: from so "
+        "few groups no more can be told.",
+        "",
+        *table(columns, rows),
+        "",
+        "<details><summary>Where these numbers come from</summary>",
+        "",
+        f"`{last['command']}`, {commit_of(last)}, {last['machine']}.",
+        "",
+        *table(sources, (board_source(name, each) for name, each in last["entries"].items())),
+        "",
+        "</details>",
+        "",
+    ]
+
+
+def board_row(final: Entry, public: Entry, entry: Entry) -> list[str]:
+    """One entry on both boards."""
+    passed = "surely passed" if final["surely"] else "passed" if final["passed"] else "not passed"
+    f1 = "; ".join(f"{kind} {interval(of['F1'])}" for kind, of in entry["measures"]["private"].items())
+    places = [
+        str(each["rank"]) + (f" to {each['worst']}" if each["worst"] > each["rank"] else "") for each in (public, final)
+    ]
+    return [
+        final["entry"], interval(public["score"]), places[0], interval(final["score"]), places[1],
+        interval(final["shift"]), passed, f1,
+    ]  # fmt: skip
+
+
+def board_source(name: str, entry: Entry) -> list[str]:
+    """Where an entry of the challenge comes from."""
+    changed = "; ".join(f"`{each}`" for each in entry["overrides"]) or "-"
+    split, training = (
+        f"{entry['split']['hash'][:12]}",
+        f"{entry['epochs']} epochs, {entry['minutes_of_training']:g} minutes",
+    )
+    return [
+        name,
+        f"`{entry['recipe']}`",
+        changed,
+        commit_of(entry),
+        split,
+        training,
+        entry["seals"][:12],
+        entry["machine"],
+    ]
 
 
 def leak(entries: Sequence[Entry]) -> list[str]:

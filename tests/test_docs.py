@@ -121,6 +121,31 @@ def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured(
     assert [line for line in module.leak([told]) if line.endswith(row)] == [f"| leaky {row}", f"| clean {row}"]
 
 
+def test_page_of_results_shows_the_challenge_when_it_is_judged(docs_script: Callable[[str], ModuleType]) -> None:
+    module = docs_script("make_results")
+    assert module.challenge([])[2] == "Not measured yet: `benchmarks/challenge_board.py`."
+    part = {"images": 1300, "groups": 9, "inactive": [14, 4]}
+    line = {"entry": "alexnet", "score": [0.7, 0.5, 0.8], "shift": None, "rank": 1, "worst": 2, "passed": True,
+            "surely": False}  # fmt: skip
+    trained = {
+        "recipe": "solar-challenge-alexnet.yaml", "overrides": ["split.seed=0"], "code": "0.1.0 (commit abc123)",
+        "split": {"hash": 20 * "ab"}, "epochs": 80, "minutes_of_training": 41.5, "seals": 20 * "cd", "machine": "one",
+        "measures": {"private": {"crack": {"F1": [0.8, 0.6, 0.9]}, "inactive": {"F1": None}}},
+    }  # fmt: skip
+    told = {
+        "command": "python z.py", "code": "0.1.0 (commit abc124)", "machine": "two", "entries": {"alexnet": trained},
+        "challenge": {"parts": {"private": part}, "stamp": "leak checked: leak court 6", "ladder_step": 0.01},
+        "boards": {"board": [line], "final": [{**line, "shift": [-0.1, -0.3, 0.1], "worst": 1}]},
+    }  # fmt: skip
+    lines = module.challenge([told])
+    assert "private: 1,300 images in 9 groups, 14 of them inactive, in 4 groups; leak checked" in lines[2]
+    score = "0.700 (0.500 to 0.800)"
+    assert f"| alexnet | {score} | 1 to 2 | {score} | 1 | -0.100 (-0.300 to 0.100) | passed | crack " in "\n".join(
+        lines
+    )
+    assert "`split.seed=0` | abc123 | abababababab | 80 epochs, 41.5 minutes | cdcdcdcdcdcd | one |" in "\n".join(lines)
+
+
 def test_page_of_results_is_up_to_date(docs_script: Callable[[str], ModuleType]) -> None:
     module = docs_script("make_results")
     assert module.TARGET.read_text(encoding="utf-8") == module.results(), "run: python docs/make_results.py"

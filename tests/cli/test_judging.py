@@ -70,3 +70,11 @@ def test_change(cli: Cli, contest: Path, make_bundle: Callable[..., Path]) -> No
     assert "disqualified" not in cli("challenge", "change", "contest", "--team", "[red]a", "--reinstate").out
     answer = cli("challenge", "change", "contest", "--team", "nobody", "--choose", "1")
     assert answer.code == 2 and "no team nobody" in answer.err
+
+
+def test_the_site_without_its_packages(contest: Path) -> None:
+    code = "import sys; sys.modules['fastapi'] = None; from flawscope.cli.app import main; main()"
+    line = [sys.executable, "-c", code, "challenge", "serve", str(contest)]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2 and "`flawscope challenge serve` needs fastapi" in done.stderr
+    assert 'flawscope[site]"' in done.stderr

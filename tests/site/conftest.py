@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,14 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from httpx import Response
 
 from flawscope.challenge.answers import Answers, packed
+from flawscope.challenge.database import connect
 from flawscope.challenge.desk import HIDDEN, Desk
 from flawscope.challenge.submitted import PartResult
 from flawscope.challenge.worker import answers_path
 from flawscope.site.app import create_app
+from flawscope.site.attempts import Attempts
+from flawscope.site.database import Database
 from flawscope.site.hosted import Hosted, Site
+from flawscope.site.passwords import Passwords
+from flawscope.site.people import People
 from flawscope.site.settings import Argon2, Settings
 from flawscope.storage import write_bytes
 
@@ -44,14 +49,14 @@ class Browser:
     """One browser: keeps its cookies, follows redirects, fills in the hidden token of the page that it looked at."""
 
     client: TestClient
-    seen: Response | None = None
+    seen: Any = None
     hidden: dict[str, str] = field(default_factory=dict)
 
-    def get(self, address: str, **more: Any) -> Response:
+    def get(self, address: str, **more: Any) -> Any:
         self.seen = self.client.get(address, **more)
         return self.seen
 
-    def post(self, address: str, page: str | None = None, **fields: str) -> Response:
+    def post(self, address: str, page: str | None = None, **fields: str) -> Any:
         """Send the form of a page (by default the one that it is sent to)."""
         token = self.token(page or address)
         self.seen = self.client.post(address, data={"token": token, **fields})
@@ -64,10 +69,10 @@ class Browser:
 
     def sign_up(self, name: str, password: str = PASSWORD) -> Browser:
         answer = self.post("/signup", name=name, password=password, again=password)
-        assert f"Welcome, {name}." in answer.text, answer.text
+        assert f"Welcome, {html.escape(name)}." in answer.text, answer.text
         return self
 
-    def log_in(self, name: str, password: str = PASSWORD) -> Response:
+    def log_in(self, name: str, password: str = PASSWORD) -> Any:
         return self.post("/login", name=name, password=password)
 
 
@@ -156,3 +161,15 @@ def site(contest: Path, make_site: Callable[..., Running]) -> Running:
     """The site of one challenge, "grey"."""
     (contest / "grey-starter-kit.zip").write_bytes(b"PK the kit")
     return make_site(contest)
+
+
+@pytest.fixture
+def database(place: str | Path) -> Database:
+    """An empty database, SQLite and PostgreSQL."""
+    return Database(connect(place, 1), 1)
+
+
+@pytest.fixture
+def people(database: Database) -> People:
+    """Its people; passwords cost nothing."""
+    return People(database, Passwords(CHEAP, 4), Attempts(database))

@@ -174,3 +174,18 @@ def test_who_takes_part_is_listed(site: Any, hosted: Any, hand_in: HandIn) -> No
     hand_in(hosted, "by command", site.clock(), None)
     text = re.sub("<[^>]*>", "", organiser.get("/c/grey/office").text)
     assert "Ada (since 31 January 2027)" in text and "by command" in text
+
+
+def test_what_is_done_to_people_is_in_the_log_of_the_site(site: Any) -> None:
+    organiser, ada = site.organiser(), site.browser().sign_up("Ada")
+    number = next(each.id for each in site.site.people.everybody() if each.name == "Ada")
+    for action in ("organiser", "link"):
+        assert ada.client.post(f"/people/{number}/{action}", data={"token": ada.token("/account")}).status_code == 403
+        assert organiser.post(f"/people/999/{action}", page="/people").status_code == 404
+    assert log(site) == []
+    for action in ("organiser", "link"):
+        organiser.post(f"/people/{number}/{action}", page="/people")
+    words = ["made a link for a new password for Ada", "made Ada an organiser"]
+    assert [what for _, what, _ in log(site)] == words
+    for page in ("/people", "/c/grey/office"):
+        assert all(each in ada.get(page).text for each in words)

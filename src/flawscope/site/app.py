@@ -9,8 +9,10 @@ from urllib.parse import quote
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from starlette.types import Scope
 
 from flawscope._version import __version__
@@ -25,7 +27,7 @@ from flawscope.site.settings import Settings
 
 API = "/api/v1"
 LOG = logging.getLogger("flawscope.site")
-PAGES = (home.router, account.router, teams.router, people.router, people.reset_router, boards.router, office.router)
+PAGES = (home.router, account.router, teams.router, people.router, boards.router, office.router)
 APIS = (api.router, api_boards.router)
 WORDS = {
     404: ("there is no such page", "look at the list of challenges"),
@@ -89,7 +91,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, OURS):
         LOG.error("%s %s: %s", request.method, request.url.path, error)
     if isinstance(error, NotLoggedInError) and not request.url.path.startswith(f"{API}/"):
-        wanted = request.url.path if request.method == "GET" else ""
+        query = f"?{request.url.query}" if request.url.query else ""
+        wanted = f"{request.url.path}{query}" if request.method == "GET" else ""
         return web.go(request, f"/login?next={quote(wanted)}" if wanted else "/login", error.problem)
     return _answer(request, told(error), status_of(error))
 
@@ -105,7 +108,22 @@ async def _http(request: Request, error: Exception) -> Response:
     problem, remedy = WORDS.get(error.status_code, (str(error.detail), "go back and try again"))
     answer = _answer(request, Refusal(problem, remedy), error.status_code)
     answer.headers.update(error.headers or {})
+    if error.status_code == 405:
+        answer.headers["Allow"] = ", ".join(sorted(_methods(request.url.path)))
     return answer
+
+
+def _methods(path: str) -> set[str]:
+    """All that an address may be used for; a route that is asked names its own method alone."""
+    routes = [
+        (f"{prefix}{route.path}", route.methods)
+        for prefix, routers in (("", PAGES), (API, APIS))
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+    ]
+    found = {method for address, methods in routes if compile_path(address)[0].match(path) for method in methods}
+    return found or {"GET"}  # a file
 
 
 async def _bug(request: Request, error: Exception) -> Response:

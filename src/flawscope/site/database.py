@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from flawscope.challenge.database import patiently
+from flawscope.errors import StoreError
 
 _Out = TypeVar("_Out")
 
@@ -48,7 +49,10 @@ class Database:
             with Session(engine) as session, session.begin():
                 return work(session)
 
-        return patiently(once, self.patience)
+        try:
+            return patiently(once, self.patience)
+        except sa.exc.TimeoutError:
+            raise StoreError("all connections to the store are in use", "try again later") from None
 
 
 def alone(session: Session, *names: str) -> None:

@@ -20,7 +20,6 @@ from flawscope.site.database import Database
 from flawscope.site.members import Members
 from flawscope.site.passwords import Passwords
 from flawscope.site.people import People
-from flawscope.site.resets import Resets
 from flawscope.site.sessions import Sessions
 from flawscope.site.settings import Settings
 from flawscope.site.signing import Signing, kept_secret
@@ -63,7 +62,7 @@ class Hosted:
 
 @dataclass(frozen=True)
 class Site:
-    """What every route may use."""
+    """What every route may use. `trouble` is by challenge: why it is not judged at present; pages say so."""
 
     settings: Settings
     database: Database
@@ -71,9 +70,9 @@ class Site:
     people: People
     sessions: Sessions
     tokens: Tokens
-    resets: Resets
     hosted: Mapping[str, Hosted]
     boards: Mapping[str, Boards]
+    trouble: dict[str, str]
 
     def now(self) -> datetime:
         """What time it is."""
@@ -128,7 +127,7 @@ def opened(settings: Settings) -> Site:
         people=People(database, passwords, Attempts(database)),
         sessions=Sessions(database, settings.session_hours),
         tokens=Tokens(database),
-        resets=Resets(database, passwords),
         hosted=hosted,
         boards={name: Boards(each.desk, each.reads) for name, each in hosted.items()},
+        trouble={},
     )

@@ -1,7 +1,7 @@
 """Teams of a challenge: who makes one invites others by a code; nobody is in two.
 
-Budget and ladder go by team. So that nobody has several of them by going from team to team, who leaves a team that has
-submitted may join or make another one only on the next day (UTC).
+What may be submitted in a day goes by team. So that nobody has more of it by going from team to team, who leaves a
+team that has submitted on that day (UTC) may join or make another one only on the next.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Members:
             row = session.scalar(known) if wanted else None
             if row is None:
                 raise NotFoundError("no team of this challenge has this code", "ask a member for the code of today")
-            place = self._free_place(session, person, at)
+            place = self._free_place(session, person, at, row.id)
             place.team_id, place.captain, place.joined = row.id, False, at
             session.flush()
             _see_to_captain(session, row.id)
@@ -143,12 +143,13 @@ class Members:
             place = _place(session, self.challenge, person)
             if place is None or place.team_id is None:
                 raise ForbiddenError("you are in no team of this challenge", "there is nothing to leave")
-            row = session.get_one(TeamRow, place.team_id)
-            name, has_submitted = row.name, _has_submitted(session, row)
+            row = session.get_one(TeamRow, place.team_id, with_for_update=True)  # nobody submits in this moment
+            name = row.name
             place.team_id, place.captain = None, False
-            place.until = _next_day(at) if has_submitted else place.until
+            if _submissions(session, row, since=_day(at)):
+                place.left_id, place.until = row.id, _day(at) + timedelta(days=1)
             session.flush()
-            if not _see_to_captain(session, row.id) and not has_submitted:
+            if not _see_to_captain(session, row.id) and not _submissions(session, row):
                 session.delete(row)
             return name
 
@@ -171,24 +172,25 @@ class Members:
 
         return self.database.change(work)
 
-    def _free_place(self, session: Session, person: Person, at: datetime) -> MemberRow:
-        """The place of a person who is in no team.
+    def _free_place(self, session: Session, person: Person, at: datetime, team: int | None = None) -> MemberRow:
+        """The place of a person who is in no team; `team` is the one that they want to join.
 
         Raises:
-            ConflictError: they are in one, or have left one today that has submitted.
+            ConflictError: they are in one, or have left another one today that has submitted today.
         """
         place = _place(session, self.challenge, person)
         if place is None:
             place = MemberRow(
-                challenge=self.challenge, person_id=person.id, team_id=None, captain=False, joined=at, until=None
-            )
+                challenge=self.challenge, person_id=person.id, team_id=None, captain=False, joined=at,
+                left_id=None, until=None,
+            )  # fmt: skip
             session.add(place)
             return place
         if place.team_id is not None:
             raise ConflictError("you are in a team of this challenge", "leave it first")
-        if place.until and at < place.until:
+        if place.until and at < place.until and team != place.left_id:
             raise ConflictError(
-                "you have left a team that has submitted: what it may submit in a day would count twice",
+                "you have left a team that has submitted today: what a team may submit in a day would count twice",
                 f"join or create another one from {iso(place.until)} on",
             )
         return place
@@ -243,12 +245,15 @@ def _see_to_captain(session: Session, number: int) -> bool:
     return bool(members)
 
 
-def _has_submitted(session: Session, team: TeamRow) -> bool:
-    return session.scalar(sa.select(SubmissionRow.id).where(SubmissionRow.team_id == team.id).limit(1)) is not None
+def _submissions(session: Session, team: TeamRow, since: datetime | None = None) -> bool:
+    """Whether a team has submitted."""
+    wanted = sa.select(SubmissionRow.id).where(SubmissionRow.team_id == team.id)
+    wanted = wanted.where(SubmissionRow.received >= since) if since else wanted
+    return session.scalar(wanted.limit(1)) is not None
 
 
-def _next_day(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+def _day(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _taken(name: str) -> ConflictError:

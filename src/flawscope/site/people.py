@@ -7,7 +7,7 @@ import secrets
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -21,7 +21,10 @@ from flawscope.site.refusals import ConflictError, NotFoundError
 from flawscope.site.tables import PersonRow, SecretRow, SessionRow
 
 NAME_LENGTH = 50
-SETUP = "setup"
+SETUP, LINK = "setup", "link"
+LINK_LASTS = timedelta(days=1)
+BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters to Unicode, and nothing to the eye."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Person:
     name: str
     organiser: bool
     created: datetime
+
+
+Also = Callable[[Session, Person], None]
+"""What is done beside a change of this person, so that both are done or neither."""
 
 
 def tidy(name: str) -> str:
@@ -59,7 +66,8 @@ def checked_name(name: str, longest: int = NAME_LENGTH, what: str = "name") -> s
         UserError: it is none.
     """
     found = tidy(name)
-    if not found or len(found) > longest or not found.isprintable():
+    shows = any(unicodedata.category(letter)[0] in "LNPS" for letter in found)
+    if not shows or len(found) > longest or not found.isprintable() or set(found) & BLANK:
         raise UserError(f"{found[:40]!r} is no {what}", f"1 to {longest} letters that can be read")
     return found
 
@@ -167,9 +175,57 @@ class People:
         def work(session: Session) -> Person:
             row = session.get(PersonRow, number)
             if row is None:
-                raise NotFoundError("there is no such person", "look at the list of people")
+                raise _nobody()
             row.organiser = True
             also(session, person_of(row))
+            return person_of(row)
+
+        return self._database.change(work)
+
+    def new_link(self, number: int, at: datetime, also: Also = lambda session, person: None) -> str:
+        """A code with which somebody who has forgotten their password sets a new one: once, within a day.
+
+        `also` is done in the same transaction.
+
+        Raises:
+            NotFoundError: there is nobody of this number.
+        """
+        code = f"{number}-{secrets.token_urlsafe(24)}"
+
+        def work(session: Session) -> str:
+            row = session.get(PersonRow, number)
+            if row is None:
+                raise _nobody()
+            also(session, person_of(row))
+            until = (at + LINK_LASTS).isoformat()
+            session.merge(SecretRow(name=f"{LINK} {number}", value=f"{_sha256(code)} {until}"))
+            return code
+
+        return self._database.change(work)
+
+    def linked(self, code: str, at: datetime) -> Person:
+        """Whose link this is.
+
+        Raises:
+            NotFoundError: it is nobody's, or good no more.
+        """
+        return self._database.read(lambda session: person_of(_linked(session, code, at)))
+
+    def set_password(self, code: str, new: str, at: datetime) -> Person:
+        """Give the person of a link another password; all their sessions end, and the link is good no more.
+
+        Raises:
+            NotFoundError: it is good no more.
+            UserError: the password is none.
+        """
+        hashed = self._passwords.made(new, self.linked(code, at).name)
+
+        def work(session: Session) -> Person:
+            alone(session, "people")
+            row = _linked(session, code, at)
+            session.delete(session.get_one(SecretRow, f"{LINK} {row.id}"))
+            row.password = hashed
+            session.execute(sa.delete(SessionRow).where(SessionRow.person_id == row.id))
             return person_of(row)
 
         return self._database.change(work)
@@ -218,6 +274,16 @@ def _known(session: Session, name: str) -> tuple[Person, str] | None:
     return (person_of(row), row.password) if row else None
 
 
+def _linked(session: Session, code: str, at: datetime) -> PersonRow:
+    number = code.partition("-")[0]
+    known = number.isascii() and number.isdigit() and len(number) < 10
+    row = session.get(SecretRow, f"{LINK} {int(number)}") if known else None
+    sha256, _, until = row.value.partition(" ") if row else ("", "", "")
+    if not until or not secrets.compare_digest(sha256, _sha256(code)) or at > datetime.fromisoformat(until):
+        raise NotFoundError("this link is good no more", "ask the organiser for another one")
+    return session.get_one(PersonRow, int(number))
+
+
 def _refuse_taken(session: Session, name: str) -> None:
     if _by_name(session, name) is not None:
         raise _taken(name)
@@ -225,6 +291,10 @@ def _refuse_taken(session: Session, name: str) -> None:
 
 def _taken(name: str) -> ConflictError:
     return ConflictError(f"the name {name} is taken", "choose another one; if it is yours, log in")
+
+
+def _nobody() -> NotFoundError:
+    return NotFoundError("there is no such person", "look at the list of people")
 
 
 def _no_code() -> NotFoundError:

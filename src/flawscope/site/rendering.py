@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from flawscope._version import __version__
 from flawscope.challenge.ranking import MEASURES
 from flawscope.challenge.spec import METRICS, iso
 from flawscope.site.hosted import state_of
@@ -26,7 +27,7 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters.update(
     counted=counted, said=said, span=span, iso=iso, shown_code=shown_code, capitalised=capitalised, score=score, day=day
 )
-_ENVIRONMENT.globals.update(METRICS=METRICS, MEASURES=MEASURES, state_of=state_of)
+_ENVIRONMENT.globals.update(version=__version__, METRICS=METRICS, MEASURES=MEASURES, state_of=state_of)
 
 
 def fill(template: str, **values: Any) -> str:

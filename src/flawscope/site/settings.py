@@ -40,5 +40,4 @@ class Settings(BaseModel):
     hashers: int = Field(default=4, ge=1, description="so many passwords are tried at once; each takes argon2's memory")
     patience: float = Field(default=10, ge=0, description="seconds for which a database that is away is asked again")
     public_boards: bool = Field(default=True, description="boards are for everybody, not only for who is logged in")
-    unjudged: str = Field(default="", description="why nothing is judged here; it stands on the pages")
     clock: Callable[[], datetime] = Field(default=_now, description="what time it is")

@@ -51,7 +51,7 @@ class TokenRow(Base):
 class MemberRow(Base):
     """A person's place in a challenge: in one team, never in two. Who has left keeps the row, without a team.
 
-    `until`: before that moment they may join no other team, see `members`.
+    `until`: before that moment they may join no other team than `left_id`, which they have left, see `members`.
     """
 
     __tablename__ = "members"
@@ -63,6 +63,7 @@ class MemberRow(Base):
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"), index=True)
     captain: Mapped[bool]
     joined: Mapped[datetime] = mapped_column(Moment)
+    left_id: Mapped[int | None]
     until: Mapped[datetime | None] = mapped_column(Moment)
 
 
@@ -97,13 +98,3 @@ class ActRow(Base):
     at: Mapped[datetime] = mapped_column(Moment)
     what: Mapped[str] = mapped_column(Text)
     why: Mapped[str] = mapped_column(Text)
-
-
-class ResetRow(Base):
-    """A link with which a person sets a new password, once. `sha256` is of its code."""
-
-    __tablename__ = "resets"
-
-    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
-    expires: Mapped[datetime] = mapped_column(Moment)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,34 +50,55 @@ def challenge_serve(
         StoreError: the database cannot be reached.
         DataError: a challenge cannot be read.
     """
-    unjudged = _why_unjudged() if worker else ""
     settings = Settings(
         challenges=tuple(map(Path, challenges)),
         database=store,
         secure_cookies=proxy is not None,
         public_boards=public_boards,
-        unjudged=unjudged,
     )
     app = create_app(settings)
     site: Site = app.state.site
-    if worker and not unjudged:
-        for hosted in site.hosted.values():
-            check_hidden(hosted.folder, *place_of(site.database.engine))
+    if worker:
+        site.trouble.update(_why_unjudged(site))
     with ExitStack() as stack:
+        stack.enter_context(_stoppable())
         listening = stack.enter_context(_listening(host, port))
-        if worker and not unjudged:
-            commands = {hosted.name: command(hosted.folder) for hosted in site.hosted.values()}
-            stack.enter_context(Judges(commands, store, say))
         _tell(site, _address(host, listening.getsockname()[1]), proxy=proxy, loopback=_is_loopback(host), say=say)
+        if worker:
+            commands = {
+                hosted.name: command(hosted.folder)
+                for hosted in site.hosted.values()
+                if hosted.name not in site.trouble
+            }
+            stack.enter_context(Judges(commands, store=store, trouble=site.trouble, say=say))
         _serve(app, listening, proxy)
 
 
-def _why_unjudged() -> str:
+def _why_unjudged(site: Site) -> dict[str, str]:
+    """Why challenges cannot be judged on this machine."""
+    found = {}
+    for hosted in site.hosted.values():
+        try:
+            check_hidden(hosted.folder, *place_of(site.database.engine))
+            check_sandbox()
+        except SandboxError as error:
+            found[hosted.name] = f"{error.problem}; {error.remedy}"
+    return found
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, and neither leaves it by an exception."""
+    mine = threading.current_thread() is threading.main_thread()
+    signals = (signal.SIGINT, signal.SIGTERM) if mine else ()
+    old = {each: signal.signal(each, signal.default_int_handler) for each in signals}
     try:
-        check_sandbox()
-    except SandboxError as error:
-        return f"{error.problem}; {error.remedy}"
-    return ""
+        yield
+    except KeyboardInterrupt:
+        return
+    finally:
+        for each, handler in old.items():
+            signal.signal(each, handler)
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -92,8 +114,8 @@ def _listening(host: str, port: int) -> socket.socket:
 def _tell(site: Site, address: str, *, proxy: str | None, loopback: bool, say: Callable[[str], None]) -> None:
     """Where the site is, and what its organiser must know."""
     say(f"serving {', '.join(site.hosted)} at {address}")
-    if site.settings.unjudged:
-        say(f"NOTHING WILL BE JUDGED HERE: {site.settings.unjudged}")
+    for name, problem in site.trouble.items():
+        say(f"NOTHING OF {name} WILL BE JUDGED HERE: {problem}")
     if not loopback and proxy is None:
         say("passwords travel as they are typed: put a proxy with TLS before it, see --proxy")
     code = site.people.new_setup_code()
@@ -115,7 +137,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _serve(app: Any, listening: socket.socket, proxy: str | None) -> None:
-    """Until a signal comes; it ends the server first, and then returns here, so that the workers end as well."""
+    """Until a signal comes."""
     config = uvicorn.Config(
         app,
         proxy_headers=proxy is not None,
@@ -124,10 +146,4 @@ def _serve(app: Any, listening: socket.socket, proxy: str | None) -> None:
         log_level="warning",
         timeout_graceful_shutdown=10,
     )
-    old = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        uvicorn.Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:
-        return
-    finally:
-        signal.signal(signal.SIGTERM, old)
+    uvicorn.Server(config).run(sockets=[listening])

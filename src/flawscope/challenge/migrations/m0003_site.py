@@ -57,6 +57,7 @@ def upgrade() -> None:
         sa.Column("team_id", sa.Integer, nullable=True),
         sa.Column("captain", sa.Boolean, nullable=False),
         sa.Column("joined", moment, nullable=False),
+        sa.Column("left_id", sa.Integer, nullable=True),
         sa.Column("until", moment, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_members"),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_members_person_id"),

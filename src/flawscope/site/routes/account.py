@@ -92,6 +92,26 @@ def set_up(
     return response
 
 
+@router.get("/link/{code}")
+def new_password_form(request: Request, site: SiteHere, visitor: Anyone, code: str) -> Response:
+    """The form for somebody who has forgotten their password, and was given a link by an organiser."""
+    return page(request, "link.html", code=code, owner=site.people.linked(code, site.now()))
+
+
+@router.post("/link/{code}")
+def new_password(request: Request, site: SiteHere, code: str, password: Text = "", again: Text = "") -> Response:
+    """Set it, and log in."""
+    owner = site.people.linked(code, site.now())
+    try:
+        _same(password, again)
+        person = site.people.set_password(code, password, site.now())
+    except UserError as error:
+        return page(request, "link.html", error=error, code=code, owner=owner)
+    response = go(request, "/", f"You have a new password, {person.name}, and are logged in.")
+    log_in(request, response, person)
+    return response
+
+
 @router.get("/account")
 def account(request: Request, site: SiteHere, person: LoggedIn) -> Response:
     """The own account."""

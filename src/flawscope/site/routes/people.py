@@ -1,70 +1,44 @@
-"""For organisers: who has an account, who organises, links for who has forgotten the password; and those links."""
+"""For organisers: who has an account, and who organises."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from flawscope.errors import UserError
+from flawscope.site.hosted import Site
 from flawscope.site.log import WHOLE_SITE, Note, log_of
-from flawscope.site.people import Person
-from flawscope.site.refusals import NotFoundError
-from flawscope.site.resets import GOOD_FOR
-from flawscope.site.web import Organiser, SiteHere, Text, go, log_in, page
+from flawscope.site.people import Also, Person
+from flawscope.site.web import Organiser, SiteHere, go, page
 
 router = APIRouter(prefix="/people")
-reset_router = APIRouter(prefix="/reset")
 
 
 @router.get("")
 def people(request: Request, site: SiteHere, organiser: Organiser) -> Response:
     """Everybody who has an account."""
-    return _page(request, site)
+    return _shown(request, site)
 
 
 @router.post("/{number}/organiser")
 def make_organiser(request: Request, site: SiteHere, organiser: Organiser, number: int) -> Response:
     """Make somebody an organiser."""
-
-    def note(made: Person) -> Note:
-        return Note(organiser, site.now(), f"made {made.name} an organiser")
-
-    made = site.people.make_organiser(number, lambda session, made: note(made).add(session))
+    made = site.people.make_organiser(number, _noted(organiser, site, "made {} an organiser"))
     return go(request, "/people", f"{made.name} is an organiser now.")
 
 
-@router.post("/{number}/password")
-def reset_password(request: Request, site: SiteHere, organiser: Organiser, number: int) -> Response:
-    """Make a link with which somebody sets a new password; this answer is the only one that tells it."""
-    person, code = site.resets.make(organiser, number, site.now())
-    return _page(request, site, link=f"{request.base_url}reset/{code}", whose=person)
+@router.post("/{number}/link")
+def new_link(request: Request, site: SiteHere, organiser: Organiser, number: int) -> Response:
+    """Make a link for somebody who has forgotten their password; this answer is the only one that tells it."""
+    code = site.people.new_link(number, site.now(), _noted(organiser, site, "made a link for a new password for {}"))
+    return _shown(request, site, link=f"{request.base_url}link/{code}", owner=site.people.linked(code, site.now()))
 
 
-@reset_router.get("/{code}")
-def reset_form(request: Request, site: SiteHere, code: str) -> Response:
-    """The form for a new password."""
-    return page(request, "reset.html", code=code, whose=site.resets.person(code, site.now()))
-
-
-@reset_router.post("/{code}")
-def reset(request: Request, site: SiteHere, code: str, password: Text = "", again: Text = "") -> Response:
-    """Set the new password, and log in."""
-    whose = site.resets.person(code, site.now())
-    try:
-        if password != again:
-            raise UserError("the two passwords are not the same", "type them again")
-        person = site.resets.use(code, password, site.now())
-    except NotFoundError:
-        raise
-    except UserError as error:
-        return page(request, "reset.html", error=error, code=code, whose=whose)
-    response = go(request, "/account", "Your password is changed. Everywhere else you are logged out.")
-    log_in(request, response, person)
-    return response
-
-
-def _page(request: Request, site: SiteHere, *, link: str = "", whose: Person | None = None) -> Response:
+def _shown(request: Request, site: Site, link: str = "", owner: Person | None = None) -> Response:
     log = log_of(site.database, WHOLE_SITE)
-    return page(
-        request, "people.html", people=site.people.everybody(), log=log, link=link, whose=whose, good_for=GOOD_FOR
-    )
+    return page(request, "people.html", people=site.people.everybody(), link=link, owner=owner, log=log)
+
+
+def _noted(organiser: Person, site: Site, what: str) -> Also:
+    """Adds a line to the log, of what was done to whom."""
+    now = site.now()
+    return lambda session, person: Note(organiser, now, what.format(person.name)).add(session)
