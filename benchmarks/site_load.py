@@ -4,9 +4,10 @@
 
 The site is the real one (`flawscope challenge serve`: one uvicorn process, one worker in its sandbox, SQLite). Each
 team sends a bundle of its own through the API: the graph of MobileNetV2 with random weights, since what it answers
-does not matter here. While the queue is worked on, and for a while when it is empty, a visitor asks for the front page and the
-board, and somebody of a team for the page of its submissions, one after the other. In the end every submission must be
-judged. All of it runs on one machine: what is measured includes what the worker takes from the pages.
+does not matter here. While the queue is worked on, and for a while when it is empty, a visitor asks for the front
+page and the board, and somebody of a team for the page of its submissions, one after the other. In the end every
+submission must be judged. All of it runs on one machine: what is measured includes what the worker takes from the
+pages.
 """
 
 from __future__ import annotations

@@ -47,9 +47,8 @@ def test_those_who_never_end_their_request_keep_nobody_waiting(server: Server) -
 )
 def test_requests_of_two_meanings_are_refused(server: Server, head: str) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
-        line.sendall(
-            f"POST /login HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-        )
+        second = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        line.sendall(f"POST /login HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n0\r\n\r\n{second}".encode())
         answer = http.client.HTTPResponse(line)
         answer.begin()
         assert answer.status in (400, 403, 431)
