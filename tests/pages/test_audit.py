@@ -304,8 +304,8 @@ def test_the_sentence_on_the_leak_follows_the_interval(value: float, words: str)
             "+15.0",
             "So many more of 100 images does the small model get right on a random split (+10.0 to +20.0).",
         ),
-        (0.01, "none seen", "gets +1.0 of 100 images more right, which may be chance (-4.0 to +6.0)."),
-        (-0.2, "none seen", "gets fewer images right: -20.0 of 100 (-25.0 to -15.0)."),
+        (0.01, "unclear", "gets +1.0 of 100 images more right, which may be chance (-4.0 to +6.0)."),
+        (-0.2, "unclear", "gets fewer images right: -20.0 of 100 (-25.0 to -15.0)."),
     ],
 )
 def test_only_a_difference_above_chance_is_called_the_leak(value: float, shown: str, words: str) -> None:

@@ -89,7 +89,7 @@ def _leak(model: Mapping[str, Any]) -> View:
     if found["low"] > 0:
         value, meaning = gap["value"], f"So many more of 100 images does {named(model)} get right on a random split"
     else:
-        value = "none seen"
+        value = "unclear"
         meaning = f"On a random split {named(model)} gets {gap['value']} of 100 images more right, which may be chance"
         if found["high"] < 0:
             meaning = f"On a random split {named(model)} gets fewer images right: {gap['value']} of 100"
