@@ -56,11 +56,24 @@ def is_late(challenge: Challenge, submitted: Submitted) -> bool:
 def shown_best(challenge: Challenge, submissions: Sequence[Submitted]) -> dict[str, tuple[Submitted, float]]:
     """For each team the submission that moved its ladder last, and what the ladder shows, in the order received."""
     found: dict[str, tuple[Submitted, float]] = {}
+    for each, shown in moves(challenge, submissions):
+        found[each.team] = (each, shown)
+    return found
+
+
+def moves(challenge: Challenge, submissions: Sequence[Submitted]) -> list[tuple[Submitted, float]]:
+    """The submissions that moved the ladder of their team, in the order received, each with what it showed then.
+
+    This is all that may be told of scores before the deadline.
+    """
+    best: dict[str, float] = {}
+    found = []
     for each in _in_order(submissions):
-        old = found.get(each.team)
-        shown = ladder(old[1] if old else None, each.results["public"].metric, challenge.ladder_step)
-        if old is None or shown != old[1]:
-            found[each.team] = (each, shown)
+        old = best.get(each.team)
+        shown = ladder(old, each.results["public"].metric, challenge.ladder_step)
+        if old is None or shown != old:
+            best[each.team] = shown
+            found.append((each, shown))
     return found
 
 

@@ -55,17 +55,21 @@ class Store:
         *,
         note: str = "",
         file_name: str = "",
+        person: int | None = None,
+        keep: Callable[[], None] = lambda: None,
     ) -> Submitted:
         """Put a submission into the queue. A team is made by its first one.
 
         Args:
             team: its name.
-            sha256: of the file, which lies in its place already.
+            sha256: of the file.
             at: when it was received.
             daily: how many a team may make in a day (UTC).
             ticket: the same one is the same submission; by default a new one.
             note: what its team writes to it.
             file_name: what the file was called.
+            person: the number of who hands it in.
+            keep: puts the file into its place; called when nothing stands against it any more, before the queue knows.
 
         Raises:
             UserError: too many today, or this team has submitted this file before.
@@ -78,31 +82,16 @@ class Store:
             old = _there_already(session, owner, sha256, at, daily=daily, ticket=ticket)
             if old is not None:
                 return _submitted(old, owner)
+            keep()
             row = SubmissionRow(
                 team_id=owner.id, ticket=ticket, sha256=sha256, received=at, state="waiting", attempt=0, reason="",
-                note=note, file_name=file_name,
+                note=note, file_name=file_name, person_id=person,
             )  # fmt: skip
             session.add(row)
             session.flush()
             return _submitted(row, owner)
 
         return self.do(work)
-
-    def check_submit(self, team: str, sha256: str, at: datetime, daily: int, ticket: str | None = None) -> None:
-        """See whether a team may submit this file, before its bytes are kept; `submit` sees to it again.
-
-        Raises:
-            UserError: see `submit`.
-            StoreError, OutputError: the store cannot be read.
-        """
-
-        def work(session: Session) -> None:
-            known = sa.select(TeamRow).where(TeamRow.challenge == self.challenge, TeamRow.name == team)
-            owner = session.scalar(known)
-            if owner is not None:
-                _there_already(session, owner, sha256, at, daily=daily, ticket=ticket)
-
-        self.do(work)
 
     def claim(self, at: datetime, lease: timedelta) -> Claim | None:
         """Take the next submission that waits, or whose worker has let its lease run out; None if there is none.
@@ -216,18 +205,33 @@ class Store:
 
         return self.do(work)
 
-    def submissions(self) -> list[Submitted]:
-        """All of the challenge, in the order in which they were received."""
+    def submissions(self, team: str | None = None) -> list[Submitted]:
+        """All of the challenge, or those of a team, in the order in which they were received."""
+        whose = sa.true() if team is None else TeamRow.name == team
 
         def work(session: Session) -> list[Submitted]:
             rows = session.scalars(
                 sa.select(SubmissionRow)
                 .join(TeamRow)
-                .where(TeamRow.challenge == self.challenge)
+                .where(TeamRow.challenge == self.challenge, whose)
                 .options(selectinload(SubmissionRow.results), selectinload(SubmissionRow.team))
                 .order_by(SubmissionRow.received, SubmissionRow.id)
             )
             return [_submitted(row, row.team, row.results) for row in rows]
+
+        return self.do(work)
+
+    def queue(self) -> list[int]:
+        """The numbers of those that are being judged, and after them of those that wait, in their turn."""
+
+        def work(session: Session) -> list[int]:
+            wanted = (
+                sa.select(SubmissionRow.id)
+                .join(TeamRow)
+                .where(TeamRow.challenge == self.challenge, SubmissionRow.state.in_(("waiting", "judging")))
+                .order_by(SubmissionRow.state == "waiting", SubmissionRow.attempt >= LAST_AFTER, SubmissionRow.id)
+            )
+            return list(session.scalars(wanted))
 
         return self.do(work)
 
@@ -293,6 +297,7 @@ def _submitted(row: SubmissionRow, team: TeamRow, results: Sequence[ResultRow] =
         note=row.note,
         file_name=row.file_name,
         chosen=row.id == team.chosen,
+        person=row.person_id,
     )
 
 

@@ -40,6 +40,7 @@ class Submitted:
     """A submission as it stands in the store. `results` is by part; empty until it is judged.
 
     `note` is what its team wrote to it, `file_name` what the file was called; `chosen`: it shall stand for its team.
+    `person`: the number of who handed it in on a site; none by command.
     """
 
     number: int
@@ -54,6 +55,21 @@ class Submitted:
     note: str = ""
     file_name: str = ""
     chosen: bool = False
+    person: int | None = None
+
+
+@dataclass(frozen=True)
+class Received:
+    """A submission that is in the queue; `late`: after the deadline, so that it counts on the open board alone.
+
+    Of a site, as it is told there: `ahead` are before it while it waits; `score` is what the board shows since it was
+    judged, none if it has moved nothing.
+    """
+
+    submitted: Submitted
+    late: bool
+    ahead: int | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class SubmissionRow(Base):
     """A submission: the queue of record. No row is ever taken out.
 
     `ticket` is made by whoever submits: the same ticket is the same submission, however often it is handed in.
-    `token` names the worker that holds the lease, or held the last one.
+    `token` names the worker that holds the lease, or held the last one. `person_id`: who has handed it in on a site.
     """
 
     __tablename__ = "submissions"
@@ -99,6 +99,7 @@ class SubmissionRow(Base):
     reason: Mapped[str] = mapped_column(Text)
     note: Mapped[str] = mapped_column(Text, server_default="")
     file_name: Mapped[str] = mapped_column(String(200), server_default="")
+    person_id: Mapped[int | None]
 
     team: Mapped[TeamRow] = relationship(lazy="raise")
     results: Mapped[list[ResultRow]] = relationship(lazy="raise", order_by="ResultRow.id")
