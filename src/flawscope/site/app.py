@@ -116,7 +116,7 @@ async def _http(request: Request, error: Exception) -> Response:
 def _methods(path: str) -> set[str]:
     """All that an address may be used for; a route that is asked names its own method alone."""
     routes = [
-        (f"{prefix}{route.path}", route.methods)
+        (f"{prefix}{route.path}", route.methods or set())
         for prefix, routers in (("", PAGES), (API, APIS))
         for router in routers
         for route in router.routes
