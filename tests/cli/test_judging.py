@@ -72,6 +72,27 @@ def test_change(cli: Cli, contest: Path, make_bundle: Callable[..., Path]) -> No
     assert answer.code == 2 and "no team nobody" in answer.err
 
 
+def test_submit_here_or_to_a_site(
+    cli: Cli, contest: Path, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLAWSCOPE_TOKEN", "fsc_of_a_site")
+    assert cli("challenge", "submit", "contest", make_bundle(), "--team", "a").code == 0
+    monkeypatch.setenv("FLAWSCOPE_STORE", "sqlite:///of-an-organiser.sqlite")
+    nowhere = ("--url", "http://127.0.0.1:1")
+    for words, expected in {
+        ("contest", "x"): "it is not said where the bundle goes",
+        ("x",): "expected CHALLENGE BUNDLE, or BUNDLE --url",
+        ("contest", "x", *nowhere): "expected one BUNDLE beside --url",
+        ("x", *nowhere, "--team", "a"): "are for a challenge here",
+        ("contest", "x", "--team", "a", "--wait"): "are for a site",
+        ("contest", "x", "--team", "a", "--challenge", "b"): "--challenge is the name of one on a site",
+        ("x", *nowhere): "http://127.0.0.1:1 cannot be reached",
+        ("x", *nowhere, "--store", "sqlite://"): "are for a challenge here",
+    }.items():
+        answer = cli("challenge", "submit", *words)
+        assert answer.code == 2 and expected in answer.err.replace("\n", " "), (words, answer)
+
+
 def test_the_site_without_its_packages(contest: Path) -> None:
     code = "import sys; sys.modules['fastapi'] = None; from flawscope.cli.app import main; main()"
     line = [sys.executable, "-c", code, "challenge", "serve", str(contest)]

@@ -163,7 +163,7 @@ def receive_file(desk: Desk, path: Path, team: str, at: datetime, *, ticket: str
 def tidy_name(name: str) -> str:
     r"""The name of a file as it is kept: without its folders, of letters that can be read.
 
-    >>> tidy_name("C:\\Users\\me\\a.flawscope"), tidy_name("../a\u202eb\n.flawscope"), tidy_name("a\udcff")
+    >>> tidy_name("D:\\nets\\a.flawscope"), tidy_name("../a\u202eb\n.flawscope"), tidy_name("a\udcff")
     ('a.flawscope', 'ab.flawscope', 'a')
     """
     last = name.replace("\\", "/").rpartition("/")[2]

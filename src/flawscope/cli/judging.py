@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from flawscope.challenge.spec import iso
+from flawscope.challenge.submitted import Received
 from flawscope.cli.terminal import console, say, shell, step
+from flawscope.errors import UserError
 
 Folder = Annotated[Path, typer.Argument(metavar="CHALLENGE", help="the folder of the challenge")]
 StoreUrl = Annotated[
@@ -22,16 +25,51 @@ StoreUrl = Annotated[
 
 
 def submit(
-    challenge: Folder,
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="a NAME.flawscope")],
-    team: Annotated[str, typer.Option(help="whose it is")],
+    places: Annotated[
+        list[Path], typer.Argument(metavar="[CHALLENGE] BUNDLE", help="a folder, unless there is --url; NAME.flawscope")
+    ],
+    team: Annotated[str | None, typer.Option(help="whose it is, in a challenge here")] = None,
     store: StoreUrl = None,
+    url: Annotated[str | None, typer.Option(help="of a site: https://HOST, or of a challenge's page there")] = None,
+    name: Annotated[
+        str | None, typer.Option("--challenge", metavar="NAME", help="on the site, if it has several")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="FLAWSCOPE_TOKEN", help="from the page of your account on the site")
+    ] = None,
+    note: Annotated[str, typer.Option(help="for your team, to know it again; on a site")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="until it is judged; on a site")] = False,
 ) -> None:
-    """Put a team's bundle into the queue; next comes `judge`."""
-    made = step("challenge_submit", challenge, bundle, team, store=store)
+    """Put a bundle into the queue: of a challenge here (then comes `judge`), or of a site."""
+    if len(places) != (1 if url else 2):
+        expected = "one BUNDLE beside --url" if url else "CHALLENGE BUNDLE, or BUNDLE --url https://..."
+        raise UserError(f"got {', '.join(map(str, places))}; expected {expected}", "see --help")
+    if url:
+        made = step("challenge_submit", name, places[0], team, store=_typed(store, "FLAWSCOPE_STORE"), url=url,
+                    token=token, note=note, wait=wait, say=say)  # fmt: skip
+    elif name:
+        raise UserError("--challenge is the name of one on a site", "name the site: --url https://...")
+    else:
+        made = step("challenge_submit", places[0], places[1], team, store=store, note=note, wait=wait,
+                    token=_typed(token, "FLAWSCOPE_TOKEN"))  # fmt: skip
+    found = made.submitted
     late = "; after the deadline: it does not count for the final board" if made.late else ""
-    say(f"submission {made.submitted.number} of team {made.submitted.team} is {made.submitted.state}{late}")
-    say(f"next: flawscope challenge judge {shell(challenge)}")
+    say(f"submission {found.number} of team {found.team} {_state(made)}{late}")
+    if not url:
+        say(f"next: flawscope challenge judge {shell(places[0])}")
+
+
+def _state(made: Received) -> str:
+    """How a submission stands, in words."""
+    if made.submitted.state == "judged":
+        return f"is judged: the board {'stays as it is' if made.score is None else f'shows {made.score:g} since'}"
+    ahead = f", {made.ahead} before it" if made.ahead else ""
+    return f"is {made.submitted.state}{ahead}{f': {made.submitted.reason}' if made.submitted.reason else ''}"
+
+
+def _typed(value: str | None, variable: str) -> str | None:
+    """What was typed, and not taken from the environment, where it stands for other commands."""
+    return None if value == os.environ.get(variable) else value
 
 
 def judge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -13,22 +14,43 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
-from starlette.types import Scope
 
 from flawscope._version import __version__
 from flawscope.errors import UserError, listing
 from flawscope.site import web
-from flawscope.site.guard import HEADERS, SMALL_BODY, Guard
+from flawscope.site.guard import HEADERS, Guard
 from flawscope.site.hosted import opened
 from flawscope.site.refusals import OURS, NotLoggedInError, Refusal, headers_of, status_of, told
 from flawscope.site.rendering import STATIC
-from flawscope.site.routes import account, api, api_boards, boards, home, office, people, teams
+from flawscope.site.routes import (
+    account,
+    api,
+    api_boards,
+    api_submissions,
+    boards,
+    home,
+    office,
+    people,
+    submissions,
+    teams,
+)
 from flawscope.site.settings import Settings
+from flawscope.site.uploads import Turns, limit_of
 
 API = "/api/v1"
 LOG = logging.getLogger("flawscope.site")
-PAGES = (home.router, account.router, teams.router, people.router, boards.router, office.router)
-APIS = (api.router, api_boards.router)
+PAGES = (
+    home.router,
+    account.router,
+    teams.router,
+    submissions.router,
+    people.router,
+    boards.router,
+    office.router,
+)
+UPLOADS = (submissions.uploads,)
+"""Pages that see to the token in their form themselves."""
+APIS = (api.router, api_submissions.router, api_boards.router)
 WORDS = {
     404: ("there is no such page", "look at the list of challenges"),
     405: ("this address is not used in this way", "go back, and use the page's own links and buttons"),
@@ -49,23 +71,21 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url=f"{API}/openapi.json",
     )
-    app.state.site = opened(settings)
+    app.state.site = site = opened(settings)
+    app.state.turns = Turns()
     for router in PAGES:
         app.include_router(router, include_in_schema=False, dependencies=[Depends(web.protect)])
+    for router in UPLOADS:
+        app.include_router(router, include_in_schema=False)
     for router in APIS:
         app.include_router(router, prefix=API)
     app.mount("/static", _Static(directory=STATIC), name="static")
-    app.add_middleware(Guard, limit=_limit, secure=settings.secure_cookies)
+    app.add_middleware(Guard, limit=partial(limit_of, site), secure=settings.secure_cookies)
     app.add_exception_handler(UserError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _bug)
     return app
-
-
-def _limit(scope: Scope) -> int:
-    """How many bytes a request may send."""
-    return SMALL_BODY
 
 
 class _Static(StaticFiles):
@@ -117,7 +137,7 @@ def _methods(path: str) -> set[str]:
     """All that an address may be used for; a route that is asked names its own method alone."""
     routes = [
         (f"{prefix}{route.path}", route.methods or set())
-        for prefix, routers in (("", PAGES), (API, APIS))
+        for prefix, routers in (("", (*PAGES, *UPLOADS)), (API, APIS))
         for router in routers
         for route in router.routes
         if isinstance(route, APIRoute)

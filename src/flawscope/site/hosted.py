@@ -11,6 +11,7 @@ from typing import Literal
 from flawscope.challenge.contest import contest_of
 from flawscope.challenge.database import connect
 from flawscope.challenge.desk import Desk, store_key
+from flawscope.challenge.receive import sweep
 from flawscope.challenge.spec import STORE, Challenge, load_challenge
 from flawscope.challenge.store import Store
 from flawscope.errors import UserError
@@ -91,6 +92,8 @@ def state_of(desk: Desk, at: datetime) -> State:
 def opened(settings: Settings) -> Site:
     """The site of these settings: its database is brought up to date, its challenges are looked at.
 
+    Uploads that a kill has left unfinished are swept away.
+
     Raises:
         UserError: a folder is no challenge, two have one name, or several have no database in common.
         DataError: a challenge cannot be read.
@@ -120,6 +123,7 @@ def opened(settings: Settings) -> Site:
             Store(database.reads, key, settings.patience),
             Members(database, key),
         )
+        sweep(folder)
     return Site(
         settings=settings,
         database=database,

@@ -22,6 +22,7 @@ class Tab:
 TABS = (
     Tab("", "Challenge"),
     Tab("team", "Team", "people"),
+    Tab("submissions", "Submissions", "people"),
     Tab("board", "Board"),
     Tab("final", "Final board"),
     Tab("office", "Office", "organisers"),

@@ -35,6 +35,12 @@ class ConflictError(Refusal):
     status = 409
 
 
+class TooLargeError(Refusal):
+    """More was sent than is taken."""
+
+    status = 413
+
+
 class TooManyError(Refusal):
     """Too often, or too much at once; `seconds` is when to try again."""
 

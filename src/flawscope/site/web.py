@@ -101,10 +101,19 @@ async def protect(request: Request, visitor: Annotated[Visitor, Depends(visitor_
     """
     if request.method in SAFE:
         return
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise ForbiddenError("this form was sent by another site", "use the form on this site")
+    check_same_site(request)
     form = await request.form()
     check_token(visitor, form.get(FIELD))
+
+
+def check_same_site(request: Request) -> None:
+    """See whether a form was sent by a page of ours, where the browser says so.
+
+    Raises:
+        ForbiddenError: by another one.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise ForbiddenError("this form was sent by another site", "use the form on this site")
 
 
 def check_token(visitor: Visitor, token: object) -> None:

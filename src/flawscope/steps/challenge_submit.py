@@ -52,7 +52,9 @@ def challenge_submit(
         StoreError, OutputError: it cannot be stored, and is not submitted.
     """
     if url is not None:
-        return _to_site(url, token, challenge, Path(bundle), team, store, note=note, wait=wait, say=say)
+        if team is not None or store is not None:
+            raise UserError("--team and --store are for a challenge here", "a site knows your team by your token")
+        return _to_site(url, token, challenge, Path(bundle), note=note, wait=wait, say=say)
     if challenge is None or team is None:
         raise UserError(
             "it is not said where the bundle goes",
@@ -78,8 +80,6 @@ def _to_site(
     token: str | None,
     challenge: str | Path | None,
     bundle: Path,
-    team: str | None,
-    store: str | None,
     *,
     note: str,
     wait: bool,
@@ -87,15 +87,11 @@ def _to_site(
 ) -> Received:
     from flawscope.challenge.remote import Remote, hand_in, waited
 
-    if team is not None or store is not None:
-        raise UserError("--team and --store are for a challenge here", "a site knows your team by your token")
     if not token:
         raise UserError(
             "a site takes submissions with a token",
             "make one on the page of your account there; then: export FLAWSCOPE_TOKEN=fsc_...",
         )
     site = Remote.at(url, token, str(challenge) if challenge else None, say)
-    told = hand_in(site, bundle, note)
-    if wait:
-        told = waited(site, told, say)
-    return told
+    given = hand_in(site, bundle, note)
+    return waited(site, given, say) if wait else given
