@@ -32,9 +32,9 @@ from typing import Any
 
 import flawscope
 from entries import ROOT, append, ends, provenance, two_labels
+from flawscope.challenge.export import RESULTS
 from flawscope.challenge.labels import LABELS, Labels, read_labels
 from flawscope.challenge.spec import PROOF, PartName, hidden, load_challenge
-from flawscope.steps.challenge_export import RESULTS
 from flawscope.steps.workspace import Run, read_json
 from flawscope.storage import sha256_file
 from flawscope.training.recipe import load_recipe, save_recipe

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import html
 import re
 from collections.abc import Callable
@@ -8,17 +9,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from flawscope.challenge.answers import Answers, packed
 from flawscope.challenge.database import connect
+from flawscope.challenge.desk import HIDDEN, Desk
+from flawscope.challenge.submitted import PartResult
+from flawscope.challenge.worker import answers_path
 from flawscope.site.app import create_app
 from flawscope.site.attempts import Attempts
 from flawscope.site.database import Database
-from flawscope.site.hosted import Site
+from flawscope.site.hosted import Hosted, Site
 from flawscope.site.passwords import Passwords
 from flawscope.site.people import People
 from flawscope.site.settings import Argon2, Settings
+from flawscope.storage import write_bytes
 
 CHEAP = Argon2(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
@@ -100,6 +107,41 @@ class Running:
         client = TestClient(self.app, raise_server_exceptions=False)
         client.headers["Authorization"] = f"Bearer {token}"
         return client
+
+
+def hand_in(
+    hosted: Hosted, team: str, at: datetime, wrong: tuple[int, int] | None = (0, 0), desk: Desk | None = None
+) -> int:
+    """A submission of a team, judged without a sandbox: it errs on so many public and private images; None: it waits.
+
+    Returns its number.
+    """
+    desk = desk or hosted.desk()
+    sha256 = hashlib.sha256(f"{team} {at} {wrong}".encode()).hexdigest()
+    number = desk.store.submit(team, sha256, at, daily=1000).number
+    if wrong is None:
+        return number
+    claim = desk.store.claim(at, timedelta(minutes=1))
+    assert claim and claim.number == number
+    results = []
+    for part, most in zip(HIDDEN, wrong, strict=True):
+        truth_nk = desk.hidden[part].labels.truth_nk
+        order_n = np.random.default_rng(number).permutation(len(truth_nk))
+        decided_nk = truth_nk ^ (order_n < most)[:, None]
+        content = packed(decided_nk.astype(float), decided_nk)
+        metric, measures = desk.bench().parts[part].score(Answers(decided_nk.astype(float), decided_nk, 1.0))
+        write_bytes(answers_path(desk.folder, number, part), content)
+        results.append(
+            PartResult(part, hashlib.sha256(content).hexdigest(), metric.value, metric.low, metric.high, measures, 1.0)
+        )
+    assert desk.store.finish(claim, results, at)
+    return number
+
+
+@pytest.fixture(name="hand_in", scope="session")
+def hand_in_fixture() -> Callable[..., int]:
+    """`hand_in(hosted, "a", at, wrong=(3, 2))`: see there."""
+    return hand_in
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ UNSAFE = sorted(
     for route in ROUTES
     for method in route.methods - {"GET", "HEAD"}  # all others change something
 )
-FILL = {"{name}": "grey", "{number}": "1", "{code}": "x"}
+FILL = {"{action}": "close", "{name}": "grey", "{number}": "1", "{code}": "x"}
 
 
 def address(path: str) -> str:

@@ -9,8 +9,9 @@ from datetime import datetime
 
 from flawscope.challenge.contest import teams_of
 from flawscope.challenge.desk import Desk
+from flawscope.challenge.ranking import difference
 from flawscope.challenge.spec import Challenge, iso
-from flawscope.challenge.standings import Standing, final_board, is_late, public_board
+from flawscope.challenge.standings import Compare, ScoreOf, Standing, final_board, is_late, public_board
 from flawscope.challenge.submitted import Submitted
 from flawscope.errors import UserError
 
@@ -27,8 +28,24 @@ class Board:
     notes: tuple[str, ...]
 
 
-def board_of(desk: Desk, submissions: Sequence[Submitted], *, final: bool, at: datetime) -> Board:
+def board_of(
+    desk: Desk,
+    submissions: Sequence[Submitted],
+    *,
+    final: bool,
+    at: datetime,
+    score_of: ScoreOf | None = None,
+    compare: Compare = difference,
+) -> Board:
     """The board of these submissions.
+
+    Args:
+        desk: the challenge.
+        submissions: all of it.
+        final: the board that decides.
+        at: now.
+        score_of: where scores come from; by default the desk makes them anew.
+        compare: how two are compared; what remembers both need not make a whole board anew.
 
     Raises:
         UserError: the final board before the deadline, or while submissions of before it wait.
@@ -48,7 +65,7 @@ def board_of(desk: Desk, submissions: Sequence[Submitted], *, final: bool, at: d
         )
     board = final_board if final else public_board
     out = {team.name: team.disqualified for team in teams_of(desk.store) if team.disqualified}
-    lines = board(challenge, [each for each in submissions if each.team not in out], desk.score_of)
+    lines = board(challenge, [each for each in submissions if each.team not in out], score_of or desk.score_of, compare)
     return Board(
         challenge=challenge,
         final=final,

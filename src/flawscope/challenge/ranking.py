@@ -13,7 +13,7 @@ Letters: n images, k classes, d draws.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -225,8 +225,10 @@ class Ranked:
     shared: bool = False
 
 
-def ranked(entries: Sequence[Entry]) -> list[Ranked]:
+def ranked(entries: Sequence[Entry], compare: Callable[[Score, Score], Interval] = difference) -> list[Ranked]:
     """The entries by rank, within a rank by their value, then as they were given. For the rule see above.
+
+    `compare` is `difference`, or one that remembers what it has found.
 
     Of 20 comparisons of entries that are equal in truth, one is taken for different: the level holds for each pair.
 
@@ -240,7 +242,7 @@ def ranked(entries: Sequence[Entry]) -> list[Ranked]:
     worse: dict[str, list[str]] = {name: [] for name in names}
     for place, one in enumerate(entries):
         for other in entries[place + 1 :]:
-            found = difference(one.score, other.score)
+            found = compare(one.score, other.score)
             if found.low > 0 or found.high < 0:
                 first, second = (one.name, other.name) if found.low > 0 else (other.name, one.name)
                 better[second].append(first)

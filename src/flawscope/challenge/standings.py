@@ -15,13 +15,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from flawscope.challenge.ranking import Entry, Score, ladder, ranked, shift
+from flawscope.challenge.ranking import Entry, Score, difference, ladder, ranked, shift
 from flawscope.challenge.spec import Challenge
 from flawscope.challenge.submitted import Submitted
 from flawscope.records import Interval
 
 ScoreOf = Callable[[Submitted, str], Score]
 """The score of a judged submission on a part, from its answers."""
+Compare = Callable[[Score, Score], Interval]
+"""First minus second: `ranking.difference`, or one that remembers what it has found."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +85,15 @@ def _in_order(submissions: Sequence[Submitted]) -> list[Submitted]:
     return sorted(judged, key=lambda each: (each.received, each.number))
 
 
-def public_board(challenge: Challenge, submissions: Sequence[Submitted], score_of: ScoreOf) -> list[Standing]:
+def public_board(
+    challenge: Challenge, submissions: Sequence[Submitted], score_of: ScoreOf, compare: Compare = difference
+) -> list[Standing]:
     """The board that runs along, those of after the deadline with it."""
     best = shown_best(challenge, submissions)
     made = []
-    for place in ranked([Entry(team, score_of(each, "public")) for team, (each, _) in best.items()]):
+    for place in ranked([Entry(team, score_of(each, "public")) for team, (each, _) in best.items()], compare):
         each, shown = best[place.name]
-        low, high = _outwards(place.score.metric, shown, challenge.ladder_step)
+        low, high = rounded_outwards(place.score.metric, shown, challenge.ladder_step)
         made.append(
             Standing(
                 team=place.name,
@@ -109,7 +113,9 @@ def public_board(challenge: Challenge, submissions: Sequence[Submitted], score_o
     return sorted(made, key=lambda line: (line.rank, -line.value))
 
 
-def final_board(challenge: Challenge, submissions: Sequence[Submitted], score_of: ScoreOf) -> list[Standing]:
+def final_board(
+    challenge: Challenge, submissions: Sequence[Submitted], score_of: ScoreOf, compare: Compare = difference
+) -> list[Standing]:
     """The board that decides, from the private part: submissions that came before the deadline alone."""
     on_time = [each for each in submissions if not is_late(challenge, each)]
     best: dict[str, Submitted] = {}
@@ -118,7 +124,7 @@ def final_board(challenge: Challenge, submissions: Sequence[Submitted], score_of
         if old is None or (each.chosen, each.results["public"].metric) > (old.chosen, old.results["public"].metric):
             best[each.team] = each
     made = []
-    for place in ranked([Entry(team, score_of(each, "private")) for team, each in best.items()]):
+    for place in ranked([Entry(team, score_of(each, "private")) for team, each in best.items()], compare):
         each, metric = best[place.name], place.score.metric
         made.append(
             Standing(
@@ -140,7 +146,7 @@ def final_board(challenge: Challenge, submissions: Sequence[Submitted], score_of
     return made
 
 
-def _outwards(interval: Interval, shown: float, step: float) -> tuple[float, float]:
+def rounded_outwards(interval: Interval, shown: float, step: float) -> tuple[float, float]:
     """The ends in whole steps, so that they tell no more than the score does; around the score that is shown."""
     if not step:
         return interval.low, interval.high

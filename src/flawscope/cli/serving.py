@@ -28,9 +28,15 @@ def serve(
     proxy: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="of a reverse proxy with TLS, which says who the browser is")
     ] = None,
+    public_boards: Annotated[
+        bool, typer.Option("--public-boards/--boards-for-people", help="who sees the boards: all, or who is logged in")
+    ] = True,
 ) -> None:
     """Serve the site of challenges: accounts, teams, submissions, boards; a worker judges beside it."""
-    step("challenge_serve", challenges, host=host, port=port, store=store, worker=worker, proxy=proxy, say=say)
+    step(
+        "challenge_serve", challenges, host=host, port=port, store=store, worker=worker, proxy=proxy,
+        public_boards=public_boards, say=say,
+    )  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:

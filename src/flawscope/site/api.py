@@ -12,7 +12,7 @@ from flawscope.site.people import Person
 from flawscope.site.refusals import NotLoggedInError
 from flawscope.site.web import site_of
 
-_BEARER = HTTPBearer(auto_error=False, description="A token of yours, made on the page of your account.")
+BEARER = HTTPBearer(auto_error=False, description="A token of yours, made on the page of your account.")
 
 
 class Problem(BaseModel):
@@ -38,7 +38,7 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "description": words[status]} for status in sorted({*statuses, 422, 503})}
 
 
-def caller_of(request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> Person:
+def caller_of(request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Person:
     """Whose token was sent. Cookies count for nothing here.
 
     Raises:

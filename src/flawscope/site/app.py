@@ -22,16 +22,35 @@ from flawscope.site.guard import HEADERS, Guard
 from flawscope.site.hosted import opened
 from flawscope.site.refusals import OURS, NotLoggedInError, Refusal, headers_of, status_of, told
 from flawscope.site.rendering import STATIC
-from flawscope.site.routes import account, api, api_submissions, home, people, submissions, teams
+from flawscope.site.routes import (
+    account,
+    api,
+    api_boards,
+    api_submissions,
+    boards,
+    home,
+    office,
+    people,
+    submissions,
+    teams,
+)
 from flawscope.site.settings import Settings
 from flawscope.site.uploads import Turns, limit_of
 
 API = "/api/v1"
 LOG = logging.getLogger("flawscope.site")
-PAGES = (home.router, account.router, teams.router, submissions.router, people.router)
+PAGES = (
+    home.router,
+    account.router,
+    teams.router,
+    submissions.router,
+    people.router,
+    boards.router,
+    office.router,
+)
 UPLOADS = (submissions.uploads,)
 """Pages that see to the token in their form themselves."""
-APIS = (api.router, api_submissions.router)
+APIS = (api.router, api_submissions.router, api_boards.router)
 WORDS = {
     404: ("there is no such page", "look at the list of challenges"),
     405: ("this address is not used in this way", "go back, and use the page's own links and buttons"),

@@ -16,6 +16,7 @@ from flawscope.challenge.spec import STORE, Challenge, load_challenge
 from flawscope.challenge.store import Store
 from flawscope.errors import UserError
 from flawscope.site.attempts import Attempts
+from flawscope.site.boards import Boards
 from flawscope.site.database import Database
 from flawscope.site.members import Members
 from flawscope.site.passwords import Passwords
@@ -71,6 +72,7 @@ class Site:
     sessions: Sessions
     tokens: Tokens
     hosted: Mapping[str, Hosted]
+    boards: Mapping[str, Boards]
     trouble: dict[str, str]
 
     def now(self) -> datetime:
@@ -130,5 +132,6 @@ def opened(settings: Settings) -> Site:
         sessions=Sessions(database, settings.session_hours),
         tokens=Tokens(database),
         hosted=hosted,
+        boards={name: Boards(each.desk, each.reads) for name, each in hosted.items()},
         trouble={},
     )

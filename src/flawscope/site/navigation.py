@@ -23,6 +23,9 @@ TABS = (
     Tab("", "Challenge"),
     Tab("team", "Team", "people"),
     Tab("submissions", "Submissions", "people"),
+    Tab("board", "Board"),
+    Tab("final", "Final board"),
+    Tab("office", "Office", "organisers"),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,6 +35,10 @@ class Person:
     name: str
     organiser: bool
     created: datetime
+
+
+Also = Callable[[Session, Person], None]
+"""What is done beside a change of this person, so that both are done or neither."""
 
 
 def tidy(name: str) -> str:
@@ -158,8 +163,10 @@ class People:
             lambda session: [person_of(row) for row in session.scalars(sa.select(PersonRow).order_by(PersonRow.key))]
         )
 
-    def make_organiser(self, number: int) -> Person:
-        """Make somebody an organiser.
+    def make_organiser(
+        self, number: int, also: Callable[[Session, Person], None] = lambda session, made: None
+    ) -> Person:
+        """Make somebody an organiser; `also` is done in the same transaction.
 
         Raises:
             NotFoundError: there is nobody of this number.
@@ -170,12 +177,15 @@ class People:
             if row is None:
                 raise _nobody()
             row.organiser = True
+            also(session, person_of(row))
             return person_of(row)
 
         return self._database.change(work)
 
-    def new_link(self, number: int, at: datetime) -> str:
+    def new_link(self, number: int, at: datetime, also: Also = lambda session, person: None) -> str:
         """A code with which somebody who has forgotten their password sets a new one: once, within a day.
+
+        `also` is done in the same transaction.
 
         Raises:
             NotFoundError: there is nobody of this number.
@@ -183,8 +193,10 @@ class People:
         code = f"{number}-{secrets.token_urlsafe(24)}"
 
         def work(session: Session) -> str:
-            if session.get(PersonRow, number) is None:
+            row = session.get(PersonRow, number)
+            if row is None:
                 raise _nobody()
+            also(session, person_of(row))
             until = (at + LINK_LASTS).isoformat()
             session.merge(SecretRow(name=f"{LINK} {number}", value=f"{_sha256(code)} {until}"))
             return code

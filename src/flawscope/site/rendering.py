@@ -8,10 +8,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flawscope._version import __version__
+from flawscope.challenge.ranking import MEASURES
 from flawscope.challenge.spec import METRICS, iso
 from flawscope.site.hosted import state_of
 from flawscope.site.members import shown_code
-from flawscope.site.words import capitalised, said, span
+from flawscope.site.words import capitalised, day, said, score, span
 from flawscope.wording import counted
 
 HERE = Path(__file__).parent
@@ -24,9 +25,9 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters.update(
-    counted=counted, said=said, span=span, iso=iso, shown_code=shown_code, capitalised=capitalised
+    counted=counted, said=said, span=span, iso=iso, shown_code=shown_code, capitalised=capitalised, score=score, day=day
 )
-_ENVIRONMENT.globals.update(version=__version__, METRICS=METRICS, state_of=state_of)
+_ENVIRONMENT.globals.update(version=__version__, METRICS=METRICS, MEASURES=MEASURES, state_of=state_of)
 
 
 def fill(template: str, **values: Any) -> str:

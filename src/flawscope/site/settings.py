@@ -39,4 +39,5 @@ class Settings(BaseModel):
     argon2: Argon2 = Argon2()
     hashers: int = Field(default=4, ge=1, description="so many passwords are tried at once; each takes argon2's memory")
     patience: float = Field(default=10, ge=0, description="seconds for which a database that is away is asked again")
+    public_boards: bool = Field(default=True, description="boards are for everybody, not only for who is logged in")
     clock: Callable[[], datetime] = Field(default=_now, description="what time it is")

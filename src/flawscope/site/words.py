@@ -13,8 +13,17 @@ def said(moment: datetime) -> str:
     >>> said(datetime(2027, 3, 1, 18, 5, tzinfo=UTC))
     '1 March 2027, 18:05 UTC'
     """
+    return f"{day(moment)}, {moment.astimezone(UTC):%H:%M} UTC"
+
+
+def day(moment: datetime) -> str:
+    """The day of a moment, in UTC.
+
+    >>> day(datetime(2027, 3, 1, 18, 5, tzinfo=UTC))
+    '1 March 2027'
+    """
     moment = moment.astimezone(UTC)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+    return f"{moment.day} {moment:%B %Y}"
 
 
 def span(length: timedelta) -> str:
@@ -43,6 +52,16 @@ def capitalised(words: str) -> str:
     'Area under the ROC curve'
     """
     return f"{words[:1].upper()}{words[1:]}"
+
+
+def score(value: float, step: float = 0.0) -> str:
+    """A score as boards show it: with the digits of the ladder's step, or three.
+
+    >>> score(0.7234), score(0.7, 0.01), score(0.725, 0.005)
+    ('0.723', '0.70', '0.725')
+    """
+    digits = next((digits for digits in (2, 3) if abs(step * 10**digits - round(step * 10**digits)) < 1e-9), 3)
+    return f"{value:.{digits if step else 3}f}"
 
 
 def _both(first: str, n: int, items: str) -> str:

@@ -30,6 +30,7 @@ def challenge_serve(
     store: str | None = None,
     worker: bool = True,
     proxy: str | None = None,
+    public_boards: bool = True,
     say: Callable[[str], None] = lambda words: None,
 ) -> None:
     """Serve a site, with a worker for each challenge, until it is stopped (Ctrl-C, SIGTERM).
@@ -41,6 +42,7 @@ def challenge_serve(
         store: URL of the database; by default a file in the folder, if there is one challenge.
         worker: judge here as well; without, `challenge_judge` must run elsewhere.
         proxy: the address of a reverse proxy: what it says of the browser is believed, and cookies travel by TLS only.
+        public_boards: boards are for everybody, not only for who is logged in.
         say: is told in words what goes on.
 
     Raises:
@@ -48,7 +50,12 @@ def challenge_serve(
         StoreError: the database cannot be reached.
         DataError: a challenge cannot be read.
     """
-    settings = Settings(challenges=tuple(map(Path, challenges)), database=store, secure_cookies=proxy is not None)
+    settings = Settings(
+        challenges=tuple(map(Path, challenges)),
+        database=store,
+        secure_cookies=proxy is not None,
+        public_boards=public_boards,
+    )
     app = create_app(settings)
     site: Site = app.state.site
     if worker:
