@@ -104,7 +104,16 @@ def numbers(found: dict[str, Any]) -> dict[str, Any]:
     different = Counter(pair["kind"] for pair in found["review"])
     kept["identical_files"] = sum(len(each["ids"]) for each in found["identical"])
     kept["opposite_labels"] = dict(different)
-    kept["pictures"] = {key: value for key, value in found["pictures"].items() if not isinstance(value, list)}
+    pictures = found["pictures"]
+    kept["pictures"] = {key: value for key, value in pictures.items() if not isinstance(value, list)}
+    kept["pictures"]["unreadable"] = len(pictures["unreadable"])
+    widths, heights, _ = zip(*pictures["sizes"], strict=True)
+    kept["pictures"]["sizes"] = {
+        "different": len(widths),
+        "commonest": pictures["sizes"][0],
+        "width": [min(widths), max(widths)],
+        "height": [min(heights), max(heights)],
+    }
     return kept
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -126,3 +127,14 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(strange: HTTPServe
     strange.socket = secure.wrap_socket(strange.socket, server_side=True)
     with pytest.raises(RemoteError, match="certificate of localhost cannot be trusted"):
         Remote.at(f"https://localhost:{strange.server_port}", "t", None, print)
+
+
+def test_a_participant_needs_the_light_runtime_alone() -> None:
+    code = (
+        "import sys, flawscope\n"
+        "for name in ('sqlalchemy', 'alembic', 'fastapi', 'torch', 'onnx', 'jinja2'): sys.modules[name] = None\n"
+        "try: flawscope.challenge_submit(None, 'x', url='http://127.0.0.1:1', token='t')\n"
+        "except flawscope.errors.UserError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert "http://127.0.0.1:1 cannot be reached" in done.stdout, done

@@ -12,7 +12,7 @@ import pytest
 from flawscope.challenge.labels import Labels
 from flawscope.challenge.ranking import Score, scored
 from flawscope.challenge.spec import Challenge
-from flawscope.challenge.standings import final_board, is_late, public_board, shown_best
+from flawscope.challenge.standings import final_board, is_late, moves, public_board, shown_best
 from flawscope.challenge.submitted import PartResult, Submitted
 from flawscope.records import BoolArray
 
@@ -142,3 +142,11 @@ def test_an_empty_board(contest: Contest) -> None:
     contest.submit("a", 3, state="waiting")
     assert lines(contest) == lines(contest, final=True) == []
     assert replace(contest.submissions[0]).results == {}
+
+
+def test_all_that_may_be_told_is_what_moved_a_ladder(make_challenge: Make) -> None:
+    contest = Contest(make_challenge(kind="binary", classes=["bad"], metric="accuracy", ladder_step=0.05))
+    for team, wrong in (("a", 30), ("b", 10), ("a", 27), ("a", 20), ("a", 50), ("b", 2)):
+        contest.submit(team, wrong)
+    told = [(each.number, shown) for each, shown in moves(contest.challenge, contest.submissions)]
+    assert told == [(1, 0.7), (2, 0.9), (4, 0.8), (6, 1.0)]

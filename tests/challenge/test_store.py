@@ -356,3 +356,34 @@ def test_upgrading_again_changes_nothing(store: Store) -> None:
     store.submit("a", sha(1), NOW, daily=5)
     upgrade(store.engine)
     assert len(store.submissions()) == 1
+
+
+def test_the_queue_in_its_turn_and_by_whom(store: Store) -> None:
+    for number in range(4):
+        store.submit("ab"[number % 2], f"{number:064x}", NOW, 9, person=number or None)
+    first = store.claim(NOW, LEASE)
+    assert first and store.queue() == [1, 2, 3, 4]
+    assert store.release(first)
+    again = [store.claim(NOW, timedelta(0)) for _ in range(2)]
+    assert [each and each.number for each in again] == [1, 2] and store.queue() == [1, 2, 3, 4]
+    assert all(each and store.refuse(each, "", NOW) for each in again)
+    assert store.queue() == [3, 4]
+    assert [each.number for each in store.submissions("b")] == [2, 4]
+    assert [each.person for each in store.submissions()] == [None, 1, 2, 3]
+    assert Store(store.engine, "other").queue() == []
+
+
+def test_a_file_is_put_into_its_place_only_if_nothing_stands_against_it(store: Store) -> None:
+    kept: list[str] = []
+    store.submit("a", "1" * 64, NOW, 1, "ticket", keep=lambda: kept.append("first"))
+    store.submit("a", "1" * 64, NOW, 1, "ticket", keep=lambda: kept.append("the same"))
+    for sha256, words in (("1" * 64, "already, as number 1"), ("2" * 64, "its 1 submissions")):
+        with pytest.raises(UserError, match=words):
+            store.submit("a", sha256, NOW, 1, keep=lambda: kept.append("refused"))
+
+    def full() -> None:
+        raise OutputError("full")
+
+    with pytest.raises(OutputError):
+        store.submit("b", "3" * 64, NOW, 1, keep=full)
+    assert kept == ["first"] and counted(store)["submissions"] == 1

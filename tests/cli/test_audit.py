@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,3 +127,11 @@ def test_many_sizes_are_told_as_a_range_and_an_empty_class_as_empty() -> None:
     assert "All images are 40 x 40 pixels; PNG" in "\n".join(sentences(DOCUMENT))
     empty = [{"name": "nok", "images": 0, "groups": 0, "verdict": "none"}]
     assert "no image" in printed(changed(class_sizes=empty))
+
+
+def test_the_next_command_names_what_this_one_was_told() -> None:
+    assert "".join(next_steps(DOCUMENT, "my labels.csv", Path("my pictures"))) == (
+        "\nnext: flawscope new 'my labels.csv' --images 'my pictures'"
+    )
+    told = "".join(next_steps(DOCUMENT, "parts.yaml", overrides=["split.largest_group=0.05", "data.on_bad=skip"]))
+    assert told == "\nnext: flawscope run parts.yaml --set split.largest_group=0.05 --set data.on_bad=skip"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from flawscope.data.deal import counted, deal_largest_first, deal_rarest_first
+from flawscope.data.deal import counted, deal_largest_first, deal_rarest_first, deviations
 from flawscope.records import Part, Samples, Task
 
 TASK = Task("multilabel", ("crack", "inactive"))
@@ -63,3 +63,11 @@ def test_the_seed_decides_and_every_part_gets_a_group(make_samples: Callable[...
     assert all(0.01 < size[name] / 1594 < 0.04 for name in tiny if name != "train")
     few = {name: counts[name] for name in list(counts)[:4]}
     assert set(deal(few, tiny, 0).values()) == set(tiny)
+
+
+def test_a_label_that_is_there_beside_another_is_not_called_missing(make_samples: Callable[..., Samples]) -> None:
+    samples = make_samples([[0, 1]] + [[1, 1]] * 4 + [[0, 0]] * 5, task=TASK)
+    part: dict[str, Part] = {row.id: "test" if i % 2 else "train" for i, row in enumerate(samples.rows)}
+    notes = deviations(samples, part, {"train": 0.5, "test": 0.5}, {row.id: row.id for row in samples.rows})
+    assert notes[0] == "train: 20.0% are 'inactive' alone, 10.0% in all the data"
+    assert "test holds no image of 'inactive' alone: what depends on it cannot be measured there" in notes

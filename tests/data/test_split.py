@@ -210,6 +210,15 @@ def test_a_chain_through_all_images_is_cut_and_what_leaks_is_left_out(make_sampl
     assert make_split(samples, SplitSpec(), court(samples, *reversed(chain))) == split
 
 
+def test_a_part_that_lacks_what_was_left_out_says_so(make_samples: Make) -> None:
+    samples = came_with(make_samples([[i % 2] for i in range(100)]))
+    twins = court(samples, *(Pair(f"{i}.png", "99.png", "sister", 0.9) for i in range(30)))
+    split = make_split(samples, KEEP, twins)
+    assert len(split.left_out) == 30
+    sizes = [note for note in split.notes if note.startswith("train: ") and "instead of" in note]
+    assert len(sizes) == 1 and sizes[0].endswith("(groups stay whole, and images were left out)")
+
+
 def test_a_split_that_twins_cross_is_refused(make_samples: Make) -> None:
     samples = make_samples([[i % 2] for i in range(40)])
     split = make_split(samples, SplitSpec())

@@ -296,6 +296,37 @@ def test_the_sentence_on_the_leak_follows_the_interval(value: float, words: str)
     assert words in said and "the small model" in said
 
 
+@pytest.mark.parametrize(
+    ("value", "shown", "words"),
+    [
+        (
+            0.15,
+            "+15.0",
+            "So many more of 100 images does the small model get right on a random split (+10.0 to +20.0).",
+        ),
+        (0.01, "unclear", "gets +1.0 of 100 images more right, which may be chance (-4.0 to +6.0)."),
+        (-0.2, "unclear", "gets fewer images right: -20.0 of 100 (-25.0 to -15.0)."),
+    ],
+)
+def test_only_a_difference_above_chance_is_called_the_leak(value: float, shown: str, words: str) -> None:
+    accuracy = {"random": interval(0.9, 0.02), "grouped": interval(0.9, 0.02), "difference": interval(value, 0.05)}
+    probe = {"models": [{"name": "small model", "measures": {"accuracy": accuracy}}]}
+    card = next(
+        card for card in view.cards({**DOCUMENT, "probe": probe}) if card["name"] == "the leak of a random split"
+    )
+    assert card["value"] == shown and card["meaning"].endswith(words)
+
+
+def test_a_group_larger_than_a_fold_is_told() -> None:
+    def words(n: int, largest: int) -> str:
+        linked = {"number": 3, "largest": largest, "alone": 0}
+        return str(view.groups({**DOCUMENT, "n": n, "groups": {**DOCUMENT["groups"], "linked": linked}})["words"])
+
+    assert "22\xa0% of all images, is more than one of 5 folds should hold" in words(41, 9)
+    assert "folds" not in words(40, 8)
+    assert "folds" not in words(2, 1)
+
+
 def test_of_identical_files_one_of_each_label_is_listed() -> None:
     made = text(render(changed(court={**DOCUMENT["court"], "contrary": 7})))
     assert "7 pairs show the same thing under different labels" in made

@@ -24,7 +24,8 @@ def fuzzed(
 ) -> Running:
     """A site with somebody who calls."""
     site = make_site(fill_challenge(tmp_path_factory.mktemp("fuzzed") / "contest"))
-    site.site.people.sign_up("Fuzz", "correct horse battery", site.clock())
+    person = site.site.people.sign_up("Fuzz", "correct horse battery", site.clock())
+    site.site.hosted["grey"].members.create(person, "Fuzzy", site.clock())
     return site
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from httpx2 import Response
 from flawscope.challenge.contest import change_contest, disqualify
 from flawscope.challenge.store import Store
 from flawscope.challenge.submitted import PartResult
-from flawscope.errors import StoreError
+from flawscope.errors import StoreError, UserError
 from flawscope.site import uploads
 from flawscope.site.app import create_app
 
@@ -311,6 +312,18 @@ def test_uploads_of_a_team_at_a_time(ada: Any, program: TestClient, monkeypatch:
     for _ in range(2):
         with turns.taken(7), pytest.raises(uploads.TooManyError), turns.taken(7):
             pass
+
+
+def test_who_is_gone_without_a_word_holds_no_place(site: Any, contest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "IDLE_SECONDS", 0.01)
+
+    async def silent() -> Any:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    with pytest.raises(UserError, match="nothing has come for"):
+        asyncio.run(uploads.taken_in(site.site.hosted["grey"], silent(), str))
+    assert kept(contest) == []
 
 
 def test_a_full_disk_and_a_database_that_is_away_queue_nothing(

@@ -53,7 +53,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Path | None]:
 
 def test_twins_are_found_once_and_kept_apart_from_no_part(recipe: Path, asked: list[Any], tmp_path: Path) -> None:
     folds = flawscope.split(recipe, tmp_path / "folds", folds=4, overrides=FIND)
-    assert asked == [None]
+    assert asked == [tmp_path / ".cache"]
     for made in folds:
         assert made.stamp == "leak checked: a court of chains"
         assert made.notes[-1] == "leak check: too few images"
@@ -71,6 +71,26 @@ def test_a_split_that_is_there_is_replaced_only_if_asked(recipe: Path, tmp_path:
     assert path.read_text() == "signed"
     made = flawscope.split(recipe, path.parent, folds=2, overwrite=True)
     assert load_split(path) == made[1]
+
+
+@pytest.mark.parametrize("folds", [None, 4])
+def test_a_place_that_cannot_be_written_to_is_noticed_before_the_search(
+    recipe: Path, asked: list[Any], tmp_path: Path, folds: int | None
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"):
+        flawscope.split(recipe, tmp_path / "file" / ("folds" if folds else "s.json"), folds=folds, overrides=FIND)
+    assert asked == []
+
+
+def test_a_split_of_nothing_but_memory_keeps_no_cache_and_says_what_goes_on(
+    recipe: Path, asked: list[Any], tmp_path: Path
+) -> None:
+    there, said = set(tmp_path.iterdir()), []
+    flawscope.split(recipe, overrides=FIND, say=said.append)
+    assert asked == [None]
+    assert set(tmp_path.iterdir()) == there
+    assert said[-1].endswith("of the same thing found; reading the images anew to prove the split")
 
 
 def test_identical_asks_no_court(recipe: Path, asked: list[Any]) -> None:

@@ -80,7 +80,7 @@ def audit(
     for title, table in tables(made.document):
         say(title)
         console.print(table)
-    for sentence in (*sentences(made.document), *next_steps(made.document, data)):
+    for sentence in (*sentences(made.document), *next_steps(made.document, data, images, overrides or ())):
         say(sentence)
     say(f"page  {made.page}")
 

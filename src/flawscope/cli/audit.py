@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
@@ -139,8 +140,10 @@ def _thresholds(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"Note: {facts['note']}."
 
 
-def next_steps(document: Mapping[str, Any], data: str) -> Iterator[str]:
-    """What to do with the findings."""
+def next_steps(
+    document: Mapping[str, Any], data: str, images: Path | None = None, overrides: Sequence[str] = ()
+) -> Iterator[str]:
+    """What to do with the findings; the next command names what this one was told: images and changed keys."""
     court = document["court"]
     if court["contrary"]:
         yield f"\nreview: {_counted(court['contrary'], 'pair')} alike but labelled differently, see the page"
@@ -150,10 +153,12 @@ def next_steps(document: Mapping[str, Any], data: str) -> Iterator[str]:
         yield "\nnext: put the pictures into one folder a class, or name their labels in a table (CSV)"
     elif not data.lower().endswith((".yaml", ".yml")):
         together = " (its split keeps these pairs together: split.twins: find)" if court["pairs"] else ""
-        yield f"\nnext: flawscope new {shlex.quote(data)}{together}"
+        given = f" --images {shlex.quote(str(images))}" if images else ""
+        yield f"\nnext: flawscope new {shlex.quote(data)}{given}{together}"
     else:
         together = " (split.twins: find keeps these pairs together)" if court["pairs"] else ""
-        yield f"\nnext: flawscope run {shlex.quote(data)}{together}"
+        given = "".join(f" --set {shlex.quote(each)}" for each in overrides)
+        yield f"\nnext: flawscope run {shlex.quote(data)}{given}{together}"
 
 
 def _counted(n: int, word: str) -> str:

@@ -102,8 +102,9 @@ def deviations(
     """Where the split is not what was wanted, in words. `part` lacks the samples that are left out."""
     n = len(samples)
     size = Counter(part.values())
+    why = "groups stay whole" if len(part) == n else "groups stay whole, and images were left out"
     notes = [
-        f"{name}: {size[name]} of {n} images ({size[name] / n:.1%}) instead of {share:.1%} (groups stay whole)"
+        f"{name}: {size[name]} of {n} images ({size[name] / n:.1%}) instead of {share:.1%} ({why})"
         for name, share in wanted.items()
         if abs(size[name] - share * n) > max(1.0, 0.1 * share * n)
     ]
@@ -111,11 +112,12 @@ def deviations(
     total = Counter(samples.combinations())
     for name in wanted:
         here = Counter(samples.combination_of[sample] for sample in part if part[sample] == name)
-        missing = [repr(combination) for combination in total if not here[combination]]
+        missing = [_said(samples, combination) for combination in total if not here[combination]]
         if missing:
             notes.append(f"{name} holds no image of {_and(missing)}: what depends on it cannot be measured there")
         notes += [
-            f"{name}: {here[combination] / size[name]:.1%} are {combination!r}, {count / n:.1%} in all the data"
+            f"{name}: {here[combination] / size[name]:.1%} are {_said(samples, combination)}, {count / n:.1%} in all "
+            "the data"
             for combination, count in total.items()
             if here[combination] and abs(here[combination] / size[name] - count / n) > 0.05
         ]
@@ -133,6 +135,13 @@ def _largest_group(
     if not small:
         return []
     return [f"the largest group, {count} of {n} images, is larger than {_and(small)} should be: it is whole in {where}"]
+
+
+def _said(samples: Samples, combination: str) -> str:
+    """A combination of labels in words: a label that others do not exclude may still be there beside another."""
+    task = samples.task
+    alone = task.kind == "multilabel" and combination in task.classes
+    return f"{combination!r}{' alone' if alone else ''}"
 
 
 def _and(words: Sequence[str]) -> str:

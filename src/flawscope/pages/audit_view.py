@@ -25,6 +25,8 @@ from flawscope.pages.view import figure_of
 from flawscope.pages.words import RATES
 
 LISTED = 200
+FOLDS = 5
+"""As many folds as the audit's own models are tested on: see whether a group fits into one."""
 _SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -51,10 +53,7 @@ def cards(document: Mapping[str, Any]) -> list[View]:
         meaning = f"{split['with_twin']:,} of {split['test']:,} test images have a twin in the training part."
         value = percent(split["with_twin"], split["test"])
         made.append({"name": "of the published test leaks", "value": value, "meaning": meaning})
-    for model in (document.get("probe") or {}).get("models", [])[:1]:
-        gap = difference("accuracy", model["measures"]["accuracy"]["difference"])
-        meaning = f"So many more of 100 images does {named(model)} get right on a random split ({gap['span']})."
-        made.append({"name": "the leak of a random split", "value": gap["value"], "meaning": meaning})
+    made += [_leak(model) for model in (document.get("probe") or {}).get("models", [])[:1]]
     if document["labelled"]:
         made.append(
             {
@@ -81,6 +80,20 @@ def _twins(found: Mapping[str, Any], n: int, *, unsure: bool) -> View:
     )
     more = " These are identical files; whether there are other twins, these pictures cannot tell." if unsure else ""
     return {"name": "with a twin", "value": percent(found["images"], n), "meaning": meaning + more}
+
+
+def _leak(model: Mapping[str, Any]) -> View:
+    """What one model says of the leak: a number only where its interval lies above 0."""
+    found = model["measures"]["accuracy"]["difference"]
+    gap = difference("accuracy", found)
+    if found["low"] > 0:
+        value, meaning = gap["value"], f"So many more of 100 images does {named(model)} get right on a random split"
+    else:
+        value = "unclear"
+        meaning = f"On a random split {named(model)} gets {gap['value']} of 100 images more right, which may be chance"
+        if found["high"] < 0:
+            meaning = f"On a random split {named(model)} gets fewer images right: {gap['value']} of 100"
+    return {"name": "the leak of a random split", "value": value, "meaning": f"{meaning} ({gap['span']})."}
 
 
 def _too_small(sizes: Sequence[Mapping[str, Any]]) -> View:
@@ -237,6 +250,11 @@ def groups(document: Mapping[str, Any]) -> View:
         )
     else:
         words = f"No chain was cut: no group is larger than the limit of {limit:,} images."
+    if largest > max(1.0, n / FOLDS):
+        words += (
+            f" The largest group, {percent(largest, n)} of all images, is more than one of {FOLDS} folds should hold. "
+            "It is dealt out whole: the part it comes to stand in is larger than asked for, and shows little else."
+        )
     return {"rows": rows, "words": words, "grouping": facts["grouping"]}
 
 
@@ -271,11 +289,12 @@ def probe(document: Mapping[str, Any]) -> View | None:
 def difference(measure: str, interval: Mapping[str, Any]) -> View:
     """A difference with its sign: in percentage points where the measure reads in percent.
 
-    >>> difference("accuracy", {"value": 0.177, "low": 0.15, "high": 0.2})["value"]
-    '+17.7'
+    >>> difference("accuracy", {"value": 0.177, "low": -0.0001, "high": 0.2})
+    {'value': '+17.7', 'span': '0.0 to +20.0'}
     """
     scale, digits = (100, 1) if measure in RATES else (1, 3)
-    value, low, high = (f"{scale * interval[key]:+.{digits}f}" for key in ("value", "low", "high"))
+    ends = (round(scale * interval[key], digits) for key in ("value", "low", "high"))
+    value, low, high = (f"{end:+.{digits}f}" if end else f"{0:.{digits}f}" for end in ends)
     return {"value": value, "span": f"{low} to {high}"}
 
 

@@ -6,6 +6,7 @@ the file goes where it shall lie (`challenge.receive`).
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,6 +26,7 @@ from flawscope.site.guard import SMALL_BODY
 from flawscope.site.hosted import Hosted, Site
 from flawscope.site.refusals import TooLargeError, TooManyError
 
+IDLE_SECONDS = 60.0
 AT_ONCE = 3
 """So many uploads of a team come in at a time."""
 PLACE = re.compile(r"(?:/api/v1/challenges|/c)/([^/]+)/submissions")
@@ -93,7 +95,7 @@ async def taken_in(hosted: Hosted, pieces: AsyncIterator[bytes], finish: Callabl
     with incoming(hosted.folder, bounds_of(hosted.made.limits, 1)) as coming:
         waiting = bytearray()
         try:
-            async for piece in pieces:
+            async for piece in _steadily(pieces):
                 waiting += piece
                 if len(waiting) >= PIECE:
                     await _write(hosted, coming, bytes(waiting))
@@ -102,6 +104,19 @@ async def taken_in(hosted: Hosted, pieces: AsyncIterator[bytes], finish: Callabl
             raise UserError("the upload broke off", "send it again") from None
         await _write(hosted, coming, bytes(waiting))
         return await run_in_threadpool(finish, coming)
+
+
+async def _steadily(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces, while they come: a browser that is gone without a word holds no place for ever."""
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise UserError(f"nothing has come for {IDLE_SECONDS:g} seconds", "send it again") from None
+        yield piece
 
 
 async def _write(hosted: Hosted, coming: Incoming, content: bytes) -> None:

@@ -51,7 +51,8 @@ def split(
 
     Args:
         recipe: a recipe or its file.
-        output: a JSON file for one split, a folder for folds; none writes nothing.
+        output: a JSON file for one split, a folder for folds; none writes nothing. What the search finds is kept in
+            .cache beside it, so that another split of the same images is made in half the time.
         folds: as many splits as this, each sample in the test part of exactly one.
         overrides: `key=value` on top of the recipe.
         overwrite: replace split files that exist.
@@ -72,9 +73,11 @@ def split(
     for file in files:
         if file.exists() and not overwrite:  # runs may have been made with it
             raise OutputError(f"{file} exists already", "choose another name (-o), or replace it with --overwrite")
+        check_writable(file)  # noticed now and not after the search
     asked = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
     samples = samples_of(asked, say)
-    splits = [proven.split for proven in split_samples(asked, samples, folds)]
+    cache = Path(output).parent / ".cache" if output is not None else None
+    splits = [each.split for each in split_samples(asked, samples, folds, cache, say)]
     if files:
         for file, made in zip(files, splits, strict=True):
             save_split(made, file)
@@ -116,7 +119,7 @@ def proven(
     """
     from flawscope.data.court.proof import Prover, proof_document
 
-    twins = search(samples, cache)
+    twins = search(samples, cache, say)
     say(f"{counted(len(twins.pairs), 'pairs')} of the same thing found; reading the images anew to prove the split")
     prover = Prover.of(samples)
     for _ in range(ROUNDS):
