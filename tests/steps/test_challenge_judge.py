@@ -167,3 +167,18 @@ def test_an_organiser_changes_what_counts(contest: Path, make_bundle: Make) -> N
     assert later.deadline == datetime(2099, 6, 1, 23, 59, 59, tzinfo=UTC)
     with pytest.raises(UserError, match="the deadline is 2099-06-01"):
         flawscope.challenge_board(contest, final=True, at=AFTER)
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_board_reads_no_image(contest: Path, make_bundle: Make) -> None:
+    flawscope.challenge_submit(contest, make_bundle(), "a")
+    flawscope.challenge_judge(contest)
+    for image in contest.glob("hidden/*/images/*.png"):
+        image.unlink()
+    assert [line.team for line in flawscope.challenge_board(contest).lines] == ["a"]
+    with pytest.raises(DataError, match="cannot be read"):  # while a worker that starts misses them
+        flawscope.challenge_judge(contest)
+    labels = contest / "hidden" / "public" / "labels.csv"
+    labels.write_text(labels.read_text(encoding="utf-8").replace(";1\n", ";0\n", 1), encoding="utf-8")
+    with pytest.raises(DataError, match="a label has changed"):
+        flawscope.challenge_board(contest)

@@ -20,7 +20,7 @@ from PIL import Image
 
 import flawscope
 from flawscope.challenge import evaluate
-from flawscope.challenge.labels import Labels, read_labels, read_part, write_labels
+from flawscope.challenge.labels import Labels, read_labels, read_part, read_part_labels, write_labels
 from flawscope.challenge.pictures import write_neutral
 from flawscope.challenge.ranking import scored
 from flawscope.challenge.spec import PARTS, Challenge, load_challenge
@@ -84,6 +84,8 @@ def test_three_parts_share_nothing_and_tell_nothing(data: Path, tmp_path: Path) 
     assert [abs(counts[name] - wanted) <= 2 for name, wanted in zip(PARTS, (40, 16, 24), strict=True)] == [True] * 3
     for name in ("public", "private"):
         part = read_part(made.folder, challenge, name)
+        assert challenge.parts[name].labels_hash
+        assert read_part_labels(made.folder, challenge, name).files == part.labels.files
         assert [path.name for path in part.images] == [f"{i:05d}.png" for i in range(1, counts[name] + 1)]
         of = {row["file"]: row["source"] for row in sources if row["part"] == name}
         truth = ["nok" in of[path.name] for path in part.images]

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from flawscope.challenge.kit import Handed, write_kit, zip_kit
-from flawscope.challenge.labels import IMAGES, Labels, part_hash, write_labels
+from flawscope.challenge.labels import IMAGES, Labels, labels_hash, part_hash, write_labels
 from flawscope.challenge.pictures import write_neutral
 from flawscope.challenge.spec import (
     FILE,
@@ -248,7 +248,8 @@ def _write(folder: Path, samples: Samples, split: Proven, asked: Mapping[str, An
                 sizes[size] += 1
                 modes[mode] += 1
         write_labels(place, labels, samples.task)
-        facts[name] = PartFacts(images=len(labels), groups=len(set(labels.groups)), hash=part_hash(labels, targets))
+        hashes = {"hash": part_hash(labels, targets), "labels_hash": labels_hash(labels)}
+        facts[name] = PartFacts(images=len(labels), groups=len(set(labels.groups)), **hashes)
         sources += [f"{name};{file};{row.id};{row.sha256}" for row, file in zip(rows, labels.files, strict=True)]
     challenge = _challenge(samples, asked, facts)
     save_challenge(challenge, folder)
