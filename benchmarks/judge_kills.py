@@ -5,9 +5,9 @@
 Workers are real ones: they take submissions from the store, run them in the sandbox, score, hand in. They are killed
 outright (SIGKILL) after a random time, up to `--longest` times what one submission takes undisturbed, and started anew,
 while submissions come in. What was interrupted ten times is given up by the judge; it is counted, and taken up again in
-the end as the organiser would (`judge --again`). Then every submission must be judged, with one result for each part,
-equal to what the bundle gives outside of all this, and its answers must lie where the store says. On SQLite, and with
-`--store URL` on PostgreSQL.
+the end as the organiser would (`judge --again stuck`). Then every submission must be judged, with one result for each
+part, equal to what the bundle gives outside of all this, and its answers must lie where the store says. On SQLite, and
+with `--store URL` on PostgreSQL.
 """
 
 from __future__ import annotations

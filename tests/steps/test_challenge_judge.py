@@ -182,3 +182,20 @@ def test_a_board_reads_no_image(contest: Path, make_bundle: Make) -> None:
     labels.write_text(labels.read_text(encoding="utf-8").replace(";1\n", ";0\n", 1), encoding="utf-8")
     with pytest.raises(DataError, match="a label has changed"):
         flawscope.challenge_board(contest)
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_refusal_is_judged_again(contest: Path, make_bundle: Make, tmp_path: Path) -> None:
+    kept = make_bundle(flawscope.records.Task("binary", ("crack",), "ok"), name="other.flawscope")
+    flawscope.challenge_submit(contest, kept, "a")
+    assert flawscope.challenge_judge(contest) == {"refused": 1}
+    for again, words in ((["x"], "--again x: expected the number"), ([2], "no submission 2")):
+        with pytest.raises(UserError, match=words):
+            flawscope.challenge_judge(contest, again=again)
+    said: list[str] = []
+    assert flawscope.challenge_judge(contest, again=["stuck", "1"], say=said.append) == {"refused": 1}
+    assert said[:2] == ["waiting again: 1 submission", "given up before, waiting again: 0"]
+    folder = flawscope.challenge_export(contest, tmp_path / "out")
+    with (folder / "submissions.csv").open(encoding="utf-8", newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert row["reason"].count("decides about crack") == 2 and "(judged again; before: the bundle" in row["reason"]

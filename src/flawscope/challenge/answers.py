@@ -44,6 +44,13 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """A submission that the clock ended before it had used its CPU time: not its fault, as far as can be seen."""
+
+    reason: str
+
+
 def answers_of(
     bundle: Path,
     images: Path,
@@ -52,7 +59,7 @@ def answers_of(
     bounds: Bounds,
     *,
     tick: Callable[[], None] = lambda: None,
-) -> Answers | Refused:
+) -> Answers | Refused | Unfinished:
     """Let a bundle answer for the images of a folder, in the order of `files`. Labels are not seen.
 
     Args:
@@ -76,7 +83,12 @@ def answers_of(
     asked = {"files": list(files), "kind": task.kind, "classes": list(task.classes), "bounds": asdict(bounds)}
     shown = {BUNDLE: bundle, IMAGES: images}
     ended = run_inside(CHILD, json.dumps(asked).encode(), bounds, shown=shown, tick=tick)
-    if ended.code or ended.too_long or not ended.answer:
+    if ended.too_long:
+        return Unfinished(
+            f"it was ended after {bounds.wall_seconds} seconds on the clock, before it had used the "
+            f"{bounds.cpu_seconds} seconds of CPU time that it may: the machine had too little time for it"
+        )
+    if ended.code or not ended.answer:
         check_sandbox()  # so that what is the judge's fault is nobody else's
         return Refused(ended.reason(bounds))
     return _believed(ended, task, n)

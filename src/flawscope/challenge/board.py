@@ -94,5 +94,7 @@ def _notes(
     stuck = [each.number for each in submissions if each.state == "stuck"]
     notes += [f"Disqualified: {team}: {why}" for team, why in out.items()]
     if stuck:
-        notes.append(f"Given up, by no fault of theirs: submissions {', '.join(map(str, stuck))} (judge --again).")
+        notes.append(
+            f"Given up, by no fault of theirs: submissions {', '.join(map(str, stuck))} (judge --again stuck)."
+        )
     return notes

@@ -76,13 +76,16 @@ def judge(
     challenge: Folder,
     store: StoreUrl = None,
     watch: Annotated[bool, typer.Option("--watch", help="go on, and wait for more, until it is stopped")] = False,
-    again: Annotated[bool, typer.Option("--again", help="take up what was given up, too")] = False,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NUMBER|stuck", help="judge a refused one again, or all that were given up; repeatable"),
+    ] = None,
     lease: Annotated[
         float, typer.Option(min=10, metavar="SECONDS", help="until another takes over what a vanished worker held")
     ] = 60.0,
 ) -> None:
     """Judge what waits, each bundle in a sandbox of its own. Any number of these may run at once."""
-    ended = step("challenge_judge", challenge, store=store, watch=watch, again=again, lease=lease, say=say)
+    ended = step("challenge_judge", challenge, store=store, watch=watch, again=again or (), lease=lease, say=say)
     words = ", ".join(f"{number} {word}" for word, number in ended.items())
     say(words or "nothing waits")
     say(f"next: flawscope challenge board {shell(challenge)}")
