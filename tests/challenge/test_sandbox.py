@@ -227,18 +227,26 @@ def test_it_cannot_outlive_its_judge_nor_hurt_it() -> None:
 
 
 @inside
-def test_what_ends_the_judge_ends_it() -> None:
-    """Killed outright: nothing of the sandbox is left behind."""
-    name = f"marked{os.getpid()}"
+@pytest.mark.parametrize("slow", ["", "setpriv", "prlimit", "bwrap"])
+def test_what_ends_the_judge_ends_it(slow: str, tmp_path: Path) -> None:
+    """Killed outright, whatever is just being started: nothing of the sandbox is left behind."""
+    name, reached = f"marked{slow}{os.getpid()}", tmp_path / "reached"
+    if slow:  # a machine on which this program takes its time
+        fake, waits = tmp_path / slow, f"touch {reached}\nfor i in 1 2 3 4 5 6 7 8 9 10; do /bin/sleep 0.2; done"
+        fake.write_text(f'#!/bin/sh\n{waits}\nexec {shutil.which(slow)} "$@"\n')
+        fake.chmod(0o755)
     code = (
         "from flawscope.challenge.sandbox import run_inside; from flawscope.challenge.bounds import Bounds;"
         f"run_inside(['-c', 'import time; time.sleep(300)', '{name}'], b'', Bounds())"
     )
-    judge = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(SOURCE.parent)})
-    assert _soon(lambda: any(name in line and "bwrap" not in line for line in _processes()))
+    there = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    judge = subprocess.Popen([sys.executable, "-c", code], env=there)
+    runs = f"-P -c import time; time.sleep(300) {name}"
+    assert _soon(reached.exists if slow else lambda: any(runs in line and "bwrap" not in line for line in _processes()))
     judge.kill()
     judge.wait()
-    assert _soon(lambda: not any(name in line for line in _processes()))
+    time.sleep(3 if slow else 0)
+    assert _soon(lambda: not any(name in line for line in _processes()), 20)
 
 
 def _processes() -> list[str]:
@@ -251,8 +259,8 @@ def _processes() -> list[str]:
     return [line for line in found if "run_inside" not in line]
 
 
-def _soon(true: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 120
+def _soon(true: Callable[[], bool], seconds: float = 120) -> bool:
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         if true():
             return True
@@ -287,7 +295,7 @@ def test_several_at_once() -> None:
 
 def test_without_bubblewrap_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     real = shutil.which
-    for missing in ("bwrap", "prlimit"):
+    for missing in ("bwrap", "prlimit", "setpriv"):
         monkeypatch.setattr(shutil, "which", lambda name, missing=missing: None if name == missing else real(name))
         with pytest.raises(SandboxError, match=f"{missing} is not installed.*(?s:.)*nothing is judged"):
             check_sandbox()
@@ -297,7 +305,7 @@ def test_where_bubblewrap_may_not_work_its_words_are_told(monkeypatch: pytest.Mo
     fake = tmp_path / "bwrap"
     fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)
-    monkeypatch.setattr(shutil, "which", lambda name: str(fake) if name == "bwrap" else "/usr/bin/prlimit")
+    monkeypatch.setattr(shutil, "which", lambda name, real=shutil.which: str(fake) if name == "bwrap" else real(name))
     with pytest.raises(SandboxError, match=r"No permissions to create new namespace(?s:.)*user namespaces"):
         check_sandbox()
 

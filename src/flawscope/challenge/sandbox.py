@@ -1,9 +1,9 @@
 """Runs a program where it can do nothing but read what it is given, compute, and write to its answer.
 
 Made of bubblewrap (namespaces of its own for files, network, processes, users), prlimit (CPU time, memory, size of
-files) and a filter of system calls (`syscalls`). Inside there is Python with the packages that the judge's program
-needs (`views`), the code of flawscope, and what `shown` names, all of it read-only; no network, no other process, no
-place to write to. Without all of this nothing is run.
+files), setpriv (it ends when the judge does) and a filter of system calls (`syscalls`). Inside there is Python with the
+packages that the judge's program needs (`views`), the code of flawscope, and what `shown` names, all of it read-only;
+no network, no other process, no place to write to. Without all of this nothing is run.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ NOBODY = "65534"
 GRACE_SECONDS = 5
 """Of CPU time, between the signal that says it is used up and the end."""
 TICK_SECONDS = 0.2
+_WHILE_THERE = 'test "$PPID" = "$0" && exec "$@"'
+"""Ends with the judge from here on (`setpriv`): go on if the judge has not ended before that."""
 INSTALL = "install it (Debian, Ubuntu: apt-get install bubblewrap util-linux); without a sandbox nothing is judged"
 
 
@@ -87,7 +89,7 @@ def run_inside(
         SandboxError: there is no sandbox here, or what is to be hidden lies in a folder that is shown.
         OutputError: the disk is full.
     """
-    bwrap, prlimit = _tool("bwrap"), _tool("prlimit")
+    bwrap, prlimit, setpriv = _tool("bwrap"), _tool("prlimit"), _tool("setpriv")
     _check_space(bounds)
     view = python_view()
     rules = call_filter()
@@ -98,6 +100,7 @@ def run_inside(
         _fill(asked, request)
         _fill(filtered, rules)
         command = [
+            *(setpriv, "--pdeathsig", "KILL", "/bin/sh", "-c", _WHILE_THERE, str(os.getpid())),
             prlimit,
             f"--cpu={bounds.cpu_seconds}:{bounds.cpu_seconds + GRACE_SECONDS}",
             f"--as={bounds.memory_bytes}",
