@@ -161,6 +161,10 @@ def test_what_cannot_be_a_challenge(data: Path, tmp_path: Path, draw: Draw) -> N
         ({"public": 0.5, "private": 0.5}, "leave 0% to hand out"),
         ({"private": 30.0}, "--private 30"),
         ({"group_column": "x"}, "the data are none"),
+        ({"group_block": 0}, "--group-block 0"),
+        ({"group_block": 2, "group_block_by": "name"}, "--group-block-by name(?s:.)*order"),
+        ({"group_block_by": "number"}, "number needs --group-block"),
+        ({"overrides": ["split.twins=find"]}, "is no recipe: there is nothing to set"),
     ):
         with pytest.raises(UserError, match=words):
             flawscope.challenge_new(data, target, **{**WHEN, **change})
@@ -171,6 +175,38 @@ def test_what_cannot_be_a_challenge(data: Path, tmp_path: Path, draw: Draw) -> N
     with pytest.raises(UserError, match=r"set split\.twins: find"):
         flawscope.challenge_new(recipe, target, **WHEN)
     assert not target.exists()
+
+
+@pytest.mark.usefixtures("court")
+@pytest.mark.parametrize("by", ["order", "number"])
+def test_blocks_of_a_table_stay_together(data: Path, tmp_path: Path, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "flawscope.data.court.verdict.find_twins", lambda samples, cache=None: Twins((), len(samples), "none")
+    )
+    # The rows stand in an order of their own: every fourth number, so a block in order is no block by number.
+    paths = sorted(data.rglob("*.png"), key=lambda path: (int(path.stem) % 4, int(path.stem)))
+    lines = ["file;class", *(f"{path.relative_to(data)};{path.parent.name}" for path in paths)]
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    made = flawscope.challenge_new(
+        tmp_path / "labels.csv", tmp_path / "c", images=data, group_block=4, group_block_by=by, **WHEN
+    )
+    rows = table(made.folder / "hidden" / "sources.csv")
+    part_of = {int(Path(row["source"]).stem): row["part"] for row in rows}
+    place = {int(path.stem): number for number, path in enumerate(paths)}
+    block_of = {i: (place[i] if by == "order" else max(i - 1, 0)) // 4 for i in part_of}
+    assert len(block_of) == 80
+    assert {block: {part_of[i] for i in part_of if block_of[i] == block} for block in block_of.values()} == {
+        block_of[i]: {part_of[i]} for i in part_of
+    }
+
+
+@pytest.mark.usefixtures("court")
+def test_a_key_of_a_recipe_is_set(data: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("{name: r, data: {kind: folders, root: data}, split: {twins: identical}}", encoding="utf-8")
+    sets = ("split.twins=find", "data.positive=ok")
+    made = flawscope.challenge_new(recipe, tmp_path / "c", overrides=sets, **WHEN)
+    assert made.challenge.classes == ("ok",)
 
 
 @pytest.mark.usefixtures("court")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,6 +87,9 @@ def challenge_new(
     images: str | Path | None = None,
     group_pattern: str | None = None,
     group_column: str | None = None,
+    group_block: int | None = None,
+    group_block_by: str = "order",
+    overrides: Sequence[str] = (),
     overwrite: bool = False,
     say: Say = lambda words: None,
 ) -> MadeChallenge:
@@ -108,6 +112,9 @@ def challenge_new(
         images: the folder of the images of a table that does not lie beside them.
         group_pattern: regular expression on the images' names: what its parentheses hold names the group.
         group_column: of a table: rows of equal value are one group.
+        group_block: so many images in order are one group.
+        group_block_by: order, of the table or of the files; or number, the last one in the file name, from 1.
+        overrides: `key=value` on top of a recipe, such as `split.largest_group=0.05`.
         overwrite: replace a challenge that has no submissions yet.
         say: is told in words what goes on.
 
@@ -128,7 +135,8 @@ def challenge_new(
         "deadline": moment(deadline, "--deadline", last=True),
         "opens": datetime.now(UTC) if opens is None else moment(opens, "--opens"),
     }  # fmt: skip
-    samples, spec = _read(data, images, SaidGroups(group_pattern, group_column))
+    said = SaidGroups(group_pattern, group_column, group_block, group_block_by)
+    samples, spec = _read(data, images, said, overrides)
     _challenge(samples, asked, dict.fromkeys(PARTS, UNKNOWN))  # what is wrong is said before the search for twins
     for words in notices(samples):
         say(words)
@@ -169,21 +177,29 @@ def _unused(folder: Path) -> bool:
     return (folder / FILE).is_file() and not (folder / STORE).exists()
 
 
-def _read(data: str | Path, images: str | Path | None, groups: SaidGroups) -> tuple[Samples, SplitSpec]:
+def _read(
+    data: str | Path, images: str | Path | None, groups: SaidGroups, overrides: Sequence[str]
+) -> tuple[Samples, SplitSpec]:
     """The samples, and how they are grouped."""
     if is_recipe(data):
         from flawscope.training.recipe import load_recipe
 
-        recipe = load_recipe(data)
+        recipe = load_recipe(data, overrides)
         if recipe.split.twins != "find":
             raise UserError(
                 f"{data} says split.twins: {recipe.split.twins}, and a challenge that was not searched for leaks is "
                 "decided by who finds them",
                 "set split.twins: find",
             )
-        samples, spec = read(groups.column_in(recipe.data), Path.cwd()), recipe.split
+        found, spec = recipe.data, recipe.split
+    elif overrides:
+        raise UserError(
+            f"{data} is no recipe: there is nothing to set",
+            f"leave --set out, or make a recipe of it (flawscope new {shlex.quote(str(data))}) and take that",
+        )
     else:
-        samples, spec = read(groups.column_in(look(data, images, masks=False).spec), Path.cwd()), SplitSpec()
+        found, spec = look(data, images, masks=False).spec, SplitSpec()
+    samples = read(groups.blocks_in(groups.column_in(found)), Path.cwd())
     if samples.task.pixels:
         raise DataError(
             "the data have masks; expected labels of whole images: masks are not judged yet",
