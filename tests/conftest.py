@@ -505,7 +505,7 @@ def traces() -> Callable[[Any], dict[str, object]]:
 
 def fill_challenge(folder: Path, **changes: Any) -> Path:
     """A challenge of grey pictures, 24 in each hidden part, two a group: defective are most of the bright ones."""
-    from flawscope.challenge.labels import IMAGES, Labels, part_hash, write_labels
+    from flawscope.challenge.labels import IMAGES, Labels, labels_hash, part_hash, write_labels
     from flawscope.challenge.spec import Challenge, hidden, save_challenge
 
     parts: dict[Any, Any] = {"training": {"images": 1, "groups": 1, "hash": "0" * 64}}
@@ -521,7 +521,7 @@ def fill_challenge(folder: Path, **changes: Any) -> Path:
         labels = Labels(files, tuple(str(i // 2) for i in range(24)), truth[:, None])
         write_labels(place, labels, BINARY)
         hashed = part_hash(labels, [place / IMAGES / file for file in files])
-        parts[name] = {"images": 24, "groups": 12, "hash": hashed}
+        parts[name] = {"images": 24, "groups": 12, "hash": hashed, "labels_hash": labels_hash(labels)}
     content = {
         "name": "grey", "title": "Grey parts", "kind": "binary", "classes": BINARY.classes, "negative": BINARY.negative,
         "metric": "accuracy", "pass_mark": 0.6, "opens": "2020-01-01T00:00Z", "deadline": "2099-01-01T00:00Z",
