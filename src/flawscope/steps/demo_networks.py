@@ -8,27 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from flawscope.challenge.labels import Labels
 
+if TYPE_CHECKING:
+    import onnx
+
 FIELD = 8
-_LINES = (
-    helper.make_node("AveragePool", ["pixels"], ["blurred"], kernel_shape=[5, 5], pads=[2, 2, 2, 2]),
-    helper.make_node("Sub", ["blurred", "pixels"], ["darker"]),
-    helper.make_node("MaxPool", ["darker"], ["lines"], kernel_shape=[FIELD, FIELD], strides=[FIELD, FIELD]),
-)
 
 
 def fitted(target: Path, labels: Labels, images: Path, side: int, *, lines: bool) -> Path:
     """Fit a network on labelled pictures and write it; pixels go in from 0 to 1, logits come out."""
+    import onnx
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     pixels = [np.asarray(Image.open(images / file).convert("L").resize((side, side))) for file in labels.files]
     pixels_nchw = (np.stack(pixels)[:, None] / 255).astype(np.float32)
     seen = onnxruntime.InferenceSession(_model(side, lines, []).SerializeToString(), providers=["CPUExecutionProvider"])
@@ -47,10 +46,18 @@ def fitted(target: Path, labels: Labels, images: Path, side: int, *, lines: bool
 
 def _model(side: int, lines: bool, fit: Sequence[np.ndarray]) -> onnx.ModelProto:
     """The graph; without a fit it ends with the features."""
+    from onnx import TensorProto, helper, numpy_helper
+
     fields = ["fields", "lines"] if lines else ["fields"]
+    field: dict[str, Any] = {"kernel_shape": [FIELD] * 2, "strides": [FIELD] * 2}
+    dark = [
+        helper.make_node("AveragePool", ["pixels"], ["blurred"], kernel_shape=[5, 5], pads=[2, 2, 2, 2]),
+        helper.make_node("Sub", ["blurred", "pixels"], ["darker"]),
+        helper.make_node("MaxPool", ["darker"], ["lines"], **field),
+    ]
     nodes = [
-        helper.make_node("AveragePool", ["pixels"], ["fields"], kernel_shape=[FIELD] * 2, strides=[FIELD] * 2),
-        *(_LINES if lines else ()),
+        helper.make_node("AveragePool", ["pixels"], ["fields"], **field),
+        *(dark if lines else ()),
         helper.make_node("Concat", fields, ["seen"], axis=1),
         helper.make_node("Flatten", ["seen"], ["features"]),
     ]
