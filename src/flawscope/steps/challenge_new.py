@@ -137,26 +137,23 @@ def challenge_new(
     check_replaceable(folder, overwrite, kind="a challenge without submissions", ours=_unused)
     check_writable(folder)
     seed = secrets.randbelow(2**31) if seed is None else seed
-    limits = {
-        "bundle_mb": bundle_mb, "input_side": input_side,
-        "seconds_per_image": seconds_per_image, "memory_mb": memory_mb,
-    }  # fmt: skip
     asked = {
         "name": folder.name, "title": title or folder.name, "metric": metric, "pass_mark": pass_mark, "daily": daily,
         "ladder_step": ladder_step, "licence": " ".join(licence.split()), "seed": seed,
         "deadline": moment(deadline, "--deadline", last=True),
         "opens": datetime.now(UTC) if opens is None else moment(opens, "--opens"),
-        "limits": {key: value for key, value in limits.items() if value is not None},
+        "limits": _given(
+            bundle_mb=bundle_mb, input_side=input_side, seconds_per_image=seconds_per_image, memory_mb=memory_mb
+        ),
     }  # fmt: skip
     said = SaidGroups(group_pattern, group_column, group_block, group_block_by)
     samples, spec = _read(data, images, said, overrides)
     _challenge(samples, asked, dict.fromkeys(PARTS, UNKNOWN))  # what is wrong is said before the search for twins
     for words in notices(samples):
         say(words)
-    spec = spec.model_copy(update={"seed": seed})
 
     def parts(twins: Twins) -> list[Split]:
-        made = make_parts(samples, spec, wanted, twins)
+        made = make_parts(samples, spec.model_copy(update={"seed": seed}), wanted, twins)
         check_split(made, samples, twins, groups=spec.respected)
         return [made]
 
@@ -166,6 +163,11 @@ def challenge_new(
         challenge = _write(beside, samples, split, asked, licence)
     folder.chmod(0o700)  # its proof, store, answers and strangers' bundles are nobody else's, either
     return MadeChallenge(folder, challenge, split.proof or {}, notes)
+
+
+def _given(**options: float | None) -> dict[str, float]:
+    """The options that were given; the others keep their defaults."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _shares(public: float, private: float) -> dict[Part, float]:
