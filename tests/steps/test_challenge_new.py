@@ -20,10 +20,11 @@ from PIL import Image
 
 import flawscope
 from flawscope.challenge import evaluate
+from flawscope.challenge.bounds import bounds_of
 from flawscope.challenge.labels import Labels, read_labels, read_part, read_part_labels, write_labels
 from flawscope.challenge.pictures import write_neutral
 from flawscope.challenge.ranking import scored
-from flawscope.challenge.spec import PARTS, Challenge, load_challenge
+from flawscope.challenge.spec import PARTS, Challenge, Limits, load_challenge
 from flawscope.cli.app import app
 from flawscope.data.court.proof import Crossing
 from flawscope.data.read import read
@@ -161,6 +162,8 @@ def test_what_cannot_be_a_challenge(data: Path, tmp_path: Path, draw: Draw) -> N
         ({"public": 0.5, "private": 0.5}, "leave 0% to hand out"),
         ({"private": 30.0}, "--private 30"),
         ({"group_column": "x"}, "the data are none"),
+        ({"limits": {"bundle_mb": 0}}, "--bundle-mb 0: "),
+        ({"limits": {"seconds_per_image": 0.0}}, "--seconds-per-image 0.0: "),
         ({"group_block": 0}, "--group-block 0"),
         ({"group_block": 2, "group_block_by": "name"}, "--group-block-by name(?s:.)*order"),
         ({"group_block_by": "number"}, "number needs --group-block"),
@@ -175,6 +178,21 @@ def test_what_cannot_be_a_challenge(data: Path, tmp_path: Path, draw: Draw) -> N
     with pytest.raises(UserError, match=r"set split\.twins: find"):
         flawscope.challenge_new(recipe, target, **WHEN)
     assert not target.exists()
+
+
+@pytest.mark.usefixtures("court")
+def test_limits_are_kept_and_told(data: Path, tmp_path: Path) -> None:
+    asked = {"bundle_mb": 20, "input_side": 320, "seconds_per_image": 0.25, "memory_mb": 1500}
+    made = flawscope.challenge_new(data, tmp_path / "c", limits=asked, **WHEN)
+    assert load_challenge(made.folder).limits.model_dump() == asked
+    bounds = bounds_of(made.challenge.limits, 400)
+    assert (bounds.bundle_bytes, bounds.side, bounds.cpu_seconds) == (20 * 2**20, 320, 160)
+    readme = " ".join((made.folder / "handout" / "README.md").read_text(encoding="utf-8").split())
+    assert "at most 20 MB, an input of at most 320 pixels a side, on average at most 0.25 seconds" in readme
+    assert "1,500 MB of memory" in readme
+    assert json.loads((made.folder / "handout" / "task.json").read_text(encoding="utf-8"))["limits"] == asked
+    plain = flawscope.challenge_new(data, tmp_path / "d", limits={"memory_mb": 300}, **WHEN).challenge.limits
+    assert plain == Limits(memory_mb=300)
 
 
 @pytest.mark.usefixtures("court")

@@ -83,6 +83,7 @@ def challenge_new(
     ladder_step: float = 0.01,
     public: float = 0.2,
     private: float = 0.3,
+    limits: Mapping[str, float] | None = None,
     seed: int | None = None,
     images: str | Path | None = None,
     group_pattern: str | None = None,
@@ -108,6 +109,7 @@ def challenge_new(
         ladder_step: the board moves only by so much, see `challenge.ranking.ladder`; 0: it shows every best score.
         public: share of the images for the board.
         private: share of the images for the final ranking.
+        limits: what a submission may take: bundle_mb, input_side, seconds_per_image, memory_mb; see `spec.Limits`.
         seed: fixes the split and the order of the images; by default nobody knows it beforehand.
         images: the folder of the images of a table that does not lie beside them.
         group_pattern: regular expression on the images' names: what its parentheses hold names the group.
@@ -134,6 +136,7 @@ def challenge_new(
         "ladder_step": ladder_step, "licence": " ".join(licence.split()), "seed": seed,
         "deadline": moment(deadline, "--deadline", last=True),
         "opens": datetime.now(UTC) if opens is None else moment(opens, "--opens"),
+        "limits": dict(limits or {}),
     }  # fmt: skip
     said = SaidGroups(group_pattern, group_column, group_block, group_block_by)
     samples, spec = _read(data, images, said, overrides)
@@ -312,14 +315,12 @@ def _challenge(samples: Samples, asked: Mapping[str, Any], facts: Mapping[PartNa
         return Challenge(kind=task.kind, classes=task.classes, negative=task.negative, parts=dict(facts), **asked)
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else ""
+        key, said = str(first["loc"][-1]) if first["loc"] else "", {**asked, **asked["limits"]}
         words = str(first["msg"]).removeprefix("Value error, ")
         if key == "name":
             raise OutputError(f"a challenge cannot be called {asked['name']!r}", f"use {NAME_WORDS} (-o)") from None
-        remedy = (
-            choices(str(asked[key]), get_args(Metric)) if key == "metric" else "see: flawscope challenge new --help"
-        )
-        option = f"--{key.replace('_', '-')} {asked[key]}: " if key in asked else ""
+        remedy = choices(str(said[key]), get_args(Metric)) if key == "metric" else "see: flawscope challenge new --help"
+        option = f"--{key.replace('_', '-')} {said[key]}: " if key in said else ""
         raise UserError(f"{option}{words}", remedy) from None
 
 
