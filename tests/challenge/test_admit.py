@@ -78,6 +78,13 @@ def sixty_four() -> bytes:
 
 
 MANIFEST = {"manifest.json": b"{}"}
+
+
+def odd_directory() -> bytes:
+    """A zip whose list of files is something else."""
+    return zipped({"manifest.json": b"{}"}).replace(b"PK\x01\x02", b"LIST")
+
+
 FILES: dict[str, tuple[bytes, str]] = {
     "not a zip": (b"hello" * 100, "no zip"),
     "empty": (b"", "no zip"),
@@ -86,6 +93,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "for more than 4 GB": (sixty_four(), "more than 4 GB"),
     "many files": (zipped(MANIFEST | {f"golden/{i}.npy": b"" for i in range(100)}), "101 files, at most 64"),
     "a huge directory": (declaring(1, 2**31), "holds 1 files"),
+    "a damaged directory": (odd_directory(), "^the list of files in the zip is damaged$"),
     "no manifest": (zipped({"golden/a.npy": b""}), "no manifest"),
     "up and out": (zipped(MANIFEST | {"../../evil.npy": b""}), "'../../evil.npy': it would lie outside"),
     "hidden way out": (zipped(MANIFEST | {"golden/..\\..\\evil.npy": b""}), "would lie outside"),
@@ -207,7 +215,7 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
     "a huge input": (model([PLAIN], shape=("n", 2**40)).SerializeToString(), "1099511627776 numbers"),
     "many operators": (model([PLAIN] * 20_001).SerializeToString(), "more than 20,000 operators"),
     "no operators": (model([]).SerializeToString(), "no operators"),
-    "no graph": (b"\xff\xff\xff", "not an ONNX file"),
+    "no graph": (b"\xff\xff\xff", r"not an ONNX file \(it is cut off\)"),
     "another format": (b"\x12\x85\x80\x00ORTMx" + model([PLAIN]).SerializeToString(), "onnxruntime's own format"),
 }
 

@@ -31,6 +31,10 @@ def test_from_submission_to_export(cli: Cli, contest: Path, make_bundle: Callabl
     assert answer.code == 0, answer
     assert "Grey parts: board, accuracy, pass mark 0.6" in answer.out
     assert "[red]sharp" in answer.out and "submissions: 2 judged" in answer.out
+    assert "recall" not in answer.out
+    answer = cli("challenge", "board", "contest", "--classes")
+    assert answer.code == 0 and "[red]sharp, submission 1\nclass" in answer.out, answer
+    assert "specificity" in answer.out and "for the organiser" in answer.out
     answer = cli("challenge", "board", "contest", "--final")
     assert answer.code == 2 and "before it nothing is told" in answer.err and "-> " in answer.err
     assert cli("challenge", "export", "contest", "-o", "out").code == 0

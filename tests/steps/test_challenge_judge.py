@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 import flawscope
+from flawscope.challenge.answers import unpacked
 from flawscope.challenge.worker import answers_path
 from flawscope.errors import BundleError, DataError, SandboxError, UserError
+from flawscope.steps.challenge_judge import AS_ROOT
 
 Make = Callable[..., Path]
 AFTER = datetime(2099, 1, 2, tzinfo=UTC)
@@ -31,6 +33,7 @@ def test_submissions_are_judged_ranked_and_exported(contest: Path, make_bundle: 
     flawscope.challenge_submit(contest, other, "lost")
     said: list[str] = []
     assert flawscope.challenge_judge(contest, say=said.append) == {"judged": 3, "refused": 1}
+    said = [words for words in said if words.startswith("submission")]
     assert said[3].startswith("submission 4: refused, the bundle decides about crack (binary); the challenge asks for")
     assert flawscope.challenge_judge(contest) == {}
     board = flawscope.challenge_board(contest)
@@ -194,8 +197,42 @@ def test_a_refusal_is_judged_again(contest: Path, make_bundle: Make, tmp_path: P
             flawscope.challenge_judge(contest, again=again)
     said: list[str] = []
     assert flawscope.challenge_judge(contest, again=["stuck", "1"], say=said.append) == {"refused": 1}
-    assert said[:2] == ["waiting again: 1 submission", "given up before, waiting again: 0"]
+    assert [words for words in said if words != AS_ROOT][:2] == [
+        "waiting again: 1 submission",
+        "given up before, waiting again: 0",
+    ]
     folder = flawscope.challenge_export(contest, tmp_path / "out")
     with (folder / "submissions.csv").open(encoding="utf-8", newline="") as stream:
         (row,) = csv.DictReader(stream)
     assert row["reason"].count("decides about crack") == 2 and "(judged again; before: the bundle" in row["reason"]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_judge_that_is_root_is_told(contest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for user, told in ((0, [AS_ROOT]), (1000, [])):
+        said: list[str] = []
+        monkeypatch.setattr("os.geteuid", lambda user=user: user)
+        flawscope.challenge_judge(contest, say=said.append)
+        assert said == told
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_measures_of_each_class(contest: Path, make_bundle: Make) -> None:
+    for team, threshold in (("a", 0.5), ("b", 1.0)):  # b never calls anything
+        flawscope.challenge_submit(contest, make_bundle(thresholds=(threshold,), name=f"{team}.flawscope"), team)
+    flawscope.challenge_judge(contest)
+    assert flawscope.challenge_board(contest).classes == ()
+    for final in (False, True):
+        part = "private" if final else "public"
+        board = flawscope.challenge_board(contest, final=final, classes=True, at=AFTER)
+        assert {(line.team, line.number, line.name) for line in board.classes} == {
+            ("a", 1, "defective"), ("b", 2, "defective"),
+        }  # fmt: skip
+        for line in board.classes:
+            assert list(line.measures) == ["accuracy", "recall", "precision", "specificity", "F1"]
+            _, decided_nk = unpacked(answers_path(contest, line.number, part).read_bytes(), 24, 1)
+            with (contest / "hidden" / part / "labels.csv").open(encoding="utf-8", newline="") as stream:
+                truth_n = [row["defective"] == "1" for row in csv.DictReader(stream, delimiter=";")]
+            recall, precision = line.measures["recall"], line.measures["precision"]
+            assert recall and recall["value"] == pytest.approx(decided_nk[truth_n, 0].mean())
+            assert (precision is None) == (line.team == "b")

@@ -111,6 +111,7 @@ def test_the_kit_holds_what_may_be_known_and_its_recipe_reads_its_data(data: Pat
     texts = [
         path.read_text(encoding="utf-8") for path in kit.rglob("*") if path.suffix in (".md", ".json", ".yaml", ".csv")
     ]
+    assert f'pip install "flawscope[train]=={flawscope.__version__}"' in (kit / "README.md").read_text(encoding="utf-8")
     assert "Teile für alle" in texts[0] + texts[1]
     secret = [str(made.challenge.seed) * 3, *(part.hash for part in made.challenge.parts.values()), str(data), "nok/"]
     assert [word for word in secret for text in texts if word in text] == []

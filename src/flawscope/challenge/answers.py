@@ -143,8 +143,8 @@ def unpacked(content: bytes, n: int, k: int) -> tuple[FloatArray, BoolArray]:
             if set(entries) != {SCORES, DECIDED} or any(each.compress_type for each in entries.values()):
                 raise ValueError("it holds other files than scores and decisions")
             scores, decided = (file.read(name) for name in (SCORES, DECIDED))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f"no .npz ({error})") from None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
+        raise ValueError("no .npz") from None
     scores_nk = _array(scores, (n, k), np.dtype("<f8"))
     if not np.isfinite(scores_nk).all():
         raise ValueError("scores that are no finite numbers")
@@ -154,9 +154,13 @@ def unpacked(content: bytes, n: int, k: int) -> tuple[FloatArray, BoolArray]:
 def _array(content: bytes, shape: tuple[int, int], dtype: np.dtype[np.generic]) -> FloatArray:
     """The head is compared before anything of the size that it names is made."""
     stream = io.BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):
+    if content[:8] != np.lib.format.magic(1, 0):
         raise ValueError("an array of another version")
-    found = np.lib.format.read_array_header_1_0(stream)
+    stream.seek(8)
+    try:
+        found = np.lib.format.read_array_header_1_0(stream)
+    except ValueError:
+        raise ValueError("an array whose head cannot be read") from None
     if found != (shape, False, dtype):
         raise ValueError(f"an array of {found[2]} {found[0]}, expected {dtype} {shape}"[:200])
     values = stream.read()

@@ -56,7 +56,7 @@ def check_graph(name: str, content: bytes, bounds: Bounds) -> None:
     found = _Found(bounds)
     try:
         _walk(memoryview(content), "model", found, 0)
-    except (IndexError, ValueError) as error:
+    except ValueError as error:
         raise BundleError(f"graph {name!r} is not an ONNX file ({error})", _EXPORT) from None
     if not found.nodes:
         raise BundleError(f"graph {name!r} holds no operators", _EXPORT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,10 @@ from flawscope.errors import UserError
 from flawscope.wording import counted
 
 POLL_SECONDS = 1.0
+AS_ROOT = (
+    "note: the judge runs as root. Run it as a user of its own, who may read the challenge's folder, write to its "
+    "answers and its store, and nothing else: then a hole in the sandbox is worth less"
+)
 STUCK = "stuck"
 """In place of a number: all submissions that were given up."""
 
@@ -52,6 +57,8 @@ def challenge_judge(
     desk = Desk.at(challenge, store)
     check_hidden(desk.folder, *place_of(desk.store.engine))
     check_sandbox()
+    if os.geteuid() == 0:
+        say(AS_ROOT)
     bench = replace(desk.bench(), lease=timedelta(seconds=lease))
     for words in _waiting_again(desk, again):
         say(words)
