@@ -83,10 +83,7 @@ def challenge_new(
     ladder_step: float = 0.01,
     public: float = 0.2,
     private: float = 0.3,
-    bundle_mb: int | None = None,
-    input_side: int | None = None,
-    seconds_per_image: float | None = None,
-    memory_mb: int | None = None,
+    limits: Mapping[str, float] | None = None,
     seed: int | None = None,
     images: str | Path | None = None,
     group_pattern: str | None = None,
@@ -112,10 +109,7 @@ def challenge_new(
         ladder_step: the board moves only by so much, see `challenge.ranking.ladder`; 0: it shows every best score.
         public: share of the images for the board.
         private: share of the images for the final ranking.
-        bundle_mb: of a submission, the most megabytes of its file; for this and the next see `challenge.spec.Limits`.
-        input_side: the most pixels of a side of the picture that its network takes.
-        seconds_per_image: the most seconds of one core, on average.
-        memory_mb: the most megabytes of memory.
+        limits: what a submission may take: bundle_mb, input_side, seconds_per_image, memory_mb; see `spec.Limits`.
         seed: fixes the split and the order of the images; by default nobody knows it beforehand.
         images: the folder of the images of a table that does not lie beside them.
         group_pattern: regular expression on the images' names: what its parentheses hold names the group.
@@ -142,9 +136,7 @@ def challenge_new(
         "ladder_step": ladder_step, "licence": " ".join(licence.split()), "seed": seed,
         "deadline": moment(deadline, "--deadline", last=True),
         "opens": datetime.now(UTC) if opens is None else moment(opens, "--opens"),
-        "limits": _given(
-            bundle_mb=bundle_mb, input_side=input_side, seconds_per_image=seconds_per_image, memory_mb=memory_mb
-        ),
+        "limits": dict(limits or {}),
     }  # fmt: skip
     said = SaidGroups(group_pattern, group_column, group_block, group_block_by)
     samples, spec = _read(data, images, said, overrides)
@@ -163,11 +155,6 @@ def challenge_new(
         challenge = _write(beside, samples, split, asked, licence)
     folder.chmod(0o700)  # its proof, store, answers and strangers' bundles are nobody else's, either
     return MadeChallenge(folder, challenge, split.proof or {}, notes)
-
-
-def _given(**options: float | None) -> dict[str, float]:
-    """The options that were given; the others keep their defaults."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _shares(public: float, private: float) -> dict[Part, float]:
