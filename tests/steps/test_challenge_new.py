@@ -163,8 +163,8 @@ def test_what_cannot_be_a_challenge(data: Path, tmp_path: Path, draw: Draw) -> N
         ({"public": 0.5, "private": 0.5}, "leave 0% to hand out"),
         ({"private": 30.0}, "--private 30"),
         ({"group_column": "x"}, "the data are none"),
-        ({"bundle_mb": 0}, "--bundle-mb 0: "),
-        ({"seconds_per_image": 0.0}, "--seconds-per-image 0.0: "),
+        ({"limits": {"bundle_mb": 0}}, "--bundle-mb 0: "),
+        ({"limits": {"seconds_per_image": 0.0}}, "--seconds-per-image 0.0: "),
         ({"group_block": 0}, "--group-block 0"),
         ({"group_block": 2, "group_block_by": "name"}, "--group-block-by name(?s:.)*order"),
         ({"group_block_by": "number"}, "number needs --group-block"),
@@ -184,7 +184,7 @@ def test_what_cannot_be_a_challenge(data: Path, tmp_path: Path, draw: Draw) -> N
 @pytest.mark.usefixtures("court")
 def test_limits_are_kept_and_told(data: Path, tmp_path: Path) -> None:
     asked = {"bundle_mb": 20, "input_side": 320, "seconds_per_image": 0.25, "memory_mb": 1500}
-    made = flawscope.challenge_new(data, tmp_path / "c", **asked, **WHEN)
+    made = flawscope.challenge_new(data, tmp_path / "c", limits=asked, **WHEN)
     assert load_challenge(made.folder).limits.model_dump() == asked
     bounds = bounds_of(made.challenge.limits, 400)
     assert (bounds.bundle_bytes, bounds.side, bounds.cpu_seconds) == (20 * 2**20, 320, 160)
@@ -192,7 +192,7 @@ def test_limits_are_kept_and_told(data: Path, tmp_path: Path) -> None:
     assert "at most 20 MB, an input of at most 320 pixels a side, on average at most 0.25 seconds" in readme
     assert "1,500 MB of memory" in readme
     assert json.loads((made.folder / "handout" / "task.json").read_text(encoding="utf-8"))["limits"] == asked
-    plain = flawscope.challenge_new(data, tmp_path / "d", memory_mb=300, **WHEN).challenge.limits
+    plain = flawscope.challenge_new(data, tmp_path / "d", limits={"memory_mb": 300}, **WHEN).challenge.limits
     assert plain == Limits(memory_mb=300)
 
 

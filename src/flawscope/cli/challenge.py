@@ -52,10 +52,14 @@ def new(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace one without submissions")] = False,
 ) -> None:
     """Make a challenge of a labelled set: data to hand out, a public and a private test, and the starter kit."""
+    limits = {
+        "bundle_mb": bundle_mb, "input_side": input_side,
+        "seconds_per_image": seconds_per_image, "memory_mb": memory_mb,
+    }  # fmt: skip
     made = step(
         "challenge_new", data, output, deadline=deadline, opens=opens, title=title, licence=licence, metric=metric,
         pass_mark=pass_mark, daily=daily, ladder_step=ladder_step, public=public, private=private, seed=seed,
-        bundle_mb=bundle_mb, input_side=input_side, seconds_per_image=seconds_per_image, memory_mb=memory_mb,
+        limits={key: value for key, value in limits.items() if value is not None},
         images=images, group_pattern=group_pattern, group_column=group_column, group_block=group_block,
         group_block_by=group_block_by, overrides=overrides or (), overwrite=overwrite, say=say,
     )  # fmt: skip

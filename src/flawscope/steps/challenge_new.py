@@ -83,10 +83,7 @@ def challenge_new(
     ladder_step: float = 0.01,
     public: float = 0.2,
     private: float = 0.3,
-    bundle_mb: int | None = None,
-    input_side: int | None = None,
-    seconds_per_image: float | None = None,
-    memory_mb: int | None = None,
+    limits: Mapping[str, float] | None = None,
     seed: int | None = None,
     images: str | Path | None = None,
     group_pattern: str | None = None,
@@ -112,10 +109,7 @@ def challenge_new(
         ladder_step: the board moves only by so much, see `challenge.ranking.ladder`; 0: it shows every best score.
         public: share of the images for the board.
         private: share of the images for the final ranking.
-        bundle_mb: of a submission, the most megabytes of its file; for this and the next see `challenge.spec.Limits`.
-        input_side: the most pixels of a side of the picture that its network takes.
-        seconds_per_image: the most seconds of one core, on average.
-        memory_mb: the most megabytes of memory.
+        limits: what a submission may take: bundle_mb, input_side, seconds_per_image, memory_mb; see `spec.Limits`.
         seed: fixes the split and the order of the images; by default nobody knows it beforehand.
         images: the folder of the images of a table that does not lie beside them.
         group_pattern: regular expression on the images' names: what its parentheses hold names the group.
@@ -137,26 +131,21 @@ def challenge_new(
     check_replaceable(folder, overwrite, kind="a challenge without submissions", ours=_unused)
     check_writable(folder)
     seed = secrets.randbelow(2**31) if seed is None else seed
-    limits = {
-        "bundle_mb": bundle_mb, "input_side": input_side,
-        "seconds_per_image": seconds_per_image, "memory_mb": memory_mb,
-    }  # fmt: skip
     asked = {
         "name": folder.name, "title": title or folder.name, "metric": metric, "pass_mark": pass_mark, "daily": daily,
         "ladder_step": ladder_step, "licence": " ".join(licence.split()), "seed": seed,
         "deadline": moment(deadline, "--deadline", last=True),
         "opens": datetime.now(UTC) if opens is None else moment(opens, "--opens"),
-        "limits": {key: value for key, value in limits.items() if value is not None},
+        "limits": dict(limits or {}),
     }  # fmt: skip
     said = SaidGroups(group_pattern, group_column, group_block, group_block_by)
     samples, spec = _read(data, images, said, overrides)
     _challenge(samples, asked, dict.fromkeys(PARTS, UNKNOWN))  # what is wrong is said before the search for twins
     for words in notices(samples):
         say(words)
-    spec = spec.model_copy(update={"seed": seed})
 
     def parts(twins: Twins) -> list[Split]:
-        made = make_parts(samples, spec, wanted, twins)
+        made = make_parts(samples, spec.model_copy(update={"seed": seed}), wanted, twins)
         check_split(made, samples, twins, groups=spec.respected)
         return [made]
 
