@@ -36,6 +36,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         limit, received = self._limit(scope), 0
+        bare = scope["method"] == "HEAD"
+        if bare:  # as GET, without the body (RFC 9110, 9.3.2): supervisors and previews of links ask so
+            scope = {**scope, "method": "GET"}
         declared = dict(scope["headers"]).get(b"content-length", b"")
 
         async def bounded() -> Message:
@@ -54,6 +57,8 @@ class Guard:
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
+            elif bare:
+                message = {**message, "body": b""}
             await send(message)
 
         await self._app(scope, bounded, headed)

@@ -7,10 +7,11 @@ import secrets
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Form, Request
+from fastapi import Depends, Form, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from flawscope.errors import UserError
+from flawscope.site.database import LARGEST
 from flawscope.site.hosted import Hosted, Site
 from flawscope.site.navigation import tabs_for
 from flawscope.site.people import Person
@@ -26,6 +27,8 @@ FIELD = "token"
 Kind = Literal["status", "alert"]
 Text = Annotated[str, Form()]
 """A field of a form."""
+Number = Annotated[int, Path(ge=1, le=LARGEST)]
+"""Of a submission, a token or a person, as an address names it (`{number}`)."""
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
@@ -15,13 +14,14 @@ from flawscope.errors import UserError
 from flawscope.site.hosted import Hosted, Site
 from flawscope.site.members import Team
 from flawscope.site.people import Person
-from flawscope.site.submissions import LARGEST, NOTE_LENGTH, TICKET_LENGTH, Submissions, tidy_note
+from flawscope.site.submissions import NOTE_LENGTH, TICKET_LENGTH, Submissions, tidy_note
 from flawscope.site.uploads import UploadForm, check_length, taken_in, turns_of
 from flawscope.site.web import (
     FIELD,
     Anyone,
     ChallengeHere,
     LoggedIn,
+    Number,
     SiteHere,
     Text,
     check_same_site,
@@ -33,7 +33,6 @@ from flawscope.site.web import (
 router = APIRouter(prefix="/c/{name}/submissions")
 uploads = APIRouter(prefix="/c/{name}/submissions")
 """Its form is not read by `web.protect`, which would keep the file elsewhere first: the route sees to the token."""
-Number = Annotated[int, Path(ge=1, le=LARGEST)]
 
 
 @router.get("")
