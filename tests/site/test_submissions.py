@@ -136,6 +136,7 @@ def test_forms_that_are_none(ada: Any, contest: Path, bundle: Bundles) -> None:
         (b"--y\r\n", "cannot be read"),
         (start + file + content, "broke off"),
         (start + b'Content-Disposition: form-data; name="note"\r\n\r\n' + b"x" * 70_000, "too large"),
+        (start + b'Content-Disposition: form-data; name="n"\r\n\r\n\r\n--x\r\n' * 2_000, "too large"),
     ):
         answer = ada.client.post(PAGE, content=body, headers=head)
         assert answer.status_code in (400, 413) and words in answer.text, answer.text
