@@ -52,13 +52,13 @@ class Guard:
             return message
 
         async def headed(message: Message) -> None:
+            if bare and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
-            elif bare:
-                message = {**message, "body": b""}
             await send(message)
 
         await self._app(scope, bounded, headed)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -83,7 +85,7 @@ def write_note(
     try:
         Submissions(site.database, hosted).annotate(person, number, note)
     except UserError as error:
-        return _shown(request, site, hosted, person, error=error)
+        return _shown(request, site, hosted, person, error=error, notes={number: note})
     return go(request, f"/c/{hosted.name}/submissions", f"The note on submission {number} is kept.")
 
 
@@ -100,7 +102,14 @@ def choose(request: Request, site: SiteHere, hosted: ChallengeHere, person: Logg
 
 
 def _shown(
-    request: Request, site: Site, hosted: Hosted, person: Person, *, error: UserError | None = None, note: str = ""
+    request: Request,
+    site: Site,
+    hosted: Hosted,
+    person: Person,
+    *,
+    error: UserError | None = None,
+    note: str = "",
+    notes: Mapping[int, str] = MappingProxyType({}),
 ) -> Response:
     team: Team | None = hosted.members.team_of(person)
     desk = hosted.desk()
@@ -114,6 +123,7 @@ def _shown(
         team=team,
         history=Submissions(site.database, hosted).history(team, site.now()) if team else None,
         note=note,
+        notes=notes,
         note_length=NOTE_LENGTH,
         ticket=secrets.token_urlsafe(24),
         address=str(request.base_url),
