@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,5 +59,6 @@ def test_files_that_are_none(tmp_path: Path, challenge_content: dict[str, Any]) 
     (tmp_path / FILE).write_text(json.dumps({**challenge_content, "schema_version": 2}), encoding="utf-8")
     with pytest.raises(DataError, match="schema version 2"):
         load_challenge(tmp_path)
-    with pytest.raises(UserError, match="--deadline tomorrow"):
-        moment("tomorrow", "--deadline")
+    for words in ("tomorrow", "9999-12-31T23:59-12:00", "0001-01-01T00:00+01:00"):
+        with pytest.raises(UserError, match=re.escape(f"--deadline {words}")):
+            moment(words, "--deadline")

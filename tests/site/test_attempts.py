@@ -33,7 +33,7 @@ def test_ten_of_a_name_from_wherever(attempts: Attempts) -> None:
         attempts.begin("ada", "198.51.100.1", NOW + WINDOW)
 
 
-def test_fifty_of_an_address_whatever_the_names(attempts: Attempts) -> None:
+def test_so_many_of_an_address_whatever_the_names(attempts: Attempts) -> None:
     for i in range(OF_AN_ADDRESS):
         attempts.begin(f"name {i}", "2001:db8:1:2::5", NOW)
     with pytest.raises(TooManyError):

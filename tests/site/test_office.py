@@ -164,8 +164,10 @@ def test_everything_is_downloaded(site: Any, hosted: Any, hand_in: HandIn) -> No
 
 def test_reasons_are_bounded(site: Any) -> None:
     organiser = site.organiser()
-    for why in ("x" * 501, "a\x1bb"):
-        assert organiser.post("/c/grey/office/close", why=why).status_code == 400
+    for why, words in (("x" * 501, "has 501 characters"), ("a\x1bb", "cannot be seen")):
+        answer = organiser.post("/c/grey/office/close", why=why)
+        assert answer.status_code == 400 and words in answer.text
+        assert 'href="/c/grey/office" aria-current="page"' in answer.text
 
 
 def test_who_takes_part_is_listed(site: Any, hosted: Any, hand_in: HandIn) -> None:

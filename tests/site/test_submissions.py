@@ -136,6 +136,7 @@ def test_forms_that_are_none(ada: Any, contest: Path, bundle: Bundles) -> None:
         (b"--y\r\n", "cannot be read"),
         (start + file + content, "broke off"),
         (start + b'Content-Disposition: form-data; name="note"\r\n\r\n' + b"x" * 70_000, "too large"),
+        (start + b'Content-Disposition: form-data; name="n"\r\n\r\n\r\n--x\r\n' * 2_000, "too large"),
     ):
         answer = ada.client.post(PAGE, content=body, headers=head)
         assert answer.status_code in (400, 413) and words in answer.text, answer.text
@@ -276,10 +277,11 @@ def test_notes(site: Any, ada: Any, program: TestClient, bundle: Bundles) -> Non
     assert program.patch(f"{API}/1", json={"note": ""}).json()["note"] == ""
     for answer in (
         program.patch(f"{API}/1", json={"note": "x" * 501}),
-        ada.post(f"{PAGE}/1/note", PAGE, note="x" * 501),
+        too_long := ada.post(f"{PAGE}/1/note", PAGE, note="x" * 501),
         program.post(API, content=bundle(0.6), params={"note": "x" * 501}),
     ):
         assert answer.status_code == 400 and "501 characters" in answer.text
+    assert "<details open>" in too_long.text and "x" * 501 in too_long.text, "nobody types it twice"
     assert len(program.get(API).json()["submissions"]) == 1
 
 

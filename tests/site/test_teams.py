@@ -53,7 +53,7 @@ def test_nobody_joins_after_the_deadline(site: Running) -> None:
     assert "nobody can join any more" in ada.get("/c/grey/team").text
     answer = bob.post("/c/grey/team/join", "/c/grey/team", code=code)
     assert answer.status_code == 409 and "the deadline has passed" in answer.text
-    assert bob.post("/c/grey/team", team="Nuts").status_code == 200
+    assert "After the deadline nobody joins it." in bob.post("/c/grey/team", team="Nuts").text
 
 
 def test_who_is_not_logged_in_has_no_team(site: Running) -> None:

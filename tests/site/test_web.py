@@ -116,7 +116,11 @@ def test_what_is_no_page_is_said_in_words(open_site: Running, ada: Browser) -> N
     for path in ("/nix", "/c/nix", "/c/nix/team", "/static/nix", "/static/../app.py", "/setup/%00", "/link/%ff"):
         answer = ada.get(path)
         assert answer.status_code == 404 and 'role="alert"' in answer.text, path
-    for path, allowed in (("/login", "GET, POST"), ("/api/v1/challenges/grey/team", "GET, POST"), ("/static/x", "GET")):
+    for path, allowed in (
+        ("/login", "GET, HEAD, POST"),
+        ("/api/v1/challenges/grey/team", "GET, HEAD, POST"),
+        ("/static/x", "GET, HEAD"),
+    ):
         answer = ada.client.put(path)
         assert answer.status_code == 405 and answer.headers["allow"] == allowed
     assert open_site.browser().get("/api/v1/nix").json()["problem"] == "there is no such page"
@@ -166,8 +170,46 @@ def test_more_than_a_form_is_not_taken(open_site: Running, ada: Browser) -> None
 def test_a_broken_form_is_refused_in_words(ada: Browser) -> None:
     headers = {"Content-Type": "multipart/form-data"}
     assert ada.client.post("/account/tokens", content=b"--x", headers=headers).status_code in (400, 403)
-    answer = ada.client.post("/account/tokens/x/revoke", data={"token": ada.token("/account")})
+    files = {"label": ("x", b"x")}
+    answer = ada.client.post("/account/tokens", data={"token": ada.token("/account")}, files=files)
     assert answer.status_code == 422 and "does not fit" in answer.text
+
+
+NUMBERED = [path for _, path in UNSAFE if "{number}" in path]
+
+
+@pytest.mark.parametrize("path", NUMBERED)
+def test_a_number_that_nothing_has_is_no_page(site: Running, path: str) -> None:
+    organiser = site.organiser()
+    token = organiser.token("/account")
+    organiser.post("/c/grey/team", team="A")
+    for number in ("0", "-1", "x", "1e3", "999999999", "9" * 20, "-" + "9" * 20, "9" * 5000):
+        there = path.format(name="grey", number=number)
+        answer = organiser.client.post(there, data={"token": token})
+        assert answer.status_code == 404 and 'role="alert"' in answer.text, number
+    assert len(NUMBERED) > 3
+
+
+def test_a_page_that_a_form_has_answered_can_be_loaded_anew(open_site: Running, ada: Browser) -> None:
+    for path, page in (
+        ("/c/grey/team/join", "/c/grey/team"),
+        ("/c/grey/submissions/3/note", "/c/grey/submissions"),
+        ("/account/tokens/3/revoke", "/account"),
+        ("/logout", "/"),
+    ):
+        answer = ada.client.get(path, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, page)
+    assert ada.get("/account/password").status_code == 200
+    answer = open_site.api("Ada").get("/api/v1/challenges/grey/team/join")
+    assert answer.status_code == 405 and answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/c/grey", "/nix", "/static/style.css", "/api/v1/challenges"])
+def test_the_head_alone_can_be_asked_for(open_site: Running, path: str) -> None:
+    client = open_site.browser().client
+    whole, head = client.get(path), client.head(path)
+    assert head.content == b"" and whole.content
+    assert head.status_code == whole.status_code and head.headers["content-type"] == whole.headers["content-type"]
 
 
 def test_the_site_is_well_or_says_that_it_is_not(site: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,10 @@ TIMES = "write it as 2027-03-01 or 2027-03-01T18:00Z; without a zone it is UTC"
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC).replace(microsecond=0)
+    try:
+        return value.astimezone(UTC).replace(microsecond=0)
+    except OverflowError:
+        raise ValueError("in UTC it is out of the calendar") from None
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
@@ -135,11 +138,11 @@ def moment(text: str, option: str, *, last: bool = False) -> datetime:
     """
     try:
         found = datetime.fromisoformat(text.strip())
+        if last and len(text.strip()) <= len("2027-03-01"):
+            found = found.replace(hour=23, minute=59, second=59)
+        return _utc(found.replace(tzinfo=UTC) if found.tzinfo is None else found)
     except ValueError:
         raise UserError(f"{option} {text}: expected a date, or date and time", TIMES) from None
-    if last and len(text.strip()) <= len("2027-03-01"):
-        found = found.replace(hour=23, minute=59, second=59)
-    return _utc(found.replace(tzinfo=UTC) if found.tzinfo is None else found)
 
 
 def save_challenge(challenge: Challenge, folder: Path) -> None:

@@ -119,17 +119,21 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _not_valid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if not request.url.path.startswith(f"{API}/") and all(each["loc"][0] == "path" for each in error.errors()):
+        return _answer(request, Refusal(*WORDS[404]), 404)  # a number that nothing has
     found = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
     return _answer(request, UserError(f"what was sent does not fit:\n{listing(found)}", "see the description"), 422)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405 and request.method == "GET" and not request.url.path.startswith(f"{API}/"):
+        return web.go(request, _above(request.url.path))
     problem, remedy = WORDS.get(error.status_code, (str(error.detail), "go back and try again"))
     answer = _answer(request, Refusal(problem, remedy), error.status_code)
     answer.headers.update(error.headers or {})
     if error.status_code == 405:
-        answer.headers["Allow"] = ", ".join(sorted(_methods(request.url.path)))
+        answer.headers["Allow"] = ", ".join(sorted(_methods(request.url.path) or {"GET", "HEAD"}))  # or a file
     return answer
 
 
@@ -143,7 +147,14 @@ def _methods(path: str) -> set[str]:
         if isinstance(route, APIRoute)
     ]
     found = {method for address, methods in routes if compile_path(address)[0].match(path) for method in methods}
-    return found or {"GET"}  # a file
+    return found | ({"HEAD"} if "GET" in found else set())
+
+
+def _above(path: str) -> str:
+    """The page nearest above an address that takes forms alone: there gets who loads anew what a form has answered."""
+    while path and "GET" not in _methods(path):
+        path = path.rpartition("/")[0]
+    return path or "/"
 
 
 async def _bug(request: Request, error: Exception) -> Response:

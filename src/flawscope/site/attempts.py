@@ -19,7 +19,8 @@ from flawscope.site.refusals import TooManyError
 from flawscope.site.tables import AttemptRow
 
 WINDOW = timedelta(minutes=15)
-OF_A_NAME, OF_AN_ADDRESS = 10, 50
+OF_A_NAME, OF_AN_ADDRESS = 10, 200
+"""A university has one address for a whole course, of whom some mistype at the same hour."""
 
 
 class Attempts:

@@ -133,12 +133,7 @@ class Boards:
             StoreError, DataError: it cannot be made.
         """
         desk = self._desk()
-        deadline = desk.challenge.deadline
-        if at <= deadline:
-            raise ConflictError(
-                f"the final board comes after the deadline, {said(deadline)}; before it nothing is told of it",
-                "look at the board that runs along",
-            )
+        _check_over(desk, at)
         return self._shown(self._key(desk), at, final=True)
 
     def exact(self, at: datetime, *, final: bool) -> Board:
@@ -148,6 +143,8 @@ class Boards:
             ConflictError, UserError: the final one is not there yet.
             StoreError, DataError: it cannot be made.
         """
+        if final:
+            _check_over(self._desk(), at)
         return self._maker.submit(self._made, at, final=final).result().board
 
     def _shown(self, key: Hashable, at: datetime, *, final: bool) -> Shown:
@@ -221,6 +218,15 @@ class Boards:
             )
 
         return desk.contest, self._reads.do(work)
+
+
+def _check_over(desk: Desk, at: datetime) -> None:
+    deadline = desk.challenge.deadline
+    if at <= deadline:
+        raise ConflictError(
+            f"the final board comes after the deadline, {said(deadline)}; before it nothing is told of it",
+            "look at the board that runs along",
+        )
 
 
 def _classes(

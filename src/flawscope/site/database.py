@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from flawscope.challenge.database import patiently
 from flawscope.errors import StoreError
 
+LARGEST = 2**31 - 1
+"""Of the numbers of rows: what every database can look for."""
 _Out = TypeVar("_Out")
 
 

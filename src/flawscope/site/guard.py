@@ -37,6 +37,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         limit, received = self._limit(scope), 0
+        bare = scope["method"] == "HEAD"
+        if bare:  # as GET, without the body (RFC 9110, 9.3.2): supervisors and previews of links ask so
+            scope = {**scope, "method": "GET"}
         declared = dict(scope["headers"]).get(b"content-length", b"")
 
         async def bounded() -> Message:
@@ -50,6 +53,8 @@ class Guard:
             return message
 
         async def headed(message: Message) -> None:
+            if bare and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():

@@ -79,8 +79,10 @@ def checked_reason(why: str) -> str:
         UserError: it is too long, or holds what cannot be read.
     """
     found = " ".join(why.split())
-    if len(found) > REASON_LENGTH or not found.isprintable():
-        raise UserError(f"the reason has {len(found)} characters", f"at most {REASON_LENGTH}, that can be read")
+    if len(found) > REASON_LENGTH:
+        raise UserError(f"the reason has {len(found)} characters", f"write at most {REASON_LENGTH}")
+    if not found.isprintable():
+        raise UserError("the reason holds characters that cannot be seen", "type it anew")
     return found
 
 

@@ -27,8 +27,6 @@ from flawscope.wording import counted
 
 NOTE_LENGTH = 500
 TICKET_LENGTH = 100
-LARGEST = 2**31 - 1
-"""Of the numbers of submissions: what every database can look for."""
 
 
 @dataclass(frozen=True)

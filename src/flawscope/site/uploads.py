@@ -201,9 +201,11 @@ class UploadForm:
         self._disposition, self._value = b"", bytearray()
 
     def _header_name(self, data: bytes, start: int, end: int) -> None:
+        self._count(end - start)
         self._header[0] += data[start:end]
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count(end - start)
         self._header[1] += data[start:end]
 
     def _header_end(self) -> None:
@@ -223,10 +225,14 @@ class UploadForm:
         if self._in_file:
             self._found += data[start:end]
             return
-        self._small += end - start
+        self._count(end - start)
+        self._value += data[start:end]
+
+    def _count(self, n: int) -> None:
+        """All that is kept in memory, or that takes time, beside the file: the fields, and the heads of the parts."""
+        self._small += n
         if self._small > SMALL_BODY:
             raise TooLargeError("the fields of this form are too large", "write a shorter note")
-        self._value += data[start:end]
 
     def _end(self) -> None:
         if not self._has_file:  # what comes after the file comes too late to count

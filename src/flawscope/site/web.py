@@ -5,12 +5,13 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import Depends, Form, Request
+from fastapi import Depends, Form, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from flawscope.errors import UserError
+from flawscope.site.database import LARGEST
 from flawscope.site.hosted import Hosted, Site
 from flawscope.site.navigation import tabs_for
 from flawscope.site.people import Person
@@ -23,9 +24,10 @@ FLASH_SECONDS = 60
 SAFE = ("GET", "HEAD", "OPTIONS")
 FIELD = "token"
 """The field of every form that holds the token."""
-Kind = Literal["status", "alert"]
 Text = Annotated[str, Form()]
 """A field of a form."""
+Number = Annotated[int, Path(ge=1, le=LARGEST)]
+"""Of a submission, a token or a person, as an address names it (`{number}`)."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def page(
         path=request.url.path,
         hosted=hosted,
         tabs=tabs_for(person) if hosted else [],
-        messages=[kept] if kept else [],
+        words=kept,
         error=error,
         **values,
     )
@@ -182,12 +184,12 @@ def page(
     return response
 
 
-def go(request: Request, address: str, words: str = "", kind: Kind = "status") -> RedirectResponse:
+def go(request: Request, address: str, words: str = "") -> RedirectResponse:
     """Send the browser to a page of ours after a form was taken; there these words are said, once."""
     site = site_of(request)
     response = RedirectResponse(address, 303)
     if words:
-        set_cookie(response, site, FLASH, [kind, words])
+        set_cookie(response, site, FLASH, words)
     return response
 
 

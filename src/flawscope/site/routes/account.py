@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from flawscope.errors import UserError
 from flawscope.site.refusals import NotFoundError
-from flawscope.site.web import SESSION, Anyone, LoggedIn, SiteHere, Text, drop_cookie, go, local, log_in, page
+from flawscope.site.web import SESSION, Anyone, LoggedIn, Number, SiteHere, Text, drop_cookie, go, local, log_in, page
 
 router = APIRouter()
 
@@ -153,7 +153,7 @@ def make_token(request: Request, site: SiteHere, person: LoggedIn, label: Text =
 
 
 @router.post("/account/tokens/{number}/revoke")
-def revoke_token(request: Request, site: SiteHere, person: LoggedIn, number: int) -> Response:
+def revoke_token(request: Request, site: SiteHere, person: LoggedIn, number: Number) -> Response:
     """Make a token worthless."""
     site.tokens.revoke(person, number)
     return go(request, "/account", "The token is revoked.")

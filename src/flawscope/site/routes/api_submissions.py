@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from flawscope.challenge.receive import Incoming
 from flawscope.challenge.submitted import State
 from flawscope.site.api import Caller, answers
+from flawscope.site.database import LARGEST
 from flawscope.site.hosted import Hosted, Site
 from flawscope.site.people import Person
-from flawscope.site.submissions import LARGEST, NOTE_LENGTH, TICKET_LENGTH, History, Shown, Submissions, tidy_note
+from flawscope.site.submissions import NOTE_LENGTH, TICKET_LENGTH, History, Shown, Submissions, tidy_note
 from flawscope.site.uploads import check_length, taken_in, turns_of
-from flawscope.site.web import ChallengeHere, SiteHere
+from flawscope.site.web import ChallengeHere, Number, SiteHere
 
 router = APIRouter()
-Number = Annotated[int, Path(ge=1, le=LARGEST)]
 LONG = 4 * NOTE_LENGTH
 """Of a note as it is sent; as it is kept it is shorter."""
 BODY: dict[str, Any] = {

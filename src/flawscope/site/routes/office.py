@@ -176,7 +176,7 @@ def _files(site: Site, office: Office, now: datetime) -> dict[str, str]:
     desk, submissions = hosted.desk(), hosted.reads.submissions()
     final, why = None, ""
     try:
-        final = boards.exact(now, final=True) if boards.final(now) else None
+        final = boards.exact(now, final=True)
     except UserError as error:
         why = error.problem
     files = export_files(desk, submissions, boards.exact(now, final=False), final, why)

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from flawscope.site.hosted import Site
 from flawscope.site.log import WHOLE_SITE, Note, log_of
 from flawscope.site.people import Also, Person
-from flawscope.site.web import Organiser, SiteHere, go, page
+from flawscope.site.web import Number, Organiser, SiteHere, go, page
 
 router = APIRouter(prefix="/people")
 
@@ -20,14 +20,14 @@ def people(request: Request, site: SiteHere, organiser: Organiser) -> Response:
 
 
 @router.post("/{number}/organiser")
-def make_organiser(request: Request, site: SiteHere, organiser: Organiser, number: int) -> Response:
+def make_organiser(request: Request, site: SiteHere, organiser: Organiser, number: Number) -> Response:
     """Make somebody an organiser."""
     made = site.people.make_organiser(number, _noted(organiser, site, "made {} an organiser"))
     return go(request, "/people", f"{made.name} is an organiser now.")
 
 
 @router.post("/{number}/link")
-def new_link(request: Request, site: SiteHere, organiser: Organiser, number: int) -> Response:
+def new_link(request: Request, site: SiteHere, organiser: Organiser, number: Number) -> Response:
     """Make a link for somebody who has forgotten their password; this answer is the only one that tells it."""
     code = site.people.new_link(number, site.now(), _noted(organiser, site, "made a link for a new password for {}"))
     return _shown(request, site, link=f"{request.base_url}link/{code}", owner=site.people.linked(code, site.now()))

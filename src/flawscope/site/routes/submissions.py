@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from functools import partial
-from typing import Annotated
+from types import MappingProxyType
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
@@ -15,13 +16,14 @@ from flawscope.errors import UserError
 from flawscope.site.hosted import Hosted, Site
 from flawscope.site.members import Team
 from flawscope.site.people import Person
-from flawscope.site.submissions import LARGEST, NOTE_LENGTH, TICKET_LENGTH, Submissions, tidy_note
+from flawscope.site.submissions import NOTE_LENGTH, TICKET_LENGTH, Submissions, tidy_note
 from flawscope.site.uploads import UploadForm, check_length, taken_in, turns_of
 from flawscope.site.web import (
     FIELD,
     Anyone,
     ChallengeHere,
     LoggedIn,
+    Number,
     SiteHere,
     Text,
     check_same_site,
@@ -33,7 +35,6 @@ from flawscope.site.web import (
 router = APIRouter(prefix="/c/{name}/submissions")
 uploads = APIRouter(prefix="/c/{name}/submissions")
 """Its form is not read by `web.protect`, which would keep the file elsewhere first: the route sees to the token."""
-Number = Annotated[int, Path(ge=1, le=LARGEST)]
 
 
 @router.get("")
@@ -84,7 +85,7 @@ def write_note(
     try:
         Submissions(site.database, hosted).annotate(person, number, note)
     except UserError as error:
-        return _shown(request, site, hosted, person, error=error)
+        return _shown(request, site, hosted, person, error=error, notes={number: note})
     return go(request, f"/c/{hosted.name}/submissions", f"The note on submission {number} is kept.")
 
 
@@ -101,7 +102,14 @@ def choose(request: Request, site: SiteHere, hosted: ChallengeHere, person: Logg
 
 
 def _shown(
-    request: Request, site: Site, hosted: Hosted, person: Person, *, error: UserError | None = None, note: str = ""
+    request: Request,
+    site: Site,
+    hosted: Hosted,
+    person: Person,
+    *,
+    error: UserError | None = None,
+    note: str = "",
+    notes: Mapping[int, str] = MappingProxyType({}),
 ) -> Response:
     team: Team | None = hosted.members.team_of(person)
     desk = hosted.desk()
@@ -115,6 +123,7 @@ def _shown(
         team=team,
         history=Submissions(site.database, hosted).history(team, site.now()) if team else None,
         note=note,
+        notes=notes,
         note_length=NOTE_LENGTH,
         ticket=secrets.token_urlsafe(24),
         address=str(request.base_url),

@@ -26,7 +26,9 @@ def create(request: Request, site: SiteHere, hosted: ChallengeHere, person: Logg
         made = hosted.members.create(person, team, site.now())
     except UserError as error:
         return _shown(request, hosted, person, error=error, wanted=team)
-    return go(request, f"/c/{hosted.name}/team", f"The team {made.name} is there. Invite others by its code.")
+    late = site.now() > hosted.desk().challenge.deadline
+    more = "After the deadline nobody joins it." if late else "Invite others by its code."
+    return go(request, f"/c/{hosted.name}/team", f"The team {made.name} is there. {more}")
 
 
 @router.post("/join")
