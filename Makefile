@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all system quality bench clean
+.PHONY: help demo challenge-demo test test-all system quality bench clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -23,11 +23,19 @@ $(VENV)/.train: pyproject.toml | $(BIN)/python
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "installing flawscope[dev] into $(VENV) (some 6 GB with torch, a minute or two)"
 	@$(PIP) -e '.[dev]'
-	@touch $@ $(VENV)/.train
+	@touch $@ $(VENV)/.train $(VENV)/.site
+
+$(VENV)/.site: pyproject.toml | $(BIN)/python
+	@echo "installing flawscope[site,pack] into $(VENV) (no torch, a minute)"
+	@$(PIP) -e '.[site,pack]'
+	@touch $@
 
 demo: $(VENV)/.train ## from real solar cells to a sealed bundle and its report, in at most 10 minutes
 	@$(BIN)/flawscope run recipes/demo.yaml --overwrite
 	@echo "your own images:            $(BIN)/flawscope new FOLDER"
+
+challenge-demo: $(VENV)/.site ## a running site: a challenge of drawn solar cells, an organiser and two teams; Ctrl-C ends it
+	@$(BIN)/flawscope challenge demo
 
 test: $(VENV)/.dev system ## the tests, without the slow ones
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n auto -rs
@@ -68,6 +76,8 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/copies_leak.py
 	@$(BIN)/python benchmarks/judge_kills.py
 	@$(BIN)/python benchmarks/challenge_board.py
+	@$(BIN)/python benchmarks/site_load.py
+	@$(BIN)/python benchmarks/login_timing.py
 	@$(BIN)/python benchmarks/tune_solar_multilabel.py
 	@$(BIN)/python benchmarks/recipe_variants.py solar-multilabel
 	@$(BIN)/python benchmarks/recipe_variants.py magnetic-tile --gate

@@ -5,9 +5,9 @@
 Workers are real ones: they take submissions from the store, run them in the sandbox, score, hand in. They are killed
 outright (SIGKILL) after a random time, up to `--longest` times what one submission takes undisturbed, and started anew,
 while submissions come in. What was interrupted ten times is given up by the judge; it is counted, and taken up again in
-the end as the organiser would (`judge --again`). Then every submission must be judged, with one result for each part,
-equal to what the bundle gives outside of all this, and its answers must lie where the store says. On SQLite, and with
-`--store URL` on PostgreSQL.
+the end as the organiser would (`judge --again stuck`). Then every submission must be judged, with one result for each
+part, equal to what the bundle gives outside of all this, and its answers must lie where the store says. On SQLite, and
+with `--store URL` on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from flawscope.bundle.manifest import Graph, Hashes, ImageInput, Manifest, Seale
 from flawscope.bundle.rules import Calibrator, DecisionRule, TaskModel
 from flawscope.bundle.runtime import Runtime
 from flawscope.challenge.desk import HIDDEN, Desk
-from flawscope.challenge.labels import IMAGES, Labels, part_hash, write_labels
+from flawscope.challenge.labels import IMAGES, Labels, labels_hash, part_hash, write_labels
 from flawscope.challenge.spec import Challenge, PartName, hidden, save_challenge
 from flawscope.challenge.worker import answers_path
 from flawscope.preprocess import Preprocess
@@ -54,23 +54,24 @@ OPEN = 6
 """So many submissions are waiting or in work while workers are killed."""
 
 
-def make_challenge(folder: Path) -> None:
+def make_challenge(folder: Path, name: str = "kills", images: int = IMAGES_EACH) -> None:
     """Grey pictures, the bright ones mostly defective."""
     parts: dict[PartName, Any] = {"training": {"images": 1, "groups": 1, "hash": "0" * 64}}
-    for seed, name in enumerate(HIDDEN):
-        rng, place = np.random.default_rng(seed), hidden(folder, name)
+    for seed, part in enumerate(HIDDEN):
+        rng, place = np.random.default_rng(seed), hidden(folder, part)
         (place / IMAGES).mkdir(parents=True)
-        value_n = rng.integers(0, 256, IMAGES_EACH)
-        files = tuple(f"{i:05d}.png" for i in range(IMAGES_EACH))
+        value_n = rng.integers(0, 256, images)
+        files = tuple(f"{i:05d}.png" for i in range(images))
         for file, value in zip(files, value_n, strict=True):
             Image.new("L", (10, 10), int(value)).save(place / IMAGES / file)
-        truth_nk = (value_n + rng.normal(0, 50, IMAGES_EACH) > 128)[:, None]
-        labels = Labels(files, tuple(str(i // 2) for i in range(IMAGES_EACH)), truth_nk)
+        truth_nk = (value_n + rng.normal(0, 50, images) > 128)[:, None]
+        labels = Labels(files, tuple(str(i // 2) for i in range(images)), truth_nk)
         write_labels(place, labels, TASK)
         paths = [place / IMAGES / file for file in files]
-        parts[name] = {"images": IMAGES_EACH, "groups": IMAGES_EACH // 2, "hash": part_hash(labels, paths)}
+        hashes = {"hash": part_hash(labels, paths), "labels_hash": labels_hash(labels)}
+        parts[part] = {"images": images, "groups": images // 2, **hashes}
     content = {
-        "name": "kills", "title": "Kills", "kind": TASK.kind, "classes": TASK.classes, "negative": TASK.negative,
+        "name": name, "title": name.title(), "kind": TASK.kind, "classes": TASK.classes, "negative": TASK.negative,
         "metric": "mean_f1", "pass_mark": 0.6, "opens": "2020-01-01T00:00Z", "deadline": "2099-01-01T00:00Z",
         "daily": 1, "ladder_step": 0.01, "seed": 0, "parts": parts,
     }  # fmt: skip

@@ -116,7 +116,7 @@ def challenge(entries: Sequence[Entry]) -> list[str]:
     sources = ["entry", "recipe", "changed", "commit", "split", "training", "seal", "machine"]
     return [
         *head,
-        "Made of the same cells by `flawscope challenge new`, trained for from the starter kit alone, judged in the "
+        "Made of the same cells by the step `challenge_new`, trained for from the starter kit alone, judged in the "
         f"sandbox, ranked by mean F1. {sizes}; {last['challenge']['stamp']}. The public score moves in steps of "
         f"{last['challenge']['ladder_step']:g}. Where a rank reads `1 to 3`, the entry could as well be third: from so "
         "few groups no more can be told.",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flawscope.steps.audit import audit
     from flawscope.steps.challenge_board import challenge_board
     from flawscope.steps.challenge_change import challenge_change
+    from flawscope.steps.challenge_demo import challenge_demo
     from flawscope.steps.challenge_export import challenge_export
     from flawscope.steps.challenge_judge import challenge_judge
     from flawscope.steps.challenge_new import challenge_new
@@ -40,15 +41,16 @@ if TYPE_CHECKING:
     from flawscope.steps.tune import tune
 
 STEPS = (
-    "audit", "challenge_board", "challenge_change", "challenge_export", "challenge_judge", "challenge_new",
-    "challenge_serve", "challenge_submit", "compare", "decide", "evaluate", "explain", "export", "inspect", "look",
-    "new", "pack", "plan", "report", "run", "runs", "show", "split", "synth", "train", "tune",
+    "audit", "challenge_board", "challenge_change", "challenge_demo", "challenge_export", "challenge_judge",
+    "challenge_new", "challenge_serve", "challenge_submit", "compare", "decide", "evaluate", "explain", "export",
+    "inspect", "look", "new", "pack", "plan", "report", "run", "runs", "show", "split", "synth", "train", "tune",
 )  # fmt: skip
 __all__ = [
     "__version__",
     "audit",
     "challenge_board",
     "challenge_change",
+    "challenge_demo",
     "challenge_export",
     "challenge_judge",
     "challenge_new",

@@ -78,6 +78,13 @@ def sixty_four() -> bytes:
 
 
 MANIFEST = {"manifest.json": b"{}"}
+
+
+def odd_directory() -> bytes:
+    """A zip whose list of files is something else."""
+    return zipped({"manifest.json": b"{}"}).replace(b"PK\x01\x02", b"LIST")
+
+
 FILES: dict[str, tuple[bytes, str]] = {
     "not a zip": (b"hello" * 100, "no zip"),
     "empty": (b"", "no zip"),
@@ -86,6 +93,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "for more than 4 GB": (sixty_four(), "more than 4 GB"),
     "many files": (zipped(MANIFEST | {f"golden/{i}.npy": b"" for i in range(100)}), "101 files, at most 64"),
     "a huge directory": (declaring(1, 2**31), "holds 1 files"),
+    "a damaged directory": (odd_directory(), "^the list of files in the zip is damaged$"),
     "no manifest": (zipped({"golden/a.npy": b""}), "no manifest"),
     "up and out": (zipped(MANIFEST | {"../../evil.npy": b""}), "'../../evil.npy': it would lie outside"),
     "hidden way out": (zipped(MANIFEST | {"golden/..\\..\\evil.npy": b""}), "would lie outside"),
@@ -161,6 +169,45 @@ PLAIN = helper.make_node("Relu", ["x"], ["y"])
 CUSTOM = helper.make_node("Relu", ["x"], ["y"], domain="evil.corp")
 
 
+DRAWN = helper.make_node("RandomNormalLike", ["a"], ["b"])
+
+
+def dropout(
+    mode: Any,
+    *,
+    branches: bool = False,
+    given: bool = False,
+    twice: bool = False,
+    merged: bool = False,
+    form: str = "initializer",
+) -> bytes:
+    """A Dropout with a constant training mode, or (None) with one that hangs on the picture."""
+    node = helper.make_node("Dropout", ["x", "", "mode"], ["y"])
+    constant = numpy_helper.from_array(np.asarray(False if mode is None else mode), "mode")
+    nodes = [node]
+    if form == "node":
+        nodes.insert(0, helper.make_node("Constant", [], ["mode"], value=constant))
+    if mode is None or twice:
+        nodes.insert(0, helper.make_node("ReduceMin", ["truths"], ["mode"], keepdims=0))
+        nodes.insert(0, helper.make_node("Greater", ["x", "x"], ["truths"]))
+    made = inner(node) if branches else model(nodes)
+    if mode is not None and form == "initializer":
+        made.graph.initializer.append(constant)
+    if given:
+        made.graph.input.append(helper.make_tensor_value_info("mode", TensorProto.BOOL, []))
+    if not merged:
+        return made.SerializeToString()
+    # A second value of the same tensor: protobuf takes the last.
+    first = constant.SerializeToString()
+    second = first + TensorProto(raw_data=b"\x01").SerializeToString()
+    return _field(0x3A, made.graph.SerializeToString().replace(_field(0x2A, first), _field(0x2A, second)))
+
+
+def _field(tag: int, content: bytes) -> bytes:
+    assert len(content) < 128
+    return bytes([tag, len(content)]) + content
+
+
 def with_function() -> onnx.ModelProto:
     function = helper.make_function("own", "Twice", ["a"], ["b"], [], [])
     return model([PLAIN], functions=[function])
@@ -196,6 +243,17 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
         inner(helper.make_node("RandomNormal", [], ["y"], shape=[4])).SerializeToString(),
         r"random numbers \(RandomNormal\)",
     ),
+    "a Dropout that is switched on": (dropout(True), "Dropout, whose training mode is not a constant false"),
+    "a Dropout that the picture switches": (dropout(None), "Dropout, whose training mode"),
+    "the same, within branches": (dropout(None, branches=True), "Dropout, whose training mode"),
+    "a Dropout switched by an input of its graph": (dropout(False, given=True), "Dropout, whose training mode"),
+    "a Dropout switched by a name that two things bear": (dropout(False, twice=True), "Dropout, whose training mode"),
+    "a Dropout switched by a number": (dropout(np.int64(0)), "Dropout, whose training mode"),
+    "a Dropout whose one constant is two": (dropout(False, merged=True), "Dropout, whose training mode"),
+    "random, in a function": (
+        model([PLAIN], functions=[helper.make_function("own", "F", ["a"], ["b"], [DRAWN], [])]).SerializeToString(),
+        "functions of its own",
+    ),
     "a function": (with_function().SerializeToString(), "functions of its own"),
     "training": (training().SerializeToString(), "instructions for training"),
     "external data": (external().SerializeToString(), "external data"),
@@ -207,7 +265,7 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
     "a huge input": (model([PLAIN], shape=("n", 2**40)).SerializeToString(), "1099511627776 numbers"),
     "many operators": (model([PLAIN] * 20_001).SerializeToString(), "more than 20,000 operators"),
     "no operators": (model([]).SerializeToString(), "no operators"),
-    "no graph": (b"\xff\xff\xff", "not an ONNX file"),
+    "no graph": (b"\xff\xff\xff", r"not an ONNX file \(it is cut off\)"),
     "another format": (b"\x12\x85\x80\x00ORTMx" + model([PLAIN]).SerializeToString(), "onnxruntime's own format"),
 }
 
@@ -223,6 +281,14 @@ def test_graphs_that_are_refused(content: bytes, problem: str) -> None:
 @pytest.mark.parametrize("name", RANDOM)
 def test_random_operators_are_names_of_the_standard(name: str) -> None:
     assert onnx.defs.has(name)
+
+
+@pytest.mark.parametrize("form", ["initializer", "node"])
+def test_a_dropout_that_is_off_is_taken(form: str) -> None:
+    check_graph("main", dropout(False, form=form), BOUNDS)
+    check_graph("main", dropout(np.array([False]), form=form), BOUNDS)
+    for inputs in (["x"], ["x", "ratio"], ["x", "ratio", ""]):
+        check_graph("main", model([helper.make_node("Dropout", inputs, ["y"])]).SerializeToString(), BOUNDS)
 
 
 def test_plain_graphs_are_taken_with_operators_for_trees_and_branches() -> None:

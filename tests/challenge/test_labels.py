@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flawscope.challenge.labels import Labels, as_csv, part_hash, read_labels, read_part, write_labels
+from flawscope.challenge.labels import (
+    Labels,
+    as_csv,
+    labels_hash,
+    part_hash,
+    read_labels,
+    read_part,
+    read_part_labels,
+    write_labels,
+)
 from flawscope.challenge.spec import Challenge, hidden
 from flawscope.errors import DataError
 from flawscope.records import Task
@@ -50,17 +59,25 @@ def test_tables_that_are_none(tmp_path: Path, text: str) -> None:
         read_labels(tmp_path / "labels.csv", TASKS[0])
 
 
-def test_a_part_that_has_changed_is_refused(tmp_path: Path, make_challenge: Callable[..., Challenge]) -> None:
+def part_of(folder: Path, make_challenge: Callable[..., Challenge], **hashed: str) -> tuple[Challenge, Labels]:
+    """A public part of five images, its whole hash and what `hashed` says in the challenge."""
     labels = some(TASKS[1])
-    place = hidden(tmp_path, "public")
+    place = hidden(folder, "public")
     (place / "images").mkdir(parents=True)
     images = [place / "images" / file for file in labels.files]
     for number, image in enumerate(images):
         image.write_bytes(bytes([number]))
-    facts = {"images": 5, "groups": 3, "hash": part_hash(labels, images)}
+    facts = {"images": 5, "groups": 3, "hash": part_hash(labels, images), **hashed}
     parts = dict.fromkeys(("training", "public", "private"), facts)
     challenge = make_challenge(classes=["crack", "in;active"], parts=parts)
     write_labels(place, labels, challenge.task)
+    return challenge, labels
+
+
+def test_a_part_that_has_changed_is_refused(tmp_path: Path, make_challenge: Callable[..., Challenge]) -> None:
+    challenge, labels = part_of(tmp_path, make_challenge)
+    place = hidden(tmp_path, "public")
+    images = [place / "images" / file for file in labels.files]
     assert read_part(tmp_path, challenge, "public").images == tuple(images)
     images[0].write_bytes(b"another")
     with pytest.raises(DataError, match="is not what the challenge was made with"):
@@ -72,3 +89,27 @@ def test_a_part_that_has_changed_is_refused(tmp_path: Path, make_challenge: Call
     write_labels(place, replace(labels, truth_nk=~labels.truth_nk), challenge.task)
     with pytest.raises(DataError, match="an image or a label has changed"):
         read_part(tmp_path, challenge, "public")
+
+
+def test_labels_are_checked_by_a_hash_of_their_own(tmp_path: Path, make_challenge: Callable[..., Challenge]) -> None:
+    challenge, labels = part_of(tmp_path, make_challenge, labels_hash=labels_hash(some(TASKS[1])))
+    place = hidden(tmp_path, "public")
+    for image in (place / "images").iterdir():
+        image.unlink()  # no image is read
+    assert (read_part_labels(tmp_path, challenge, "public").truth_nk == labels.truth_nk).all()
+    for changed in (
+        replace(labels, truth_nk=~labels.truth_nk),
+        replace(labels, groups=("x", *labels.groups[1:])),
+        replace(labels, files=("x.png", *labels.files[1:])),
+    ):
+        write_labels(place, changed, challenge.task)
+        with pytest.raises(DataError, match="a label has changed"):
+            read_part_labels(tmp_path, challenge, "public")
+
+
+def test_without_that_hash_the_whole_part_is_checked(tmp_path: Path, make_challenge: Callable[..., Challenge]) -> None:
+    challenge, labels = part_of(tmp_path, make_challenge)
+    assert (read_part_labels(tmp_path, challenge, "public").truth_nk == labels.truth_nk).all()
+    (hidden(tmp_path, "public") / "images" / labels.files[0]).write_bytes(b"another")
+    with pytest.raises(DataError, match="an image or a label has changed"):
+        read_part_labels(tmp_path, challenge, "public")

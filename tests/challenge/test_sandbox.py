@@ -15,15 +15,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from flawscope.challenge import sandbox as module
 from flawscope.challenge.answers import BUNDLE, IMAGES
 from flawscope.challenge.bounds import Bounds
 from flawscope.challenge.sandbox import check_hidden, check_sandbox, run_inside
 from flawscope.challenge.syscalls import FORBIDDEN, call_filter
+from flawscope.challenge.views import SOURCE, python_view
 from flawscope.errors import OutputError, SandboxError
 
 BOUNDS = Bounds(cpu_seconds=20, wall_seconds=60, memory_bytes=2**30, output_bytes=100_000)
@@ -57,14 +61,75 @@ def test_it_sees_the_bundle_and_the_images_and_nothing_else_of_the_challenge(con
     assert sorted(seen) == [BUNDLE, *(f"{IMAGES}/{i:05d}.png" for i in range(24))]
     secrets = [contest / "store.sqlite", contest / "hidden" / "public" / "labels.csv", contest / "submissions"]
     places = [
-        str(secret) for secret in (*secrets, "/etc/passwd", "/etc/shadow", "/var", "/run", f"{IMAGES}/../labels.csv")
+        str(secret)
+        for secret in (
+            *secrets,
+            "/etc/passwd",
+            "/etc/shadow",
+            "/var",
+            "/run",
+            "/usr/bin",
+            "/usr/share",
+            "/home",
+            f"{IMAGES}/../labels.csv",
+        )
     ]
     tried = f"import os\nfor p in {places!r}:\n try: os.stat(p); print('seen', p)\n except FileNotFoundError: pass"
     assert does(tried, contest) == ""
-    everything = does(
-        "import os; print(*(os.path.join(a, f) for a, _, c in os.walk('/') for f in c), sep='\\n')", contest
+    everything = all_files(contest)
+    assert BUNDLE in everything
+    assert [path for path in everything if path.endswith(("labels.csv", "store.sqlite"))] == []
+
+
+def all_files(contest: Path | None = None) -> list[str]:
+    """Every file that can be found, but for what the kernel tells of itself."""
+    code = (
+        "import os\nfor a, b, c in os.walk('/'):\n b[:] = [d for d in b if (a + d) not in ('/proc', '/sys')]\n"
+        " for f in c: print(os.path.join(a, f))\nprint('end')"
     )
-    assert "labels.csv" not in everything and "store.sqlite" not in everything
+    *files, end = does(code, contest, replace(BOUNDS, output_bytes=2**25)).splitlines()
+    assert end == "end"
+    return files
+
+
+@inside
+def test_it_sees_no_package_but_those_that_it_needs() -> None:
+    view, files = python_view(), all_files()
+    for other in (pytest, sqlalchemy, *([] if find_spec("elpv_dataset") is None else [import_module("elpv_dataset")])):
+        place = Path(other.__file__ or "").parent
+        assert place.is_dir() and [file for file in files if file.startswith(f"{place}/")] == []
+        assert "ModuleNotFoundError" in does(f"import {other.__name__}; print('there')")
+    inside = [file for file in files if "-packages/" in file]
+    assert [file for file in inside if not any(Path(file).is_relative_to(each) for each in view.packages)] == []
+    assert {"numpy", "onnxruntime", "pydantic", "PIL"} <= {each.name for each in view.packages}
+    assert f"{SOURCE}/challenge/child.py" in files
+
+
+@inside
+def test_of_a_folder_of_packages_only_what_is_needed_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = tmp_path / "python" / "lib" / "python3" / "site-packages"
+    for name in ("needed", "other"):
+        (packages / name).mkdir(parents=True)
+        (packages / name / "__init__.py").write_text(f"print('{name}')")
+    (packages.parent / "os.py").touch()
+    view = python_view()
+    view = replace(
+        view,
+        libraries=(*view.libraries, tmp_path / "python"),
+        covered=(*view.covered, packages),
+        packages=(*view.packages, packages / "needed"),
+        roots=(*view.roots, packages),
+    )
+    monkeypatch.setattr(module, "python_view", lambda: view)
+    assert does("import needed") == "needed\n"
+    assert "ModuleNotFoundError" in does("import other")
+    listed = f"import os; print(os.listdir({str(packages)!r}), os.path.exists({str(packages.parent / 'os.py')!r}))"
+    assert does(listed) == "['needed'] True\n"
+    assert "Read-only file system" in does(f"open({str(packages / 'x')!r}, 'w')")
+    check_hidden(packages / "other")
+    for place in (packages / "needed" / "c", packages.parent / "c"):
+        with pytest.raises(SandboxError, match="which every submission sees"):
+            check_hidden(place)
 
 
 @inside
@@ -76,7 +141,8 @@ def test_it_cannot_change_what_it_is_given_nor_write_anywhere(contest: Path) -> 
         "/x",
         "/dev/x",
         "/given/x",
-        sys.prefix + "/x",
+        f"{sys.base_prefix}/lib/x",
+        *(f"{place}/x" for place in (*python_view().covered, *python_view().roots)),
         module.__file__,
     ]
     for place in places:
@@ -161,18 +227,26 @@ def test_it_cannot_outlive_its_judge_nor_hurt_it() -> None:
 
 
 @inside
-def test_what_ends_the_judge_ends_it() -> None:
-    """Killed outright: nothing of the sandbox is left behind."""
-    name = f"marked{os.getpid()}"
+@pytest.mark.parametrize("slow", ["", "setpriv", "prlimit", "bwrap"])
+def test_what_ends_the_judge_ends_it(slow: str, tmp_path: Path) -> None:
+    """Killed outright, whatever is just being started: nothing of the sandbox is left behind."""
+    name, reached = f"marked{slow}{os.getpid()}", tmp_path / "reached"
+    if slow:  # a machine on which this program takes its time
+        fake, waits = tmp_path / slow, f"touch {reached}\nfor i in 1 2 3 4 5 6 7 8 9 10; do /bin/sleep 0.2; done"
+        fake.write_text(f'#!/bin/sh\n{waits}\nexec {shutil.which(slow)} "$@"\n')
+        fake.chmod(0o755)
     code = (
         "from flawscope.challenge.sandbox import run_inside; from flawscope.challenge.bounds import Bounds;"
         f"run_inside(['-c', 'import time; time.sleep(300)', '{name}'], b'', Bounds())"
     )
-    judge = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(module.SOURCE.parent)})
-    assert _soon(lambda: any(name in line and "bwrap" not in line for line in _processes()))
+    there = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    judge = subprocess.Popen([sys.executable, "-c", code], env=there)
+    runs = f"-P -c import time; time.sleep(300) {name}"
+    assert _soon(reached.exists if slow else lambda: any(runs in line and "bwrap" not in line for line in _processes()))
     judge.kill()
     judge.wait()
-    assert _soon(lambda: not any(name in line for line in _processes()))
+    time.sleep(3 if slow else 0)
+    assert _soon(lambda: not any(name in line for line in _processes()), 20)
 
 
 def _processes() -> list[str]:
@@ -185,8 +259,8 @@ def _processes() -> list[str]:
     return [line for line in found if "run_inside" not in line]
 
 
-def _soon(true: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 120
+def _soon(true: Callable[[], bool], seconds: float = 120) -> bool:
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         if true():
             return True
@@ -221,7 +295,7 @@ def test_several_at_once() -> None:
 
 def test_without_bubblewrap_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     real = shutil.which
-    for missing in ("bwrap", "prlimit"):
+    for missing in ("bwrap", "prlimit", "setpriv"):
         monkeypatch.setattr(shutil, "which", lambda name, missing=missing: None if name == missing else real(name))
         with pytest.raises(SandboxError, match=f"{missing} is not installed.*(?s:.)*nothing is judged"):
             check_sandbox()
@@ -231,7 +305,7 @@ def test_where_bubblewrap_may_not_work_its_words_are_told(monkeypatch: pytest.Mo
     fake = tmp_path / "bwrap"
     fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)
-    monkeypatch.setattr(shutil, "which", lambda name: str(fake) if name == "bwrap" else "/usr/bin/prlimit")
+    monkeypatch.setattr(shutil, "which", lambda name, real=shutil.which: str(fake) if name == "bwrap" else real(name))
     with pytest.raises(SandboxError, match=r"No permissions to create new namespace(?s:.)*user namespaces"):
         check_sandbox()
 
@@ -260,7 +334,7 @@ def test_a_full_disk_is_the_judges_trouble(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_challenge_among_the_programs_is_refused(tmp_path: Path) -> None:
     check_hidden(tmp_path)
     with pytest.raises(SandboxError, match="which every submission sees"):
-        check_hidden(tmp_path, Path(sys.prefix) / "challenge")
+        check_hidden(tmp_path, SOURCE / "challenge")
 
 
 def test_the_filter_is_a_program_that_the_kernel_takes() -> None:

@@ -20,7 +20,7 @@ import pytest
 
 import flawscope
 from flawscope.challenge import worker as module
-from flawscope.challenge.answers import Answers, Refused
+from flawscope.challenge.answers import Answers, Refused, Unfinished
 from flawscope.challenge.desk import Desk
 from flawscope.challenge.worker import Bench, Verdict, answers_path, bundle_path, judge_next
 from flawscope.errors import OutputError, SandboxError, StoreError
@@ -46,14 +46,14 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the sandbox gives, one a call, in place of the sandbox: answers, or an exception that is raised."""
     given: list[Any] = []
 
-    def answers_of(*asked: Any, tick: Callable[[], None]) -> Answers | Refused:
+    def answers_of(*asked: Any, tick: Callable[[], None]) -> Answers | Refused | Unfinished:
         tick()
         each = given.pop(0) if given else fine()
         if isinstance(each, BaseException):
             raise each
         if callable(each):
             each = each()
-        assert isinstance(each, Answers | Refused)
+        assert isinstance(each, Answers | Refused | Unfinished)
         return each
 
     monkeypatch.setattr(module, "answers_of", answers_of)
@@ -88,6 +88,26 @@ def test_its_own_failure(bench: Bench, answered: list[Any]) -> None:
     assert (found.state, found.reason, found.results) == ("refused", "NaN for one of the pictures", {})
     assert not answers_path(bench.folder, 1, "public").exists()
     assert judge_next(bench) == Verdict(2, "judged")
+
+
+def test_what_the_clock_has_ended_is_tried_again_later(bench: Bench, answered: list[Any]) -> None:
+    answered += [Unfinished("too slow a machine"), fine(), fine(), fine(), Unfinished("too slow a machine")]
+    verdict = judge_next(bench)
+    assert verdict == Verdict(1, "put off", "too slow a machine; it waits, and is tried again")
+    assert states(bench) == ["waiting", "waiting"]
+    assert judge_next(bench) == Verdict(2, "judged")
+    assert judge_next(bench) == verdict  # this time in the second part
+    assert judge_next(bench) == Verdict(1, "judged")
+    assert len(bench.store.submissions()[0].results) == 2
+
+
+def test_what_the_clock_ends_again_and_again_is_the_organisers(bench: Bench, answered: list[Any]) -> None:
+    answered += [Refused("NaN")] + [Unfinished("too slow a machine")] * 4
+    words = []
+    while verdict := judge_next(bench):
+        words.append((verdict.number, verdict.word))
+    assert words == [(1, "refused"), (2, "put off"), (2, "put off"), (2, "put off"), (2, "stuck")]
+    assert bench.store.submissions()[1].reason == "too slow a machine, again and again"
 
 
 @pytest.mark.parametrize("trouble", [SandboxError("no", "do"), OutputError("full", "free"), KeyboardInterrupt()])
@@ -242,7 +262,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(
     # Another one takes it when the lease has run out; meanwhile it judges what else waits.
     flawscope.challenge_submit(folder, make_bundle(), "plain")
     bench = Desk.at(folder).bench()
-    short = {name: replace(part, bounds=replace(part.bounds, wall_seconds=1)) for name, part in bench.parts.items()}
+    short = {name: replace(part, bounds=replace(part.bounds, cpu_seconds=5)) for name, part in bench.parts.items()}
     bench = replace(bench, parts=short)
     later = module._now() + timedelta(seconds=11)
     monkeypatch.setattr(module, "_now", lambda: later)
@@ -253,7 +273,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(
         words[verdict.number] = verdict.word
     assert judge_next(bench) is None
     assert words[1] == "refused"
-    assert store.submissions()[0].reason.startswith("it ran longer than 1 seconds")
+    assert store.submissions()[0].reason.startswith("it used more than 5 seconds of CPU time")
     assert store.submissions()[0].attempt == 2
 
 

@@ -32,3 +32,11 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         return Answer(code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def data(tmp_path: Path, draw: Callable[..., Path]) -> Path:
+    """Twelve pictures of each of two classes."""
+    for seed in range(24):
+        draw(tmp_path / "data" / ("nok" if seed % 2 else "ok") / f"{seed}.png", seed, [1] if seed % 2 else ())
+    return tmp_path / "data"

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from flawscope.errors import UserError
+
 Cli = Callable[..., Any]
 
 
@@ -24,11 +26,17 @@ def test_from_submission_to_export(cli: Cli, contest: Path, make_bundle: Callabl
     answer = cli("challenge", "judge", "contest")
     assert answer.code == 0, answer
     assert "submission 1: judged\nsubmission 2: judged\n2 judged\nnext: flawscope challenge board contest" in answer.out
-    assert "nothing waits" in cli("challenge", "judge", "contest").out
+    assert "nothing waits" in cli("challenge", "judge", "contest", "--again", "stuck").out
+    answer = cli("challenge", "judge", "contest", "--again", "1", "--again", "2")
+    assert answer.code == 2 and "submission 1 is judged" in answer.err
     answer = cli("challenge", "board", "contest")
     assert answer.code == 0, answer
     assert "Grey parts: board, accuracy, pass mark 0.6" in answer.out
     assert "[red]sharp" in answer.out and "submissions: 2 judged" in answer.out
+    assert "recall" not in answer.out
+    answer = cli("challenge", "board", "contest", "--classes")
+    assert answer.code == 0 and "[red]sharp, submission 1\nclass" in answer.out, answer
+    assert "specificity" in answer.out and "for the organiser" in answer.out
     answer = cli("challenge", "board", "contest", "--final")
     assert answer.code == 2 and "before it nothing is told" in answer.err and "-> " in answer.err
     assert cli("challenge", "export", "contest", "-o", "out").code == 0
@@ -99,3 +107,21 @@ def test_the_site_without_its_packages(contest: Path) -> None:
     done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2 and "`flawscope challenge serve` needs fastapi" in done.stderr
     assert 'flawscope[site]"' in done.stderr
+
+
+def test_what_is_asked_of_a_new_challenge(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(*given: Any, **named: Any) -> None:
+        raise UserError(repr(sorted((key, value) for key, value in named.items() if key in wanted)), "go on")
+
+    wanted = ("group_block", "group_block_by", "limits", "overrides")
+    monkeypatch.setattr("flawscope.steps.challenge_new.challenge_new", made)
+    line = ("challenge", "new", "data", "--deadline", "2099-01-01")
+    answer = cli(*line)
+    assert "('group_block', None), ('group_block_by', 'order'), ('limits', {}), ('overrides', ())" in answer.err, answer
+    blocks = ("--group-block", "60", "--group-block-by", "number", "--set", "split.seed=1", "--set", "split.test=0.5")
+    answer = cli(*line, *blocks, "--bundle-mb", "20", "--seconds-per-image", "0.5")
+    assert "('group_block', 60), ('group_block_by', 'number')" in answer.err, answer
+    assert "{'bundle_mb': 20, 'seconds_per_image': 0.5}" in answer.err
+    assert "['split.seed=1', 'split.test=0.5']" in answer.err
+    answer = cli(*line, "--input-side", "320", "--memory-mb", "1500")
+    assert "{'input_side': 320, 'memory_mb': 1500}" in answer.err

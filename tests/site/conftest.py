@@ -69,7 +69,7 @@ class Browser:
 
     def sign_up(self, name: str, password: str = PASSWORD) -> Browser:
         answer = self.post("/signup", name=name, password=password, again=password)
-        assert f"Welcome, {html.escape(name)}." in answer.text, answer.text
+        assert f"Welcome, {name}." in html.unescape(answer.text), answer.text
         return self
 
     def log_in(self, name: str, password: str = PASSWORD) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx import Response
+from httpx2 import Response
 
 from flawscope.challenge.contest import change_contest, disqualify
 from flawscope.challenge.store import Store

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 import flawscope
+from flawscope.challenge.answers import unpacked
 from flawscope.challenge.worker import answers_path
 from flawscope.errors import BundleError, DataError, SandboxError, UserError
+from flawscope.steps.challenge_judge import AS_ROOT
 
 Make = Callable[..., Path]
 AFTER = datetime(2099, 1, 2, tzinfo=UTC)
@@ -31,6 +33,7 @@ def test_submissions_are_judged_ranked_and_exported(contest: Path, make_bundle: 
     flawscope.challenge_submit(contest, other, "lost")
     said: list[str] = []
     assert flawscope.challenge_judge(contest, say=said.append) == {"judged": 3, "refused": 1}
+    said = [words for words in said if words.startswith("submission")]
     assert said[3].startswith("submission 4: refused, the bundle decides about crack (binary); the challenge asks for")
     assert flawscope.challenge_judge(contest) == {}
     board = flawscope.challenge_board(contest)
@@ -167,3 +170,69 @@ def test_an_organiser_changes_what_counts(contest: Path, make_bundle: Make) -> N
     assert later.deadline == datetime(2099, 6, 1, 23, 59, 59, tzinfo=UTC)
     with pytest.raises(UserError, match="the deadline is 2099-06-01"):
         flawscope.challenge_board(contest, final=True, at=AFTER)
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_board_reads_no_image(contest: Path, make_bundle: Make) -> None:
+    flawscope.challenge_submit(contest, make_bundle(), "a")
+    flawscope.challenge_judge(contest)
+    for image in contest.glob("hidden/*/images/*.png"):
+        image.unlink()
+    assert [line.team for line in flawscope.challenge_board(contest).lines] == ["a"]
+    with pytest.raises(DataError, match="cannot be read"):  # while a worker that starts misses them
+        flawscope.challenge_judge(contest)
+    labels = contest / "hidden" / "public" / "labels.csv"
+    labels.write_text(labels.read_text(encoding="utf-8").replace(";1\n", ";0\n", 1), encoding="utf-8")
+    with pytest.raises(DataError, match="a label has changed"):
+        flawscope.challenge_board(contest)
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_refusal_is_judged_again(contest: Path, make_bundle: Make, tmp_path: Path) -> None:
+    kept = make_bundle(flawscope.records.Task("binary", ("crack",), "ok"), name="other.flawscope")
+    flawscope.challenge_submit(contest, kept, "a")
+    assert flawscope.challenge_judge(contest) == {"refused": 1}
+    for again, words in ((["x"], "--again x: expected the number"), ([2], "no submission 2")):
+        with pytest.raises(UserError, match=words):
+            flawscope.challenge_judge(contest, again=again)
+    said: list[str] = []
+    assert flawscope.challenge_judge(contest, again=["stuck", "1"], say=said.append) == {"refused": 1}
+    assert [words for words in said if words != AS_ROOT][:2] == [
+        "waiting again: 1 submission",
+        "given up before, waiting again: 0",
+    ]
+    folder = flawscope.challenge_export(contest, tmp_path / "out")
+    with (folder / "submissions.csv").open(encoding="utf-8", newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert row["reason"].count("decides about crack") == 2 and "(judged again; before: the bundle" in row["reason"]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_judge_that_is_root_is_told(contest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for user, told in ((0, [AS_ROOT]), (1000, [])):
+        said: list[str] = []
+        monkeypatch.setattr("os.geteuid", lambda user=user: user)
+        flawscope.challenge_judge(contest, say=said.append)
+        assert said == told
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_measures_of_each_class(contest: Path, make_bundle: Make) -> None:
+    for team, threshold in (("a", 0.5), ("b", 1.0)):  # b never calls anything
+        flawscope.challenge_submit(contest, make_bundle(thresholds=(threshold,), name=f"{team}.flawscope"), team)
+    flawscope.challenge_judge(contest)
+    assert flawscope.challenge_board(contest).classes == ()
+    for final in (False, True):
+        part = "private" if final else "public"
+        board = flawscope.challenge_board(contest, final=final, classes=True, at=AFTER)
+        assert {(line.team, line.number, line.name) for line in board.classes} == {
+            ("a", 1, "defective"), ("b", 2, "defective"),
+        }  # fmt: skip
+        for line in board.classes:
+            assert list(line.measures) == ["accuracy", "recall", "precision", "specificity", "F1"]
+            _, decided_nk = unpacked(answers_path(contest, line.number, part).read_bytes(), 24, 1)
+            with (contest / "hidden" / part / "labels.csv").open(encoding="utf-8", newline="") as stream:
+                truth_n = [row["defective"] == "1" for row in csv.DictReader(stream, delimiter=";")]
+            recall, precision = line.measures["recall"], line.measures["precision"]
+            assert recall and recall["value"] == pytest.approx(decided_nk[truth_n, 0].mean())
+            assert (precision is None) == (line.team == "b")

@@ -20,10 +20,11 @@ from PIL import Image
 
 import flawscope
 from flawscope.challenge import evaluate
-from flawscope.challenge.labels import Labels, read_labels, read_part, write_labels
+from flawscope.challenge.bounds import bounds_of
+from flawscope.challenge.labels import Labels, read_labels, read_part, read_part_labels, write_labels
 from flawscope.challenge.pictures import write_neutral
 from flawscope.challenge.ranking import scored
-from flawscope.challenge.spec import PARTS, Challenge, load_challenge
+from flawscope.challenge.spec import PARTS, Challenge, Limits, load_challenge
 from flawscope.cli.app import app
 from flawscope.data.court.proof import Crossing
 from flawscope.data.read import read
@@ -84,6 +85,8 @@ def test_three_parts_share_nothing_and_tell_nothing(data: Path, tmp_path: Path) 
     assert [abs(counts[name] - wanted) <= 2 for name, wanted in zip(PARTS, (40, 16, 24), strict=True)] == [True] * 3
     for name in ("public", "private"):
         part = read_part(made.folder, challenge, name)
+        assert challenge.parts[name].labels_hash
+        assert read_part_labels(made.folder, challenge, name).files == part.labels.files
         assert [path.name for path in part.images] == [f"{i:05d}.png" for i in range(1, counts[name] + 1)]
         of = {row["file"]: row["source"] for row in sources if row["part"] == name}
         truth = ["nok" in of[path.name] for path in part.images]
@@ -108,6 +111,7 @@ def test_the_kit_holds_what_may_be_known_and_its_recipe_reads_its_data(data: Pat
     texts = [
         path.read_text(encoding="utf-8") for path in kit.rglob("*") if path.suffix in (".md", ".json", ".yaml", ".csv")
     ]
+    assert f'pip install "flawscope[train]=={flawscope.__version__}"' in (kit / "README.md").read_text(encoding="utf-8")
     assert "Teile für alle" in texts[0] + texts[1]
     secret = [str(made.challenge.seed) * 3, *(part.hash for part in made.challenge.parts.values()), str(data), "nok/"]
     assert [word for word in secret for text in texts if word in text] == []
@@ -159,6 +163,12 @@ def test_what_cannot_be_a_challenge(data: Path, tmp_path: Path, draw: Draw) -> N
         ({"public": 0.5, "private": 0.5}, "leave 0% to hand out"),
         ({"private": 30.0}, "--private 30"),
         ({"group_column": "x"}, "the data are none"),
+        ({"limits": {"bundle_mb": 0}}, "--bundle-mb 0: "),
+        ({"limits": {"seconds_per_image": 0.0}}, "--seconds-per-image 0.0: "),
+        ({"group_block": 0}, "--group-block 0"),
+        ({"group_block": 2, "group_block_by": "name"}, "--group-block-by name(?s:.)*order"),
+        ({"group_block_by": "number"}, "number needs --group-block"),
+        ({"overrides": ["split.twins=find"]}, "is no recipe: there is nothing to set"),
     ):
         with pytest.raises(UserError, match=words):
             flawscope.challenge_new(data, target, **{**WHEN, **change})
@@ -169,6 +179,53 @@ def test_what_cannot_be_a_challenge(data: Path, tmp_path: Path, draw: Draw) -> N
     with pytest.raises(UserError, match=r"set split\.twins: find"):
         flawscope.challenge_new(recipe, target, **WHEN)
     assert not target.exists()
+
+
+@pytest.mark.usefixtures("court")
+def test_limits_are_kept_and_told(data: Path, tmp_path: Path) -> None:
+    asked = {"bundle_mb": 20, "input_side": 320, "seconds_per_image": 0.25, "memory_mb": 1500}
+    made = flawscope.challenge_new(data, tmp_path / "c", limits=asked, **WHEN)
+    assert load_challenge(made.folder).limits.model_dump() == asked
+    bounds = bounds_of(made.challenge.limits, 400)
+    assert (bounds.bundle_bytes, bounds.side, bounds.cpu_seconds) == (20 * 2**20, 320, 160)
+    readme = " ".join((made.folder / "handout" / "README.md").read_text(encoding="utf-8").split())
+    assert "at most 20 MB, an input of at most 320 pixels a side, on average at most 0.25 seconds" in readme
+    assert "1,500 MB of memory" in readme
+    assert json.loads((made.folder / "handout" / "task.json").read_text(encoding="utf-8"))["limits"] == asked
+    plain = flawscope.challenge_new(data, tmp_path / "d", limits={"memory_mb": 300}, **WHEN).challenge.limits
+    assert plain == Limits(memory_mb=300)
+
+
+@pytest.mark.usefixtures("court")
+@pytest.mark.parametrize("by", ["order", "number"])
+def test_blocks_of_a_table_stay_together(data: Path, tmp_path: Path, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "flawscope.data.court.verdict.find_twins", lambda samples, cache=None: Twins((), len(samples), "none")
+    )
+    # The rows stand in an order of their own: every fourth number, so a block in order is no block by number.
+    paths = sorted(data.rglob("*.png"), key=lambda path: (int(path.stem) % 4, int(path.stem)))
+    lines = ["file;class", *(f"{path.relative_to(data)};{path.parent.name}" for path in paths)]
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    made = flawscope.challenge_new(
+        tmp_path / "labels.csv", tmp_path / "c", images=data, group_block=4, group_block_by=by, **WHEN
+    )
+    rows = table(made.folder / "hidden" / "sources.csv")
+    part_of = {int(Path(row["source"]).stem): row["part"] for row in rows}
+    place = {int(path.stem): number for number, path in enumerate(paths)}
+    block_of = {i: (place[i] if by == "order" else max(i - 1, 0)) // 4 for i in part_of}
+    assert len(block_of) == 80
+    assert {block: {part_of[i] for i in part_of if block_of[i] == block} for block in block_of.values()} == {
+        block_of[i]: {part_of[i]} for i in part_of
+    }
+
+
+@pytest.mark.usefixtures("court")
+def test_a_key_of_a_recipe_is_set(data: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("{name: r, data: {kind: folders, root: data}, split: {twins: identical}}", encoding="utf-8")
+    sets = ("split.twins=find", "data.positive=ok")
+    made = flawscope.challenge_new(recipe, tmp_path / "c", overrides=sets, **WHEN)
+    assert made.challenge.classes == ("ok",)
 
 
 @pytest.mark.usefixtures("court")

@@ -190,8 +190,8 @@ def from_npy(files: Mapping[str, bytes], name: str) -> npt.NDArray[Any]:
         raise BundleError(f"the bundle holds no {name}", DAMAGED)
     try:
         array = np.lib.format.read_array(io.BytesIO(files[name]), allow_pickle=False)
-    except (ValueError, EOFError, MemoryError, OverflowError) as error:
-        raise BundleError(f"{name} is not a plain array ({error})", DAMAGED) from None
+    except (ValueError, EOFError, MemoryError, OverflowError):
+        raise BundleError(f"{name} is not a plain array", DAMAGED) from None
     if array.dtype.kind not in "uif":
         raise BundleError(f"{name} holds {array.dtype}, expected numbers", DAMAGED)
     return np.asarray(array)
@@ -301,5 +301,5 @@ def _members(path: Path, content: bytes) -> dict[str, bytes]:
             if bundle.getinfo(MANIFEST).file_size > MAX_MANIFEST:
                 raise BundleError(f"{path}: manifest.json is too large", DAMAGED)
             return {name: bundle.read(name) for name in names}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
-        raise BundleError(f"{path} is not a readable zip ({error})", DAMAGED) from None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError, KeyError):
+        raise BundleError(f"{path} is not a readable zip", DAMAGED) from None

@@ -40,7 +40,7 @@ def refuse_external_data(name: str, content: bytes) -> None:
         raise BundleError(f"graph {name!r} is in onnxruntime's own format, not ONNX", "export the model as ONNX")
     try:
         external = _reaches_outside(memoryview(content), "model", 0)
-    except (IndexError, ValueError) as error:
+    except ValueError as error:
         raise BundleError(f"graph {name!r} is not an ONNX file ({error})", "export the model again") from None
     if external:
         raise BundleError(
@@ -95,6 +95,8 @@ def varints(message: memoryview) -> Iterator[int]:
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
+        if at >= len(message):
+            raise ValueError("it is cut off")
         byte = message[at]
         at += 1
         value |= (byte & 0x7F) << shift

@@ -41,8 +41,8 @@ def check_file(path: str | Path, bounds: Bounds) -> None:
             _check_end(stream.read(4), _tail(path, status.st_size), bounds)
         with zipfile.ZipFile(path) as bundle:
             entries = bundle.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
-        raise BundleError(f"the zip cannot be read ({error})", MADE_BY) from None
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError):
+        raise BundleError("the list of files in the zip is damaged", MADE_BY) from None
     except OSError as error:
         raise BundleError(f"the file cannot be read: {error.strerror}", "check its name") from None
     _check_entries(entries, status.st_size, bounds)

@@ -44,6 +44,13 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """A submission that the clock ended before it had used its CPU time: not its fault, as far as can be seen."""
+
+    reason: str
+
+
 def answers_of(
     bundle: Path,
     images: Path,
@@ -52,7 +59,7 @@ def answers_of(
     bounds: Bounds,
     *,
     tick: Callable[[], None] = lambda: None,
-) -> Answers | Refused:
+) -> Answers | Refused | Unfinished:
     """Let a bundle answer for the images of a folder, in the order of `files`. Labels are not seen.
 
     Args:
@@ -76,7 +83,12 @@ def answers_of(
     asked = {"files": list(files), "kind": task.kind, "classes": list(task.classes), "bounds": asdict(bounds)}
     shown = {BUNDLE: bundle, IMAGES: images}
     ended = run_inside(CHILD, json.dumps(asked).encode(), bounds, shown=shown, tick=tick)
-    if ended.code or ended.too_long or not ended.answer:
+    if ended.too_long:
+        return Unfinished(
+            f"it was ended after {bounds.wall_seconds} seconds on the clock, before it had used the "
+            f"{bounds.cpu_seconds} seconds of CPU time that it may: the machine had too little time for it"
+        )
+    if ended.code or not ended.answer:
         check_sandbox()  # so that what is the judge's fault is nobody else's
         return Refused(ended.reason(bounds))
     return _believed(ended, task, n)
@@ -131,8 +143,8 @@ def unpacked(content: bytes, n: int, k: int) -> tuple[FloatArray, BoolArray]:
             if set(entries) != {SCORES, DECIDED} or any(each.compress_type for each in entries.values()):
                 raise ValueError("it holds other files than scores and decisions")
             scores, decided = (file.read(name) for name in (SCORES, DECIDED))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f"no .npz ({error})") from None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
+        raise ValueError("no .npz") from None
     scores_nk = _array(scores, (n, k), np.dtype("<f8"))
     if not np.isfinite(scores_nk).all():
         raise ValueError("scores that are no finite numbers")
@@ -142,9 +154,13 @@ def unpacked(content: bytes, n: int, k: int) -> tuple[FloatArray, BoolArray]:
 def _array(content: bytes, shape: tuple[int, int], dtype: np.dtype[np.generic]) -> FloatArray:
     """The head is compared before anything of the size that it names is made."""
     stream = io.BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):
+    if content[:8] != np.lib.format.magic(1, 0):
         raise ValueError("an array of another version")
-    found = np.lib.format.read_array_header_1_0(stream)
+    stream.seek(8)
+    try:
+        found = np.lib.format.read_array_header_1_0(stream)
+    except ValueError:
+        raise ValueError("an array whose head cannot be read") from None
     if found != (shape, False, dtype):
         raise ValueError(f"an array of {found[2]} {found[0]}, expected {dtype} {shape}"[:200])
     values = stream.read()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flawscope.challenge.contest import teams_of
 from flawscope.challenge.desk import Desk
@@ -17,8 +18,24 @@ from flawscope.errors import UserError
 
 
 @dataclass(frozen=True)
+class ClassLine:
+    """What the submission that stands for a team has reached on one class: measures by name, each with its interval.
+
+    A measure is None where it cannot be computed, as precision where nothing was called.
+    """
+
+    team: str
+    number: int
+    name: str
+    measures: Mapping[str, Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True)
 class Board:
-    """A board: its lines, how many submissions are in which state, who is out and why, notes below it."""
+    """A board: its lines, how many submissions are in which state, who is out and why, notes below it.
+
+    `classes` is empty unless it was asked for: of the public part it tells more than the ladder lets through.
+    """
 
     challenge: Challenge
     final: bool
@@ -26,6 +43,7 @@ class Board:
     states: Mapping[str, int]
     out: Mapping[str, str]
     notes: tuple[str, ...]
+    classes: tuple[ClassLine, ...] = ()
 
 
 def board_of(
@@ -94,5 +112,17 @@ def _notes(
     stuck = [each.number for each in submissions if each.state == "stuck"]
     notes += [f"Disqualified: {team}: {why}" for team, why in out.items()]
     if stuck:
-        notes.append(f"Given up, by no fault of theirs: submissions {', '.join(map(str, stuck))} (judge --again).")
+        notes.append(
+            f"Given up, by no fault of theirs: submissions {', '.join(map(str, stuck))} (judge --again stuck)."
+        )
     return notes
+
+
+def class_lines(board: Board, submissions: Sequence[Submitted]) -> tuple[ClassLine, ...]:
+    """The measures of each class, for each line of a board, from the part that the board is made from. Exact."""
+    part, by_number = "private" if board.final else "public", {each.number: each for each in submissions}
+    return tuple(
+        ClassLine(line.team, line.number, name, measures)
+        for line in board.lines
+        for name, measures in by_number[line.number].results[part].measures["classes"].items()
+    )

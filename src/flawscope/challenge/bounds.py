@@ -11,7 +11,7 @@ MEGA, GIGA = 2**20, 2**30
 START_SECONDS = 60
 """Of CPU time, for what is done once: Python and its packages, the check of the bundle, the engine."""
 WALL = 3
-"""So many times its CPU time a process may take on a machine that has other work, too."""
+"""So many times its CPU time a process may take on a machine that has other work, too; then it is tried again later."""
 BASE_BYTES = GIGA // 2
 """Of address space, for Python and its packages; most of it is never touched."""
 

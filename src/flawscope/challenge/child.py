@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -32,6 +33,11 @@ TOLERANCE = 1e-3
 """Of the largest logit, at least of 1: as golden test patterns are allowed to differ."""
 _ALLOCATION = ("failed to allocate", "unable to allocate", "cannot allocate", "bad_alloc", "bad allocation")
 """How onnxruntime, NumPy, the system and C++ say that there is no memory left; no name in a bundle reads so."""
+_FAILS = re.compile(r"(graph .*? fails): .*?(, for one of the pictures)?$", re.DOTALL)
+_LOADS = re.compile(r"(onnxruntime \S+ cannot load graph .*?): ")
+_OPERATOR = re.compile(r"while running (\w+) node\. Name:'([^']*)'")
+_SCHEMA = "does not fit the schema:"
+"""How refusals begin that end in another library's words."""
 
 
 def main() -> None:
@@ -138,7 +144,32 @@ def _check_same(runtime: Runtime, paths: Sequence[str], logit_nk: FloatArray) ->
 def _refusal(problem: str, bounds: Bounds) -> bytes:
     if any(word in problem.lower() for word in _ALLOCATION):
         problem = f"it needs more than {size_words(bounds.memory_bytes)} of memory"
+    problem = in_our_words(problem)
     return json.dumps({"refused": problem[:1000]}).encode()
+
+
+def in_our_words(problem: str) -> str:
+    """A refusal without what onnxruntime and pydantic say: they speak of their own code, and of the picture in hand.
+
+    >>> in_our_words("graph 'main' fails: [ONNXRuntimeError] : 2 : Non-zero status code returned while running Gather "
+    ...              "node. Name:'pick' Status Message: indices element out of data bounds, idx=7")
+    "graph 'main' fails at its operator Gather 'pick'"
+    >>> in_our_words("manifest.json does not fit the schema:\\n  sealed.task: Field required\\n  name: Input ...")
+    'manifest.json does not fit the schema: sealed.task; name'
+    """
+    ran = _FAILS.match(problem)
+    if ran:
+        at = _OPERATOR.search(problem)
+        where = f" at its operator {at[1]} {at[2][:100]!r}" if at else ""
+        return f"{ran[1]}{where}{ran[2] or ''}"
+    loaded = _LOADS.match(problem)
+    if loaded:
+        return f"{loaded[1]}: `flawscope show` tells why"
+    schema, _, fields = problem.partition(_SCHEMA)
+    if fields:
+        places = [line.partition(": ")[0].strip() for line in fields.splitlines() if line.strip()]
+        return f"{schema}{_SCHEMA} {'; '.join(places)}"
+    return problem
 
 
 def _write(answer: int, content: bytes) -> None:

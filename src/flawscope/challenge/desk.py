@@ -11,7 +11,7 @@ from typing import Any
 from flawscope.challenge.answers import Answers, unpacked
 from flawscope.challenge.bounds import bounds_of
 from flawscope.challenge.contest import changed, contest_of
-from flawscope.challenge.labels import IMAGES, HiddenPart, read_part
+from flawscope.challenge.labels import IMAGES, HiddenPart, Labels, read_part, read_part_labels
 from flawscope.challenge.ranking import Score, scored
 from flawscope.challenge.spec import STORE, Challenge, PartName, hidden, load_challenge
 from flawscope.challenge.store import Store
@@ -52,11 +52,16 @@ class Desk:
 
     @cached_property
     def hidden(self) -> dict[str, HiddenPart]:
-        """Images and labels of the hidden parts, checked."""
+        """Images and labels of the hidden parts, checked: every image is read. For those who ask about images."""
         return {name: read_part(self.folder, self.challenge, name) for name in HIDDEN}
 
+    @cached_property
+    def labels(self) -> dict[str, Labels]:
+        """The labels of the hidden parts, checked: all that a score or a board needs."""
+        return {name: read_part_labels(self.folder, self.challenge, name) for name in HIDDEN}
+
     def bench(self) -> Bench:
-        """What a worker needs."""
+        """What a worker needs: here the images are checked, once when it starts."""
         parts: dict[str, Part] = {}
         for name in HIDDEN:
             files = self.hidden[name].labels.files
@@ -66,7 +71,7 @@ class Desk:
 
     def _scorer(self, name: PartName) -> Any:
         def score(answers: Answers) -> tuple[Interval, Mapping[str, Any]]:
-            made = scored(self.challenge, self.hidden[name].labels, answers)
+            made = scored(self.challenge, self.labels[name], answers)
             return made.metric, made.as_dict()
 
         return score
@@ -77,7 +82,7 @@ class Desk:
         Raises:
             DataError: its file of answers is not what was stored.
         """
-        path, labels = answers_path(self.folder, submitted.number, part), self.hidden[part].labels
+        path, labels = answers_path(self.folder, submitted.number, part), self.labels[part]
         result = submitted.results[part]
         try:
             if sha256_file(path) != result.answers_sha256:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import zipfile
 from collections import Counter
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flawscope._version import __version__
 from flawscope.challenge import evaluate
 from flawscope.challenge.kit_words import README, RECIPE, TARGETS
 from flawscope.challenge.labels import columns_of
@@ -89,6 +91,7 @@ def readme_text(challenge: Challenge, handed: Handed) -> str:
     channels = handed.channels
     return README.format(
         title=_line(challenge.title),
+        version=pinned(__version__),
         name=challenge.name,
         question=_question(task),
         images=f"{handed.images:,}",
@@ -109,6 +112,17 @@ def readme_text(challenge: Challenge, handed: Handed) -> str:
         licence=_line(handed.licence) or "ask the organiser before you hand them on",
         **_pack_words(task, channels),
     )
+
+
+def pinned(version: str) -> str:
+    """What a participant installs: this version, as a newer one may make bundles that this judge cannot read.
+
+    A version that nobody can install is not named.
+
+    >>> pinned("1.2.0"), pinned("1.3.0.dev4+g12ab")
+    ('==1.2.0', '')
+    """
+    return f"=={version}" if re.fullmatch(r"[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?", version) else ""
 
 
 def _question(task: Task) -> str:

@@ -76,7 +76,7 @@ README = """\
 ## The baseline, in some minutes
 
 ```sh
-pip install "flawscope[train]"
+pip install "flawscope[train]{version}"
 flawscope run recipe.yaml
 ```
 
@@ -92,8 +92,8 @@ Of any bundle and any images: `flawscope inspect NAME.flawscope data/images -o a
 
 ## With a network of your own
 
-Train as you like, write ONNX, and pack it (`pip install "flawscope[pack,report]"`, without torch). For both examples,
-pixels from 0 to 1, as flawscope will make them:
+Train as you like, write ONNX, and pack it (`pip install "flawscope[pack,report]{version}"`, without torch). For both
+examples, pixels from 0 to 1, as flawscope will make them:
 
 ```python
 import csv

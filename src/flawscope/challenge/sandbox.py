@@ -1,9 +1,9 @@
 """Runs a program where it can do nothing but read what it is given, compute, and write to its answer.
 
 Made of bubblewrap (namespaces of its own for files, network, processes, users), prlimit (CPU time, memory, size of
-files) and a filter of system calls (`syscalls`). Inside there is Python with its packages, the code of flawscope, and
-what `shown` names, all of it read-only; no network, no other process, no place to write to. Without all of this
-nothing is run.
+files), setpriv (it ends when the judge does) and a filter of system calls (`syscalls`). Inside there is Python with the
+packages that the judge's program needs (`views`), the code of flawscope, and what `shown` names, all of it read-only;
+no network, no other process, no place to write to. Without all of this nothing is run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,19 +22,18 @@ from typing import IO, Any
 
 from flawscope.challenge.bounds import Bounds, size_words
 from flawscope.challenge.syscalls import AUDIT, call_filter
+from flawscope.challenge.views import PROGRAM, View, python_view
 from flawscope.errors import OutputError, SandboxError
 
-SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/proc/cpuinfo", "/sys/devices/system/cpu")
-"""What a program needs of the system: libraries, and for numbers that are the same everywhere the kind of processor."""
-SOURCE = Path(__file__).resolve().parents[1]
-"""The code of flawscope."""
-CHILD = ("-m", "flawscope.challenge.child")
+CHILD = ("-m", PROGRAM)
 TRY = b"try"
 """The request that says whether everything is there: it is answered with itself."""
 NOBODY = "65534"
 GRACE_SECONDS = 5
 """Of CPU time, between the signal that says it is used up and the end."""
 TICK_SECONDS = 0.2
+_WHILE_THERE = 'test "$PPID" = "$0" && exec "$@"'
+"""Ends with the judge from here on (`setpriv`): go on if the judge has not ended before that."""
 INSTALL = "install it (Debian, Ubuntu: apt-get install bubblewrap util-linux); without a sandbox nothing is judged"
 
 
@@ -91,8 +89,9 @@ def run_inside(
         SandboxError: there is no sandbox here, or what is to be hidden lies in a folder that is shown.
         OutputError: the disk is full.
     """
-    bwrap, prlimit = _tool("bwrap"), _tool("prlimit")
+    bwrap, prlimit, setpriv = _tool("bwrap"), _tool("prlimit"), _tool("setpriv")
     _check_space(bounds)
+    view = python_view()
     rules = call_filter()
     if rules is None:
         raise SandboxError(f"there is no filter of system calls for this machine, only for {', '.join(AUDIT)}", INSTALL)
@@ -101,6 +100,7 @@ def run_inside(
         _fill(asked, request)
         _fill(filtered, rules)
         command = [
+            *(setpriv, "--pdeathsig", "KILL", "/bin/sh", "-c", _WHILE_THERE, str(os.getpid())),
             prlimit,
             f"--cpu={bounds.cpu_seconds}:{bounds.cpu_seconds + GRACE_SECONDS}",
             f"--as={bounds.memory_bytes}",
@@ -108,8 +108,8 @@ def run_inside(
             "--core=0",
             "--nofile=256",
             "--msgqueue=0",
-            *(bwrap, "--seccomp", str(filtered.fileno()), *_walls(), *_views(shown or {})),
-            *("--chdir", "/", "--remount-ro", "/", "--", sys.executable, "-B", "-P", *program),
+            *(bwrap, "--seccomp", str(filtered.fileno()), *_walls(view), *_given(shown or {})),
+            *("--chdir", "/", "--remount-ro", "/", "--", str(view.python), "-B", "-P", *program),
         ]
         start = time.monotonic()
         process = subprocess.Popen(
@@ -154,9 +154,9 @@ def check_hidden(*places: Path) -> None:
         SandboxError: one does.
     """
     for place in places:
-        for shown in _environment():
-            if place.resolve().is_relative_to(shown):
-                raise SandboxError(f"{place} lies in {shown}, which every submission sees", "move it elsewhere")
+        shown = python_view().holds(place)
+        if shown:
+            raise SandboxError(f"{place} lies in {shown}, which every submission sees", "move it elsewhere")
 
 
 def _tool(name: str) -> str:
@@ -173,36 +173,22 @@ def _check_space(bounds: Bounds) -> None:
         raise OutputError(f"no space is left in {place} for the answers", "free some space; nothing is lost")
 
 
-def _walls() -> list[str]:
-    """No network, no other processes, nobody's rights, and nothing of the judge's environment."""
+def _walls(view: View) -> list[str]:
+    """No network, no other processes, nobody's rights, nothing of the judge's environment, a view of the machine."""
     return [
         *("--unshare-user", "--unshare-all", "--cap-drop", "ALL"),
         *("--uid", NOBODY, "--gid", NOBODY, "--hostname", "sandbox"),
         *("--die-with-parent", "--new-session", "--clearenv"),
-        *("--setenv", "PYTHONPATH", str(SOURCE.parent)),
+        *("--setenv", "PYTHONPATH", os.pathsep.join(map(str, view.roots))),
         # One thread each: no library may start another, and the numbers are the same on every machine.
         *(word for name in ("OMP", "OPENBLAS", "MKL") for word in ("--setenv", f"{name}_NUM_THREADS", "1")),
+        *view.words(),
     ]
 
 
-def _environment() -> list[Path]:
-    """The folders of Python, of its packages and of flawscope: what the program needs to run."""
-    found = {Path(each).resolve() for each in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
-    found |= {Path(sys.prefix), SOURCE}
-    return sorted(found | {Path(each) for each in SYSTEM if Path(each).is_dir()})
-
-
-def _views(shown: Mapping[str, Path]) -> list[str]:
-    """What can be seen, all of it read-only."""
+def _given(shown: Mapping[str, Path]) -> list[str]:
+    """What a program is given, read-only, and two devices."""
     words: list[str] = []
-    for place in SYSTEM:
-        if Path(place).is_symlink() and Path(place).is_dir():
-            words += ["--symlink", str(Path(place).readlink()), place]
-        else:
-            words += ["--ro-bind-try", place, place]
-    for path in _environment():
-        if not any(path.is_relative_to(place) for place in SYSTEM):
-            words += ["--ro-bind", str(path), str(path)]
     for device in ("/dev/null", "/dev/urandom"):
         words += ["--dev-bind", device, device]
     for inside, path in shown.items():

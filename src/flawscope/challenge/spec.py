@@ -61,11 +61,15 @@ class Limits(_Entry):
 
 
 class PartFacts(_Entry):
-    """How large a part is, and the hash over its images and labels (`challenge.labels.part_hash`)."""
+    """How large a part is, and the hash over its images and labels (`challenge.labels.part_hash`).
+
+    `labels_hash` is over the labels alone, which scores are made from; None in challenges from before it was kept.
+    """
 
     images: int = Field(ge=1)
     groups: int = Field(ge=1)
     hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    labels_hash: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
 class Challenge(_Entry):

@@ -8,7 +8,7 @@ is not known (the database was started anew): it does nothing twice.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar, cast
@@ -153,7 +153,7 @@ class Store:
             session.add_all(
                 ResultRow(submission_id=row.id, **{**vars(each), "measures": dict(each.measures)}) for each in results
             )
-            row.state, row.ended, row.leased_until, row.reason = "judged", at, None, ""
+            row.state, row.ended, row.leased_until = "judged", at, None
             return True
 
         return self.do(work)
@@ -171,7 +171,8 @@ class Store:
             row = _held(session, claim)
             if row is None:
                 return _is_mine(session, claim, state)
-            row.state, row.ended, row.leased_until, row.reason = state, at, None, reason
+            row.state, row.ended, row.leased_until = state, at, None
+            row.reason = f"{reason} ({row.reason})" if row.reason else reason
             return True
 
         return self.do(work)
@@ -188,19 +189,35 @@ class Store:
 
         return self.do(work)
 
+    def put_off(self, claim: Claim) -> bool:
+        """Let a claim wait again after all others; it counts as `LAST_AFTER` attempts, so it is given up in the end."""
+
+        def work(session: Session) -> bool:
+            row = _held(session, claim)
+            if row is None:
+                return _is_mine(session, claim, "waiting")
+            row.state, row.leased_until, row.attempt = "waiting", None, row.attempt + LAST_AFTER - 1
+            return True
+
+        return self.do(work)
+
     def again(self, numbers: Sequence[int] = ()) -> int:
-        """Let stuck submissions wait again (all of them, or these); returns how many."""
+        """Let submissions wait again: all that are stuck, or these, which are stuck or refused; returns how many.
+
+        One that was refused keeps the reason of then, behind that of its new end if that is a refusal, too.
+
+        Raises:
+            UserError: one of these does not exist, or is neither stuck nor refused.
+        """
 
         def work(session: Session) -> int:
-            rows = session.scalars(
-                sa.select(SubmissionRow)
-                .join(TeamRow)
-                .where(TeamRow.challenge == self.challenge, SubmissionRow.state == "stuck")
-                .with_for_update(of=SubmissionRow)
-            ).all()
-            rows = [row for row in rows if not numbers or row.id in numbers]
+            mine = sa.select(SubmissionRow).join(TeamRow).where(TeamRow.challenge == self.challenge)
+            wanted = SubmissionRow.id.in_(numbers) if numbers else SubmissionRow.state == "stuck"
+            rows = session.scalars(mine.where(wanted).with_for_update(of=SubmissionRow)).all()
+            _check_again(numbers, {row.id: row.state for row in rows})
             for row in rows:
-                row.state, row.attempt, row.reason, row.ended = "waiting", 0, "", None
+                before = f"judged again; before: {row.reason}" if row.state == "refused" else ""
+                row.state, row.attempt, row.reason, row.ended = "waiting", 0, before, None
             return len(rows)
 
         return self.do(work)
@@ -264,6 +281,23 @@ def _held(session: Session, claim: Claim) -> SubmissionRow | None:
         SubmissionRow.id == claim.number, SubmissionRow.token == claim.token, SubmissionRow.state == "judging"
     )
     return session.scalar(wanted.with_for_update())
+
+
+def _check_again(numbers: Sequence[int], state_of: Mapping[int, str]) -> None:
+    """See that these submissions may wait again.
+
+    Raises:
+        UserError: one does not exist, or is neither stuck nor refused.
+    """
+    for number in numbers:
+        state = state_of.get(number)
+        if state is None:
+            raise UserError(f"there is no submission {number}", "`flawscope challenge export` lists them")
+        if state not in ("stuck", "refused"):
+            raise UserError(
+                f"submission {number} is {state}: only one that was refused or given up (stuck) is judged again",
+                "a result that counts is never replaced",
+            )
 
 
 def _is_mine(session: Session, claim: Claim, state: State) -> bool:

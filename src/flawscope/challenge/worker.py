@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.challenge.admit import check_file
-from flawscope.challenge.answers import Answers, Refused, answers_of, packed
+from flawscope.challenge.answers import Answers, Refused, Unfinished, answers_of, packed
 from flawscope.challenge.bounds import Bounds
-from flawscope.challenge.store import Store
+from flawscope.challenge.store import ATTEMPTS, Store
 from flawscope.challenge.submitted import Claim, PartResult
 from flawscope.errors import BundleError, UserError
 from flawscope.records import Interval, Task
@@ -26,7 +26,7 @@ from flawscope.storage import sha256_file, write_bytes
 LEASE = timedelta(seconds=60)
 RENEWALS = 4
 """So often a lease is renewed before it would run out, while the sandbox works."""
-ELSEWHERE = "another worker has it"
+ELSEWHERE, PUT_OFF = "another worker has it", "put off"
 SUBMISSIONS, ANSWERS = "submissions", "answers"
 
 
@@ -78,7 +78,7 @@ def answers_path(folder: Path, number: int, part: str) -> Path:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How the work on a submission ended: judged, refused, stuck, or another worker has it; and why."""
+    """How the work on a submission ended: judged, refused, stuck, put off, or another worker has it; and why."""
 
     number: int
     word: str
@@ -114,6 +114,8 @@ def _judge(bench: Bench, claim: Claim) -> Verdict:
         found = _answers(bench, claim, bundle, part)
         if isinstance(found, Refused):
             return _verdict(claim, bench.store.refuse(claim, found.reason, _now()), "refused", found.reason)
+        if isinstance(found, Unfinished):
+            return _put_off(bench, claim, found.reason)
         content = packed(found.scores_nk, found.decided_nk)
         files[answers_path(bench.folder, claim.number, name)] = content
         metric, measures = part.score(found)
@@ -127,11 +129,19 @@ def _judge(bench: Bench, claim: Claim) -> Verdict:
     return _verdict(claim, bench.store.finish(claim, results, _now(), keep), "judged")
 
 
+def _put_off(bench: Bench, claim: Claim, problem: str) -> Verdict:
+    """Try again when others have had their turn; the last attempt is the organiser's to look at."""
+    if claim.attempt >= ATTEMPTS:
+        problem = f"{problem}, again and again"
+        return _verdict(claim, bench.store.give_up(claim, problem, _now()), "stuck", problem)
+    return _verdict(claim, bench.store.put_off(claim), PUT_OFF, f"{problem}; it waits, and is tried again")
+
+
 def _verdict(claim: Claim, held: bool, word: str, reason: str = "") -> Verdict:
     return Verdict(claim.number, word, reason) if held else Verdict(claim.number, ELSEWHERE)
 
 
-def _answers(bench: Bench, claim: Claim, bundle: Path, part: Part) -> Answers | Refused:
+def _answers(bench: Bench, claim: Claim, bundle: Path, part: Part) -> Answers | Refused | Unfinished:
     try:
         check_file(bundle, part.bounds)
     except BundleError as error:

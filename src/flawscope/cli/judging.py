@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,13 +78,16 @@ def judge(
     challenge: Folder,
     store: StoreUrl = None,
     watch: Annotated[bool, typer.Option("--watch", help="go on, and wait for more, until it is stopped")] = False,
-    again: Annotated[bool, typer.Option("--again", help="take up what was given up, too")] = False,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NUMBER|stuck", help="judge a refused one again, or all that were given up; repeatable"),
+    ] = None,
     lease: Annotated[
         float, typer.Option(min=10, metavar="SECONDS", help="until another takes over what a vanished worker held")
     ] = 60.0,
 ) -> None:
     """Judge what waits, each bundle in a sandbox of its own. Any number of these may run at once."""
-    ended = step("challenge_judge", challenge, store=store, watch=watch, again=again, lease=lease, say=say)
+    ended = step("challenge_judge", challenge, store=store, watch=watch, again=again or (), lease=lease, say=say)
     words = ", ".join(f"{number} {word}" for word, number in ended.items())
     say(words or "nothing waits")
     say(f"next: flawscope challenge board {shell(challenge)}")
@@ -92,17 +97,23 @@ def board(
     challenge: Folder,
     store: StoreUrl = None,
     final: Annotated[bool, typer.Option("--final", help="the board that decides, after the deadline")] = False,
+    classes: Annotated[bool, typer.Option("--classes", help="also the measures of each class, entry by entry")] = False,
 ) -> None:
     """Show who stands where: along the way, or at the end."""
-    made = step("challenge_board", challenge, store=store, final=final)
+    made = step("challenge_board", challenge, store=store, final=final, classes=classes)
     kind = "final board" if final else "board"
     say(f"{made.challenge.title}: {kind}, {made.challenge.metric}, pass mark {made.challenge.pass_mark:g}")
     if made.lines:
         console.print(standings(made))
     else:
         say("no submission is judged yet")
+    for title, table in class_tables(made):
+        say(f"\n{title}")
+        console.print(table)
     for note in made.notes:
         say(f"note: {note}")
+    if made.classes and not final:
+        say("note: measures of classes are exact, they tell more than the ladder lets through: for the organiser")
     states = ", ".join(f"{number} {state}" for state, number in made.states.items())
     say(f"submissions: {states or 'none'}")
 
@@ -164,6 +175,23 @@ def standings(made: Any) -> Table:
     if not made.final:
         table.columns = [column for column in table.columns if column.header != "shift"]
     return table
+
+
+def class_tables(made: Any) -> Iterator[tuple[str, Table]]:
+    """For each entry the measures of its classes, each with its 95 % interval below it."""
+    for number, lines in groupby(made.classes, key=lambda line: line.number):
+        rows = list(lines)
+        table = Table(box=None, pad_edge=False)
+        table.add_column("class")
+        for name in rows[0].measures:
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(Text(row.name), *map(_cell, row.measures.values()))
+        yield f"{rows[0].team}, submission {number}", table
+
+
+def _cell(found: Mapping[str, Any] | None) -> str:
+    return f"{found['value']:.3f}\n{found['low']:.2f} to {found['high']:.2f}" if found else "-"
 
 
 def register(app: typer.Typer) -> None:

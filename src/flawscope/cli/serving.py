@@ -1,4 +1,4 @@
-"""`flawscope challenge serve`: the site, from the command line."""
+"""`flawscope challenge serve | demo`: the site, from the command line."""
 
 from __future__ import annotations
 
@@ -39,6 +39,17 @@ def serve(
     )  # fmt: skip
 
 
+def demo(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="the folder; a demonstration there is replaced")
+    ] = Path("runs/challenge-demo"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free")] = 8000,
+) -> None:
+    """Serve a challenge of drawn solar cells with an organiser and two teams, to look at and to try."""
+    step("challenge_demo", output, port=port, say=say)
+
+
 def register(app: typer.Typer) -> None:
-    """Make this command of `flawscope challenge`."""
+    """Make these commands of `flawscope challenge`."""
     app.command()(serve)
+    app.command()(demo)

@@ -42,9 +42,15 @@ def step(name: str, *arguments: Any, **options: Any) -> Any:
 
 def _extra(name: str, missing: str) -> str:
     """The extra of the package that a step lacks something of."""
-    if name == "pack" and missing == "onnx":
+    if name in ("pack", "challenge_demo") and missing == "onnx":
         return "pack"
-    if name == "challenge_serve" and missing in ("argon2", "fastapi", "itsdangerous", "starlette", "uvicorn"):
+    if name in ("challenge_serve", "challenge_demo") and missing in (
+        "argon2",
+        "fastapi",
+        "itsdangerous",
+        "starlette",
+        "uvicorn",
+    ):
         return "site"
     if name.startswith("challenge_") and missing in ("sqlalchemy", "alembic"):
         return "challenge"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit, urlunsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -24,7 +25,7 @@ SECURE = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 class Guard:
-    """Adds these headers, and refuses a body that is longer than `limit` allows for its request (413)."""
+    """Adds these headers, leads to no other host, and refuses a body that is longer than `limit` allows (413)."""
 
     def __init__(self, app: ASGIApp, *, limit: Callable[[Scope], int], secure: bool) -> None:
         self._app, self._limit = app, limit
@@ -59,9 +60,21 @@ class Guard:
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
+                if "location" in headers:
+                    headers["location"] = _here(headers["location"])
             await send(message)
 
         await self._app(scope, bounded, headed)
+
+
+def _here(address: str) -> str:
+    """An address that is led to, without the host: that is what the request said it is, and may be anybody's.
+
+    >>> _here("http://evil.example/c/cells?x=1"), _here("/login?next=/c/cells")
+    ('/c/cells?x=1', '/login?next=/c/cells')
+    """
+    place = urlsplit(address)
+    return urlunsplit(("", "", f"/{place.path.lstrip('/')}", place.query, place.fragment))
 
 
 def _too_large(limit: int) -> HTTPException:

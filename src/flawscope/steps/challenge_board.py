@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flawscope.challenge.board import Board, board_of
+from flawscope.challenge.board import Board, board_of, class_lines
 from flawscope.challenge.desk import Desk
 
 
 def challenge_board(
-    challenge: str | Path, *, store: str | None = None, final: bool = False, at: datetime | None = None
+    challenge: str | Path,
+    *,
+    store: str | None = None,
+    final: bool = False,
+    classes: bool = False,
+    at: datetime | None = None,
 ) -> Board:
     """The board of a challenge. The final one is made from the private part, once, after the deadline.
 
@@ -18,6 +24,7 @@ def challenge_board(
         challenge: the folder of the challenge.
         store: URL of the database; by default a file in the folder.
         final: the board that decides.
+        classes: with the measures of each class. They are exact, so of the public part they are for the organiser.
         at: now.
 
     Raises:
@@ -26,4 +33,6 @@ def challenge_board(
         DataError: answers or labels are not what they were.
     """
     desk = Desk.at(challenge, store)
-    return board_of(desk, desk.store.submissions(), final=final, at=at or datetime.now(UTC))
+    submissions = desk.store.submissions()
+    made = board_of(desk, submissions, final=final, at=at or datetime.now(UTC))
+    return replace(made, classes=class_lines(made, submissions)) if classes else made

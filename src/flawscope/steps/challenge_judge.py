@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +14,16 @@ from flawscope.challenge.database import place_of
 from flawscope.challenge.desk import Desk
 from flawscope.challenge.sandbox import check_hidden, check_sandbox
 from flawscope.challenge.worker import LEASE, judge_next
+from flawscope.errors import UserError
+from flawscope.wording import counted
 
 POLL_SECONDS = 1.0
+AS_ROOT = (
+    "note: the judge runs as root. Run it as a user of its own, who may read the challenge's folder, write to its "
+    "answers and its store, and nothing else: then a hole in the sandbox is worth less"
+)
+STUCK = "stuck"
+"""In place of a number: all submissions that were given up."""
 
 
 def challenge_judge(
@@ -22,7 +31,7 @@ def challenge_judge(
     *,
     store: str | None = None,
     watch: bool = False,
-    again: bool = False,
+    again: Sequence[int | str] = (),
     lease: float = LEASE.total_seconds(),
     say: Callable[[str], None] = lambda words: None,
 ) -> dict[str, int]:
@@ -32,15 +41,15 @@ def challenge_judge(
         challenge: the folder of the challenge.
         store: URL of the database; by default a file in the folder.
         watch: go on when the queue is empty, and wait for more.
-        again: let submissions wait again that were given up.
+        again: numbers of submissions that were refused or given up, to wait again; "stuck": all that were given up.
         lease: seconds after which what a vanished worker held is judged by another; longer than scoring takes.
         say: is told in words how each ended.
 
     Returns:
-        How many ended in which way: judged, refused, stuck.
+        How many ended in which way: judged, refused, stuck, put off (ended by the clock; those are tried again).
 
     Raises:
-        UserError: there is no challenge.
+        UserError: there is no challenge, or no such submission that may be judged again.
         SandboxError: there is no sandbox, so nothing is judged.
         DataError: the hidden parts are not what the challenge was made with.
         StoreError, OutputError: the judge cannot go on. Nothing is lost: what it held waits again.
@@ -48,9 +57,11 @@ def challenge_judge(
     desk = Desk.at(challenge, store)
     check_hidden(desk.folder, *place_of(desk.store.engine))
     check_sandbox()
+    if os.geteuid() == 0:
+        say(AS_ROOT)
     bench = replace(desk.bench(), lease=timedelta(seconds=lease))
-    if again:
-        say(f"given up before, waiting again: {desk.store.again()}")
+    for words in _waiting_again(desk, again):
+        say(words)
     ended: Counter[str] = Counter()
     while True:
         done = judge_next(bench)
@@ -61,3 +72,21 @@ def challenge_judge(
             return dict(ended)
         else:
             time.sleep(POLL_SECONDS)
+
+
+def _waiting_again(desk: Desk, again: Sequence[int | str]) -> Iterator[str]:
+    """Let them wait again, and say so.
+
+    Raises:
+        UserError: no number, no such submission, or one that is not judged again.
+    """
+    numbers = []
+    for each in again:
+        if each != STUCK and not str(each).isdecimal():
+            raise UserError(f"--again {each}: expected the number of a submission, or {STUCK}", "--again 12 --again 15")
+        if each != STUCK:
+            numbers.append(int(each))
+    if numbers:
+        yield f"waiting again: {counted(desk.store.again(numbers), 'submissions')}"
+    if STUCK in again:
+        yield f"given up before, waiting again: {desk.store.again()}"

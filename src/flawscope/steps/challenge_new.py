@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from flawscope.challenge.kit import Handed, write_kit, zip_kit
-from flawscope.challenge.labels import IMAGES, Labels, part_hash, write_labels
+from flawscope.challenge.labels import IMAGES, Labels, labels_hash, part_hash, write_labels
 from flawscope.challenge.pictures import write_neutral
 from flawscope.challenge.spec import (
     FILE,
@@ -82,10 +83,14 @@ def challenge_new(
     ladder_step: float = 0.01,
     public: float = 0.2,
     private: float = 0.3,
+    limits: Mapping[str, float] | None = None,
     seed: int | None = None,
     images: str | Path | None = None,
     group_pattern: str | None = None,
     group_column: str | None = None,
+    group_block: int | None = None,
+    group_block_by: str = "order",
+    overrides: Sequence[str] = (),
     overwrite: bool = False,
     say: Say = lambda words: None,
 ) -> MadeChallenge:
@@ -104,10 +109,14 @@ def challenge_new(
         ladder_step: the board moves only by so much, see `challenge.ranking.ladder`; 0: it shows every best score.
         public: share of the images for the board.
         private: share of the images for the final ranking.
+        limits: what a submission may take: bundle_mb, input_side, seconds_per_image, memory_mb; see `spec.Limits`.
         seed: fixes the split and the order of the images; by default nobody knows it beforehand.
         images: the folder of the images of a table that does not lie beside them.
         group_pattern: regular expression on the images' names: what its parentheses hold names the group.
         group_column: of a table: rows of equal value are one group.
+        group_block: so many images in order are one group.
+        group_block_by: order, of the table or of the files; or number, the last one in the file name, from 1.
+        overrides: `key=value` on top of a recipe, such as `split.largest_group=0.05`.
         overwrite: replace a challenge that has no submissions yet.
         say: is told in words what goes on.
 
@@ -127,15 +136,16 @@ def challenge_new(
         "ladder_step": ladder_step, "licence": " ".join(licence.split()), "seed": seed,
         "deadline": moment(deadline, "--deadline", last=True),
         "opens": datetime.now(UTC) if opens is None else moment(opens, "--opens"),
+        "limits": dict(limits or {}),
     }  # fmt: skip
-    samples, spec = _read(data, images, SaidGroups(group_pattern, group_column))
+    said = SaidGroups(group_pattern, group_column, group_block, group_block_by)
+    samples, spec = _read(data, images, said, overrides)
     _challenge(samples, asked, dict.fromkeys(PARTS, UNKNOWN))  # what is wrong is said before the search for twins
     for words in notices(samples):
         say(words)
-    spec = spec.model_copy(update={"seed": seed})
 
     def parts(twins: Twins) -> list[Split]:
-        made = make_parts(samples, spec, wanted, twins)
+        made = make_parts(samples, spec.model_copy(update={"seed": seed}), wanted, twins)
         check_split(made, samples, twins, groups=spec.respected)
         return [made]
 
@@ -169,21 +179,29 @@ def _unused(folder: Path) -> bool:
     return (folder / FILE).is_file() and not (folder / STORE).exists()
 
 
-def _read(data: str | Path, images: str | Path | None, groups: SaidGroups) -> tuple[Samples, SplitSpec]:
+def _read(
+    data: str | Path, images: str | Path | None, groups: SaidGroups, overrides: Sequence[str]
+) -> tuple[Samples, SplitSpec]:
     """The samples, and how they are grouped."""
     if is_recipe(data):
         from flawscope.training.recipe import load_recipe
 
-        recipe = load_recipe(data)
+        recipe = load_recipe(data, overrides)
         if recipe.split.twins != "find":
             raise UserError(
                 f"{data} says split.twins: {recipe.split.twins}, and a challenge that was not searched for leaks is "
                 "decided by who finds them",
                 "set split.twins: find",
             )
-        samples, spec = read(groups.column_in(recipe.data), Path.cwd()), recipe.split
+        found, spec = recipe.data, recipe.split
+    elif overrides:
+        raise UserError(
+            f"{data} is no recipe: there is nothing to set",
+            f"leave --set out, or make a recipe of it (flawscope new {shlex.quote(str(data))}) and take that",
+        )
     else:
-        samples, spec = read(groups.column_in(look(data, images, masks=False).spec), Path.cwd()), SplitSpec()
+        found, spec = look(data, images, masks=False).spec, SplitSpec()
+    samples = read(groups.blocks_in(groups.column_in(found)), Path.cwd())
     if samples.task.pixels:
         raise DataError(
             "the data have masks; expected labels of whole images: masks are not judged yet",
@@ -248,7 +266,8 @@ def _write(folder: Path, samples: Samples, split: Proven, asked: Mapping[str, An
                 sizes[size] += 1
                 modes[mode] += 1
         write_labels(place, labels, samples.task)
-        facts[name] = PartFacts(images=len(labels), groups=len(set(labels.groups)), hash=part_hash(labels, targets))
+        hashes = {"hash": part_hash(labels, targets), "labels_hash": labels_hash(labels)}
+        facts[name] = PartFacts(images=len(labels), groups=len(set(labels.groups)), **hashes)
         sources += [f"{name};{file};{row.id};{row.sha256}" for row, file in zip(rows, labels.files, strict=True)]
     challenge = _challenge(samples, asked, facts)
     save_challenge(challenge, folder)
@@ -295,14 +314,12 @@ def _challenge(samples: Samples, asked: Mapping[str, Any], facts: Mapping[PartNa
         return Challenge(kind=task.kind, classes=task.classes, negative=task.negative, parts=dict(facts), **asked)
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else ""
+        key, said = str(first["loc"][-1]) if first["loc"] else "", {**asked, **asked["limits"]}
         words = str(first["msg"]).removeprefix("Value error, ")
         if key == "name":
             raise OutputError(f"a challenge cannot be called {asked['name']!r}", f"use {NAME_WORDS} (-o)") from None
-        remedy = (
-            choices(str(asked[key]), get_args(Metric)) if key == "metric" else "see: flawscope challenge new --help"
-        )
-        option = f"--{key.replace('_', '-')} {asked[key]}: " if key in asked else ""
+        remedy = choices(str(said[key]), get_args(Metric)) if key == "metric" else "see: flawscope challenge new --help"
+        option = f"--{key.replace('_', '-')} {said[key]}: " if key in said else ""
         raise UserError(f"{option}{words}", remedy) from None
 
 

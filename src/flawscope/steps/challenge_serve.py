@@ -142,6 +142,7 @@ def _serve(app: Any, listening: socket.socket, proxy: str | None) -> None:
         app,
         proxy_headers=proxy is not None,
         forwarded_allow_ips=proxy or "",
+        lifespan="off",  # there is nothing to begin or end; and who presses Ctrl-C twice sees no traceback
         server_header=False,
         log_level="warning",
         timeout_graceful_shutdown=10,

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from flawscope.data.groups import by_pattern
-from flawscope.data.spec import CsvSpec, DataSpec, GroupSpec, MasksSpec
+from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, GroupSpec, MasksSpec
 from flawscope.data.table import ALONE
-from flawscope.errors import DataError, UserError
+from flawscope.errors import DataError, UserError, choices
 from flawscope.records import Samples
 
+BLOCK_BY = ("order", "number")
 NOBODY = (
     "Nobody said which images show one part: each counts as independent, but for copies that were found. If several "
     "show one part, a promise on them is void, and intervals are too narrow (--group-pattern, --group-column, or a "
@@ -26,17 +27,19 @@ NOBODY = (
 
 @dataclass(frozen=True)
 class SaidGroups:
-    """What the user says of the groups: a regular expression on the names, or a column of the table.
+    """What the user says of the groups: a regular expression on the names, a column of the table, or blocks of images.
 
     >>> SaidGroups(pattern="(part[0-9]+)_").column is None
     True
 
     Raises:
-        UserError: the pattern is no regular expression, or has no parentheses.
+        UserError: the pattern is no regular expression, or has no parentheses; blocks of no size or no known order.
     """
 
     pattern: str | None = None
     column: str | None = None
+    block: int | None = None
+    block_by: str = "order"
 
     def __post_init__(self) -> None:
         try:
@@ -44,9 +47,17 @@ class SaidGroups:
         except ValidationError as error:
             words = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
             raise UserError(f"--group-pattern: {words}", "for example --group-pattern '(part[0-9]+)_'") from None
+        if self.block_by not in BLOCK_BY:
+            raise UserError(
+                f"--group-block-by {self.block_by}: there is no such order", choices(self.block_by, BLOCK_BY)
+            )
+        if self.block is None and self.block_by != "order":
+            raise UserError(f"--group-block-by {self.block_by} needs --group-block", "so many images: --group-block 60")
+        if self.block is not None and self.block < 1:
+            raise UserError(f"--group-block {self.block}: expected a number of images", "for example --group-block 60")
 
     def __bool__(self) -> bool:
-        return self.pattern is not None or self.column is not None
+        return self.pattern is not None or self.column is not None or self.block is not None
 
     def column_in(self, spec: DataSpec) -> DataSpec:
         """The data with the named column as that of their groups.
@@ -63,6 +74,23 @@ class SaidGroups:
         if isinstance(spec, CsvSpec):  # a column that was guessed to be a label is none
             update["label_columns"] = [name for name in spec.label_columns if name != self.column] or spec.label_columns
         return spec.model_copy(update=update)
+
+    def blocks_in(self, spec: DataSpec) -> DataSpec:
+        """The data with so many images in order, or by their number, kept together.
+
+        Raises:
+            UserError: ELPV has no order but that of its file.
+        """
+        if self.block is None:
+            return spec
+        if not isinstance(spec, ElpvSpec):
+            said = {"block": self.block, "block_by": self.block_by}
+            return spec.model_copy(update={"groups": spec.groups.model_copy(update=said)})
+        if self.block_by != "order":
+            raise UserError(
+                "--group-block-by number: the cells of ELPV stand in the order of their file", "leave it out"
+            )
+        return spec.model_copy(update={"block": self.block})
 
     def by_name(self, samples: Samples, parents: Sequence[str] = ()) -> tuple[Samples, tuple[str, ...]]:
         """The samples grouped by the pattern, or by the parent's that fits all their names; and who said so, in words.
