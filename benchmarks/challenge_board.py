@@ -147,6 +147,7 @@ def facts(folder: Path, runs: Mapping[str, Run], changes: Sequence[str], after: 
             "seed": SEED,
             "parts": {name: {**proof["parts"][name], RARE: spread(folder, name)} for name in proof["parts"]},
             "stamp": proof["stamp"],
+            "left_out": proof["left_out"]["all"],
         },
         "boards": {name: [_line(line) for line in lines] for name, lines in exported["boards"].items()},
         "entries": {

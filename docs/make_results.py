@@ -116,7 +116,8 @@ def challenge(entries: Sequence[Entry]) -> list[str]:
     sources = ["entry", "recipe", "changed", "commit", "split", "training", "seal", "machine"]
     return [
         *head,
-        "Made of the same cells by the step `challenge_new`, trained for from the starter kit alone, judged in the "
+        f"Made of {sum(of['images'] for of in parts.values()):,} of the same cells (what would still leak is left out) "
+        "by the step `challenge_new`, trained for from the starter kit alone, judged in the "
         f"sandbox, ranked by mean F1. {sizes}; {last['challenge']['stamp']}. The public score moves in steps of "
         f"{last['challenge']['ladder_step']:g}. Where a rank reads `1 to 3`, the entry could as well be third: from so "
         "few groups no more can be told.",

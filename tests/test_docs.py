@@ -139,6 +139,7 @@ def test_page_of_results_shows_the_challenge_when_it_is_judged(docs_script: Call
     }  # fmt: skip
     lines = module.challenge([told])
     assert "private: 1,300 images in 9 groups, 14 of them inactive, in 4 groups; leak checked" in lines[2]
+    assert lines[2].startswith("Made of 1,300 of the same cells")
     score = "0.700 (0.500 to 0.800)"
     assert f"| alexnet | {score} | 1 to 2 | {score} | 1 | -0.100 (-0.300 to 0.100) | passed | crack " in "\n".join(
         lines

@@ -196,6 +196,34 @@ def test_a_graph_that_fills_the_memory(odd_bundle: Odd, images: Path) -> None:
     refused(odd_bundle(nodes, constants, honest=False), images, "needs more than 2 GiB of memory")
 
 
+ATTACKS = {
+    "the store": ("open('{contest}/store.sqlite')", "ended with code 1"),
+    "the labels": ("open('/given/images/../labels.csv')", "ended with code 1"),
+    "a socket": ("import socket; socket.socket()", "ended with code 1"),
+    "another process": ("import os; os.fork()", "ended with code 1"),
+    "the memory": ("x = bytearray(2**33)", "ended with code 1"),
+    "the disk": ("import os\nwhile True: os.write(1, b'x' * 1000)", "wrote more than 4,"),
+    "a crash": ("import ctypes; ctypes.string_at(0)", "ended by SIGSEGV: it crashed"),
+    "without end": ("while True: pass", "used more than 2 seconds of CPU time"),
+    "an answer that is none": ("print('PK')", "no answers that can be read: no .npz"),
+    "silence": ("pass", "ended without an answer"),
+}
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(("code", "words"), ATTACKS.values(), ids=ATTACKS)
+def test_who_has_taken_over_the_process_fails_by_himself(
+    code: str, words: str, make_bundle: Odd, images: Path, contest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program stands for a bundle that runs code of its own: it ends as this submission's failure."""
+    (contest / "store.sqlite").touch()
+    monkeypatch.setattr(module, "CHILD", ("-c", code.replace("{contest}", str(contest))))
+    tried: list[bool] = []
+    monkeypatch.setattr(module, "check_sandbox", lambda: tried.append(True))
+    refused(make_bundle(), images, words, bounds=replace(QUICK, cpu_seconds=2))
+    assert tried or "print" in code  # so the sandbox itself is not to blame
+
+
 # --- what comes out of the sandbox may be anything ----------------------------------------------------------------
 
 

@@ -301,6 +301,15 @@ def test_the_disk_of_the_database_is_full(tmp_path: Path) -> None:
     assert roomy.finish(claim, BOTH, NOW)
 
 
+def test_a_file_that_this_user_may_not_write_to(tmp_path: Path) -> None:
+    """SQLite says so, too, where the file may be written to and its folder may not."""
+    store = Store.open(tmp_path / "store.sqlite", "cells")
+    sa.event.listen(store.engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only = 1"))
+    store.engine.dispose()
+    with pytest.raises(StoreError, match=r"cannot be written to: .*readonly(?s:.)*must be this user's"):
+        store.submit("a", sha(0), NOW, daily=1)
+
+
 def test_the_database_is_restarted_while_workers_work(emptied: Any) -> None:
     store = Store.open(emptied.url, "restarted", patience=120)
     for number in range(3):

@@ -33,6 +33,7 @@ def test_from_submission_to_export(cli: Cli, contest: Path, make_bundle: Callabl
     assert answer.code == 0, answer
     assert "Grey parts: board, accuracy, pass mark 0.6" in answer.out
     assert "[red]sharp" in answer.out and "submissions: 2 judged" in answer.out
+    assert "1 to 2 =" in answer.out and "could as well be third" in answer.out
     assert "recall" not in answer.out
     answer = cli("challenge", "board", "contest", "--classes")
     assert answer.code == 0 and "[red]sharp, submission 1\nclass" in answer.out, answer

@@ -104,7 +104,11 @@ def _notes(
 ) -> list[str]:
     notes = []
     if any(line.shared for line in lines):
-        notes.append("Who shares a rank cannot be told apart: the difference, image for image, may be chance.")
+        notes.append('Teams with "=" share a rank: equally many others are shown to be better than each of them.')
+    if any(line.rank != line.worst for line in lines):
+        notes.append(
+            "Where a rank reads 1 to 3, a team could as well be third: the difference, image for image, may be chance."
+        )
     if not final and challenge.ladder_step:
         notes.append(f"A score moves only when it is better by more than {challenge.ladder_step:g}, and in such steps.")
     if not final and any(line.late for line in lines):

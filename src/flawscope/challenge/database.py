@@ -129,6 +129,11 @@ def patiently(work: Callable[[], _Out], patience: float = PATIENCE_SECONDS) -> _
             if type(error) not in (OperationalError, DatabaseError) and not error.connection_invalidated:
                 raise
             sqlite = type(error.orig).__module__ == "sqlite3"
+            if sqlite and "readonly" in words:
+                raise StoreError(
+                    f"the store cannot be written to: {words}",
+                    "SQLite also writes beside its file: the folder of the challenge must be this user's (chown)",
+                ) from None
             if time.monotonic() > until or (sqlite and "locked" not in words):
                 raise StoreError(
                     f"the store does not answer: {words}", "start the database, or check its URL"

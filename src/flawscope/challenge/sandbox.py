@@ -58,7 +58,7 @@ class Ended:
             return f"it wrote more than {size_words(bounds.output_bytes)}"
         if self.code < 0:
             return f"its process was ended by {_signal(-self.code)}: it crashed, or took more than it may"
-        return f"its process ended with code {self.code}"
+        return f"its process ended with code {self.code}" if self.code else "its process ended without an answer"
 
 
 def _signal(number: int) -> str:

@@ -164,7 +164,7 @@ def standings(made: Any) -> Table:
     for line in made.lines:
         passed = "surely" if line.surely else "yes" if line.passed else "no"
         table.add_row(
-            f"{line.rank}{' =' if line.shared else ''}",
+            f"{line.rank if line.rank == line.worst else f'{line.rank} to {line.worst}'}{' =' if line.shared else ''}",
             Text(f"{line.team}{' (late)' if line.late else ''}"),  # a stranger's words: no markup
             f"{line.value:.3f}",
             f"{line.low:.3f} to {line.high:.3f}",

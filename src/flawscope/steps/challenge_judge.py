@@ -19,8 +19,8 @@ from flawscope.wording import counted
 
 POLL_SECONDS = 1.0
 AS_ROOT = (
-    "note: the judge runs as root. Run it as a user of its own, who may read the challenge's folder, write to its "
-    "answers and its store, and nothing else: then a hole in the sandbox is worth less"
+    "note: the judge runs as root. Run it as a user of its own, who has the challenge's folder (chown) and nothing "
+    "else: then a hole in the sandbox is worth less"
 )
 STUCK = "stuck"
 """In place of a number: all submissions that were given up."""
