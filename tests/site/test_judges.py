@@ -43,9 +43,13 @@ def test_a_worker_that_ends_begins_anew_and_pages_say_so(tmp_path: Path) -> None
 
 def test_one_that_is_well_is_ended_with_the_site(tmp_path: Path) -> None:
     note, end = tmp_path / "note", tmp_path / "end"
-    code = f"try:\n  time.sleep(600)\nexcept KeyboardInterrupt:\n  open({str(end)!r}, 'w').write('put back')"
+    code = (
+        f"try:\n  open({str(note)!r}, 'a').write(str(os.getpid()))\n  time.sleep(600)\n"
+        f"except KeyboardInterrupt:\n  open({str(end)!r}, 'w').write('put back')"
+    )
     trouble = {"grey": "it had ended"}
-    with Judges({"grey": writes(note, code)}, trouble=trouble, store="sqlite:///x", steady=0.1):
+    program = writes(tmp_path / "began", code)  # the note comes when it is ready for what ends it
+    with Judges({"grey": program}, trouble=trouble, store="sqlite:///x", steady=0.1):
         until(lambda: lines(note))
         until(lambda: not trouble)  # it is well again
         time.sleep(0.1)
