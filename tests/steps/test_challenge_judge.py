@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ import flawscope
 from flawscope.challenge.answers import unpacked
 from flawscope.challenge.worker import answers_path
 from flawscope.errors import BundleError, DataError, SandboxError, UserError
-from flawscope.steps.challenge_judge import AS_ROOT
+from flawscope.steps.challenge_judge import AS_ROOT, hear_ctrl_c
 
 Make = Callable[..., Path]
 AFTER = datetime(2099, 1, 2, tzinfo=UTC)
@@ -236,3 +237,12 @@ def test_measures_of_each_class(contest: Path, make_bundle: Make) -> None:
             recall, precision = line.measures["recall"], line.measures["precision"]
             assert recall and recall["value"] == pytest.approx(decided_nk[truth_n, 0].mean())
             assert (precision is None) == (line.team == "b")
+
+
+def test_a_judge_that_a_shell_began_in_the_background_hears_ctrl_c() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        hear_ctrl_c()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -54,6 +56,7 @@ def challenge_judge(
         DataError: the hidden parts are not what the challenge was made with.
         StoreError, OutputError: the judge cannot go on. Nothing is lost: what it held waits again.
     """
+    hear_ctrl_c()
     desk = Desk.at(challenge, store)
     check_hidden(desk.folder, *place_of(desk.store.engine))
     check_sandbox()
@@ -90,3 +93,9 @@ def _waiting_again(desk: Desk, again: Sequence[int | str]) -> Iterator[str]:
         yield f"waiting again: {counted(desk.store.again(numbers), 'submissions')}"
     if STUCK in again:
         yield f"given up before, waiting again: {desk.store.again()}"
+
+
+def hear_ctrl_c() -> None:
+    """Hear it also where a shell began us in the background, deaf to it: so a site ends its workers."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
