@@ -396,3 +396,10 @@ def test_a_file_is_put_into_its_place_only_if_nothing_stands_against_it(store: S
     with pytest.raises(OutputError):
         store.submit("b", "3" * 64, NOW, 1, keep=full)
     assert kept == ["first"] and counted(store)["submissions"] == 1
+
+
+def test_when_all_connections_are_in_use(tmp_path: Path) -> None:
+    Store.open(tmp_path / "store.sqlite", "cells")  # brought up to date
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'store.sqlite'}", pool_size=1, max_overflow=0, pool_timeout=0.01)
+    with engine.connect(), pytest.raises(StoreError, match="all connections to the store are in use"):
+        Store(engine, "cells").submissions()

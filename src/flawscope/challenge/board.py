@@ -12,7 +12,7 @@ from flawscope.challenge.contest import teams_of
 from flawscope.challenge.desk import Desk
 from flawscope.challenge.ranking import difference
 from flawscope.challenge.spec import Challenge, iso
-from flawscope.challenge.standings import Compare, ScoreOf, Standing, final_board, is_late, public_board
+from flawscope.challenge.standings import Compare, ScoreOf, Standing, final_board, public_board, unjudged
 from flawscope.challenge.submitted import Submitted
 from flawscope.errors import UserError
 
@@ -70,7 +70,7 @@ def board_of(
         DataError: answers or labels are not what they were.
     """
     challenge = desk.challenge
-    open_ones = [each for each in submissions if each.state in ("waiting", "judging") and not is_late(challenge, each)]
+    open_ones = unjudged(challenge, submissions)
     if final and at <= challenge.deadline:
         raise UserError(
             f"the deadline is {iso(challenge.deadline)}: before it nothing is told of the private part",

@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.orm import Session
 
 from flawscope.errors import OutputError, StoreError, reason
 
@@ -107,6 +108,23 @@ def upgrade(engine: Engine) -> None:
                 f"the store has the schema {found}, which this version does not know ({reason(error)})",
                 "install a newer flawscope: pip install --upgrade flawscope",
             ) from None
+
+
+def in_transaction(engine: Engine, work: Callable[[Session], _Out], patience: float = PATIENCE_SECONDS) -> _Out:
+    """Do a piece of work in one transaction: all of it or nothing; see `patiently`.
+
+    Raises:
+        StoreError, OutputError: see `patiently`; or all connections have been in use for too long.
+    """
+
+    def once() -> _Out:
+        with Session(engine) as session, session.begin():
+            return work(session)
+
+    try:
+        return patiently(once, patience)
+    except sa.exc.TimeoutError:
+        raise StoreError("all connections to the store are in use", "try again later") from None
 
 
 def patiently(work: Callable[[], _Out], patience: float = PATIENCE_SECONDS) -> _Out:

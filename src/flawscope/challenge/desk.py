@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,6 @@ from flawscope.challenge.submitted import Contest, Submitted
 from flawscope.challenge.worker import Bench, Part, answers_path
 from flawscope.errors import DataError
 from flawscope.records import Interval, fingerprint
-from flawscope.storage import sha256_file
 
 HIDDEN: tuple[PartName, ...] = ("public", "private")
 
@@ -85,9 +85,10 @@ class Desk:
         path, labels = answers_path(self.folder, submitted.number, part), self.labels[part]
         result = submitted.results[part]
         try:
-            if sha256_file(path) != result.answers_sha256:
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != result.answers_sha256:
                 raise DataError(f"{path} is not what was stored", "restore it from a backup")
-            scores_nk, decided_nk = unpacked(path.read_bytes(), *labels.truth_nk.shape)
+            scores_nk, decided_nk = unpacked(content, *labels.truth_nk.shape)
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read: {error}", "restore it from a backup") from None
         return scored(self.challenge, labels, Answers(scores_nk, decided_nk, result.seconds))

@@ -14,10 +14,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from flawscope.challenge.ranking import Entry, Score, difference, ladder, ranked, shift
+from flawscope.challenge.ranking import Entry, Ranked, Score, difference, ladder, ranked, shift
 from flawscope.challenge.spec import Challenge
-from flawscope.challenge.submitted import Submitted
+from flawscope.challenge.submitted import UNJUDGED, Submitted
 from flawscope.records import Interval
 
 ScoreOf = Callable[[Submitted, str], Score]
@@ -53,6 +54,11 @@ class Standing:
 def is_late(challenge: Challenge, submitted: Submitted) -> bool:
     """Whether it came after the deadline. One that waited in the queue while the deadline passed is not late."""
     return submitted.received > challenge.deadline
+
+
+def unjudged(challenge: Challenge, submissions: Sequence[Submitted]) -> list[Submitted]:
+    """Those from before the deadline that are not done with yet: while there are any, nothing is final."""
+    return [each for each in submissions if each.state in UNJUDGED and not is_late(challenge, each)]
 
 
 def shown_best(challenge: Challenge, submissions: Sequence[Submitted]) -> dict[str, tuple[Submitted, float]]:
@@ -95,17 +101,14 @@ def public_board(
         each, shown = best[place.name]
         low, high = rounded_outwards(place.score.metric, shown, challenge.ladder_step)
         made.append(
-            Standing(
-                team=place.name,
-                number=each.number,
-                submissions=sum(other.team == place.name for other in submissions),
-                late=is_late(challenge, each),
+            _standing(
+                challenge,
+                place,
+                each,
+                submissions,
                 value=shown,
                 low=low,
                 high=high,
-                rank=place.rank,
-                worst=place.worst,
-                shared=place.shared,
                 passed=shown >= challenge.pass_mark,
                 surely=low >= challenge.pass_mark,
             )
@@ -127,23 +130,36 @@ def final_board(
     for place in ranked([Entry(team, score_of(each, "private")) for team, each in best.items()], compare):
         each, metric = best[place.name], place.score.metric
         made.append(
-            Standing(
-                team=place.name,
-                number=each.number,
-                submissions=sum(other.team == place.name for other in on_time),
-                late=False,
+            _standing(
+                challenge,
+                place,
+                each,
+                on_time,
                 value=metric.value,
                 low=metric.low,
                 high=metric.high,
-                rank=place.rank,
-                worst=place.worst,
-                shared=place.shared,
                 passed=place.score.passed,
                 surely=place.score.surely,
                 shift=shift(score_of(each, "public").metric, metric),
             )
         )
     return made
+
+
+def _standing(
+    challenge: Challenge, place: Ranked, stands: Submitted, submissions: Sequence[Submitted], **shown: Any
+) -> Standing:
+    """A line of a board: the place of a team, the submission that stands for it, and what is shown of that."""
+    return Standing(
+        team=place.name,
+        number=stands.number,
+        submissions=sum(each.team == place.name for each in submissions),
+        late=is_late(challenge, stands),
+        rank=place.rank,
+        worst=place.worst,
+        shared=place.shared,
+        **shown,
+    )
 
 
 def rounded_outwards(interval: Interval, shown: float, step: float) -> tuple[float, float]:

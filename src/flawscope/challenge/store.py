@@ -18,8 +18,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
-from flawscope.challenge.database import PATIENCE_SECONDS, connect, patiently
-from flawscope.challenge.submitted import Claim, PartResult, State, Submitted
+from flawscope.challenge.database import PATIENCE_SECONDS, connect, in_transaction
+from flawscope.challenge.submitted import UNJUDGED, Claim, PartResult, State, Submitted
 from flawscope.challenge.tables import ResultRow, SubmissionRow, TeamRow
 from flawscope.errors import UserError
 
@@ -245,7 +245,7 @@ class Store:
             wanted = (
                 sa.select(SubmissionRow.id)
                 .join(TeamRow)
-                .where(TeamRow.challenge == self.challenge, SubmissionRow.state.in_(("waiting", "judging")))
+                .where(TeamRow.challenge == self.challenge, SubmissionRow.state.in_(UNJUDGED))
                 .order_by(SubmissionRow.state == "waiting", SubmissionRow.attempt >= LAST_AFTER, SubmissionRow.id)
             )
             return list(session.scalars(wanted))
@@ -266,13 +266,8 @@ class Store:
         return row
 
     def do(self, work: Callable[[Session], _Out]) -> _Out:
-        """Do a piece of work in one transaction, again while the database does not answer; see `database.patiently`."""
-
-        def once() -> _Out:
-            with Session(self.engine) as session, session.begin():
-                return work(session)
-
-        return patiently(once, self.patience)
+        """Do a piece of work in one transaction, again while the database does not answer."""
+        return in_transaction(self.engine, work, self.patience)
 
 
 def _held(session: Session, claim: Claim) -> SubmissionRow | None:

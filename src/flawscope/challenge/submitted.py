@@ -10,6 +10,9 @@ from typing import Any, Literal, get_args
 State = Literal["waiting", "judging", "judged", "refused", "stuck"]
 STATES: tuple[State, ...] = get_args(State)
 """Waiting for a worker; with one, while its lease lasts; has its results; failed by its own fault; given up by us."""
+UNJUDGED: tuple[State, ...] = ("waiting", "judging")
+"""What is not done with yet."""
+TEAM_NAME_LENGTH = 100
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
-from flawscope.challenge.submitted import STATES
+from flawscope.challenge.submitted import STATES, TEAM_NAME_LENGTH
 
 
 class Moment(TypeDecorator[datetime]):
@@ -66,7 +66,7 @@ class TeamRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     challenge: Mapped[str] = mapped_column(String(120))
-    name: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(TEAM_NAME_LENGTH))
     created: Mapped[datetime] = mapped_column(Moment)
     code: Mapped[str | None] = mapped_column(String(32), index=True, unique=True)
     disqualified: Mapped[str] = mapped_column(Text, server_default="")

@@ -19,9 +19,9 @@ from flawscope.challenge.board import Board, board_of
 from flawscope.challenge.desk import Desk
 from flawscope.challenge.ranking import MEASURES, Score, difference
 from flawscope.challenge.spec import PartName
-from flawscope.challenge.standings import is_late, moves, rounded_outwards
+from flawscope.challenge.standings import moves, rounded_outwards, unjudged
 from flawscope.challenge.store import Store
-from flawscope.challenge.submitted import Submitted
+from flawscope.challenge.submitted import UNJUDGED, Submitted
 from flawscope.challenge.tables import SubmissionRow, TeamRow
 from flawscope.records import Interval
 from flawscope.site.refusals import ConflictError
@@ -61,7 +61,7 @@ class Made:
     @property
     def open_ones(self) -> int:
         """How many submissions wait, or are being judged."""
-        return self.board.states.get("waiting", 0) + self.board.states.get("judging", 0)
+        return sum(self.board.states.get(state, 0) for state in UNJUDGED)
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class Boards:
         desk = self._desk()
         key = self._key(desk)  # before anything is read: what comes between makes it out of date
         submissions, challenge = self._reads.submissions(), desk.challenge
-        waits = [each for each in submissions if each.state in ("waiting", "judging") and not is_late(challenge, each)]
+        waits = unjudged(challenge, submissions)
         if final and waits:
             raise ConflictError(
                 f"{counted(len(waits), 'submissions')} of before the deadline must be judged first: nothing is final",

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from flawscope.challenge.database import patiently
-from flawscope.errors import StoreError
+from flawscope.challenge.database import in_transaction
 
 LARGEST = 2**31 - 1
 """Of the numbers of rows: what every database can look for."""
@@ -31,7 +30,7 @@ class Database:
         Raises:
             StoreError, OutputError: the database is away, or its disk is full.
         """
-        return self._do(self.engine, work)
+        return in_transaction(self.engine, work, self.patience)
 
     def read(self, work: Callable[[Session], _Out]) -> _Out:
         """Do work that only reads: it waits for no one who writes, and keeps no one from it.
@@ -39,22 +38,12 @@ class Database:
         Raises:
             StoreError, OutputError: the database is away.
         """
-        return self._do(self.reads, work)
+        return in_transaction(self.reads, work, self.patience)
 
     @property
     def reads(self) -> Engine:
         """The same database, for transactions that only read."""
         return self.engine.execution_options(reads=True)
-
-    def _do(self, engine: Engine, work: Callable[[Session], _Out]) -> _Out:
-        def once() -> _Out:
-            with Session(engine) as session, session.begin():
-                return work(session)
-
-        try:
-            return patiently(once, self.patience)
-        except sa.exc.TimeoutError:
-            raise StoreError("all connections to the store are in use", "try again later") from None
 
 
 def alone(session: Session, *names: str) -> None:

@@ -16,13 +16,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flawscope.challenge.spec import iso
+from flawscope.challenge.submitted import TEAM_NAME_LENGTH
 from flawscope.challenge.tables import SubmissionRow, TeamRow
 from flawscope.site.database import Database, alone
 from flawscope.site.people import Person, checked_name, key
 from flawscope.site.refusals import ConflictError, ForbiddenError, NotFoundError
 from flawscope.site.tables import MemberRow, PersonRow
 
-NAME_LENGTH = 100
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """Of a code: none that looks like another one."""
 CODE_LENGTH, GROUP = 12, 4
@@ -86,7 +86,7 @@ class Members:
             UserError: that is no name.
             ConflictError: the name is taken, or the person is in a team.
         """
-        kept = checked_name(name, NAME_LENGTH, "name of a team")
+        kept = checked_name(name, TEAM_NAME_LENGTH, "name of a team")
 
         def work(session: Session) -> Team:
             alone(session, f"teams {self.challenge}")

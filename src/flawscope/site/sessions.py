@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from flawscope.site.database import Database
 from flawscope.site.people import Person, person_of
+from flawscope.site.signing import hashed
 from flawscope.site.tables import PersonRow, SessionRow
 
 SEEN_EVERY = timedelta(minutes=10)
@@ -32,7 +32,7 @@ class Sessions:
         def work(session: Session) -> None:
             session.execute(sa.delete(SessionRow).where(SessionRow.expires <= at))
             until = at + timedelta(hours=self.hours)
-            session.add(SessionRow(sha256=_sha256(number), person_id=person.id, created=at, seen=at, expires=until))
+            session.add(SessionRow(sha256=hashed(number), person_id=person.id, created=at, seen=at, expires=until))
 
         self.database.change(work)
         return number
@@ -41,7 +41,7 @@ class Sessions:
         """Whose session it is; nobody's if it has ended."""
 
         def work(session: Session) -> tuple[Person, datetime] | None:
-            row = session.get(SessionRow, _sha256(number))
+            row = session.get(SessionRow, hashed(number))
             if row is None or row.expires <= at:
                 return None
             return person_of(session.get_one(PersonRow, row.person_id)), row.seen
@@ -50,20 +50,16 @@ class Sessions:
         if found is None:
             return None
         if at - found[1] > SEEN_EVERY:
-            this = SessionRow.sha256 == _sha256(number)
+            this = SessionRow.sha256 == hashed(number)
             self.database.change(lambda session: session.execute(sa.update(SessionRow).where(this).values(seen=at)))
         return found[0]
 
     def end(self, number: str) -> None:
         """Log out."""
-        this = SessionRow.sha256 == _sha256(number)
+        this = SessionRow.sha256 == hashed(number)
         self.database.change(lambda session: session.execute(sa.delete(SessionRow).where(this)))
 
     def end_all(self, person: Person) -> None:
         """Log out everywhere."""
         theirs = SessionRow.person_id == person.id
         self.database.change(lambda session: session.execute(sa.delete(SessionRow).where(theirs)))
-
-
-def _sha256(number: str) -> str:
-    return hashlib.sha256(number.encode()).hexdigest()

@@ -47,6 +47,11 @@ class Signing:
         return URLSafeTimedSerializer(self._secret, salt=f"flawscope {purpose}")
 
 
+def hashed(secret: str) -> str:
+    """What the database keeps of an id or a token that only its owner has: its SHA-256."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
 def kept_secret(database: Database) -> str:
     """The key that this database keeps; the first one who asks makes it."""
     made = secrets.token_hex(32)

@@ -15,7 +15,7 @@ from flawscope.challenge.desk import Desk
 from flawscope.challenge.receive import Incoming, receive, tidy_name
 from flawscope.challenge.spec import iso
 from flawscope.challenge.standings import is_late, moves
-from flawscope.challenge.submitted import State, Submitted
+from flawscope.challenge.submitted import UNJUDGED, State, Submitted
 from flawscope.errors import UserError
 from flawscope.site.database import Database
 from flawscope.site.hosted import Hosted
@@ -71,7 +71,7 @@ class History:
     @property
     def moves(self) -> bool:
         """Whether something waits or is judged, so that this will be another one soon."""
-        return any(each.state in ("waiting", "judging") for each in self.shown)
+        return any(each.state in UNJUDGED for each in self.shown)
 
     def of(self, number: int) -> Shown:
         """One of them.

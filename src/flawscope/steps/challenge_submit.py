@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flawscope.challenge.spec import iso
-from flawscope.challenge.submitted import Received
+from flawscope.challenge.submitted import TEAM_NAME_LENGTH, Received
 from flawscope.errors import UserError
-
-NAME_LENGTH = 100
 
 
 def challenge_submit(
@@ -67,8 +65,8 @@ def challenge_submit(
     from flawscope.challenge.standings import is_late
 
     desk, moment, name = Desk.at(challenge, store), at or datetime.now(UTC), " ".join(team.split())
-    if not name or len(name) > NAME_LENGTH or not name.isprintable():
-        raise UserError(f"{name[:40]!r} is no name of a team", f"1 to {NAME_LENGTH} letters that can be read")
+    if not name or len(name) > TEAM_NAME_LENGTH or not name.isprintable():
+        raise UserError(f"{name[:40]!r} is no name of a team", f"1 to {TEAM_NAME_LENGTH} letters that can be read")
     if moment < desk.challenge.opens:
         raise UserError(f"{desk.challenge.title} opens at {iso(desk.challenge.opens)}", "submit then")
     submitted = receive_file(desk, Path(bundle), name, moment, ticket=ticket)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from flawscope.challenge.export import export_files, table
-from flawscope.challenge.spec import iso
 from flawscope.errors import OutputError, StoreError, UserError
-from flawscope.site.hosted import Site
+from flawscope.site.everything import everything
 from flawscope.site.office import Office
 from flawscope.site.refusals import NotFoundError
 from flawscope.site.web import Anyone, ChallengeHere, SiteHere, Text, go, page
@@ -76,7 +71,7 @@ def office(request: Request, site: SiteHere, office: OfficeHere) -> Response:
 def export(site: SiteHere, office: OfficeHere) -> Response:
     """Everything as a zip of tables and JSON."""
     now, hosted = site.now(), office.hosted
-    content = _zipped(_files(site, office, now), now)
+    content = everything(office, site.boards[hosted.name], now)
     office.note(now, "downloaded everything")
     head = {"Content-Disposition": f'attachment; filename="{hosted.name}-results.zip"'}
     return Response(content, media_type="application/zip", headers=head)
@@ -169,31 +164,3 @@ def _numbers(text: str) -> list[int]:
     if not all(word.isascii() and word.isdigit() and len(word) < 10 for word in words):
         raise UserError(f"{text[:40]!r} are no numbers of submissions", "write them with blanks between: 12 15")
     return [int(word) for word in words]
-
-
-def _files(site: Site, office: Office, now: datetime) -> dict[str, str]:
-    hosted, boards = office.hosted, site.boards[office.hosted.name]
-    desk, submissions = hosted.desk(), hosted.reads.submissions()
-    final, why = None, ""
-    try:
-        final = boards.exact(now, final=True)
-    except UserError as error:
-        why = error.problem
-    files = export_files(desk, submissions, boards.exact(now, final=False), final, why)
-    people = [
-        {"team": team.name, "person": each.name, "captain": each.captain, "joined": iso(each.joined)}
-        for team in office.teams()
-        for each in team.members
-    ]
-    log = [{"at": iso(act.at), "who": act.who, "what": act.what, "why": act.why} for act in office.log(None)[::-1]]
-    return {**files, "people.csv": table(people), "log.csv": table(log)}
-
-
-def _zipped(files: dict[str, str], at: datetime) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in files.items():
-            entry = zipfile.ZipInfo(name, date_time=at.timetuple()[:6])
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            file.writestr(entry, content)
-    return stream.getvalue()
