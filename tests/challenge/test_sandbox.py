@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -29,6 +29,7 @@ from flawscope.challenge.sandbox import check_hidden, check_sandbox, run_inside
 from flawscope.challenge.syscalls import FORBIDDEN, call_filter
 from flawscope.challenge.views import SOURCE, python_view
 from flawscope.errors import OutputError, SandboxError
+from together import soon
 
 BOUNDS = Bounds(cpu_seconds=20, wall_seconds=60, memory_bytes=2**30, output_bytes=100_000)
 inside = pytest.mark.usefixtures("sandbox")
@@ -242,11 +243,11 @@ def test_what_ends_the_judge_ends_it(slow: str, tmp_path: Path) -> None:
     there = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     judge = subprocess.Popen([sys.executable, "-c", code], env=there)
     runs = f"-P -c import time; time.sleep(300) {name}"
-    assert _soon(reached.exists if slow else lambda: any(runs in line and "bwrap" not in line for line in _processes()))
+    assert soon(reached.exists if slow else lambda: any(runs in line and "bwrap" not in line for line in _processes()))
     judge.kill()
     judge.wait()
     time.sleep(3 if slow else 0)
-    assert _soon(lambda: not any(name in line for line in _processes()), 20)
+    assert soon(lambda: not any(name in line for line in _processes()), 20)
 
 
 def _processes() -> list[str]:
@@ -257,15 +258,6 @@ def _processes() -> list[str]:
         except OSError:
             continue
     return [line for line in found if "run_inside" not in line]
-
-
-def _soon(true: Callable[[], bool], seconds: float = 120) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if true():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 @inside

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from flawscope.challenge.submitted import PartResult, Submitted
 from flawscope.challenge.tables import Base
 from flawscope.errors import OutputError, StoreError, UserError
 from flawscope.site.tables import PersonRow
+from together import at_once
 
 Place = str | Path
 TABLES = ("teams", "submissions", "results")
@@ -183,26 +183,6 @@ def test_challenges_of_one_database_do_not_see_each_other(place: Place) -> None:
     assert len(one.submissions()) == len(other.submissions()) == 1
     assert one.claim(NOW, LEASE) and one.claim(NOW, LEASE) is None
     assert other.claim(NOW, LEASE)
-
-
-def at_once(n: int, work: Callable[[int], Any]) -> list[Any]:
-    """What `work` gives in so many threads that start together; exceptions are given, too."""
-    found: list[Any] = [None] * n
-    gate = threading.Barrier(n)
-
-    def run(i: int) -> None:
-        gate.wait()
-        try:
-            found[i] = work(i)
-        except Exception as error:
-            found[i] = error
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(n)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
 
 
 def test_many_workers_never_take_the_same_one(place: Place, store: Store) -> None:

@@ -26,6 +26,7 @@ from flawscope.challenge.worker import Bench, Verdict, answers_path, bundle_path
 from flawscope.errors import OutputError, SandboxError, StoreError
 from flawscope.records import BoolArray
 from flawscope.storage import sha256_file
+from together import soon
 
 Make = Callable[..., Path]
 LEASE = timedelta(seconds=60)
@@ -231,15 +232,6 @@ def judge(folder: Path, *words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command, env={**os.environ, "PYTHONPATH": str(SOURCE)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-
-
-def soon(true: Callable[[], bool], seconds: float = 120) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if true():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 @pytest.mark.usefixtures("sandbox")

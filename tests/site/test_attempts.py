@@ -10,8 +10,7 @@ from sqlalchemy import text
 from flawscope.site.attempts import OF_A_NAME, OF_AN_ADDRESS, WINDOW, Attempts
 from flawscope.site.database import Database
 from flawscope.site.refusals import TooManyError
-
-from .test_people import at_once
+from together import at_once
 
 NOW = datetime(2027, 1, 31, 12, tzinfo=UTC)
 

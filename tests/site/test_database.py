@@ -11,8 +11,7 @@ from flawscope.challenge.database import connect
 from flawscope.errors import StoreError
 from flawscope.site.database import Database
 from flawscope.site.signing import kept_secret
-
-from .test_people import at_once
+from together import at_once
 
 
 def test_who_reads_waits_for_no_one_who_writes(tmp_path: Path) -> None:

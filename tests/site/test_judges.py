@@ -10,16 +10,9 @@ from pathlib import Path
 import pytest
 
 from flawscope.site.judges import Judges, command
+from together import soon
 
 LOOP = "import signal, sys, time\n"
-
-
-def until(done: object, seconds: float = 30) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not done():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def lines(path: Path) -> list[str]:
@@ -35,7 +28,7 @@ def writes(path: Path, code: str) -> list[str]:
 def test_a_worker_that_ends_begins_anew_and_pages_say_so(tmp_path: Path) -> None:
     note, said, trouble = tmp_path / "note", [], {}  # type: ignore[var-annotated]
     with Judges({"grey": writes(note, "sys.exit(3)")}, trouble=trouble, say=said.append, pause=0.01):
-        until(lambda: len(lines(note)) >= 3)
+        assert soon(lambda: len(lines(note)) >= 3, 30)
         assert "the judge has ended (code 3)" in trouble["grey"]
     assert "the judge of grey has ended (code 3); it begins anew in 0.01 seconds" in said[0]
     assert "0.02 seconds" in said[1]  # slower each time
@@ -51,8 +44,8 @@ def test_one_that_is_well_is_ended_with_the_site(tmp_path: Path) -> None:
     trouble = {"grey": "it had ended"}
     program = writes(tmp_path / "began", code)  # the note comes when it is ready for what ends it
     with Judges({"grey": program}, trouble=trouble, store="sqlite:///x", steady=0.1):
-        until(lambda: lines(note))
-        until(lambda: not trouble)  # it is well again
+        assert soon(lambda: lines(note), 30)
+        assert soon(lambda: not trouble, 30)  # it is well again
         time.sleep(0.1)
     assert end.read_text() == "put back"  # as by Ctrl-C: what it held waits again
     with pytest.raises(ProcessLookupError):
@@ -63,6 +56,6 @@ def test_the_store_is_not_among_the_words_that_everybody_sees(tmp_path: Path) ->
     note = tmp_path / "note"
     code = f"open({str(note)!r}, 'w').write(os.environ['FLAWSCOPE_STORE'] + str(sys.argv))"
     with Judges({"grey": writes(tmp_path / "n", code)}, trouble={}, store="postgresql://me:hunter2@db/x", pause=60):
-        until(lambda: lines(note))
+        assert soon(lambda: lines(note), 30)
     assert lines(note)[0].startswith("postgresql://me:hunter2@db/x[")
     assert command(tmp_path)[-4:] == ["challenge", "judge", str(tmp_path), "--watch"]

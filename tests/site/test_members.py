@@ -13,8 +13,7 @@ from flawscope.site.database import Database
 from flawscope.site.members import Members, shown_code
 from flawscope.site.people import People, Person
 from flawscope.site.refusals import ConflictError, ForbiddenError, NotFoundError
-
-from .test_people import at_once
+from together import at_once
 
 NOW = datetime(2027, 1, 31, 12, tzinfo=UTC)
 DEADLINE = datetime(2027, 3, 1, tzinfo=UTC)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +16,7 @@ from flawscope.site.people import LINK_LASTS, People, checked_name, key, tidy
 from flawscope.site.refusals import ConflictError, NotFoundError, TooManyError
 from flawscope.site.sessions import Sessions
 from flawscope.site.settings import Argon2
+from together import at_once
 
 NOW = datetime(2027, 1, 31, 12, tzinfo=UTC)
 WORD, OTHER = "correct horse battery", "another horse battery"
@@ -25,24 +24,6 @@ WORD, OTHER = "correct horse battery", "another horse battery"
 
 def log_in(people: People, name: str, password: str, at: datetime = NOW) -> Any:
     return people.authenticate(name, password, "192.0.2.1", at)
-
-
-def at_once(n: int, work: Callable[[int], Any]) -> list[Any]:
-    """What n threads make at the same time; an exception is a result."""
-    found: list[Any] = [None] * n
-
-    def one(i: int) -> None:
-        try:
-            found[i] = work(i)
-        except UserError as error:
-            found[i] = error
-
-    threads = [threading.Thread(target=one, args=(i,)) for i in range(n)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
 
 
 def test_sign_up_and_log_in(people: People) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import unicodedata
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from flawscope.site.attempts import Attempts
 from flawscope.site.database import Database, alone
 from flawscope.site.passwords import Passwords
 from flawscope.site.refusals import ConflictError, NotFoundError
+from flawscope.site.signing import secret_sha256
 from flawscope.site.tables import PersonRow, SecretRow, SessionRow
 
 NAME_LENGTH = 50
@@ -107,7 +107,7 @@ class People:
             alone(session, "people")
             if code is not None:
                 waiting = session.get(SecretRow, SETUP)
-                if waiting is None or waiting.value != _sha256(code):
+                if waiting is None or waiting.value != secret_sha256(code):
                     raise _no_code()
                 session.delete(waiting)
             _refuse_taken(session, kept)
@@ -198,7 +198,7 @@ class People:
                 raise _nobody()
             also(session, person_of(row))
             until = (at + LINK_LASTS).isoformat()
-            session.merge(SecretRow(name=f"{LINK} {number}", value=f"{_sha256(code)} {until}"))
+            session.merge(SecretRow(name=f"{LINK} {number}", value=f"{secret_sha256(code)} {until}"))
             return code
 
         return self._database.change(work)
@@ -238,7 +238,7 @@ class People:
             alone(session, "people")
             if session.scalar(sa.select(PersonRow.id).where(PersonRow.organiser).limit(1)) is not None:
                 return None
-            session.merge(SecretRow(name=SETUP, value=_sha256(code)))
+            session.merge(SecretRow(name=SETUP, value=secret_sha256(code)))
             return code
 
         return self._database.change(work)
@@ -248,7 +248,7 @@ class People:
 
         def work(session: Session) -> bool:
             row = session.get(SecretRow, SETUP)
-            return row is not None and secrets.compare_digest(row.value, _sha256(code))
+            return row is not None and secrets.compare_digest(row.value, secret_sha256(code))
 
         return self._database.read(work)
 
@@ -279,7 +279,7 @@ def _linked(session: Session, code: str, at: datetime) -> PersonRow:
     known = number.isascii() and number.isdigit() and len(number) < 10
     row = session.get(SecretRow, f"{LINK} {int(number)}") if known else None
     sha256, _, until = row.value.partition(" ") if row else ("", "", "")
-    if not until or not secrets.compare_digest(sha256, _sha256(code)) or at > datetime.fromisoformat(until):
+    if not until or not secrets.compare_digest(sha256, secret_sha256(code)) or at > datetime.fromisoformat(until):
         raise NotFoundError("this link is good no more", "ask the organiser for another one")
     return session.get_one(PersonRow, int(number))
 
@@ -299,7 +299,3 @@ def _nobody() -> NotFoundError:
 
 def _no_code() -> NotFoundError:
     return NotFoundError("this link is good no more", "start the site anew: without an organiser it tells another one")
-
-
-def _sha256(code: str) -> str:
-    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from flawscope.site.database import Database
 from flawscope.site.people import Person, person_of
-from flawscope.site.signing import hashed
+from flawscope.site.signing import secret_sha256
 from flawscope.site.tables import PersonRow, SessionRow
 
 SEEN_EVERY = timedelta(minutes=10)
@@ -32,7 +32,9 @@ class Sessions:
         def work(session: Session) -> None:
             session.execute(sa.delete(SessionRow).where(SessionRow.expires <= at))
             until = at + timedelta(hours=self.hours)
-            session.add(SessionRow(sha256=hashed(number), person_id=person.id, created=at, seen=at, expires=until))
+            session.add(
+                SessionRow(sha256=secret_sha256(number), person_id=person.id, created=at, seen=at, expires=until)
+            )
 
         self.database.change(work)
         return number
@@ -41,7 +43,7 @@ class Sessions:
         """Whose session it is; nobody's if it has ended."""
 
         def work(session: Session) -> tuple[Person, datetime] | None:
-            row = session.get(SessionRow, hashed(number))
+            row = session.get(SessionRow, secret_sha256(number))
             if row is None or row.expires <= at:
                 return None
             return person_of(session.get_one(PersonRow, row.person_id)), row.seen
@@ -50,13 +52,13 @@ class Sessions:
         if found is None:
             return None
         if at - found[1] > SEEN_EVERY:
-            this = SessionRow.sha256 == hashed(number)
+            this = SessionRow.sha256 == secret_sha256(number)
             self.database.change(lambda session: session.execute(sa.update(SessionRow).where(this).values(seen=at)))
         return found[0]
 
     def end(self, number: str) -> None:
         """Log out."""
-        this = SessionRow.sha256 == hashed(number)
+        this = SessionRow.sha256 == secret_sha256(number)
         self.database.change(lambda session: session.execute(sa.delete(SessionRow).where(this)))
 
     def end_all(self, person: Person) -> None:

@@ -47,7 +47,7 @@ class Signing:
         return URLSafeTimedSerializer(self._secret, salt=f"flawscope {purpose}")
 
 
-def hashed(secret: str) -> str:
+def secret_sha256(secret: str) -> str:
     """What the database keeps of an id or a token that only its owner has: its SHA-256."""
     return hashlib.sha256(secret.encode()).hexdigest()
 

@@ -14,7 +14,7 @@ from flawscope.site.database import Database, alone
 from flawscope.site.people import Person, checked_name, person_of
 from flawscope.site.refusals import ConflictError, NotFoundError
 from flawscope.site.sessions import SEEN_EVERY
-from flawscope.site.signing import hashed
+from flawscope.site.signing import secret_sha256
 from flawscope.site.tables import PersonRow, TokenRow
 
 PREFIX = "fsc_"
@@ -53,7 +53,7 @@ class Tokens:
             theirs = sa.select(sa.func.count()).select_from(TokenRow).where(TokenRow.person_id == person.id)
             if (session.scalar(theirs) or 0) >= MOST:
                 raise ConflictError(f"you have {MOST} tokens", "revoke one that you no longer use")
-            session.add(TokenRow(person_id=person.id, label=kept, sha256=hashed(token), created=at, used=None))
+            session.add(TokenRow(person_id=person.id, label=kept, sha256=secret_sha256(token), created=at, used=None))
 
         self.database.change(work)
         return token
@@ -88,7 +88,7 @@ class Tokens:
             return None
 
         def work(session: Session) -> tuple[Person, int, datetime | None] | None:
-            row = session.scalar(sa.select(TokenRow).where(TokenRow.sha256 == hashed(token)))
+            row = session.scalar(sa.select(TokenRow).where(TokenRow.sha256 == secret_sha256(token)))
             return (person_of(session.get_one(PersonRow, row.person_id)), row.id, row.used) if row else None
 
         found = self.database.read(work)
