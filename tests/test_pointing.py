@@ -137,7 +137,7 @@ def test_the_page_of_invented_numbers(docs_script: Callable[[str], ModuleType]) 
     rows = [
         {"method": name, "layer": layer, "n": n, "chance": 0.05, "pointing": ends, "pointing_within_15": ends,
          "energy": ends, "curves": curves}
-        for name, layer, n in (("grad-cam", "bn2", 80), ("occlusion", "", 20), ("centre", "", 80))
+        for name, layer, n in (("grad-cam", "bn2", 80), ("integrated-gradients", "", 20), ("centre", "", 80))
     ]  # fmt: skip
     entry = {
         "set": "magnetic-tile", "what": "tiles", "part": "test", "layer": "/16", "every": 4, "curves": 100,
@@ -145,7 +145,8 @@ def test_the_page_of_invented_numbers(docs_script: Callable[[str], ModuleType]) 
         "command": "python benchmarks/pointing.py", "code": "0.1.0 (commit abc123)", "split": {"stamp": "leak checked"},
     }  # fmt: skip
     page = module.page([entry, {**entry, "part": "validation"}])
-    assert "| **grad-cam** | bn2 | 80 | 0.800 (0.700 to 0.900) |" in page
+    assert "| grad-cam | bn2 | 80 | 0.800 (0.700 to 0.900) |" in page
+    assert "| **integrated-gradients** | - | 20 | 0.800 (0.700 to 0.900) |" in page, "what explain takes by default"
     assert "every 4th image" in page and "Chance: 0.050." in page and "AUROC 0.970 (flawed)" in page
     assert "| /16 | 320 x 320 | 0.800 (0.700 to 0.900) |" in page, "the methods that have a layer"
     assert page.count("Not measured yet.") == 2

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from flawscope.errors import UserError
@@ -148,6 +149,18 @@ def test_integrated_gradients_add_up_to_the_score(tiny: Any) -> None:
     total_b = (made.map_bhw * made.largest_b[:, None, None]).sum(axis=(1, 2))
     empty = float(tiny(torch.zeros(1, 1, 5, 4))[0, 1].detach())
     np.testing.assert_allclose(total_b, made.scores_b - empty, rtol=0.02)
+
+
+def test_integrated_gradients_are_smoothed_and_keep_their_sum(tiny: Any) -> None:
+    images = torch.randint(0, 8, (2, 1, 9, 64), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    plain, smooth, default = (
+        (made.map_bhw * made.largest_b[:, None, None]).astype(np.float64)
+        for made in (explain(tiny, images, TASK, "b", "integrated-gradients", smooth=by) for by in (0, 2.0, None))
+    )
+    np.testing.assert_allclose(smooth, [gaussian_filter(each, 2.0) for each in plain], atol=1e-5)
+    np.testing.assert_allclose(default, smooth, err_msg="a 32nd of 64 pixels")
+    np.testing.assert_allclose(smooth.sum(axis=(1, 2)), plain.sum(axis=(1, 2)), rtol=1e-4)
+    assert np.ptp(smooth) < np.ptp(plain)
 
 
 class Drawing(nn.Module):

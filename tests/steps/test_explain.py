@@ -13,6 +13,7 @@ from PIL import Image
 
 import flawscope
 from flawscope.errors import DataError, OutputError, UserError
+from flawscope.explanation.default import METHOD
 
 KINDS = {"rgb.png", "grey.bmp", "deep.png", "tall.jpg", "palette.gif"}
 
@@ -150,6 +151,11 @@ def test_looking_inside(finished: Any, mixed: Path, tmp_path: Path) -> None:
         flawscope.look(finished.folder, None, tmp_path / "out", layer="nothing")
 
 
+def test_a_layer_without_a_method_asks_for_one_that_has_layers(finished: Any, mixed: Path, tmp_path: Path) -> None:
+    assert flawscope.explain(finished.folder, mixed / "rgb.png", tmp_path / "a").layer == ""
+    assert flawscope.explain(finished.folder, mixed / "rgb.png", tmp_path / "b", layer="layer2").layer == "layer2"
+
+
 def test_the_mean_of_each_answer(finished: Any, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = flawscope.explain(
         finished.folder, mixed, tmp_path / "out", method=["grad-cam", "occlusion"], of="nok", average=True
@@ -161,5 +167,5 @@ def test_the_mean_of_each_answer(finished: Any, mixed: Path, tmp_path: Path, mon
 
     monkeypatch.setattr(map_means, "energy_on_frame", lambda map_hw: (0.9, 0.36))
     warned = flawscope.explain(finished.folder, mixed, tmp_path / "border", average=True).warnings
-    assert warned and all("% of what speaks for" in words and words.startswith("grad-cam: ") for words in warned)
+    assert warned and all("% of what speaks for" in words and words.startswith(f"{METHOD}: ") for words in warned)
     assert warned[0].split(": ", 1)[1].split(":")[0] in (tmp_path / "border" / "index.html").read_text(encoding="utf-8")

@@ -82,7 +82,7 @@ def test_the_worst_mistakes_carry_maps_and_each_answer_its_mean(copied: Copy, lo
     wrong = int(re.search(r"(\d+) of \d+ images were decided wrongly", text(page))[1])  # type: ignore[index]
     assert wrong > 0, "the fixture learns for a moment only"
     assert mistakes.count('alt="heat map of ') + mistakes.count("<span>nothing speaks for") == min(wrong, 12)
-    assert "The heat maps are Grad-CAM of layer part:" in mistakes
+    assert "The heat maps are integrated gradients:" in mistakes
     assert "pictures the answer depends more on what the map marks" in mistakes
     assert mean.count("<li") == 2 and "what speaks for <b>nok</b>" in mean and "what speaks for <b>ok</b>" in mean
     assert mean.count('src="data:image/jpeg;base64,') == 4

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from flawscope.cli.terminal import console, say, step
-from flawscope.explanation.default import METHOD
+from flawscope.explanation.default import LAYERED, METHOD
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, trained")]
 RunOrBundle = Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="a run folder, trained; or a bundle: no torch")]
@@ -26,7 +26,8 @@ def explain(
         list[str] | None,
         typer.Option(
             help="grad-cam | grad-cam++ | score-cam | eigen-cam | occlusion | integrated-gradients | all; of a bundle "
-            f"cam | score-cam | occlusion | all; several may be named [default: {METHOD}, of a bundle cam]"
+            f"cam | score-cam | occlusion | all; several may be named [default: {METHOD}, with --layer {LAYERED}, of a "
+            "bundle cam]"
         ),
     ] = None,
     of: Annotated[

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-METHOD = "grad-cam"
-"""One backward pass, and proven equal to the class activation map, which a graph itself can give at the line."""
+METHOD = "integrated-gradients"
+"""Smoothed, it points best (docs/pointing.md). Maps of a last layer are too coarse to say where a small flaw lies."""
+LAYERED = "grad-cam"
+"""Where a layer is named. Proven equal to the class activation map, which a graph itself can give at the line."""
 LAYER: str | None = None
 """The last one before the head. `/16` would be the last one whose places are at most 16 pixels wide."""
 ALIGNED = False

@@ -75,7 +75,7 @@ class BundleMaps:
         features = bool(self.runtime.runner.graph.output("features"))
         return (*((CAM,) if self.runtime.maps else ()), "occlusion", *(("score-cam",) if features else ()))
 
-    def methods(self, asked: str | Sequence[str] | None) -> list[str]:
+    def methods(self, asked: str | Sequence[str] | None, layer: str | None = None) -> list[str]:
         """The methods that are asked for, each once; None: class activation maps, or occlusion where there are none.
 
         Grad-CAM is taken where class activation maps are given: it is the same but for its scale.

@@ -69,8 +69,9 @@ def explain(
         images: a folder (and the folders in it), a picture, or a list of pictures.
         output: the folder to write.
         method: one or several of `flawscope.explanation.explained.METHODS`, or "all"; of a bundle cam, grad-cam (the
-            same but for its scale), score-cam and occlusion, as far as its graph gives what they need. None: grad-cam;
-            of a bundle cam, or occlusion where it has no class activation maps.
+            same but for its scale), score-cam and occlusion, as far as its graph gives what they need. None:
+            integrated-gradients, or grad-cam where a layer is named; of a bundle cam, or occlusion where it has no
+            class activation maps.
         of: name or number of a class; None: of each picture the answer with the highest score.
         layer: whose maps are taken; `/16`: the last one whose places are at most 16 pixels wide; None: `default.LAYER`.
         style: colours: even, contours or jet (see `flawscope.pages.heat_maps`).
@@ -92,7 +93,7 @@ def explain(
     target = Path(output)
     check_replaceable(target, overwrite, kind="a folder of heat maps", ours=_ours)
     source = source_of(run)
-    methods = source.methods(method)
+    methods = source.methods(method, layer)
     pictures = find_pictures(images)
     root = Path(images) if isinstance(images, str | Path) and Path(images).is_dir() else Path()
     if isinstance(images, str | Path) and Path(images).is_file():

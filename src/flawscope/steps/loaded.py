@@ -11,7 +11,7 @@ import numpy as np
 
 from flawscope.bundle.archive import read_bundle
 from flawscope.errors import UserError, choices
-from flawscope.explanation.default import ALIGNED, LAYER, METHOD
+from flawscope.explanation.default import ALIGNED, LAYER, LAYERED, METHOD
 from flawscope.explanation.explain import explain as explained_by
 from flawscope.explanation.explained import METHODS, Explained
 from flawscope.explanation.inputs import inputs_of
@@ -62,13 +62,13 @@ class Loaded:
         """What the page of the maps says of it."""
         return {"Run": self.run.folder.name, "Network": self.network.plan.name}
 
-    def methods(self, asked: str | Sequence[str] | None) -> list[str]:
-        """The methods that are asked for, each once; None: `default.METHOD`.
+    def methods(self, asked: str | Sequence[str] | None, layer: str | None = None) -> list[str]:
+        """The methods that are asked for, each once; None: `default.METHOD`, or of a layer `default.LAYERED`.
 
         Raises:
             UserError: there is none of that name.
         """
-        return checked((METHOD,) if asked is None else asked, METHODS)
+        return checked((LAYERED if layer else METHOD,) if asked is None else asked, METHODS)
 
     def explain(
         self, seen: Sequence[Seen], method: str, of: str | None, layer: str | None, *, aligned: bool = ALIGNED

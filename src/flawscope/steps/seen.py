@@ -50,8 +50,8 @@ class Source(Protocol):
     def facts(self) -> Mapping[str, str]:
         """What the page of the maps says of it."""
 
-    def methods(self, asked: str | Sequence[str] | None) -> list[str]:
-        """The methods that are asked for, each once; None: the one that is best here.
+    def methods(self, asked: str | Sequence[str] | None, layer: str | None = None) -> list[str]:
+        """The methods that are asked for, each once; None: the one that is best here, of those that use the layer.
 
         Raises:
             UserError: it cannot give one of them.
