@@ -81,11 +81,16 @@ def test_the_worst_mistakes_carry_maps_and_each_answer_its_mean(copied: Copy, lo
     mistakes, mean = section(page, "mistakes"), section(page, "looks")
     wrong = int(re.search(r"(\d+) of \d+ images were decided wrongly", text(page))[1])  # type: ignore[index]
     assert wrong > 0, "the fixture learns for a moment only"
-    assert mistakes.count('alt="heat map of ') + mistakes.count("<span>nothing speaks for") == min(wrong, 12)
+    # The worst mistakes, and what was uncertain: nobody is asked to look here.
+    close = mistakes.partition("decided rightly, but nearly not")[2].count("<li")
+    assert 0 < close <= 6
+    assert mistakes.count('alt="heat map of ') + mistakes.count("<span>nothing speaks for") == min(wrong + close, 12)
     assert "The heat maps are Grad-CAM of layer part:" in mistakes
     assert "pictures the answer depends more on what the map marks" in mistakes
-    assert mean.count("<li") == 2 and "what speaks for <b>nok</b>" in mean and "what speaks for <b>ok</b>" in mean
-    assert mean.count('src="data:image/jpeg;base64,') == 4
+    assert "of them it depends more on that than on the middle of the picture" in mistakes
+    assert mean.count('<li class="mapped"') == 2
+    assert "what speaks for <b>nok</b>" in mean and "what speaks for <b>ok</b>" in mean
+    assert mean.count('src="data:image/jpeg;base64,') == 4 + 1, "and the scale"
     assert "on the frame of the picture" not in text(page)
 
 

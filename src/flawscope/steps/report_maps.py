@@ -15,8 +15,7 @@ from PIL import Image
 from flawscope.data.findings import class_members
 from flawscope.data.progress import watched
 from flawscope.evaluation.heat_maps import Pointed, Removed, pointed
-from flawscope.evaluation.map_words import UNPROVEN, areas_words, proof_words
-from flawscope.evaluation.map_words import proven as is_proven
+from flawscope.evaluation.map_words import areas_words, proof_words, warnings_of
 from flawscope.explanation.default import LAYER, METHOD
 from flawscope.explanation.explained import SIGNED
 from flawscope.pages.heat_maps import stretched
@@ -84,7 +83,7 @@ def looked_at(
         proof=proof_words(proof) if proof else "",
         areas=areas_words(proof) if proof else "",
         warnings=[
-            *([UNPROVEN] if proof and not is_proven(proof) else []),
+            *warnings_of(proof),
             *(frame.warning for _, frame in found if frame.warned),
         ],
         shown=len(shown),
