@@ -150,6 +150,18 @@ def test_integrated_gradients_add_up_to_the_score(tiny: Any) -> None:
     np.testing.assert_allclose(total_b, made.scores_b - empty, rtol=0.02)
 
 
+@pytest.mark.parametrize("method", ["score-cam", "occlusion", "integrated-gradients"])
+def test_methods_of_many_passes_tell_how_far_they_are(method: str, tiny: Any) -> None:
+    images = torch.randint(0, 8, (3, 1, 9, 8), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    told: list[tuple[int, int]] = []
+    explain(tiny, images, TASK, "a", method, window=3, stride=2, on_progress=lambda *each: told.append(each))
+    assert len({total for _, total in told}) == 1 and told[-1][0] == told[-1][1]
+    assert [done for done, _ in told] == sorted({done for done, _ in told}) and len(told) >= 2
+    # Occlusion: 4 x 4 windows (the last column is cut), and the picture itself.
+    wanted = {"score-cam": 3 * 2, "occlusion": 3 * 17, "integrated-gradients": 3 * 32}
+    assert told[-1][1] == wanted[method]
+
+
 class Drawing(nn.Module):
     """Masks: logit a is x - 2, logit b is 2 - x."""
 

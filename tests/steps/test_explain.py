@@ -30,6 +30,7 @@ def mixed(tmp_path: Path) -> Path:
     Image.fromarray(noise[:, :10]).save(folder / "tall.jpg")
     Image.fromarray(noise).convert("P").save(folder / "sub" / "palette.gif")
     (folder / "empty.png").touch()
+    Image.fromarray(np.ones((9, 9), dtype=np.float32)).save(folder / "real.tif")
     return folder
 
 
@@ -44,8 +45,8 @@ def test_every_kind_of_picture_is_explained(finished: Any, mixed: Path, tmp_path
         arrays=True,
         say=said.append,
     )
-    assert (made.images, len(made.problems), made.layer) == (5, 1, "layer4") or made.layer.startswith("layer")
-    assert len(said) == 1 and "empty" in said[0]
+    assert (made.images, len(made.problems)) == (5, 2) and made.layer.startswith("layer")
+    assert len(said) == 2 and "empty.png" in said[0] and "real.tif: pixels of mode 'F'" in said[1]
     pngs = {path.relative_to(made.folder).as_posix() for path in made.folder.rglob("*.png")}
     assert pngs == {"rgb.png", "grey.png", "deep.png", "tall.png", "sub/palette.png", "sheet.png"}
     page = (made.folder / "index.html").read_text(encoding="utf-8")
@@ -54,6 +55,25 @@ def test_every_kind_of_picture_is_explained(finished: Any, mixed: Path, tmp_path
     arrays = sorted(made.folder.glob("arrays/*/*.npy"))
     assert len(arrays) == 8 and all(np.load(path).shape == (32, 32) for path in arrays)
     assert np.load(made.folder / "arrays" / "occlusion" / "rgb.png.npy").min() < 0
+
+
+def test_the_bar_moves_while_a_picture_is_explained(
+    finished: Any, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from contextlib import contextmanager
+    from importlib import import_module
+
+    steps: list[float] = []
+
+    @contextmanager
+    def bar(total: int) -> Any:
+        assert total == 2
+        yield steps.append
+
+    monkeypatch.setattr(import_module("flawscope.steps.explain"), "_bar", bar)
+    method = ["occlusion", "grad-cam"]
+    flawscope.explain(finished.folder, mixed / "rgb.png", tmp_path / "out", method=method)
+    assert sum(steps) == pytest.approx(2) and min(steps) >= 0 and len([each for each in steps if 0 < each < 1]) > 4
 
 
 def test_the_score_is_the_logit_of_the_bundle(finished: Any, mixed: Path, tmp_path: Path) -> None:
@@ -91,6 +111,8 @@ def test_bad_words_are_told_with_the_list(finished: Any, mixed: Path, tmp_path: 
 def test_what_is_no_trained_run_is_told(finished: Any, mixed: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"needs torch and the run folder.*\n  -> name the folder"):
         flawscope.look(finished.bundle, None, tmp_path / "out")
+    with pytest.raises(UserError, match=r"none.flawscope does not exist\n  -> name a run folder, or a bundle"):
+        flawscope.explain(tmp_path / "none.flawscope", mixed, tmp_path / "out")
     with pytest.raises(UserError, match="not a run folder"):
         flawscope.explain(tmp_path, mixed, tmp_path / "out")
     with pytest.raises(DataError, match="holds no pictures"):

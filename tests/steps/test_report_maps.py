@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 import flawscope
 from flawscope.bundle.postprocess import answers, decide
 from flawscope.pages.report import Picture
 from flawscope.records import Prediction, Sample, Task
+from flawscope.steps.map_making import Asked, Mapped
 from flawscope.steps.report import _mistake
+from flawscope.steps.seen import Seen
 
 Copy = Callable[[], tuple[Path, Path]]
 
@@ -126,6 +129,21 @@ def test_pictures_that_are_gone_are_passed_over(copied: Copy, looks: Any) -> Non
     content, maps = module.looked_at([work], gallery)
     assert rows[0].id not in maps and set(maps) == {row.id for row in rows[1:12]}
     assert content.shown == len(maps)
+
+
+def test_a_map_of_a_crop_stands_where_the_network_looked(tmp_path: Path) -> None:
+    module = import_module("flawscope.steps.report_maps")
+    Image.fromarray(np.full((60, 90), 100, np.uint8)).save(tmp_path / "a.png")
+    seen = Seen("a", np.zeros((1, 8, 8), np.uint8), np.full((20, 30), 100, np.uint8))
+    one = Mapped(
+        Asked(Sample("a", str(tmp_path / "a.png"), (1.0,), "g", "h"), "nok", "g"), seen, np.ones((8, 8)), "", False
+    )
+    whole = np.asarray(module._drawn(one, (50, 30, 80, 50)), dtype=int)
+    coloured = np.ptp(whole, axis=2) > 40
+    assert whole.shape == (60, 90, 3) and coloured[32:48, 52:78].all()
+    coloured[30:50, 50:80] = False
+    assert not coloured.any() and (whole[30, 50:80] == 255).all()
+    assert module._drawn(one, None).size == (30, 20)
 
 
 def test_each_kind_gets_its_share_of_the_maps() -> None:

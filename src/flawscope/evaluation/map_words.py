@@ -8,7 +8,7 @@ from flawscope.evaluation.heat_maps import FRAME, MOST, Pointed, Removed
 from flawscope.records import Interval
 
 FRAME_AREA = 1 - (1 - 2 * FRAME) ** 2
-MIDDLE = "The middle of the picture tells more of the answer than these heat maps: they may say no more than that."
+MIDDLE = "The answer depends more on the middle of the picture than on what these heat maps mark: they show a part."
 UNPROVEN = "It is not shown that these heat maps mark what the network uses: do not rely on them."
 
 
@@ -59,7 +59,7 @@ def warnings_of(proof: Removed | Pointed | None) -> list[str]:
     >>> from flawscope.evaluation.heat_maps import Areas, removed
     >>> own, middle = [Areas(0.3, 0.6)] * 9, [Areas(0.1, 0.9)] * 9
     >>> warnings_of(removed(own, [Areas(0.5, 0.5)] * 9, centre=middle))[0].partition(":")[0]
-    'The middle of the picture tells more of the answer than these heat maps'
+    'The answer depends more on the middle of the picture than on what these heat maps mark'
     """
     if proof is None:
         return []

@@ -61,7 +61,7 @@ def explain(
         window: side of the window of occlusion in pixels; None: an eighth of the longer side.
         stride: between its places; None: half the window.
         aligned: draw each place of a layer where it truly looks (see `align`): up to half a place beside.
-        on_progress: is told how many channels of how many have been tried (Score-CAM).
+        on_progress: is told how many passes of how many are done, by the methods that need many.
 
     Raises:
         UserError: an unknown class, method or layer, or the network gives no maps.
@@ -82,7 +82,10 @@ def explain(
         question = ask(task, logits, of, marked_bhw)
         scores_b = question(logits)
         if method in SIGNED:
-            raw_bhw, name = _by_pixels(network, inputs, question, method, window=window, stride=stride), ""
+            raw_bhw, name = (
+                _by_pixels(network, inputs, question, method, window=window, stride=stride, on_progress=on_progress),
+                "",
+            )
         else:
             raw_bhw, name = _by_layer(
                 network, inputs, question, method, name=layer, aligned=aligned, on_progress=on_progress
@@ -108,17 +111,25 @@ def _by_pixels(
     *,
     window: int | None,
     stride: int | None,
+    on_progress: Progress | None,
 ) -> Tensor:
     images_bchw, *table = inputs
     tables = len(table)
+    side = window or max(2, round(max(images_bchw.shape[-2:]) / 8))
+    step = stride or max(1, side // 2)
+    passes = pixels.windows(images_bchw.shape[-2:], side, step) + 1 if method == "occlusion" else STEPS
+    done = 0
 
     def forward(images: Tensor, *beside: Tensor) -> Tensor:
+        nonlocal done
+        done += len(images)
+        if on_progress:
+            on_progress(min(done, passes * len(images_bchw)), passes * len(images_bchw))
         return question.score(network(images, *beside[:tables]), *beside[tables:])
 
     given = (forward, images_bchw.float(), neutral(network, images_bchw), (*table, *question.parts))
     if method == "occlusion":
-        side = window or max(2, round(max(images_bchw.shape[-2:]) / 8))
-        return pixels.occlusion(*given, window=side, stride=stride or max(1, side // 2))
+        return pixels.occlusion(*given, window=side, stride=step)
     return pixels.integrated_gradients(*given, steps=STEPS)
 
 
