@@ -4,6 +4,8 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from PIL import Image
 
 import flawscope
 from flawscope.errors import DataError, OutputError, UserError
+from looking_networks import LooksAt, at_border
 
 KINDS = {"rgb.png", "grey.bmp", "deep.png", "tall.jpg", "palette.gif"}
 
@@ -60,9 +63,6 @@ def test_every_kind_of_picture_is_explained(finished: Any, mixed: Path, tmp_path
 def test_the_bar_moves_while_a_picture_is_explained(
     finished: Any, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from contextlib import contextmanager
-    from importlib import import_module
-
     steps: list[float] = []
 
     @contextmanager
@@ -172,16 +172,34 @@ def test_looking_inside(finished: Any, mixed: Path, tmp_path: Path) -> None:
         flawscope.look(finished.folder, None, tmp_path / "out", layer="nothing")
 
 
-def test_the_mean_of_each_answer(finished: Any, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mean_of_each_answer(finished: Any, mixed: Path, tmp_path: Path) -> None:
     made = flawscope.explain(
         finished.folder, mixed, tmp_path / "out", method=["grad-cam", "occlusion"], of="nok", average=True
     )
     page = (made.folder / "index.html").read_text(encoding="utf-8")
     assert "on average" in page and 'src="average-1.png"' in page and "of the energy on the frame" in page
     assert not (made.folder / "average-2.png").exists(), "one answer was asked for"
-    from flawscope.steps import map_means
 
-    monkeypatch.setattr(map_means, "energy_on_frame", lambda map_hw: (0.9, 0.36))
-    warned = flawscope.explain(finished.folder, mixed, tmp_path / "border", average=True).warnings
-    assert warned and all("% of what speaks for" in words and words.startswith("grad-cam: ") for words in warned)
-    assert warned[0].split(": ", 1)[1].split(":")[0] in (tmp_path / "border" / "index.html").read_text(encoding="utf-8")
+
+@pytest.mark.parametrize(("place_hw", "at_frame"), [(at_border(), True), (1 - at_border(12), False)])
+def test_a_network_that_goes_by_the_border_is_told(
+    finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place_hw: np.ndarray, at_frame: bool
+) -> None:
+    """Two pictures twice as wide as high: the mean is drawn as they are, not as the square that the network sees."""
+    for number in range(2):
+        Image.fromarray(np.full((60, 120), 200 + number, np.uint8)).save(tmp_path / f"{number}.png")
+    module = import_module("flawscope.steps.loaded")
+    monkeypatch.setattr(module, "load_checkpoint", lambda path: (LooksAt(place_hw), {}))
+    drawn: list[Any] = []
+    means = import_module("flawscope.steps.map_means").heat_maps
+    original = means.explained
+    monkeypatch.setattr(means, "explained", lambda *given: drawn.append(given) or original(*given))
+    pictures = [tmp_path / "0.png", tmp_path / "1.png"]
+    made = flawscope.explain(finished.folder, pictures, tmp_path / "out", of="nok", average=True)
+    picture_hw, _, (panel,), _ = drawn[-1]
+    assert picture_hw.shape == panel.map_hw.shape == (60, 120) and abs(int(picture_hw[30, 60]) - 200) <= 1
+    assert (panel.map_hw[:, 0].min() > 0.9) == at_frame and (panel.map_hw[28:32, 56:64].min() > 0.9) == (not at_frame)
+    page = (made.folder / "index.html").read_text(encoding="utf-8")
+    said = "grad-cam: On average 100 % of what speaks for nok lies on the frame of the picture"
+    assert [each.startswith(said) for each in made.warnings] == [True] * at_frame
+    assert (said in page) == at_frame
