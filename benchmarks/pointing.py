@@ -119,6 +119,7 @@ def measured(
         "chance": round(exact.chance, 4),
         "pointing": ends(exact.pointing.as_dict()),
         f"pointing_within_{BESIDE}": ends(near.pointing.as_dict()),
+        f"chance_within_{BESIDE}": round(near.chance_pointing, 4),
         "energy": ends(exact.energy.as_dict()),
         "curves": {
             "n": len(some),

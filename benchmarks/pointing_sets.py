@@ -34,7 +34,7 @@ model: {{name: "timm:mobilenetv2_100", weights: imagenet}}
 train:
   epochs: {epochs}
   batch_size: 16
-  rate: 0.0005
+  rate: {rate}
   schedule: one_cycle
   class_weights: balanced
   watch: loss
@@ -88,18 +88,18 @@ SETS = {
     for each in (
         PointingSet(
             "magnetic-tile", "magnetic tiles, flawed or not", True, _tiles,
-            {"labels": "label", "more": BINARY, "size": "320", "split": GROUP_FILE, "epochs": "20",
-             "turns": ", quarter_turns: true"},
+            {"labels": "label", "more": BINARY, "size": "256", "split": GROUP_FILE, "epochs": "10",
+             "rate": "0.001", "turns": ", quarter_turns: true"},  # as the gate of recipes/magnetic-tile.yaml
         ),
         PointingSet(
             "neu-seg", "hot-rolled steel: inclusion, patches, scratches, one or several", False, _steel_plates,
             {"labels": ", ".join(CLASSES), "more": "", "size": "224", "split": "", "epochs": "8",
-             "turns": ", quarter_turns: true"},
+             "rate": "0.0005", "turns": ", quarter_turns: true"},
         ),
         PointingSet(
             "steel", f"{STRIPS} easy synthetic strips (flawscope synth steel, seed {SEED}), flawed or not", True,
             _strips, {"labels": "label", "more": BINARY + ", groups: {pattern: '(coil\\d+)_'}", "size": "[128, 800]",
-                      "split": ", twins: identical", "epochs": "12", "turns": ""},
+                      "split": ", twins: identical", "epochs": "12", "rate": "0.0005", "turns": ""},
         ),
     )
 }  # fmt: skip

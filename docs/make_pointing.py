@@ -31,7 +31,8 @@ the true masks, which it has never seen. All images are of the test part of a gr
 - **Deletion, insertion**: the mean probability of the answer while pixels are taken out, and while they are put into a
   blurred picture, in the order of the map (Petsiuk et al. 2018). The first should be small, the second large.
 - **Better than aside**: in what share of the images insertion minus deletion is larger than with the same map moved
-  half a picture aside. A map that knows nothing would have 0.5.
+  half a picture aside. A map of places taken at random would have 0.5; one of the middle has what stands beside
+  `{CENTRE}`, which may be much, where flaws or parts lie in the middle.
 
 `{WRONG}` is what reference system E takes for Grad-CAM, and wrong. `{CENTRE}` is a map that always points to the
 middle. In parentheses stand 95 % intervals over groups. To measure again: `python benchmarks/pointing.py`.
@@ -54,6 +55,8 @@ def section(name: str, tested: Entry | None, tried: Sequence[Entry]) -> list[str
         return [f"## {name}", "", "Not measured yet.", ""]
     methods = tested["methods"]
     chance = f"{methods[0]['chance']:.3f}"
+    near = next((value for key, value in methods[0].items() if key.startswith("chance_within")), None)
+    chance += "" if near is None else f", within 15 pixels {near:.3f}"
     size = " x ".join(map(str, tested["size"]))
     known = ", ".join(f"{value:.3f} ({of})" for of, value in tested["auroc"].items())
     head = ["method", "layer", "images", "pointing", "within 15 pixels", "energy", "deletion", "insertion",

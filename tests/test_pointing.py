@@ -23,7 +23,7 @@ from flawscope.masks import masks_of
 from flawscope.records import Sample, Samples, Task
 from flawscope.steps.loaded import Loaded
 from flawscope.steps.workspace import Run
-from flawscope.training.recipe import parse_recipe
+from flawscope.training.recipe import load_recipe, parse_recipe
 
 
 def masked(name: str, *shown: int) -> Sample:
@@ -81,6 +81,17 @@ def test_tables_and_recipes_of_the_sets_are_valid(monkeypatch: pytest.MonkeyPatc
         assert table == wanted if chosen.whole else table[:3] == ["image,pit,scratch", "a.png,1,0", "b.png,1,1"]
 
 
+def test_the_tiles_are_learnt_as_their_recipe_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is measured on magnetic-tile is the gate of its recipe, but for its eight views."""
+    monkeypatch.setattr(pointing_sets, "RUNS", tmp_path)
+    path = pointing_sets.prepare(pointing_sets.SETS["magnetic-tile"], Samples("x", TRUTH.task, ()))
+    made = parse_recipe(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
+    gate = load_recipe(pointing_sets.ROOT / "recipes" / "magnetic-tile.yaml").gate
+    assert gate is not None and made.image == gate.image
+    for part in ("model", "train"):
+        assert getattr(made, part) == getattr(gate, part), part
+
+
 def test_a_method_is_measured_on_a_real_run(finished: Any) -> None:
     run = Run.at(finished.folder)
     rows = [row for row in run.part("test").rows if any(row.target)]
@@ -99,6 +110,8 @@ def test_a_method_is_measured_on_a_real_run(finished: Any) -> None:
         assert found["n"] == len(rows) and found["curves"]["n"] == 3 and found["chance"] == 0.25
         assert 0 <= found["pointing"][1] <= found["pointing"][0] <= found["pointing"][2] <= 1
         assert found["pointing_within_15"][0] >= found["pointing"][0]
+        # A quarter of 40 x 40, and 15 pixels around its corner: chance rises as well.
+        assert 35 * 35 - 15 * 15 < 1600 * found["chance_within_15"] < 35 * 35
         json.dumps(found)
     assert set(pointing.quality(loaded, run, "test")) == {"nok"}
 
@@ -135,7 +148,8 @@ def test_the_page_of_invented_numbers(docs_script: Callable[[str], ModuleType]) 
     curves = {"n": 9, "margin_better_than_aside": [0.9, 0.8, 0.95], "own": areas, "aside": areas}
     ends = [0.8, 0.7, 0.9]
     rows = [
-        {"method": name, "layer": layer, "n": n, "chance": 0.05, "pointing": ends, "pointing_within_15": ends,
+        {"method": name, "layer": layer, "n": n, "chance": 0.05, "pointing": ends,
+         "chance_within_15": 0.2, "pointing_within_15": ends,
          "energy": ends, "curves": curves}
         for name, layer, n in (("grad-cam", "bn2", 80), ("integrated-gradients", "", 20), ("centre", "", 80))
     ]  # fmt: skip
@@ -147,6 +161,7 @@ def test_the_page_of_invented_numbers(docs_script: Callable[[str], ModuleType]) 
     page = module.page([entry, {**entry, "part": "validation"}])
     assert "| grad-cam | bn2 | 80 | 0.800 (0.700 to 0.900) |" in page
     assert "| **integrated-gradients** | - | 20 | 0.800 (0.700 to 0.900) |" in page, "what explain takes by default"
-    assert "every 4th image" in page and "Chance: 0.050." in page and "AUROC 0.970 (flawed)" in page
+    assert "every 4th image" in page and "Chance: 0.050, within 15 pixels 0.200." in page
+    assert "AUROC 0.970 (flawed)" in page
     assert "| /16 | 320 x 320 | 0.800 (0.700 to 0.900) |" in page, "the methods that have a layer"
     assert page.count("Not measured yet.") == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flawscope.evaluation.heat_maps import MOST, Areas, pointed, removed
-from flawscope.evaluation.map_words import OnFrame, areas_words, proof_words, proven
+from flawscope.evaluation.map_words import MIDDLE, UNPROVEN, OnFrame, areas_words, proof_words, proven, warnings_of
 
 GOOD, BAD = Areas(0.2, 0.8), Areas(0.6, 0.5)
 
@@ -27,6 +27,16 @@ def test_a_proof_by_removal() -> None:
     assert proven(right) and not proven(chance)
     assert proof_words(right).startswith("In 14 of 16 pictures") and "(88 %, 95 % interval" in proof_words(right)
     assert "0.763 (the same shapes elsewhere 0.537)" in areas_words(right)
+
+
+def test_a_map_is_held_against_the_middle_of_the_picture() -> None:
+    # It wins against itself moved aside, as the middle would: that alone is no proof.
+    worse, better = (removed([GOOD] * 16, [BAD] * 16, None, [middle] * 16) for middle in (Areas(0.1, 0.9), BAD))
+    assert proven(worse) and proven(better)
+    assert "In 0 of them it depends more on that than on the middle of the picture" in proof_words(worse)
+    assert "In 16 of them" in proof_words(better) and "middle" not in proof_words(removed([GOOD], [BAD]))
+    assert (warnings_of(worse), warnings_of(better), warnings_of(None)) == ([MIDDLE], [], [])
+    assert warnings_of(removed([BAD] * 16, [GOOD] * 16)) == [UNPROVEN]
 
 
 def test_most_of_the_energy_on_the_frame_is_warned_of() -> None:

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from flawscope.errors import UserError
-from flawscope.explanation.explain import FILTER_GRADIENTS, METHODS, SIGNED, explain
+from flawscope.explanation.explain import FILTER_GRADIENTS, METHODS, SIGNED, STEPS, explain
 from flawscope.records import Task
 
 TASK = Task("multiclass", ("a", "b"))
@@ -161,6 +161,18 @@ def test_integrated_gradients_are_smoothed_and_keep_their_sum(tiny: Any) -> None
     np.testing.assert_allclose(default, smooth, err_msg="a 32nd of 64 pixels")
     np.testing.assert_allclose(smooth.sum(axis=(1, 2)), plain.sum(axis=(1, 2)), rtol=1e-4)
     assert np.ptp(smooth) < np.ptp(plain)
+
+
+@pytest.mark.parametrize("method", ["score-cam", "occlusion", "integrated-gradients"])
+def test_methods_of_many_passes_tell_how_far_they_are(method: str, tiny: Any) -> None:
+    images = torch.randint(0, 8, (3, 1, 9, 8), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    told: list[tuple[int, int]] = []
+    explain(tiny, images, TASK, "a", method, window=3, stride=2, on_progress=lambda *each: told.append(each))
+    assert len({total for _, total in told}) == 1 and told[-1][0] == told[-1][1]
+    assert [done for done, _ in told] == sorted({done for done, _ in told}) and len(told) >= 2
+    # Occlusion: 4 x 4 windows (the last column is cut), and the picture itself.
+    wanted = {"score-cam": 3 * 2, "occlusion": 3 * 17, "integrated-gradients": 3 * STEPS}
+    assert told[-1][1] == wanted[method]
 
 
 class Drawing(nn.Module):

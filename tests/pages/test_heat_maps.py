@@ -4,10 +4,22 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from flawscope.errors import UserError
-from flawscope.pages.heat_maps import STYLES, Panel, Style, blended, contact, explained, stretched, style_of
+from flawscope.pages.heat_maps import (
+    STYLES,
+    Panel,
+    Style,
+    _scale,
+    blended,
+    contact,
+    drawn,
+    explained,
+    stretched,
+    style_of,
+)
 
 PICTURE = np.full((40, 60), 128, dtype=np.uint8)
 MAP = np.zeros((4, 6), dtype=np.float32)
@@ -63,6 +75,16 @@ def test_figures_of_every_style_and_shape(style: Style, shape: tuple[int, ...]) 
     sheet = opened(contact([(picture, "a\nb", panels[0])] * 5, "heading", style))
     for edge in (sheet[0], sheet[-1], sheet[:, 0], sheet[:, -1]):
         assert edge.min() >= 250
+
+
+def test_numbers_of_neighbouring_scales_do_not_run_into_each_other() -> None:
+    figure = Figure(figsize=(6, 3), layout="constrained")
+    for axes in figure.subplots(1, 2).tolist():
+        _scale(figure, axes, "even", signed=True)
+    drawn(figure)
+    for bar in figure.axes[2:]:  # behind the two of the pictures
+        first, last = (bar.get_xticklabels()[n].get_window_extent() for n in (0, -1))
+        assert bar.bbox.x0 - 2 <= first.x0 < last.x1 <= bar.bbox.x1 + 2
 
 
 def test_unknown_styles_are_told() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from flawscope.pages.looked_at import LookedAt, MeanMap, over
+from flawscope.pages.looked_at import LookedAt, MeanMap, over, scale
 from flawscope.pages.report import ReportContent, render
 
 GREY = np.full((20, 30), 128, np.uint8)
@@ -41,6 +43,35 @@ def test_maps_stand_beside_their_pictures(content: ReportContent) -> None:
     assert '<a href="#looks">What it looks at</a>' in page
     assert '<div class="bad-words">words for functional</div>' in page
     assert render(content) == page
+
+
+def test_the_maps_have_a_scale(content: ReportContent) -> None:
+    assert content.looked is not None
+    page = render(content)
+    assert page.count('alt="the colours of the maps"') == 2 and page.count("1: the largest value of each map") == 2
+    assert "-1 (against it)" not in page
+    signed = replace(content.looked, method="occlusion", signed=True)
+    assert "-1 (against it)" in render(replace(content, looked=signed))
+    plain, both = (np.asarray(bar_of(looked)) for looked in (content.looked, signed))
+    assert plain.shape == both.shape == (14, 240, 3)
+    assert np.abs(plain[7, 0].astype(int) - 128).max() < 20, "0 leaves the picture as it is"
+    assert both[7, 0, 2] > both[7, 0, 0] + 60 and both[7, -1, 0] > both[7, -1, 2] + 60, "blue against, vermilion for"
+
+
+def bar_of(looked: LookedAt) -> Image.Image:
+    content = base64.b64decode(scale(looked).partition("base64,")[2])
+    return Image.open(io.BytesIO(content)).convert("RGB")
+
+
+def test_what_is_uncertain_comes_after_the_mistakes(content: ReportContent) -> None:
+    near = replace(content.mistakes[0], kind="close", name="near.png", map_says="what speaks for near")
+    page = render(replace(content, uncertain=[near]))
+    assert page.index("Overkill: ") < page.index("decided rightly, but nearly not") < page.index('id="looks"')
+    assert "Uncertain" not in render(content)
+    alone = render(replace(content, mistakes=(), uncertain=[near]))
+    assert alone.index("The heat maps are Grad-CAM") < alone.index("decided rightly, but nearly not")
+    with pytest.raises(ValueError, match="uncertain"):
+        replace(content, uncertain=content.mistakes[:1])
 
 
 def test_without_maps_the_page_says_why_or_nothing(content: ReportContent, binary: ReportContent) -> None:

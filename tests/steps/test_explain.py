@@ -4,6 +4,8 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from PIL import Image
 import flawscope
 from flawscope.errors import DataError, OutputError, UserError
 from flawscope.explanation.default import METHOD
+from looking_networks import LooksAt, at_border
 
 KINDS = {"rgb.png", "grey.bmp", "deep.png", "tall.jpg", "palette.gif"}
 
@@ -31,6 +34,7 @@ def mixed(tmp_path: Path) -> Path:
     Image.fromarray(noise[:, :10]).save(folder / "tall.jpg")
     Image.fromarray(noise).convert("P").save(folder / "sub" / "palette.gif")
     (folder / "empty.png").touch()
+    Image.fromarray(np.ones((9, 9), dtype=np.float32)).save(folder / "real.tif")
     return folder
 
 
@@ -45,8 +49,8 @@ def test_every_kind_of_picture_is_explained(finished: Any, mixed: Path, tmp_path
         arrays=True,
         say=said.append,
     )
-    assert (made.images, len(made.problems), made.layer) == (5, 1, "layer4") or made.layer.startswith("layer")
-    assert len(said) == 1 and "empty" in said[0]
+    assert (made.images, len(made.problems)) == (5, 2) and made.layer.startswith("layer")
+    assert len(said) == 2 and "empty.png" in said[0] and "real.tif: pixels of mode 'F'" in said[1]
     pngs = {path.relative_to(made.folder).as_posix() for path in made.folder.rglob("*.png")}
     assert pngs == {"rgb.png", "grey.png", "deep.png", "tall.png", "sub/palette.png", "sheet.png"}
     page = (made.folder / "index.html").read_text(encoding="utf-8")
@@ -55,6 +59,22 @@ def test_every_kind_of_picture_is_explained(finished: Any, mixed: Path, tmp_path
     arrays = sorted(made.folder.glob("arrays/*/*.npy"))
     assert len(arrays) == 8 and all(np.load(path).shape == (32, 32) for path in arrays)
     assert np.load(made.folder / "arrays" / "occlusion" / "rgb.png.npy").min() < 0
+
+
+def test_the_bar_moves_while_a_picture_is_explained(
+    finished: Any, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[float] = []
+
+    @contextmanager
+    def bar(total: int) -> Any:
+        assert total == 2
+        yield steps.append
+
+    monkeypatch.setattr(import_module("flawscope.steps.explain"), "_bar", bar)
+    method = ["occlusion", "grad-cam"]
+    flawscope.explain(finished.folder, mixed / "rgb.png", tmp_path / "out", method=method)
+    assert sum(steps) == pytest.approx(2) and min(steps) >= 0 and len([each for each in steps if 0 < each < 1]) > 4
 
 
 def test_the_score_is_the_logit_of_the_bundle(finished: Any, mixed: Path, tmp_path: Path) -> None:
@@ -92,6 +112,8 @@ def test_bad_words_are_told_with_the_list(finished: Any, mixed: Path, tmp_path: 
 def test_what_is_no_trained_run_is_told(finished: Any, mixed: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"needs torch and the run folder.*\n  -> name the folder"):
         flawscope.look(finished.bundle, None, tmp_path / "out")
+    with pytest.raises(UserError, match=r"none.flawscope does not exist\n  -> name a run folder, or a bundle"):
+        flawscope.explain(tmp_path / "none.flawscope", mixed, tmp_path / "out")
     with pytest.raises(UserError, match="not a run folder"):
         flawscope.explain(tmp_path, mixed, tmp_path / "out")
     with pytest.raises(DataError, match="holds no pictures"):
@@ -156,16 +178,34 @@ def test_a_layer_without_a_method_asks_for_one_that_has_layers(finished: Any, mi
     assert flawscope.explain(finished.folder, mixed / "rgb.png", tmp_path / "b", layer="layer2").layer == "layer2"
 
 
-def test_the_mean_of_each_answer(finished: Any, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mean_of_each_answer(finished: Any, mixed: Path, tmp_path: Path) -> None:
     made = flawscope.explain(
         finished.folder, mixed, tmp_path / "out", method=["grad-cam", "occlusion"], of="nok", average=True
     )
     page = (made.folder / "index.html").read_text(encoding="utf-8")
     assert "on average" in page and 'src="average-1.png"' in page and "of the energy on the frame" in page
     assert not (made.folder / "average-2.png").exists(), "one answer was asked for"
-    from flawscope.steps import map_means
 
-    monkeypatch.setattr(map_means, "energy_on_frame", lambda map_hw: (0.9, 0.36))
-    warned = flawscope.explain(finished.folder, mixed, tmp_path / "border", average=True).warnings
-    assert warned and all("% of what speaks for" in words and words.startswith(f"{METHOD}: ") for words in warned)
-    assert warned[0].split(": ", 1)[1].split(":")[0] in (tmp_path / "border" / "index.html").read_text(encoding="utf-8")
+
+@pytest.mark.parametrize(("place_hw", "at_frame"), [(at_border(), True), (1 - at_border(12), False)])
+def test_a_network_that_goes_by_the_border_is_told(
+    finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place_hw: np.ndarray, at_frame: bool
+) -> None:
+    """Two pictures twice as wide as high: the mean is drawn as they are, not as the square that the network sees."""
+    for number in range(2):
+        Image.fromarray(np.full((60, 120), 200 + number, np.uint8)).save(tmp_path / f"{number}.png")
+    module = import_module("flawscope.steps.loaded")
+    monkeypatch.setattr(module, "load_checkpoint", lambda path: (LooksAt(place_hw), {}))
+    drawn: list[Any] = []
+    means = import_module("flawscope.steps.map_means").heat_maps
+    original = means.explained
+    monkeypatch.setattr(means, "explained", lambda *given: drawn.append(given) or original(*given))
+    pictures = [tmp_path / "0.png", tmp_path / "1.png"]
+    made = flawscope.explain(finished.folder, pictures, tmp_path / "out", of="nok", average=True)
+    picture_hw, _, (panel,), _ = drawn[-1]
+    assert picture_hw.shape == panel.map_hw.shape == (60, 120) and abs(int(picture_hw[30, 60]) - 200) <= 1
+    assert (panel.map_hw[:, 0].min() > 0.9) == at_frame and (panel.map_hw[28:32, 56:64].min() > 0.9) == (not at_frame)
+    page = (made.folder / "index.html").read_text(encoding="utf-8")
+    said = "% of what speaks for nok lies on the frame of the picture"
+    assert [each.startswith(f"{METHOD}: On average 9") and said in each for each in made.warnings] == [True] * at_frame
+    assert (said in page) == at_frame

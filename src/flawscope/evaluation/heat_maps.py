@@ -41,9 +41,17 @@ def pointing(map_hw: FloatArray, mask_hw: BoolArray, tolerance: float = 0.0) -> 
         ValueError: the sizes differ, or the mask is empty.
     """
     _check(map_hw, mask_hw)
-    near_hw = mask_hw if tolerance <= 0 else distance_transform_edt(~mask_hw) <= tolerance
     value_hw = np.maximum(map_hw, 0)
-    return float(near_hw[value_hw == value_hw.max()].mean())
+    return float(near(mask_hw, tolerance)[value_hw == value_hw.max()].mean())
+
+
+def near(mask_hw: BoolArray, tolerance: float) -> BoolArray:
+    """A mask with all that lies at most so many pixels beside it.
+
+    >>> near(np.array([[True, False, False]]), 1.0).tolist()
+    [[True, True, False]]
+    """
+    return mask_hw if tolerance <= 0 else np.asarray(distance_transform_edt(~mask_hw) <= tolerance)
 
 
 def energy_inside(map_hw: FloatArray, mask_hw: BoolArray) -> float:
@@ -93,6 +101,7 @@ class Pointed:
     """Pointing game and energy inside the mask of one method, beside chance and the centre prior on the same images.
 
     Chance is the mean share of the masks: what random places, and energy that lies everywhere alike, would score.
+    `chance_pointing` counts what lies beside a mask as the pointing game does; without tolerance it is the same.
     """
 
     pointing: Interval
@@ -100,6 +109,7 @@ class Pointed:
     chance: float
     centre_pointing: float
     centre_energy: float
+    chance_pointing: float
 
 
 def pointed(
@@ -138,6 +148,7 @@ def pointed(
         float(np.mean([mask.mean() for mask in masks])),
         float(np.mean([pointing(prior, mask, tolerance) for prior, mask in priors])),
         float(np.mean([energy_inside(prior, mask) for prior, mask in priors])),
+        float(np.mean([near(mask, tolerance).mean() for _, mask in pairs])),
     )
 
 
@@ -232,16 +243,30 @@ def aside(map_hw: FloatArray) -> FloatArray:
 class Removed:
     """Deletion and insertion over several pictures, beside those of each map moved aside.
 
-    `better` is the share of the pictures whose map has the larger margin; a map that shows nothing would have half.
+    `better` is the share of the pictures whose map has the larger margin; a map of places taken at random would have
+    half. A map that always marks the middle may have nearly all, where parts lie in the middle: `over_centre` is the
+    share of the pictures whose map has a larger margin than the centre prior, if that was measured.
     """
 
     better: Interval
     own: Areas
     moved: Areas
+    over_centre: Interval | None = None
 
 
-def removed(own: Sequence[Areas], moved: Sequence[Areas], groups: npt.ArrayLike | None = None) -> Removed:
+def removed(
+    own: Sequence[Areas],
+    moved: Sequence[Areas],
+    groups: npt.ArrayLike | None = None,
+    centre: Sequence[Areas] | None = None,
+) -> Removed:
     """Compare the areas of maps with those of the same maps moved aside; where both are alike it counts as not better.
+
+    Args:
+        own: of the maps.
+        moved: of the same maps moved aside, in the same order.
+        groups: of the pictures: those of one group do not count as independent; None: each is its own.
+        centre: of the centre prior on the same pictures; None: not measured.
 
     Raises:
         ValueError: there are none, or the lengths differ.
@@ -250,10 +275,13 @@ def removed(own: Sequence[Areas], moved: Sequence[Areas], groups: npt.ArrayLike 
     >>> made.better.value, made.own.deletion
     (1.0, 0.1)
     """
-    pairs = list(zip(own, moved, strict=True))
-    better_n = np.array([mine.margin > other.margin for mine, other in pairs])
-    group_n = np.arange(len(pairs)) if groups is None else np.asarray(groups)
-    return Removed(proportion(better_n, group_n), _mean_of(own), _mean_of(moved))
+    group_n = np.arange(len(own)) if groups is None else np.asarray(groups)
+    over_centre = None if centre is None else proportion(_larger(own, centre), group_n)
+    return Removed(proportion(_larger(own, moved), group_n), _mean_of(own), _mean_of(moved), over_centre)
+
+
+def _larger(some: Sequence[Areas], others: Sequence[Areas]) -> BoolArray:
+    return np.array([mine.margin > other.margin for mine, other in zip(some, others, strict=True)])
 
 
 def _mean_of(some: Sequence[Areas]) -> Areas:

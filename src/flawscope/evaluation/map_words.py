@@ -8,6 +8,7 @@ from flawscope.evaluation.heat_maps import FRAME, MOST, Pointed, Removed
 from flawscope.records import Interval
 
 FRAME_AREA = 1 - (1 - 2 * FRAME) ** 2
+MIDDLE = "The answer depends more on the middle of the picture than on what these heat maps mark: they show a part."
 UNPROVEN = "It is not shown that these heat maps mark what the network uses: do not rely on them."
 
 
@@ -52,6 +53,21 @@ class OnFrame:
         )
 
 
+def warnings_of(proof: Removed | Pointed | None) -> list[str]:
+    """What must be said before anybody relies on the maps.
+
+    >>> from flawscope.evaluation.heat_maps import Areas, removed
+    >>> own, middle = [Areas(0.3, 0.6)] * 9, [Areas(0.1, 0.9)] * 9
+    >>> warnings_of(removed(own, [Areas(0.5, 0.5)] * 9, centre=middle))[0].partition(":")[0]
+    'The answer depends more on the middle of the picture than on what these heat maps mark'
+    """
+    if proof is None:
+        return []
+    centre = proof.over_centre if isinstance(proof, Removed) else None
+    found = [] if proven(proof) else [UNPROVEN]
+    return [*found, MIDDLE] if centre and centre.high < 0.5 else found
+
+
 def proven(proof: Removed | Pointed) -> bool:
     """Whether the interval lies above what a map that knows nothing would reach."""
     return proof.pointing.low > proof.chance if isinstance(proof, Pointed) else proof.better.low > 0.5
@@ -71,11 +87,17 @@ def proof_words(proof: Removed | Pointed) -> str:
             f"({_span(hit)}); of places taken at random it would be {100 * proof.chance:.0f} %, and the middle of the "
             f"picture does in {100 * proof.centre_pointing:.0f} %."
         )
-    better = proof.better
+    better, centre = proof.better, proof.over_centre
+    middle = ""
+    if centre:
+        middle = (
+            f" In {round(centre.value * centre.n)} of them it depends more on that than on the middle of the picture, "
+            "which needs no network to be found."
+        )
     return (
         f"In {round(better.value * better.n)} of {better.n} pictures the answer depends more on what the map marks "
-        f"than on the same shapes elsewhere in the picture ({100 * better.value:.0f} %, {_span(better)}; a map that "
-        "knows nothing: 50 %)."
+        f"than on the same shapes elsewhere in the picture ({100 * better.value:.0f} %, {_span(better)}; places taken "
+        f"at random: 50 %).{middle}"
     )
 
 
@@ -87,7 +109,7 @@ def areas_words(proof: Removed | Pointed) -> str:
     return (
         f"Mean probability of the answer while the marked places come into a blurred picture: {own.insertion:.3f} (the "
         f"same shapes elsewhere {moved.insertion:.3f}); while they are taken out: {own.deletion:.3f} "
-        f"({moved.deletion:.3f}). The first should be the larger one, then the smaller one."
+        f"({moved.deletion:.3f}). A map that shows what is used makes the first number large and the second one small."
     )
 
 

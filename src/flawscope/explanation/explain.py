@@ -68,7 +68,7 @@ def explain(
         smooth: of integrated gradients, the standard deviation in pixels of the Gaussian that they are smoothed with,
             which keeps their sum; 0: none; None: a 32nd of the longer side.
         aligned: draw each place of a layer where it truly looks (see `align`): up to half a place beside.
-        on_progress: is told how many channels of how many have been tried (Score-CAM).
+        on_progress: is told how many passes of how many are done, by the methods that need many.
 
     Raises:
         UserError: an unknown class, method or layer, or the network gives no maps.
@@ -89,8 +89,19 @@ def explain(
         question = ask(task, logits, of, marked_bhw)
         scores_b = question(logits)
         if method in SIGNED:
-            raw_bhw = _by_pixels(network, inputs, question, method, window=window, stride=stride, smooth=smooth)
-            name = ""
+            raw_bhw, name = (
+                _by_pixels(
+                    network,
+                    inputs,
+                    question,
+                    method,
+                    window=window,
+                    stride=stride,
+                    smooth=smooth,
+                    on_progress=on_progress,
+                ),
+                "",
+            )
         else:
             raw_bhw, name = _by_layer(
                 network, inputs, question, method, name=layer, aligned=aligned, on_progress=on_progress
@@ -117,19 +128,26 @@ def _by_pixels(
     window: int | None,
     stride: int | None,
     smooth: float | None,
+    on_progress: Progress | None,
 ) -> Tensor:
     images_bchw, *table = inputs
     tables = len(table)
+    side = window or max(2, round(max(images_bchw.shape[-2:]) / 8))
+    step = stride or max(1, side // 2)
+    passes = pixels.windows(images_bchw.shape[-2:], side, step) + 1 if method == "occlusion" else STEPS
+    done = 0
 
     def forward(images: Tensor, *beside: Tensor) -> Tensor:
+        nonlocal done
+        done += len(images)
+        if on_progress:
+            on_progress(min(done, passes * len(images_bchw)), passes * len(images_bchw))
         return question.score(network(images, *beside[:tables]), *beside[tables:])
 
     given = (forward, images_bchw.float(), neutral(network, images_bchw), (*table, *question.parts))
-    longer = max(images_bchw.shape[-2:])
     if method == "occlusion":
-        side = window or max(2, round(longer / 8))
-        return pixels.occlusion(*given, window=side, stride=stride or max(1, side // 2))
-    deviation = SMOOTH * longer if smooth is None else smooth
+        return pixels.occlusion(*given, window=side, stride=step)
+    deviation = SMOOTH * max(images_bchw.shape[-2:]) if smooth is None else smooth
     return pixels.smoothed(pixels.integrated_gradients(*given, steps=STEPS), deviation)
 
 

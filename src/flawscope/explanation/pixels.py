@@ -7,7 +7,8 @@ Letters: b images, c channels, h and w rows and columns of the image.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from scipy.ndimage import gaussian_filter
@@ -33,9 +34,8 @@ def occlusion(
     """
     from captum.attr import Occlusion
 
-    channels, *sides = images_bchw.shape[1:]
-    sizes = [min(window, side) for side in sides]
-    steps = [min(stride, size) for size in sizes]
+    channels = images_bchw.shape[1]
+    sizes, steps = _fitting(images_bchw.shape[2:], window, stride)
     with torch.no_grad():
         fall_bchw: Tensor = Occlusion(forward).attribute(
             images_bchw,
@@ -46,6 +46,22 @@ def occlusion(
             perturbations_per_eval=max(1, AT_ONCE // len(images_bchw)),
         )
     return fall_bchw[:, 0]  # a window covers all channels: they all have its number
+
+
+def windows(sides: Sequence[int], window: int, stride: int) -> int:
+    """How many windows cover an image of this height and width.
+
+    >>> windows((8, 12), 4, 2), windows((3, 12), 4, 2)
+    (15, 5)
+    """
+    sizes, steps = _fitting(sides, window, stride)
+    return math.prod(1 + math.ceil((side - size) / step) for side, size, step in zip(sides, sizes, steps, strict=True))
+
+
+def _fitting(sides: Sequence[int], window: int, stride: int) -> tuple[list[int], list[int]]:
+    """Height and width of a window, and the steps between its places: none is larger than the image."""
+    sizes = [min(window, side) for side in sides]
+    return sizes, [min(stride, size) for size in sizes]
 
 
 def integrated_gradients(

@@ -215,8 +215,11 @@ def _scale(
     bar.set_ticks([-1, -0.5, 0, 0.5, 1] if signed else [0, 0.25, 0.5, 0.75, 1])
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8.5, colors=MUTED, labelcolor=INK, length=2)
-    ends = "against the class | for it" if signed else ""
-    bar.set_label("; ".join(part for part in (ends, unit) if part), fontsize=8.5, color=INK)
+    ends = bar.ax.get_xticklabels()
+    ends[0].set_horizontalalignment("left")  # so that those of neighbours do not run into each other
+    ends[-1].set_horizontalalignment("right")
+    sides = "against the class | for it" if signed else ""
+    bar.set_label("; ".join(part for part in (sides, unit) if part), fontsize=8.5, color=INK)
     if not seen and bar.solids is not None:
         bar.solids.set_alpha(0)
         bar.ax.tick_params(color="none", labelcolor="none")

@@ -18,6 +18,8 @@ from flawscope.pages.thumbnails import data_uri
 
 Floats = npt.NDArray[np.floating[Any]]
 SIDE = 320
+BAR = (240, 14)
+"""Width and height of the scale, in pixels."""
 CALLED = {
     "grad-cam": "Grad-CAM",
     "grad-cam++": "Grad-CAM++",
@@ -84,6 +86,14 @@ def over(picture: npt.NDArray[np.uint8], map_hw: Floats, *, signed: bool = False
     (6, 4)
     """
     return Image.fromarray(blended(picture, map_hw, signed=signed))
+
+
+def scale(looked: LookedAt) -> str:
+    """The colours of the maps as they look on a middle grey, inlined: from 0 (with a sign from -1) to 1."""
+    level_hw = np.linspace(-1 if looked.signed else 0, 1, BAR[0])[None]
+    made = data_uri(over(np.full(BAR[::-1], 128, np.uint8), level_hw, signed=looked.signed), BAR[0])
+    assert made is not None  # a picture that was just made can be read
+    return made[0]
 
 
 def mean_tiles(looked: LookedAt) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from flawscope.wording import COSTS_ONE_BY_ONE, all_at_once
 
 MistakeKind = Literal["escape", "overkill", "mix-up"]
 PersonKind = Literal["person-bad", "person-good"]
+CloseKind = Literal["close"]
 MISTAKE_KINDS: tuple[MistakeKind, ...] = ("escape", "overkill", "mix-up")
 
 SECTIONS = (
@@ -60,7 +61,7 @@ class Picture:
     name: str
     true: str
     decided: str = ""
-    kind: MistakeKind | PersonKind | None = None
+    kind: MistakeKind | PersonKind | CloseKind | None = None
     odds: str = ""
     why: str = ""
     meta: str = ""
@@ -138,7 +139,8 @@ class ReportContent:
 
     Required: `metrics` is the metrics document of evaluation, `mistakes` are all mistakes, worst first (the page
     shows the first `shown` of each kind and counts the rest), `provenance` are pairs of name and value.
-    `for_a_person` are all pictures that a person has to look at, in the order in which they are shown.
+    `for_a_person` are all pictures that a person has to look at, in the order in which they are shown. `uncertain` are
+    right decisions that were nearly others, where nobody is asked to look.
     `items` is what one image shows, in the plural: "cells", "castings". `history` are the rows of history.csv;
     `watched` names the column that chose the best epoch. `bundle` is None for a cross-validation, which has `folds`.
     `pictures` is the census of the pictures (see `flawscope.data.census`), `looked_at` says of which; both are empty
@@ -164,6 +166,7 @@ class ReportContent:
     provenance: Sequence[tuple[str, str]] = ()
     mistakes: Sequence[Picture] = ()
     for_a_person: Sequence[Picture] = ()
+    uncertain: Sequence[Picture] = ()
     shown: int = 24
     examples: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
     pictures: Mapping[str, Any] = field(default_factory=dict)
@@ -186,6 +189,8 @@ class ReportContent:
         strange = [picture.name for picture in self.for_a_person if picture.kind not in view.PERSON]
         if strange:
             raise ValueError(f"a picture for a person is of a kind of {tuple(view.PERSON)}, {strange[0]} is not")
+        if any(picture.kind not in view.CLOSE for picture in self.uncertain):
+            raise ValueError(f"what is uncertain is of the kind of {tuple(view.CLOSE)}")
 
 
 def mistake_kind(task: Task, true: Sequence[float], decided: Sequence[bool]) -> MistakeKind | None:
@@ -263,9 +268,11 @@ def render(content: ReportContent) -> str:
         mistakes=mistakes,
         three=three,
         person=view.gallery(content.for_a_person, content.shown, view.PERSON),
+        uncertain=view.gallery(content.uncertain, content.shown, view.CLOSE),
         shown=sum(len(entry["pictures"]) for entry in mistakes),
         looks=content.looked,
         means=looked_at.mean_tiles(content.looked) if content.looked else [],
+        scale=looked_at.scale(content.looked) if content.looked and not content.looked.reason else "",
         balance=view.balance(content),
         examples={name: view.pictures(chosen) for name, chosen in content.examples.items() if chosen},
         tables=picture_facts.tables(content.pictures) if content.pictures else [],

@@ -41,6 +41,7 @@ PERSON = {
     "person-good": ("Good ones", "a person has to let them pass; the nearest to being rejected stand first"),
 }
 """The kinds of pictures that are for a person."""
+CLOSE = {"close": ("Uncertain", "decided rightly, but nearly not; the nearest to another answer stand first")}
 
 
 def figure_of(measure: str, interval: Mapping[str, Any]) -> View:

@@ -5,7 +5,7 @@ Letters: k score columns, c channels, h and w rows and columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,8 +100,16 @@ class BundleMaps:
             raise UserError(f"this bundle cannot give {name}{why}", f"it gives {', '.join(given)}{more}")
         return list(dict.fromkeys(names))
 
-    def explain(self, seen: Sequence[Seen], method: str, of: str | None, layer: str | None) -> Explained:
-        """The maps of pictures of one size.
+    def explain(
+        self,
+        seen: Sequence[Seen],
+        method: str,
+        of: str | None,
+        layer: str | None,
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Explained:
+        """The maps of pictures of one size; `on_progress` is told how many of how many are done.
 
         Raises:
             UserError: an unknown class, or a layer that the graph does not show.
@@ -112,7 +120,11 @@ class BundleMaps:
                 f"a bundle cannot show layer {layer}" + (f": its maps are those of {own}" if own else ""),
                 "leave out --layer, or name the run folder that it was made in",
             )
-        made = [self._one(each, method, of) for each in seen]
+        made = []
+        for each in seen:
+            made.append(self._one(each, method, of))
+            if on_progress:
+                on_progress(len(made), len(seen))
         raw_bhw = np.stack([raw_hw for raw_hw, _, _ in made])
         largest_b = np.abs(raw_bhw).max(axis=(1, 2))
         return Explained(

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
+from flawscope.errors import UserError
 from flawscope.explanation.explained import Explained
 from flawscope.inspection.folder import find_pictures
 from flawscope.inspection.labelled import places
@@ -134,6 +135,8 @@ def explain(
 
 def source_of(run: str | Path) -> Source:
     """What explains: a bundle where a file is named, without torch; else the network of a run folder."""
+    if not Path(run).exists():
+        raise UserError(f"{run} does not exist", "name a run folder, or a bundle (NAME.flawscope)")
     if Path(run).is_file():
         return BundleMaps.of(run)
     from flawscope.steps.loaded import Loaded
@@ -155,8 +158,15 @@ def _maps(
     for start, stop in _batches([each.pixels.shape for each in seen]):
         found = []
         for method in methods:
-            found.append(source.explain(seen[start:stop], method, of, layer))
-            advance(stop - start)
+            told = 0.0
+
+            def moved(done: int, total: int, pictures: int = stop - start) -> None:
+                nonlocal told
+                advance(pictures * done / total - told)
+                told = pictures * done / total
+
+            found.append(source.explain(seen[start:stop], method, of, layer, on_progress=moved))
+            moved(1, 1)
         for row in range(stop - start):
             yield seen[start + row], named[start + row], [_row(each, row) for each in found]
 
@@ -185,7 +195,7 @@ def _panels(maps: Sequence[Explained]) -> list[heat_maps.Panel]:
             f"{each.method}, {short(each.layer, 24)}" if each.layer else each.method,
             each.map_bhw[0],
             each.signed,
-            f"1 = {each.largest_b[0]:.3g} {each.unit}",
+            f"1 = {each.largest_b[0]:.3g} {each.unit}" if each.largest_b[0] > 0 else "empty",
         )
         for each in maps
     ]
@@ -239,7 +249,7 @@ def _save(path: Path, values: Any) -> None:
 @contextmanager
 def _bar(total: int) -> Iterator[Callable[[float], None]]:
     """A bar with the time that is left, where somebody looks."""
-    columns = ("explaining", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = ("explaining", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True, disable=not Console().is_terminal) as progress:
         bar = progress.add_task("explaining", total=total)
         yield lambda steps: progress.advance(bar, steps)

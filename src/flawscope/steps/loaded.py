@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,16 @@ class Loaded:
         return checked((LAYERED if layer else METHOD,) if asked is None else asked, METHODS)
 
     def explain(
-        self, seen: Sequence[Seen], method: str, of: str | None, layer: str | None, *, aligned: bool = ALIGNED
+        self,
+        seen: Sequence[Seen],
+        method: str,
+        of: str | None,
+        layer: str | None,
+        *,
+        aligned: bool = ALIGNED,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Explained:
-        """The maps of pictures of one size.
+        """The maps of pictures of one size; `on_progress` is told how many passes of how many are done.
 
         Raises:
             UserError: an unknown class or layer.
@@ -81,8 +88,9 @@ class Loaded:
         images, *table = self.inputs(seen)
         beside = table[0] if table else None
         return explained_by(
-            self.network, images, self.task, of, method, layer=layer or LAYER, table_bm=beside, aligned=aligned
-        )
+            self.network, images, self.task, of, method,
+            layer=layer or LAYER, table_bm=beside, aligned=aligned, on_progress=on_progress,
+        )  # fmt: skip
 
     def inputs(self, seen: Sequence[Seen]) -> tuple[Any, ...]:
         """Pictures of one size as the network takes them, with their metadata.

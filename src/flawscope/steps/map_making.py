@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flawscope.errors import ImageError, MetadataError
-from flawscope.evaluation.heat_maps import Areas, Removed, areas, aside, removed
+from flawscope.evaluation.heat_maps import Areas, Removed, areas, aside, centre_prior, removed
 from flawscope.explanation.default import ALIGNED
 from flawscope.explanation.removal import blurred, grey, probability_of
 from flawscope.records import FloatArray, Sample
@@ -104,9 +104,10 @@ def proven(pairs: Iterable[tuple[Loaded, Mapped]]) -> Removed:
     Raises:
         ValueError: there are no maps.
     """
-    own, moved, groups = [], [], []
+    own, moved, centre, groups = [], [], [], []
     for loaded, one in pairs:
         own.append(areas_of(loaded, one, one.map_hw))
         moved.append(areas_of(loaded, one, aside(one.map_hw)))
+        centre.append(areas_of(loaded, one, centre_prior(*one.map_hw.shape)))
         groups.append(one.asked.group)
-    return removed(own, moved, groups)
+    return removed(own, moved, groups, centre)

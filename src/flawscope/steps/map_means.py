@@ -20,6 +20,9 @@ from flawscope.pages.looked_at import MeanMap
 from flawscope.records import FloatArray
 from flawscope.storage import write_bytes
 
+SIDE = 400
+"""The longer side of a mean picture at most, in pixels."""
+
 
 @dataclass
 class _Sum:
@@ -31,21 +34,24 @@ class _Sum:
 
 @dataclass
 class Means:
-    """Adds up maps and the pictures below them, answer by answer; other sizes are stretched to that of the first."""
+    """Adds up maps and the pictures below them, answer by answer, in the proportions of the first picture.
+
+    Those are not the network's: a part that it sees squeezed into a square is drawn as people know it.
+    """
 
     _sums: dict[str, _Sum] = field(default_factory=dict)
 
     def add(self, of: str, view: npt.NDArray[np.uint8], map_hw: npt.NDArray[Any]) -> None:
         """Add a map, relative to its largest value, and what a person sees of its picture."""
-        found = self._sums.setdefault(of, _Sum(np.zeros(map_hw.shape), np.zeros(map_hw.shape)))
+        share = min(1.0, SIDE / max(view.shape[:2]))
+        height, width = (max(1, round(side * share)) for side in view.shape[:2])
+        found = self._sums.setdefault(of, _Sum(np.zeros((height, width)), np.zeros((height, width))))
         height, width = found.map_hw.shape
         grey = Image.fromarray(view).convert("L").resize((width, height), Image.Resampling.BILINEAR)
         found.picture_hw += np.asarray(grey)
         found.pictures += 1
         if np.abs(map_hw).max() > 0:
-            found.map_hw += (
-                map_hw if map_hw.shape == found.map_hw.shape else heat_maps.stretched(map_hw, (height, width))
-            )
+            found.map_hw += heat_maps.stretched(map_hw, (height, width))
             found.on_frame.append(energy_on_frame(map_hw)[0])
 
     def made(self, order: Sequence[str] = ()) -> list[tuple[MeanMap, OnFrame]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ from flawscope.steps.decide_options import named
 from flawscope.steps.decision_content import bundle_content, contracts_of, costs_of
 from flawscope.steps.known_decisions import known_family
 from flawscope.steps.mask_pictures import COMBINATIONS, mask_content
-from flawscope.steps.report_looks import with_maps
+from flawscope.steps.report_looks import Gallery, with_maps
+from flawscope.steps.uncertain import SHOWN, uncertain
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
 
@@ -78,7 +80,7 @@ def run_content(run: Run) -> ReportContent:
     sealed, manifest = contents.manifest.sealed, contents.manifest
     task = sealed.task.task()
     history = read_history(run.training / FILE)
-    mistakes, person = ([], []) if task.pixels else _decided_pictures(task, [run])
+    gallery = Gallery() if task.pixels else _decided_pictures(task, [run])
     family = known_family(run.bundle, contents)
     return ReportContent(
         title=run.recipe.name,
@@ -106,7 +108,7 @@ def run_content(run: Run) -> ReportContent:
             *_network(run),
             ("licences", "; ".join(manifest.licences)),
         ],
-        **with_maps(task, [run], mistakes, person),
+        **with_maps(task, [run], gallery),
         contracts=contracts_of(contents, metrics),
         costs=costs_of(contents, metrics),
         **_pictures(run.part("train"), "training images"),
@@ -141,7 +143,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
     metrics = read_json(folder / "metrics.json")
     first = folds[0]
     samples, task = first.samples, first.samples.task
-    mistakes, person = ([], []) if task.pixels else _decided_pictures(task, folds)
+    gallery = Gallery() if task.pixels else _decided_pictures(task, folds)
     return ReportContent(
         title=first.recipe.name,
         date=metrics["provenance"]["date"][:10],
@@ -151,7 +153,7 @@ def folds_content(folder: Path, folds: Sequence[Run]) -> ReportContent:
         subtitle=samples.source,
         measured_on=f"the test parts of {len(folds)} folds",
         provenance=_provenance(metrics),
-        **with_maps(task, folds, mistakes, person),
+        **with_maps(task, folds, gallery),
         **_pictures(samples, "images"),
         folds=[_fold(run) for run in folds],
         **_proof(folds),
@@ -222,10 +224,14 @@ def _provenance(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 Ranked = list[tuple[float, Picture]]
 
 
-def _decided_pictures(task: Task, runs: Iterable[Run]) -> tuple[list[Picture], list[Picture]]:
-    """Every wrong decision, the most confident first; and all that is for a person, the nearest to a mistake first."""
+def _decided_pictures(task: Task, runs: Iterable[Run]) -> Gallery:
+    """Every wrong decision, the most confident first; all that is for a person, the nearest to a mistake first.
+
+    Where nobody is asked to look, what is uncertain are the right decisions that were nearly another one.
+    """
     mistakes: Ranked = []
     person: Ranked = []
+    close: Ranked = []
     for run in runs:
         decision = read_bundle(run.bundle).manifest.sealed.decision
         assert decision is not None
@@ -236,9 +242,12 @@ def _decided_pictures(task: Task, runs: Iterable[Run]) -> tuple[list[Picture], l
                 person.append(_for_a_person(task, sample, prediction, decision))
                 continue
             picture = _mistake(task, sample, prediction, decision.thresholds, decision.looked_at)
+            near = None if picture or decision.looked_at else uncertain(task, sample, prediction, decision)
             if picture:
                 mistakes.append(picture)
-    return _sorted(mistakes), _sorted(person)
+            elif near:
+                close.append((near[0], replace(near[1], meta=_meta(sample))))
+    return Gallery(_sorted(mistakes), _sorted(person), _sorted(close)[:SHOWN])
 
 
 def _sorted(ranked: Ranked) -> list[Picture]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,27 @@ from flawscope.steps.workspace import Run
 Maps = Mapping[str, tuple[Any, str]]
 
 
-def with_maps(
-    task: Task, runs: Sequence[Run], mistakes: Sequence[Picture], person: Sequence[Picture]
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Gallery:
+    """The pictures of a report: mistakes, what is for a person, and what was nearly decided otherwise."""
+
+    mistakes: Sequence[Picture] = ()
+    for_a_person: Sequence[Picture] = ()
+    uncertain: Sequence[Picture] = ()
+
+
+def with_maps(task: Task, runs: Sequence[Run], gallery: Gallery) -> dict[str, Any]:
     """The gallery, its first pictures with heat maps, and what the network looks at; or why nobody can tell.
 
     Where the networks make masks, what the gates before them look at, proven by these masks.
     """
-    found: dict[str, Any] = {"mistakes": mistakes, "for_a_person": person}
+    found: dict[str, Any] = {field.name: getattr(gallery, field.name) for field in fields(gallery)}
     if task.pixels:
         gates = [run.gate for run in runs if run.gate is not None]
         masks = {name: mask for run in runs for name, mask in _true_masks(run).items()} if gates else {}
         return {**found, "looked": _looked_at(gates, [], masks or None)[0]} if gates else found
-    looked, maps = _looked_at(runs, [*mistakes, *person], None)
-    for key, pictures in (("mistakes", mistakes), ("for_a_person", person)):
+    looked, maps = _looked_at(runs, [each for pictures in found.values() for each in pictures], None)
+    for key, pictures in tuple(found.items()):
         beside = [maps.get(each.name, (None, "")) for each in pictures]
         found[key] = [
             replace(each, map=drawn, map_says=words) for each, (drawn, words) in zip(pictures, beside, strict=True)

@@ -7,25 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from flawscope.data.findings import class_members
 from flawscope.data.progress import watched
 from flawscope.evaluation.heat_maps import Pointed, Removed, pointed
-from flawscope.evaluation.map_words import UNPROVEN, areas_words, proof_words
-from flawscope.evaluation.map_words import proven as is_proven
+from flawscope.evaluation.map_words import areas_words, proof_words, warnings_of
 from flawscope.explanation.default import LAYER, METHOD
 from flawscope.explanation.explained import SIGNED
 from flawscope.pages.heat_maps import stretched
 from flawscope.pages.looked_at import LookedAt, over
 from flawscope.pages.report import Picture
+from flawscope.preprocess import open_image, viewable
 from flawscope.records import BoolArray, Samples, Task
 from flawscope.steps.loaded import Loaded
 from flawscope.steps.map_making import Asked, Mapped, mapped, proven
 from flawscope.steps.map_means import Means
+from flawscope.steps.seen import LONGEST
 from flawscope.steps.workspace import Run
 from flawscope.training.checkpoint import load_checkpoint
 
@@ -73,7 +75,7 @@ def looked_at(
             if key in proving:
                 tested.append((loaded, replace(one, seen=replace(one.seen, view=one.seen.view[:1, :1]))))
             if chosen.get(key[0]) == key[1]:
-                drawn = None if one.empty else over(one.seen.view, one.map_hw, signed=METHOD in SIGNED)
+                drawn = None if one.empty else _drawn(one, run.recipe.image.crop)
                 shown[key[0]] = drawn, f"{'nothing' if one.empty else 'what'} speaks for {key[1]}"
     found, proof = means.made(answers(task)), proof_of(tested, masks)
     content = LookedAt(
@@ -84,12 +86,27 @@ def looked_at(
         proof=proof_words(proof) if proof else "",
         areas=areas_words(proof) if proof else "",
         warnings=[
-            *([UNPROVEN] if proof and not is_proven(proof) else []),
+            *warnings_of(proof),
             *(frame.warning for _, frame in found if frame.warned),
         ],
         shown=len(shown),
     )
     return content, shown
+
+
+def _drawn(one: Mapped, crop: tuple[int, int, int, int] | None) -> Image.Image:
+    """The map over the whole picture, as large as the one beside it; a line is drawn around what the network sees."""
+    seen = over(one.seen.view, one.map_hw, signed=METHOD in SIGNED)
+    if crop is None:
+        return seen
+    image = open_image(Path(one.asked.sample.path))
+    whole = viewable(image, LONGEST).convert("RGB")
+    left, top, right, bottom = (round(side * whole.width / image.width) for side in crop)
+    whole.paste(seen.resize((right - left, bottom - top)), (left, top))
+    ImageDraw.Draw(whole).rectangle(
+        (left, top, right - 1, bottom - 1), outline="white", width=max(1, whole.width // 160)
+    )
+    return whole
 
 
 def _key(asked: Asked) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,8 +57,16 @@ class Source(Protocol):
             UserError: it cannot give one of them.
         """
 
-    def explain(self, seen: Sequence[Seen], method: str, of: str | None, layer: str | None) -> Explained:
-        """The maps of pictures of one size.
+    def explain(
+        self,
+        seen: Sequence[Seen],
+        method: str,
+        of: str | None,
+        layer: str | None,
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Explained:
+        """The maps of pictures of one size; `on_progress` is told how much of how much is done meanwhile.
 
         Raises:
             UserError: an unknown class or layer.
@@ -111,7 +119,8 @@ def readable(source: Source, pictures: Pictures, meta: Sequence[Any]) -> tuple[l
                 raise MetadataError(f"{name}: {values}")
             seen.append(see(path, name, source.spec, values))
         except (ImageError, MetadataError) as error:
-            problems.append(error.problem)
+            named = name in error.problem or str(path) in error.problem
+            problems.append(error.problem if named else f"{name}: {error.problem}")
     if not seen:
         raise DataError(f"none of {len(pictures)} pictures can be explained: {problems[0]}", "name other pictures")
     return seen, problems
