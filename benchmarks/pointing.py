@@ -1,7 +1,7 @@
 """Whether heat maps point at the flaw: every method against true masks, beside chance and a map of the middle.
 
     python benchmarks/pointing.py [magnetic-tile] [neu-seg] [steel] [--run FOLDER] [--part validation] [--layer NAME]
-        [--aligned]        [--every N] [--curves N] [--device cuda] [--set key=value] [--train-only]
+        [--aligned] [--smooth PIXELS] [--every N] [--curves N] [--device cuda] [--set key=value] [--train-only]
 
 A whole-image classifier is trained on each set (once, below runs/bench/pointing; `--run` takes another one, `--set`
 changes its recipe). Its images of a part that are flawed are asked for the flaw that they show, and the maps are
@@ -45,7 +45,7 @@ from pointing_sets import FLAWED, SETS, PointingSet, handed_over, masked, traine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "pointing.json"
 CENTRE = "centre"
-SLOW = ("score-cam", "occlusion", "integrated-gradients")
+SLOW = ("score-cam", "occlusion")
 BESIDE = 15
 """Pixels beside the mask that still count, as Zhang et al. 2016 count them."""
 STEPS = 20
@@ -82,7 +82,13 @@ def items_of(chosen: PointingSet, truth: Samples, run: Run, part: str) -> list[I
 
 
 def maps_of(
-    loaded: Loaded, items: Sequence[Item], method: str, layer: str | None, *, aligned: bool = ALIGNED
+    loaded: Loaded,
+    items: Sequence[Item],
+    method: str,
+    layer: str | None,
+    *,
+    aligned: bool = ALIGNED,
+    smooth: float | None = None,
 ) -> list[Mapped]:
     """One map for each item, in their order."""
     if method == CENTRE:
@@ -91,16 +97,23 @@ def maps_of(
             Mapped(item.asked, one, centre_prior(*one.pixels.shape[1:]), "", False)
             for item, one in zip(items, seen, strict=True)
         ]
-    made = mapped(loaded, [each.asked for each in items], method, layer, aligned=aligned)
+    made = mapped(loaded, [each.asked for each in items], method, layer, aligned=aligned, smooth=smooth)
     by_key = {(each.asked.sample.id, each.asked.of): each for each in made}
     return [by_key[each.asked.sample.id, each.asked.of] for each in items]
 
 
 def measured(
-    loaded: Loaded, items: Sequence[Item], method: str, layer: str | None, curves: int, *, aligned: bool = ALIGNED
+    loaded: Loaded,
+    items: Sequence[Item],
+    method: str,
+    layer: str | None,
+    curves: int,
+    *,
+    aligned: bool = ALIGNED,
+    smooth: float | None = None,
 ) -> dict[str, Any]:
     """One method on all items: the numbers with their intervals."""
-    made = maps_of(loaded, items, method, layer, aligned=aligned)
+    made = maps_of(loaded, items, method, layer, aligned=aligned, smooth=smooth)
     masks = [each.mask_hw for each in items]
     maps = [stretched(one.map_hw, mask.shape).astype(np.float64) for one, mask in zip(made, masks, strict=True)]
     groups = [each.asked.group for each in items]
@@ -165,6 +178,7 @@ def one_set(chosen: PointingSet, asked: argparse.Namespace) -> dict[str, Any] | 
         "what": chosen.what,
         "part": asked.part,
         "layer": (asked.layer or "last before the head") + (", aligned" if asked.aligned else ""),
+        "smooth": asked.smooth,
         "every": asked.every,
         "curves": asked.curves,
         "network": run.recipe.model.name,
@@ -176,7 +190,7 @@ def one_set(chosen: PointingSet, asked: argparse.Namespace) -> dict[str, Any] | 
 
     def make(method: str) -> dict[str, Any]:
         some = items[:: asked.every] if method in SLOW else items
-        return measured(loaded, some, method, asked.layer, asked.curves, aligned=asked.aligned)
+        return measured(loaded, some, method, asked.layer, asked.curves, aligned=asked.aligned, smooth=asked.smooth)
 
     names = asked.method or [*METHODS, FILTER_GRADIENTS, CENTRE]
     kept = f"pointing-{chosen.name}-{asked.part}"
@@ -199,6 +213,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("test", "validation"), default="test")
     parser.add_argument("--layer", help="whose maps are weighted; /16: places of 16 pixels; default: the last one")
     parser.add_argument("--aligned", action="store_true", help="draw each place of a layer where it truly looks")
+    parser.add_argument("--smooth", type=float, help="deviation in pixels of the Gaussian over integrated gradients")
     parser.add_argument("--method", action="append", help="this one alone; may be given several times")
     parser.add_argument("--every", type=int, default=1, help="for the slow methods: every Nth image")
     parser.add_argument("--curves", type=int, default=100, help="images whose deletion and insertion are measured")
@@ -207,6 +222,8 @@ def main() -> None:
     parser.add_argument("--train-only", action="store_true")
     parser.add_argument("--trial", action="store_true", help="print only, write nothing")
     asked = parser.parse_args()
+    if asked.curves < 1:
+        parser.error("--curves takes 1 or more")
     if unknown := set(asked.sets) - set(SETS):
         parser.error(f"no set {', '.join(sorted(unknown))}; there are {', '.join(SETS)}")
     if asked.run and len(asked.sets) != 1:

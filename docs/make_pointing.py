@@ -13,7 +13,7 @@ from flawscope.explanation.default import LAYER, METHOD
 TARGET = Path(__file__).with_name("pointing.md")
 RESULTS = TARGET.parents[1] / "benchmarks" / "results" / "pointing.json"
 SETS = ("magnetic-tile", "neu-seg", "steel")
-WRONG, CENTRE = "filter-gradients", "centre"
+WRONG, CENTRE, SMOOTHED = "filter-gradients", "centre", "integrated-gradients"
 OF = f"layer {LAYER}" if LAYER else "of the last layer before the head"
 Entry = Mapping[str, Any]
 INTRODUCTION = f"""\
@@ -77,8 +77,10 @@ def section(name: str, tested: Entry | None, tried: Sequence[Entry]) -> list[str
         f"{commit_of(tested)}, {tested['machine']}; {tested['split']['stamp']}.",
         "",
     ]
-    if tried:
-        lines += ["Layers, compared on the validation part:", "", *layers(tried), ""]
+    if layered := [each for each in tried if each.get("smooth") is None]:
+        lines += ["Layers, compared on the validation part:", "", *layers(layered), ""]
+    if any(each.get("smooth") is not None for each in tried):
+        lines += ["Integrated gradients, smoothed more and less, on the validation part:", "", *smoothing(tried), ""]
     return lines
 
 
@@ -108,6 +110,15 @@ def layers(tried: Sequence[Entry]) -> list[str]:
         found = {each["method"]: interval(each["pointing"]) for each in entry["methods"]}
         rows.append([layer, " x ".join(map(str, size)), *(found.get(name, "-") for name in names)])
     return table(["layer", "size", *(f"pointing of {name}" for name in names)], rows)
+
+
+def smoothing(tried: Sequence[Entry]) -> list[str]:
+    """Pointing of integrated gradients under each Gaussian that was tried, the last time."""
+    last = {entry.get("smooth"): each for entry in tried for each in entry["methods"] if each["method"] == SMOOTHED}
+    order = sorted(last, key=lambda pixels: (pixels is None, pixels))
+    called = {pixels: "a 32nd of the longer side" if pixels is None else f"{pixels:g} pixels" for pixels in order}
+    rows = [[called[each], interval(last[each]["pointing"]), interval(last[each]["energy"])] for each in order]
+    return table(["standard deviation", "pointing", "energy"], rows)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -158,10 +158,11 @@ def test_the_page_of_invented_numbers(docs_script: Callable[[str], ModuleType]) 
         "network": "timm:x", "size": [320, 320], "auroc": {"flawed": 0.97}, "methods": rows, "machine": "one",
         "command": "python benchmarks/pointing.py", "code": "0.1.0 (commit abc123)", "split": {"stamp": "leak checked"},
     }  # fmt: skip
-    page = module.page([entry, {**entry, "part": "validation"}])
+    page = module.page([entry, {**entry, "part": "validation"}, {**entry, "part": "validation", "smooth": 4.0}])
     assert "| grad-cam | bn2 | 80 | 0.800 (0.700 to 0.900) |" in page
     assert "| **integrated-gradients** | - | 20 | 0.800 (0.700 to 0.900) |" in page, "what explain takes by default"
     assert "every 4th image" in page and "Chance: 0.050, within 15 pixels 0.200." in page
     assert "AUROC 0.970 (flawed)" in page
     assert "| /16 | 320 x 320 | 0.800 (0.700 to 0.900) |" in page, "the methods that have a layer"
+    assert "| 4 pixels | 0.800 (0.700 to 0.900) |" in page and "| a 32nd of the longer side | 0.800" in page
     assert page.count("Not measured yet.") == 2

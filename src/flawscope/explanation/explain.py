@@ -28,10 +28,10 @@ WEIGHTINGS: dict[str, cam.Weighting] = {
     "eigen-cam": cam.eigen_cam,
 }
 STEPS = 16
-"""Of integrated gradients: on magnetic tiles 8, 16 and 32 of them point alike."""
+"""Of integrated gradients. More of them change next to nothing."""
 SMOOTH = 1 / 32
 """Of the longer side: the standard deviation of the Gaussian over integrated gradients. Single pixels of theirs are
-noise: on magnetic tiles (validation part) they point as well with anything between 1/42 and 1/21, worse without."""
+noise; docs/pointing.md has what less and more of it does on the validation part of magnetic tiles."""
 Progress = Callable[[int, int], None]
 
 

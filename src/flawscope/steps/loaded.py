@@ -78,6 +78,7 @@ class Loaded:
         layer: str | None,
         *,
         aligned: bool = ALIGNED,
+        smooth: float | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Explained:
         """The maps of pictures of one size; `on_progress` is told how many passes of how many are done.
@@ -89,7 +90,7 @@ class Loaded:
         beside = table[0] if table else None
         return explained_by(
             self.network, images, self.task, of, method,
-            layer=layer or LAYER, table_bm=beside, aligned=aligned, on_progress=on_progress,
+            layer=layer or LAYER, table_bm=beside, aligned=aligned, smooth=smooth, on_progress=on_progress,
         )  # fmt: skip
 
     def inputs(self, seen: Sequence[Seen]) -> tuple[Any, ...]:

@@ -53,6 +53,7 @@ def mapped(
     layer: str | None = None,
     *,
     aligned: bool = ALIGNED,
+    smooth: float | None = None,
 ) -> Iterator[Mapped]:
     """The maps of samples, in any order; what cannot be read any more is passed over.
 
@@ -67,14 +68,14 @@ def mapped(
             except (ImageError, MetadataError):
                 continue
             if waiting and waiting[0][1].pixels.shape != seen.pixels.shape:
-                yield from _batch(loaded, waiting, method, layer, aligned=aligned)
+                yield from _batch(loaded, waiting, method, layer, aligned=aligned, smooth=smooth)
                 waiting = []
             waiting.append((each, seen))
             if len(waiting) == BATCH:
-                yield from _batch(loaded, waiting, method, layer, aligned=aligned)
+                yield from _batch(loaded, waiting, method, layer, aligned=aligned, smooth=smooth)
                 waiting = []
         if waiting:
-            yield from _batch(loaded, waiting, method, layer, aligned=aligned)
+            yield from _batch(loaded, waiting, method, layer, aligned=aligned, smooth=smooth)
 
 
 def _batch(
@@ -84,8 +85,11 @@ def _batch(
     layer: str | None,
     *,
     aligned: bool,
+    smooth: float | None,
 ) -> Iterator[Mapped]:
-    made = loaded.explain([seen for _, seen in waiting], method, waiting[0][0].of, layer, aligned=aligned)
+    made = loaded.explain(
+        [seen for _, seen in waiting], method, waiting[0][0].of, layer, aligned=aligned, smooth=smooth
+    )
     for row, (each, seen) in enumerate(waiting):
         yield Mapped(each, seen, made.map_bhw[row].astype(np.float64), made.layer, not made.largest_b[row] > 0)
 
