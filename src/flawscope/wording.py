@@ -61,7 +61,7 @@ def digits_apart(low: float, high: float, least: int = 3) -> int:
     (3, 4, 4)
     """
     digits = least
-    while low < high and f"{low:.{digits}f}" == f"{high:.{digits}f}" and digits < MOST_DIGITS:
+    while low < high and round(low, digits) == round(high, digits) and digits < MOST_DIGITS:
         digits += 1
     return digits
 
@@ -73,7 +73,8 @@ def interval_in_words(value: float, low: float, high: float) -> tuple[str, str]:
     (('0.250', '0.100 to 0.400'), ('0.0001', '0.0000 to 0.0003'))
     """
     digits = digits_apart(low, high)
-    return f"{value:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}"
+    written = [f"{round(number, digits) + 0.0:.{digits}f}" for number in (value, low, high)]  # 0 has no sign
+    return written[0], f"{written[1]} to {written[2]}"
 
 
 def so_many_of(share: float) -> tuple[int, int]:

@@ -105,7 +105,7 @@ def is_rate(measure: str) -> bool:
 def span(measure: str, interval: Mapping[str, Any]) -> str:
     r"""The ends of an interval, as `measured` has them.
 
-    >>> span("accuracy", {"low": 0.7, "high": 0.81})
+    >>> span("accuracy", {"value": 0.8, "low": 0.7, "high": 0.81})
     '70.0 to 81.0\xa0%'
     """
     return measured(measure, interval)[1]
