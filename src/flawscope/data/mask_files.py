@@ -79,6 +79,25 @@ def pair_masks(images: Sequence[Path], root: Path, mask_root: Path | None = None
     return MaskPairs(masks, tuple(without), strays)
 
 
+def best_suffix(images: Sequence[Path], root: Path, mask_root: Path) -> str:
+    """What the names of the masks in a folder of their own end in: what makes the most pairs.
+
+    Raises:
+        DataError: no mask there has the name of an image.
+    """
+    stems = [path.stem.casefold() for path in walk_images(mask_root)]
+    pairs = {}
+    for suffix in SUFFIXES:
+        if any(stem.endswith(suffix) for stem in stems):
+            try:
+                pairs[suffix] = len(pair_masks(images, root, mask_root, suffix).masks)
+            except DataError:
+                continue
+    if not pairs:
+        pair_masks(images, root, mask_root)  # says why
+    return max(pairs, key=lambda suffix: pairs[suffix], default="")
+
+
 def named_like_masks(images: Sequence[Path]) -> dict[Path, Path]:
     """Those images whose name is that of another one in the same folder, and an ending that speaks of masks.
 
