@@ -17,6 +17,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from flawscope.wording import interval_in_words
+
 TaskKind = Literal["binary", "multiclass", "multilabel"]
 PixelKind = Literal["", "multilabel", "multiclass"]
 """Whether the place of each flaw is known: no; yes, and classes may overlap; yes, and no pixel shows two classes."""
@@ -296,7 +298,8 @@ class Interval:
             raise ValueError(f"expected low <= value <= high with low < high, got {numbers}")
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+        value, ends = interval_in_words(self.value, self.low, self.high)
+        return f"{value} ({ends})"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -12,6 +12,8 @@ COSTS_ONE_BY_ONE = (
     "The costs are reckoned class by class, as if each class were decided alone. Their sum is not the cost of a part: "
     "one that shows several is rejected or looked at once, and it escapes only if all of them are missed."
 )
+MOST_DIGITS = 12
+"""Digits after the point, at most: what lies nearer together is the noise of floating point."""
 EXACT = 10
 """Digits of a number that the user has given: all of them, but not the noise of floating point."""
 
@@ -50,6 +52,29 @@ def in_tenths(share: float) -> str:
     ('11.0', '100.0')
     """
     return f"{100 * share:.1f}"
+
+
+def digits_apart(low: float, high: float, least: int = 3) -> int:
+    """So many digits after the point that the ends of an interval do not read alike, which would be one of no width.
+
+    >>> digits_apart(0.1, 0.2), digits_apart(0.0, 0.0003), digits_apart(0.99991, 0.99998)
+    (3, 4, 4)
+    """
+    digits = least
+    while low < high and round(low, digits) == round(high, digits) and digits < MOST_DIGITS:
+        digits += 1
+    return digits
+
+
+def interval_in_words(value: float, low: float, high: float) -> tuple[str, str]:
+    """A value and the ends of its interval, in three digits or as many as tell the ends apart.
+
+    >>> interval_in_words(0.25, 0.1, 0.4), interval_in_words(0.0001, 0.0, 0.0003)
+    (('0.250', '0.100 to 0.400'), ('0.0001', '0.0000 to 0.0003'))
+    """
+    digits = digits_apart(low, high)
+    written = [f"{round(number, digits) + 0.0:.{digits}f}" for number in (value, low, high)]  # 0 has no sign
+    return written[0], f"{written[1]} to {written[2]}"
 
 
 def so_many_of(share: float) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flawscope.wording import EXACT, counted, percent, percent_down, percent_up, so_many_of
+from flawscope.wording import EXACT, counted, interval_in_words, percent, percent_down, percent_up, so_many_of
 
 SHARES = st.floats(1e-12, 1 - 1e-12)
 
@@ -49,3 +49,12 @@ def test_ends_and_plurals() -> None:
     assert [percent(0.0), percent(1.0), percent_up(0.0), percent_down(1.0)] == ["0 %", "100 %", "0 %", "100 %"]
     assert so_many_of(0.0) == (0, 100)
     assert (counted(1, "nok images"), counted(2, "nok images")) == ("1 nok image", "2 nok images")
+
+
+@given(st.floats(0, 1), st.floats(1e-9, 1))
+def test_an_interval_never_reads_as_one_of_no_width(low: float, width: float) -> None:
+    value, ends = interval_in_words(low, low, low + width)
+    lower, upper = ends.split(" to ")
+    assert lower != upper and len(value) == len(lower)
+    assert len(lower.partition(".")[2]) >= 3
+    assert width < 0.001 or len(lower.partition(".")[2]) == 3, "no more digits than it takes"

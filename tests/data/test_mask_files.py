@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flawscope.data.mask_files import pair_masks
+from flawscope.data.mask_files import named_like_masks, pair_masks
 from flawscope.errors import UserError
 
 
@@ -59,5 +59,23 @@ def test_masks_with_a_suffix(tmp_path: Path) -> None:
     assert (found.masks, found.without) == (dict(zip(images, beside, strict=False)), (images[2],))
     assert found.strays == (stray,)
     apart = save(tmp_path / "masks" / "a" / "3_label.png")
-    save(tmp_path / "masks" / "a" / "2.png")  # without the suffix: no mask
-    assert pair_masks(images, root, tmp_path / "masks", "_label").masks == {images[2]: apart}
+    other = save(tmp_path / "masks" / "a" / "3_label_1.png")  # without the suffix: a second mask, or none
+    found = pair_masks(images, root, tmp_path / "masks", "_label")
+    assert (found.masks, found.strays) == ({images[2]: apart}, (other,))
+
+
+@pytest.mark.parametrize("end", ["", "_mask", "-mask", ".mask", "_Maske"])
+def test_a_mask_belongs_to_the_whole_name(tmp_path: Path, end: str) -> None:
+    root, names = tmp_path / "images", ("a", "a-2", "a_2", "a.b", "a_mask", "Bild ü 1", "Bild ü 11")
+    images = [save(root / f"{name}.jpg") for name in names]
+    masks = [save(tmp_path / "masks" / f"{name}{end}.png") for name in names]
+    found = pair_masks(images, root, tmp_path / "masks", end)
+    assert found.masks == dict(zip(images, masks, strict=True)) and not found.strays
+    (tmp_path / "masks" / f"a-2{end}.png").unlink()
+    found = pair_masks(images, root, tmp_path / "masks", end)
+    assert found.without == (images[1],), "the mask of a, or of a_2, is not that of a-2"
+
+
+def test_images_that_are_named_like_masks(tmp_path: Path) -> None:
+    images = [tmp_path / name for name in ("1.png", "1_MASK.png", "2-gt.png", "x/1-mask.png", "3.png", "3-2.png")]
+    assert named_like_masks(images) == {images[1]: images[0]}

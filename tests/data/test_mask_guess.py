@@ -182,7 +182,7 @@ def test_folders_of_one_name_for_photos_are_no_masks(tmp_path: Path) -> None:
     ("values", "words"),
     [
         (np.full(SIZE, 60_000, dtype=np.uint16), "what masks holds as masks .*0.png: .*more than 8 bits"),
-        (None, "masks holds no mask that has the name of an image"),
+        (None, "masks holds no picture"),
     ],
 )
 def test_masks_that_cannot_be_used_are_said(tmp_path: Path, values: Any, words: str) -> None:
@@ -195,3 +195,37 @@ def test_masks_that_cannot_be_used_are_said(tmp_path: Path, values: Any, words: 
         look(tmp_path)
     assert re.search(words, told.value.problem), told.value.problem
     assert told.value.remedy.startswith("mend the masks")
+
+
+@pytest.mark.parametrize("end", ["-mask", "_Maske", " mask", "_gt"])
+@pytest.mark.parametrize("apart", [True, False])
+def test_what_the_names_of_masks_end_in_is_found(tmp_path: Path, end: str, apart: bool) -> None:
+    for i in range(4):
+        picture(tmp_path / ("images" if apart else "") / f"p{i}.png")
+        picture(tmp_path / ("masks" if apart else "") / f"p{i}{end}.png", square() * (i % 2))
+    spec, finding = found(tmp_path)
+    assert spec.suffix == end.casefold()
+    assert dict(finding.counts) == {"flaw": 2, "ok": 2}
+
+
+def test_why_no_mask_fits_is_said(tmp_path: Path) -> None:
+    for i in range(4):
+        picture(tmp_path / "images" / f"p{i}.png")
+        picture(tmp_path / "masks" / f"other{i}.png", square())
+    with pytest.raises(DataError, match=r"a mask is called other0.png, an image p0.png .data.suffix"):
+        look(tmp_path)
+    for i in range(4):
+        picture(tmp_path / "masks" / f"p{i}.png", square())
+    picture(tmp_path / "masks" / "p3.bmp", square())
+    with pytest.raises(DataError, match=r"two masks of one name: .*p3.bmp and .*p3.png"):
+        look(tmp_path)
+
+
+def test_images_without_a_mask_are_asked_about(tmp_path: Path) -> None:
+    for i in range(6):
+        picture(tmp_path / "images" / f"p{i}.png")
+        if i < 4:
+            picture(tmp_path / "masks" / f"p{i}.png", square())
+    assert "2 images have no mask. If that means that they have no flaw, set data.without: good." in said(
+        look(tmp_path)
+    )

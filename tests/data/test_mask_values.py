@@ -166,6 +166,17 @@ def test_what_the_values_mean_is_told_from_all_of_them(tmp_path: Path) -> None:
     assert told_from(count_of(noisy, height=60, width=80)) == "binary"
 
 
+def test_a_set_of_jpeg_is_binary_or_nothing(tmp_path: Path) -> None:
+    large = np.kron(square_hw, np.ones((9, 9), dtype=np.uint8))
+    shades = read_shades(save(tmp_path / "m.jpg", large * 255, quality=80), 54, 72)
+    assert shades.lossy and 2 < len(shades.count) <= 51, "fewer values than there could be classes"
+    assert told_from(shades.count, lossy=True) == "binary"
+    classes = read_shades(save(tmp_path / "i.jpg", large * 3, quality=95), 54, 72)
+    assert told_from(classes.count) == "index"
+    assert "do not survive" in told(told_from, classes.count, lossy=True)
+    assert told_from({0: 9}, lossy=True) == "binary"
+
+
 @pytest.mark.parametrize("values", [{0, 1, 2, 255}, {0, 85, 170, 255}, {0, 100}, set(range(0, 256))])
 def test_what_cannot_be_told_is_asked(values: set[int]) -> None:
     words = told(told_from, dict.fromkeys(values, 9))
@@ -194,9 +205,10 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_masks_that_cannot_be_used(tmp_path: Path) -> None:
-    wide = save(tmp_path / "16.png", square_hw.astype(np.uint16))
-    assert "more than 8 bits" in told(flawed, wide) and "more than 8 bits" in told(indexed, wide)
-    assert "more than 8 bits" in told(flawed, save(tmp_path / "f.tif", square_hw.astype(np.float32)))
+    wide = save(tmp_path / "16.png", square_hw.astype(np.uint16) * 300)
+    for kind in (flawed, indexed):
+        assert f"{wide}: a mask of more than 8 bits a value, from 0 to 300" in told(kind, wide)
+    assert "from 0 to 0.5" in told(flawed, save(tmp_path / "f.tif", square_hw.astype(np.float32) / 2))
     colours = np.stack([square_hw * 255, square_hw, square_hw], axis=2)
     path = save(tmp_path / "rgb.png", colours)
     assert f"{path}: a mask in colours" in told(flawed, path)
@@ -206,6 +218,15 @@ def test_masks_that_cannot_be_used(tmp_path: Path) -> None:
     words = f"{small}: the mask has 8 x 6 pixels, its image 9 x 6"
     assert words in told(flawed, small, 6, 9)
     assert words in told(indexed, small, CLASSES, 6, 9)
+
+
+def test_16_bits_of_which_8_would_do_are_taken(tmp_path: Path) -> None:
+    white = save(tmp_path / "white.png", square_hw.astype(np.uint16) * 65_535)
+    assert np.array_equal(flawed(white), square_hw == 1)
+    assert told_from(count_of(white)) == "binary"
+    for name, kind in (("16.png", np.uint16), ("f.tif", np.float32), ("32.tif", np.int32)):
+        wide = save(tmp_path / name, index_hw.astype(kind))
+        assert np.array_equal(indexed(wide)[2], index_hw == 3), name
 
 
 def test_16_bit_colour_is_refused_although_pillow_narrows_it(tmp_path: Path) -> None:

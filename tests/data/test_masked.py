@@ -368,3 +368,23 @@ def test_real_tiles_whose_masks_are_empty_are_not_taken_for_good() -> None:
         "MT_Uneven/Imgs/exp4_num_352527.jpg",
         "MT_Uneven/Imgs/exp4_num_45057.jpg",
     ]
+
+
+def test_a_mask_is_never_taken_for_a_good_image(images: Path, tmp_path: Path) -> None:
+    listed = table(tmp_path / "masks.csv", codes())
+    assert len(found(images, table=listed)) == 4, "an image that the table does not list is good"
+    picture(images / "b" / "2-mask.png", mask((2, 2)))
+    words = refused(images, table=listed)
+    assert "1 image is named like a mask of another, and would be taken for good" in words
+    assert "2-mask.png: a mask of 2.bmp?" in words and "data.suffix" in words
+    assert "2-mask.png" in refused(images, table=listed, on_bad="skip"), "to skip bad images does not make it good"
+    assert len(found(images, table=listed, pattern="*.bmp")) == 4
+    index_masks(images, "_mask")
+    assert "2-mask.png: a mask of 2.bmp?" in refused(images, suffix="_mask", without="good")
+
+
+def test_a_column_of_facts_that_is_not_there_is_named_with_its_key(images: Path, tmp_path: Path) -> None:
+    facts = table(tmp_path / "facts.csv", [[f"{name}.bmp", "7"] for name in MASKS], "file,coil")
+    words = refused(images, table=table(tmp_path / "masks.csv", codes()), facts=facts, group_column="coill")
+    assert "no column 'coill' (data.group_column)" in words
+    assert "did you mean 'coil'? Valid: file, coil" in words

@@ -174,6 +174,20 @@ def test_collapsed_draws_fall_back_on_wilson(value):
     assert "cannot tell the spread" in interval.note
 
 
+def test_an_interval_at_the_edge_says_no_less_than_the_edge_itself():
+    drawn_d = np.linspace(0, 0.0004, 200)
+    for value, draws in ((0.0002, drawn_d), (0.9998, 1 - drawn_d)):
+        interval = bootstrap_interval(value, draws, range(40), units=12, edge=0.0005)
+        lowest, highest = wilson(value, 12)
+        assert (interval.low, interval.high) == pytest.approx(
+            (min(lowest, draws.min()), max(highest, draws.max())), abs=1e-5
+        )
+        assert "cannot tell the spread" in interval.note
+        assert bootstrap_interval(value, draws, range(40), units=12).method == BOOTSTRAP
+    beyond = bootstrap_interval(0.0002, np.linspace(0, 0.0006, 200), range(40), units=12, edge=0.0005)
+    assert beyond.method == BOOTSTRAP and beyond.high < 0.0006
+
+
 def test_a_class_in_one_group_only_tells_nothing_of_other_groups():
     draws = np.random.default_rng(0).uniform(0.78, 0.82, 500)
     interval = bootstrap_interval(0.8, draws, range(50), units=1)

@@ -183,3 +183,16 @@ def test_what_does_not_fit_is_refused(wrong: str) -> None:
             image_facts(truth[0], marked[0][:1], levels[0])
         else:
             image_facts(truth[0], marked[0].astype(int), levels[0])
+
+
+def test_a_few_pixels_hit_by_chance_make_no_interval_narrower_than_none() -> None:
+    truth = np.zeros((12, 1, 40, 60), dtype=bool)
+    truth[:, :, :30] = True
+    marked = np.zeros_like(truth)
+    groups = [f"g{i // 2}" for i in range(len(truth))]
+    none = measure_masks(["pit"], facts_of(truth, marked, marked.astype(np.uint8)), groups)["measures"]["mean IoU"]
+    marked[3, 0, 5, 5] = True
+    one = measure_masks(["pit"], facts_of(truth, marked, marked.astype(np.uint8)), groups)["measures"]["mean IoU"]
+    assert one["value"] == pytest.approx(1 / (12 * 30 * 60))
+    assert none["high"] == pytest.approx(0.39, abs=0.01), "Wilson of 0 in 6 groups"
+    assert one["high"] == pytest.approx(none["high"], abs=0.001)

@@ -220,10 +220,11 @@ def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return request.param, path
 
 
-def test_weights_of_the_backbone_from_a_file(file: tuple[str, Path]) -> None:
+def test_weights_of_the_backbone_from_a_file(file: tuple[str, Path], caplog: pytest.LogCaptureFixture) -> None:
     name, path = file
     given = safetensors.torch.load_file(path)
     network = build(NetworkPlan(f"smp:fpn/{name}", 2, 1, weights=str(path)))
+    assert "Unexpected keys" not in caplog.text, "the head is left behind: nothing to tell"
     body: Any = network.body
     mine = body.backbone.model.state_dict()
     # timm writes `stages_0` for `stages.0` where it takes stages apart

@@ -59,7 +59,11 @@ def invent(names: tuple[str, ...] = ("pit", "scratch"), *, gate: bool = True, n:
         name: {"level": fitted.levels[c], "min_area": fitted.min_areas[c], "fitted": True, "dice": fitted.quality[c],
                "images": 9, **fitted.curve[c]} for c, name in enumerate(names)
     }  # fmt: skip
-    picture = MaskPicture("strip7.png", Image.new("RGB", (60, 24)), Image.new("RGB", (60, 24), "red"), ["is pit"])
+    picture = MaskPicture(
+        "strip7.png",
+        {"true flaws": Image.new("RGB", (60, 24)), "marked flaws": Image.new("RGB", (60, 24), "red")},
+        ["is pit"],
+    )
     return ReportContent(
         title="Strips",
         date="2026-03-01",
@@ -140,7 +144,7 @@ def test_pictures_stand_one_above_the_other_where_they_are_wide(page: tuple[Repo
     assert 'class="halves over"' in page[1]
     assert "above with the outlines of what truly is there, below" in text(page[1])
     assert "The worst 1 of 20 flawed ones" in text(page[1])
-    square = MaskPicture("a.png", Image.new("L", (30, 30)), "gone.png")
+    square = MaskPicture("a.png", {"true flaws": Image.new("L", (30, 30)), "marked flaws": "gone.png"})
     assert page[0].masks is not None
     changed = replace(page[0].masks, galleries=[MaskGallery("The worst", "", 1, "flawed ones", [square])])
     other = render(replace(page[0], masks=changed))

@@ -45,3 +45,13 @@ def test_escape_and_overkill_name_both_sides() -> None:
     )
     assert words.number("review load", 0.0812).replace("\xa0", " ") == "8.1 %"
     assert words.meaning("something new", interval, TASK, "cells") == ""
+
+
+def test_narrow_intervals_get_the_digits_that_tell_their_ends_apart() -> None:
+    narrow = {"value": 0.99992, "low": 0.99991, "high": 0.99994}
+    assert words.measured("IoU", narrow) == ("0.99992", "0.99991 to 0.99994")
+    assert [text.replace("\xa0", " ") for text in words.measured("recall", narrow)] == [
+        "99.992 %",
+        "99.991 to 99.994 %",
+    ]
+    assert words.gain("IoU", {"value": 1e-5, "low": -1e-5, "high": 2e-5}) == "+0.00001 (-0.00001 to 0.00002)"

@@ -91,7 +91,7 @@ def test_what_cannot_be_evaluated(finished: Any, tmp_path: Path) -> None:
 def test_a_test_image_that_can_no_longer_be_read(copied: Copy) -> None:
     run, data = copied()
     (data / load_split(run / "split.json").ids("test")[0]).write_bytes(b"")
-    with pytest.raises(DataError, match=r"1 bad rows or unreadable images(?s:.)*the file is empty"):
+    with pytest.raises(DataError, match=r"1 bad row or unreadable image:(?s:.)*the file is empty"):
         flawscope.evaluate(run)
 
 

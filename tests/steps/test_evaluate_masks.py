@@ -316,6 +316,29 @@ def finished(runs: list[Run], place: Path) -> Path:
     return place
 
 
+def check_outlines(base: Path, document: dict[str, Any], page: str) -> None:
+    """Where the shy run drops all flaws, each flawed image that base marks is there with its outlines and both Dice."""
+    rows, facts = read_masks(base / "scores" / "test-masks")
+    marked = {row.name for row, true in zip(rows, facts.truth_nc[:, -1], strict=True) if true and any(row.masks.codes)}
+    images = [row for row in document["masks"]["images"] if row["run"] == "shy"]
+    better = {row["image"]: row["dice"] for row in images if row["dice"][0] > row["dice"][1]}
+    assert set(better) == marked
+    assert all(dice[1] == 0 and dice[0] > 0.7 for dice in better.values())
+    gain = [abs(row["dice"][0] - row["dice"][1]) for row in images]
+    assert gain == sorted(gain, reverse=True) and min(gain) > 0
+    gallery = page[page.index("<h3>base fits better than shy") :]
+    gallery = gallery[: gallery.index("<h3>", 10)]
+    assert f"8 of {len(marked)} images" in gallery
+    panels = {alt: source for source, alt in re.findall(r'src="([^"]+)"[^>]*alt="([^"]+)"', gallery)}
+    for name in list(better)[:8]:
+        three = [panels[f"{name}: {what}"] for what in ("true flaws", "marked by base", "marked by shy")]
+        assert len(set(three)) == 3
+    assert f"base: bright, Dice {next(iter(better.values()))[0]:.3f}" in gallery
+    assert "shy: sound, Dice 0.000" in gallery
+    assert page.index("<h3>shy fits better than base") < page.index("<h3>base fits better than shy")
+    assert "<h3>Only base is right about which classes show, shy is wrong" in page
+
+
 def test_runs_are_compared_where_the_flaws_are(make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("paired", "mask_paired"):
         monkeypatch.setattr(f"flawscope.evaluation.{module}.DRAWS", 40)
@@ -337,6 +360,7 @@ def test_runs_are_compared_where_the_flaws_are(make_run: Make, tmp_path: Path, m
     assert any("shy is worse than base by" in words and "of mean IoU" in words for words in made.document["sentences"])
     page = made.page.read_text(encoding="utf-8")
     assert '<section id="places">' in page and "The measures of images as a whole" in page
+    check_outlines(base, made.document, page)
     titles = [str(table.title) for table in differences_tables(made.document)]
     assert titles[:2] == ["shy against base: where flaws are", "shy against base: what images are called"]
     assert len(titles) == 4

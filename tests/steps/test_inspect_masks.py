@@ -166,6 +166,29 @@ def test_the_truth_is_drawn_beside(make_mask_bundle: Make, strips: Path, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("end", ["", "-mask"])
+def test_a_folder_of_masks_is_a_truth(make_mask_bundle: Make, strips: Path, tmp_path: Path, end: str) -> None:
+    bundle = make_mask_bundle(EXCLUSIVE)
+    flawscope.inspect(bundle, strips, tmp_path / "first")
+    before = Image.open(tmp_path / "first" / "pictures" / "a.png").height
+    masks = tmp_path / "first" / "masks"
+    for path in [path for path in masks.rglob("*.png") if end]:
+        path.rename(path.with_name(f"{path.stem}{end}.png"))
+    flawscope.inspect(bundle, strips, tmp_path / "out", truth=masks)
+    drawn = np.asarray(Image.open(tmp_path / "out" / "pictures" / "Band ä" / "c.JPG"), dtype=int)
+    assert Image.open(tmp_path / "out" / "pictures" / "a.png").height > 1.5 * before
+    plain = Image.open(tmp_path / "out" / "pictures" / "sound.png")
+    assert plain.height < 1.5 * before, "it has no mask there: nothing is known"
+    assert drawn.shape[0] > 1.5 * before
+    Image.new("L", (20, 48)).save(masks / f"a{end}.png")
+    with pytest.raises(DataError, match=r"1 mask cannot be used:\n  a.png: .*has 20 x 48 pixels, its image 200 x 48"):
+        flawscope.inspect(bundle, strips, tmp_path / "again", truth=masks)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match=r"no image of 5 has a mask in .*none"):
+        flawscope.inspect(bundle, strips, tmp_path / "again", truth=tmp_path / "none")
+    assert not (tmp_path / "again").exists()
+
+
 def test_options_that_do_not_fit_are_refused(
     make_bundle: Make, make_mask_bundle: Make, strips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

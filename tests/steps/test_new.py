@@ -12,6 +12,7 @@ from PIL import Image
 
 import flawscope
 from flawscope.data.spec import CsvSpec, ElpvSpec, FoldersSpec, MasksSpec
+from flawscope.errors import DataError
 from flawscope.training.recipe import load_recipe
 from flawscope.training.spec import IMAGE_WATCHES
 
@@ -112,3 +113,39 @@ def test_masks_of_pictures_of_one_moderate_size_are_learnt_whole(tmp_path: Path)
     recipe = load_recipe(flawscope.new(tmp_path / "data", tmp_path / "r.yaml", weights="imagenet").recipe)
     assert (recipe.image.size, recipe.image.channels, recipe.model.name) == ((40, 48), 3, "smp:unet/mobilenetv2_100")
     assert recipe.masks is not None and recipe.masks.pieces is None
+
+
+def test_masks_that_mark_nothing_make_no_recipe(tmp_path: Path) -> None:
+    blank = np.zeros((12, 16), dtype=np.uint8)
+    flawed = blank.copy()
+    flawed[2:5, 3:9] = 255
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for i in range(6):
+        noise = np.random.default_rng(i).integers(0, 255, blank.shape, dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / "data" / "images" / f"{i}.png")
+        Image.fromarray(blank).save(tmp_path / "data" / "masks" / f"{i}.png")
+    with pytest.raises(DataError, match="no mask marks anything in the 6 images that can be used") as told:
+        made(tmp_path / "data")
+    assert told.value.remedy.startswith("are these the masks") and not (tmp_path / "recipe.yaml").exists()
+    Image.fromarray(flawed[:6]).save(tmp_path / "data" / "masks" / "1.png")
+    with pytest.raises(DataError, match=r"in the 5 images that can be used\n  Cannot be used: 1.png .*16 x 6 pixels"):
+        made(tmp_path / "data")
+    Image.fromarray(flawed).save(tmp_path / "data" / "masks" / "1.png")
+    recipe = load_recipe(made(tmp_path / "data"))
+    assert isinstance(recipe.data, MasksSpec)
+
+
+def test_colours_of_masks_stand_in_the_recipe(tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for i in range(6):
+        colours = np.zeros((12, 16, 3), dtype=np.uint8)
+        colours[2:5, 3:9, 2 * (i % 2)] = 255
+        Image.fromarray(255 - colours).save(tmp_path / "data" / "images" / f"{i}.png")
+        Image.fromarray(colours).save(tmp_path / "data" / "masks" / f"{i}.png")
+    recipe = made(tmp_path / "data")
+    plain = load_recipe(recipe)
+    assert isinstance(plain.data, MasksSpec)
+    assert plain.data.of_colours == {"blue": (0, 0, 255), "red": (255, 0, 0)}
+    assert plain.hash != load_recipe(recipe, ["data.colours={a: [255, 0, 0], b: [0, 0, 255]}"]).hash

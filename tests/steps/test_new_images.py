@@ -16,10 +16,11 @@ from PIL import Image
 
 import flawscope
 from flawscope.bundle.archive import read_bundle
+from flawscope.data.spec import MasksSpec
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import DataError, UserError
 from flawscope.records import NOT_CHECKED
-from flawscope.steps.new_groups import NOBODY
+from flawscope.steps.new_groups import NOBODY, SaidGroups
 from flawscope.steps.new_images import NO_COURT, NO_RUN, NOT_ASKED
 from flawscope.steps.workspace import Run
 
@@ -232,3 +233,25 @@ def test_a_column_of_any_name_says_which_images_count_together(finished: Any, dr
     assert alone["groups"] == BAD + GOOD and NOBODY in alone["notes"]
     asked = flawscope.evaluate(finished.bundle, table, twins="identical", group_column="melt").metrics
     assert asked["groups"] == 3 and "images count together by the column 'melt'" in asked["notes"]
+
+
+def test_the_column_of_a_table_beside_images_with_masks(tmp_path: Path) -> None:
+    spec = MasksSpec(images=tmp_path / "images", masks=tmp_path / "masks")
+    said = SaidGroups(column="melt")
+    with pytest.raises(
+        UserError, match=r"--group-column melt: there is no table beside .*images that names its images"
+    ):
+        said.column_in(spec)
+    (tmp_path / "images").mkdir()
+    for i in range(4):
+        Image.new("L", (4, 4), i).save(tmp_path / "images" / f"{i}.png")
+    (tmp_path / "other.csv").write_text("melt,speed\n71,72\n")  # names no image: not theirs
+    with pytest.raises(UserError, match="there is no table beside"):
+        said.column_in(spec)
+    (tmp_path / "facts.csv").write_text("\n".join(["file,melts,speed", *(f"{i}.png,{i // 2},{i}" for i in range(4))]))
+    with pytest.raises(UserError, match=r"--group-column melt: no table beside .*images has this column") as told:
+        said.column_in(spec)
+    assert told.value.remedy == "facts.csv: did you mean 'melts'? Valid: melts, speed"
+    found = SaidGroups(column="melts").column_in(spec)
+    assert isinstance(found, MasksSpec)
+    assert (found.facts, found.image_column, found.grouped_by) == (tmp_path / "facts.csv", "file", "melts")

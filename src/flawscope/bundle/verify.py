@@ -14,7 +14,7 @@ from flawscope.bundle.mask_words import mask_sentences, tile_words
 from flawscope.bundle.rules import Calibrator, DecisionRule
 from flawscope.errors import BundleError
 from flawscope.records import HUMAN, NOT_CHECKED, Task
-from flawscope.wording import COSTS_ONE_BY_ONE, all_at_once
+from flawscope.wording import COSTS_ONE_BY_ONE, all_at_once, interval_in_words
 
 
 @dataclass(frozen=True)
@@ -210,5 +210,6 @@ def _headline(name: str, document: Mapping[str, Any]) -> str:
     numbers = []
     for entry in document.get("headline") or []:
         interval = entry["interval"]
-        numbers.append(f"{entry['name']} {interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})")
+        value, ends = interval_in_words(*(interval[key] for key in ("value", "low", "high")))
+        numbers.append(f"{entry['name']} {value} ({ends})")
     return f"Evidence {name}: {', '.join(numbers) if numbers else 'present'}."

@@ -321,7 +321,9 @@ def inspect(
     ] = False,
     explain_good: Annotated[bool, typer.Option("--explain-good", help="heat maps of good pictures, too")] = False,
     scale: Annotated[float | None, numeric(help="masks: millimetres a pixel, for areas in mm2")] = None,
-    truth: Annotated[Path | None, typer.Option(help="masks: codes (CSV) or COCO (JSON), to be drawn beside")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="masks: codes (CSV), COCO (JSON) or a folder of masks, drawn beside")
+    ] = None,
     draw: Annotated[
         bool, typer.Option("--draw/--no-draw", help="masks: whether pictures with outlines are drawn")
     ] = True,

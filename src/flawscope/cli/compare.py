@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from flawscope.pages.words import gain, number, span
+from flawscope.pages.words import gain, measured, number
 from flawscope.records import NOT_CHECKED
 from flawscope.wording import counted
 
@@ -61,8 +61,8 @@ def _test(row: RunRow) -> str:
     """The headline measure with its interval, on how many images, by which bundle."""
     if row.test_images is None:
         return ""
-    measured = "nothing measured"
+    said = "nothing measured"
     if row.interval:
-        ends = row.interval.as_dict()
-        measured = f"{row.measure} {number(row.measure, ends['value'])} ({span(row.measure, ends)})"
-    return f"{measured}\n{counted(row.test_images, 'images')}, {row.seal if 'seal' in row.seal else f'seal {row.seal}'}"
+        value, span = measured(row.measure, row.interval.as_dict())
+        said = f"{row.measure} {value} ({span})"
+    return f"{said}\n{counted(row.test_images, 'images')}, {row.seal if 'seal' in row.seal else f'seal {row.seal}'}"

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from flawscope.cli.terminal import console, say
-from flawscope.wording import counted
+from flawscope.wording import counted, interval_in_words
 
 
 def numbers(metrics: dict[str, Any]) -> None:
@@ -19,7 +19,7 @@ def numbers(metrics: dict[str, Any]) -> None:
     table.add_column("95 % interval", justify="right")
     for entry in metrics["headline"]:
         interval = entry["interval"]
-        table.add_row(entry["name"], f"{interval['value']:.3f}", f"{interval['low']:.3f} to {interval['high']:.3f}")
+        table.add_row(entry["name"], *interval_in_words(*(interval[key] for key in ("value", "low", "high"))))
     console.print(table)
     for found in metrics["classes"].values():
         for words in found.get("answers", ()):

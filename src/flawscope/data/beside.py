@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flawscope.data.csv_table import ImageFinder, find_image_column
-from flawscope.data.table_file import TextTable, read_table
+from flawscope.data.table_file import TABLE_SUFFIXES, TextTable, read_table
 from flawscope.errors import DataError, choices
 from flawscope.metadata import Values
 
@@ -70,6 +70,22 @@ def beside(
         )
     values = tuple(_values(table, columns, cells, rows[index]) for index in range(len(pictures)))
     return Beside(values, tuple(_notes(table, strangers)))
+
+
+def tables_beside(images: Path) -> Iterator[tuple[TextTable, str]]:
+    """The tables in a folder of images, and in the one above it, that name some of them; and the column that does."""
+    finder = ImageFinder(images)
+    for folder in (images, images.absolute().parent):
+        for path in sorted(folder.iterdir() if folder.is_dir() else ()):
+            if path.suffix.lower() not in TABLE_SUFFIXES or path.name.startswith(".") or not path.is_file():
+                continue
+            try:
+                table = read_table(path)
+            except DataError:
+                continue
+            named = find_image_column(table, finder)
+            if named is not None and any(isinstance(finder.find(cell), Path) for cell in table.column(named)[:1000]):
+                yield table, named
 
 
 def _values(

@@ -10,6 +10,16 @@ from flawscope.data.table import walk_images
 from flawscope.errors import DataError
 from flawscope.metadata import composed
 
+SUFFIXES = (
+    "",
+    *(
+        f"{mark}{word}"
+        for word in ("mask", "masks", "label", "labels", "gt", "seg", "segmentation", "maske", "annotation")
+        for mark in "_-. "
+    ),
+)
+"""What the name of a mask may have beyond that of its image, if nothing else is said."""
+
 
 @dataclass(frozen=True)
 class MaskPairs:
@@ -34,8 +44,13 @@ def pair_masks(images: Sequence[Path], root: Path, mask_root: Path | None = None
     base = root if mask_root is None else mask_root
     pictures = set(images)
     found: dict[str, Path] = {}
+    others = []  # beside the masks, and of another name: a second mask of an image must not be lost without a word
     for path in walk_images(base):
-        if path in pictures or not path.stem.casefold().endswith(suffix.casefold()):
+        if path in pictures:
+            continue
+        if not path.stem.casefold().endswith(suffix.casefold()):
+            if mask_root is not None:
+                others.append(path)
             continue
         if mask_root is None and not suffix and path.suffix.lower() != ".png":
             continue
@@ -60,7 +75,42 @@ def pair_masks(images: Sequence[Path], root: Path, mask_root: Path | None = None
             f"a mask has the name of its image{f' and {suffix}' if suffix else ''}, and lies beside it (as PNG) or at "
             "the same place in the folder of masks (data.masks); data.suffix says what else its name has",
         )
-    return MaskPairs(masks, tuple(without), tuple(path for path in found.values() if path not in taken))
+    strays = (*others, *(path for path in found.values() if path not in taken))
+    return MaskPairs(masks, tuple(without), strays)
+
+
+def best_suffix(images: Sequence[Path], root: Path, mask_root: Path) -> str:
+    """What the names of the masks in a folder of their own end in: what makes the most pairs.
+
+    Raises:
+        DataError: no mask there has the name of an image.
+    """
+    stems = [path.stem.casefold() for path in walk_images(mask_root)]
+    pairs = {}
+    for suffix in SUFFIXES:
+        if any(stem.endswith(suffix) for stem in stems):
+            try:
+                pairs[suffix] = len(pair_masks(images, root, mask_root, suffix).masks)
+            except DataError:
+                continue
+    if not pairs:
+        pair_masks(images, root, mask_root)  # says why
+    return max(pairs, key=lambda suffix: pairs[suffix], default="")
+
+
+def named_like_masks(images: Sequence[Path]) -> dict[Path, Path]:
+    """Those images whose name is that of another one in the same folder, and an ending that speaks of masks.
+
+    >>> named_like_masks([Path("a/1.png"), Path("a/1-mask.png"), Path("b/2_mask.png")])
+    {PosixPath('a/1-mask.png'): PosixPath('a/1.png')}
+    """
+    by_name = {(path.parent, composed(path.stem).casefold()): path for path in images}
+    found = {}
+    for (folder, name), path in by_name.items():
+        of = next((name.removesuffix(end) for end in SUFFIXES if end and name.endswith(end)), None)
+        if of is not None and (folder, of) in by_name:
+            found[path] = by_name[folder, of]
+    return found
 
 
 def _key(path: Path, root: Path) -> str:

@@ -14,10 +14,11 @@ import numpy as np
 from flawscope.data.coco import read_coco
 from flawscope.data.csv_table import ImageFinder, find_image_column
 from flawscope.data.layout import BESIDE, class_level, find_part_level
-from flawscope.data.mask_files import pair_masks
+from flawscope.data.mask_colours import guess_colours, in_colours
+from flawscope.data.mask_files import SUFFIXES, pair_masks
 from flawscope.data.mask_table import is_mask_table, read_mask_table
 from flawscope.data.read import read
-from flawscope.data.spec import MasksSpec
+from flawscope.data.spec import GOOD, MasksSpec
 from flawscope.data.table import walk_images
 from flawscope.data.table_file import TABLE_SUFFIXES, read_table
 from flawscope.data.table_guess import TO_SPLIT, group_column
@@ -25,9 +26,8 @@ from flawscope.data.words import meaning
 from flawscope.errors import DataError, ImageError
 from flawscope.preprocess import open_image
 from flawscope.records import Samples
+from flawscope.wording import counted
 
-SUFFIXES = ("", "_mask", "_masks", "_label", "_gt", "_seg")
-"""What the name of a mask may have beyond that of its image."""
 FITTING = 0.5
 """So many of the masks must fit an image, and of the images in a folder of flawed ones show a flaw."""
 LOOKED_AT = 20
@@ -82,8 +82,26 @@ def why_none(place: Path, images: Path | None = None, fewest_groups: int = TO_SP
             words.append(f"what {name} holds as masks cannot be used: {first}")
     if place.is_dir() and not words:
         named = [path.name for path in _folders(place)[1] if path.name.casefold() in BESIDE]
-        words += [f"{name} holds no mask that has the name of an image" for name in named]
+        words += [_why_no_pairs(place, place / name) for name in named]
     return words
+
+
+def _why_no_pairs(place: Path, mask_root: Path) -> str:
+    """Why no picture of a folder of masks is the mask of an image beside it."""
+    masks = list(walk_images(mask_root))
+    images = [path for path in walk_images(place) if not path.is_relative_to(mask_root)]
+    if not masks or not images:
+        return f"{mask_root.name} holds no {'picture' if images else 'mask of an image: there is none'}"
+    for root in sorted({path.parents[-len(place.parts) - 1] for path in images if path.parent != place}):
+        try:
+            pair_masks([path for path in images if path.is_relative_to(root)], root, mask_root)
+        except DataError as error:
+            if "two masks" in error.problem or "two images" in error.problem:
+                return error.problem
+    return (
+        f"{mask_root.name} holds no mask that has the name of an image: a mask is called {masks[0].name}, an image "
+        f"{images[0].name} (data.suffix says what else the names of masks have)"
+    )
 
 
 def _read(spec: MasksSpec) -> Samples:
@@ -176,7 +194,7 @@ def _apart(place: Path) -> Iterator[Guess]:
             (
                 (_fitting(root, mask_root, suffix), -place, root, suffix)
                 for place, root in enumerate([path for path in folders if path not in masks])
-                for suffix in SUFFIXES
+                for suffix in _suffixes(mask_root)
             ),
             key=lambda each: each[:2],
             default=None,
@@ -213,11 +231,17 @@ def _of_few_values(folder: Path) -> bool:
 
 def _beside(place: Path) -> Iterator[Guess]:
     """Masks among the images: PNG of the same name, or told by the end of the name."""
-    for suffix in SUFFIXES:
+    for suffix in _suffixes(place):
         if _fitting(place, None, suffix) >= FITTING:
             how = f"of the same name with {suffix} (data.suffix)" if suffix else "of the same name, as PNG"
             spec = MasksSpec(images=place, suffix=suffix)
             yield _for_pictures(spec, [f"Masks lie beside the images, {how}."])
+
+
+def _suffixes(folder: Path) -> list[str]:
+    """What the names of masks may end in: what some name in the folder does end in."""
+    stems = [path.stem.casefold() for path in walk_images(folder)]
+    return [suffix for suffix in SUFFIXES if any(stem.endswith(suffix) for stem in stems)]
 
 
 def _fitting(root: Path, mask_root: Path | None, suffix: str) -> float:
@@ -241,11 +265,18 @@ def _for_pictures(spec: MasksSpec, said: list[str]) -> Guess:
     """With what folders tell of parts, and of images without masks."""
     root = spec.images
     images = [path for path in walk_images(root) if not _is_mask(path, spec.masks, spec.suffix)]
-    without = pair_masks(images, root, spec.masks, spec.suffix).without
+    pairs = pair_masks(images, root, spec.masks, spec.suffix)
+    spec, said = _in_colours(spec, list(pairs.masks.values()), said)
+    without = pairs.without
     places = {path.relative_to(root).parts[:-1] for path in without}
     if without and all(any(meaning(name) == "good" for name in parts) for parts in places):
         spec = spec.model_copy(update={"without": "good"})
         said.append("Images in folders of good parts have no mask: they have no flaw (data.without: good).")
+    elif without:
+        said.append(
+            f"{counted(len(without), 'images', 'have')} no mask. If that means that they have no flaw, set "
+            "data.without: good."
+        )
     folders = [path.relative_to(root).parts[:-1] for path in images]
     part_level = find_part_level(folders, class_level=-1)
     if part_level is not None:
@@ -258,6 +289,18 @@ def _for_pictures(spec: MasksSpec, said: list[str]) -> Guess:
     return spec, tuple(said)
 
 
+def _in_colours(spec: MasksSpec, masks: Sequence[Path], said: list[str]) -> tuple[MasksSpec, list[str]]:
+    """With a name for each colour, where the masks are in colours and none is said."""
+    if not in_colours(masks):
+        return spec, said
+    colours = guess_colours(masks, spec.negative or GOOD)
+    if colours is None:
+        return spec, said
+    named = ", ".join(f"{name} {list(colour)}" for name, colour in colours.items())
+    words = f"The colours of the masks stand for classes: {named}. Give them names in data.colours."
+    return spec.model_copy(update={"colours": colours}), [*said, words]
+
+
 def _named(spec: MasksSpec, samples: Samples) -> Guess:
     """The classes by name, so that other images of the same kind, which may lack one, are read alike."""
     classes = samples.task.classes
@@ -265,6 +308,8 @@ def _named(spec: MasksSpec, samples: Samples) -> Guess:
         return spec.model_copy(update={"classes": list(classes)}), ()
     if samples.task.pixels == "multilabel":
         return spec, (f"Bright means flawed; what is marked is called {classes[0]!r} (data.flaw).",)
+    if spec.colours is not None:
+        return spec, ()
     values = f"The values of the masks stand for classes: {', '.join(classes)}."
     if classes != tuple(str(value) for value in range(1, len(classes) + 1)):
         return spec, (values,)

@@ -14,19 +14,21 @@ from pathlib import Path, PurePosixPath
 from flawscope.data.beside import beside
 from flawscope.data.coco import coco_masks, read_coco
 from flawscope.data.csv_table import ImageFinder
-from flawscope.data.mask_files import pair_masks
+from flawscope.data.mask_files import named_like_masks, pair_masks
 from flawscope.data.mask_table import read_mask_table, table_masks
-from flawscope.data.mask_values import Shades, Values, read_shades
-from flawscope.data.spec import MasksSpec
+from flawscope.data.mask_values import Colours, Shades, Values, read_shades
+from flawscope.data.spec import GOOD, MasksSpec
 from flawscope.data.table import ALONE, Row, Table, check_parts_named, natural, published_part, walk_images
 from flawscope.errors import DataError, listing
 from flawscope.masks import masks_of
 from flawscope.metadata import missing, number
 from flawscope.preprocess import IMAGE_SUFFIXES
 from flawscope.records import BoolArray, Masks, Skipped, Task
+from flawscope.wording import counted
 
 Draw = Callable[[Path, int, int], Masks | Shades]
 """The masks of an image of this height and width."""
+_OF_COLUMNS = ("group_column", "part_column", "meta_columns")
 UNSETTLED = Task("multilabel", ("flaw",))
 """Stands for the task until all masks have been read."""
 
@@ -78,6 +80,7 @@ def load_masked(spec: MasksSpec, base: Path) -> Masked:
     without = set(source.without).intersection(images)
     notes = list(source.notes)
     if without and good:
+        _refuse_masks_taken_for_good(images, without)
         notes.append(f"{len(without):,} of {len(images):,} images have no mask in {source.what}: taken for good")
     lacking = [
         Skipped(_id(path, root), f"has no mask in {source.what}") for path in images if path in without and not good
@@ -116,6 +119,22 @@ def _refuse(spec: MasksSpec, source: _Source, n: int, lacking: Sequence[Skipped]
             f"{len(lacking):,} of {n:,} images have no mask in {source.what}:\n"
             + listing([each.where for each in lacking]),
             "set data.without: good if that means that they have no flaw, or data.on_bad: skip to leave them out",
+        )
+
+
+def _refuse_masks_taken_for_good(images: Sequence[Path], without: set[Path]) -> None:
+    """Raise where a mask would count as an image without a flaw, because its name ends otherwise than was said.
+
+    Raises:
+        DataError: there is such a one.
+    """
+    odd = {path: of for path, of in named_like_masks(images).items() if path in without}
+    if odd:
+        raise DataError(
+            f"{counted(len(odd), 'images', 'are')} named like a mask of another, and would be taken for good:\n"
+            + listing([f"{path}: a mask of {of.name}?" for path, of in odd.items()]),
+            "if they are masks, say what their names end in (data.suffix), or move them to a folder of their own "
+            "(data.masks); if they are images, give them other names",
         )
 
 
@@ -211,12 +230,13 @@ def _pictures(spec: MasksSpec, base: Path, images: Sequence[Path], root: Path) -
     apart = _mask_root(spec, base, root)
     found = pair_masks(images, root, apart, spec.suffix)
     values = asked_values(spec)
+    colours = Colours(tuple(spec.of_colours.values()), (spec.colours or {}).get(spec.negative or GOOD))
 
     def draw(image: Path, height: int, width: int) -> Shades:
         mask = found.masks.get(image)
         if mask is None:
             return Shades(None, height, width, {0: height * width})
-        return read_shades(mask, height, width, values)
+        return read_shades(mask, height, width, values, colours)
 
     strays = [Skipped(_id(path, apart or root), "a mask that has the name of no image") for path in found.strays]
     what = "pictures beside the images" if apart is None else f"the folder {apart.name}"
@@ -227,7 +247,7 @@ def asked_values(spec: MasksSpec) -> Values:
     """What the values of mask pictures mean, as far as the recipe says it."""
     if spec.values == "auto" and (spec.flaw is not None or spec.level is not None):
         return "binary"
-    return "index" if spec.values == "auto" and len(spec.classes or ()) > 1 else spec.values
+    return "index" if spec.values == "auto" and (spec.colours or len(spec.classes or ()) > 1) else spec.values
 
 
 def _masks(spec: MasksSpec, classes: Sequence[str], mask_khw: BoolArray) -> Masks:
@@ -315,7 +335,7 @@ def _facts(
         images,
         columns,
         spec.image_column,
-        wanted_by="data.group_column, part_column, meta_columns",
+        wanted_by=", ".join(f"data.{key}" for key in _OF_COLUMNS if getattr(spec, key)) or "data.groups.column",
         option="data.image_column",
     )
     texts = [

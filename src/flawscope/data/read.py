@@ -44,8 +44,9 @@ def read(spec: DataSpec, base: Path, *, complete: bool = True, crop: Crop | None
         samples, unreadable = check_images(table.rows, crop)
     bad = (*table.bad, *unreadable)
     if bad and spec.on_bad == "error":
+        what = "bad row or unreadable image" if len(bad) == 1 else "bad rows or unreadable images"
         raise DataError(
-            f"{table.name}: {len(bad)} bad rows or unreadable images:\n"
+            f"{table.name}: {len(bad):,} {what}:\n"
             + listing([f"{problem.where}: {problem.reason}" for problem in bad]),
             "mend or remove them, or set data.on_bad: skip",
         )

@@ -6,15 +6,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flawscope.data.mask_values import Shades, binary_code, counted, index_codes, told_from, white_of
+from flawscope.data.mask_values import (
+    Shades,
+    binary_code,
+    check_palettes,
+    counted,
+    index_codes,
+    told_from,
+    white_of,
+)
 from flawscope.data.masked import Masked, asked_values
-from flawscope.data.spec import MasksSpec
+from flawscope.data.spec import GOOD, MasksSpec
 from flawscope.data.table import Row
 from flawscope.data.words import good_class
 from flawscope.errors import DataError, choices
 from flawscope.records import Masks, PixelKind, Task
 
-FLAW, GOOD = "flaw", "ok"
+FLAW = "flaw"
 
 
 @dataclass(frozen=True)
@@ -35,10 +43,11 @@ def settle(spec: MasksSpec, masked: Masked, rows: Sequence[Row], drawn: Sequence
         kind: PixelKind = "multiclass" if spec.pixels == "multiclass" else "multilabel"
         return Settled(_task(spec, masked.classes, kind), tuple(each for each in drawn if isinstance(each, Masks)))
     shades = [each for each in drawn if isinstance(each, Shades)]
+    check_palettes(shades)
     count = counted(shades)
     values = asked_values(spec)
     if values == "auto":
-        values = told_from(count)
+        values = told_from(count, lossy=any(each.lossy for each in shades))
     if values == "index":
         return _by_value(spec, shades, count)
     codes = [binary_code(each, white_of(count)) for each in shades]
@@ -70,8 +79,9 @@ def _task(spec: MasksSpec, classes: Sequence[str], pixels: PixelKind, negative: 
 def _by_value(spec: MasksSpec, shades: Sequence[Shades], count: Mapping[int, int]) -> Settled:
     """Each value is a class: by place in the names, or all values that there are."""
     present = sorted(value for value in count if value)
-    values = list(range(1, len(spec.classes) + 1)) if spec.classes else present
-    classes = spec.classes or [str(value) for value in present]
+    named = spec.classes or list(spec.of_colours)
+    values = list(range(1, len(named) + 1)) if named else present
+    classes = named or [str(value) for value in present]
     if not classes:
         raise DataError("no mask marks anything", "are these the masks?")
     masks: list[Masks | str] = []

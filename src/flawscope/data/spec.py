@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from flawscope.metadata import composed
 
 OnBad = Literal["error", "skip"]
+GOOD = "ok"
+"""What the good answer of masks is called, if nothing else is said."""
 
 
 def _names(value: str | list[str] | None) -> str | list[str] | None:
@@ -213,6 +215,11 @@ class MasksSpec(_Spec):
         description="names of the flaws: of the values 1, 2, ... of index masks, in this order; or those that a table, "
         "a COCO file or folders may name; null: those that are there",
     )
+    colours: dict[str, tuple[int, int, int]] | None = Field(
+        default=None,
+        description="mask pictures in which colours stand for classes: red, green and blue of each, such as "
+        "{crack: [255, 0, 0], dent: [0, 0, 255]}; black is none, and the good answer may have a colour, too",
+    )
     flaw: str | None = Field(default=None, description="binary masks: what all flaws are called; null: flaw")
     level: int | None = Field(
         default=None,
@@ -264,7 +271,7 @@ class MasksSpec(_Spec):
         forms = [key for key in ("table", "masks", "coco") if getattr(self, key) is not None]
         if len(forms) > 1:
             raise ValueError(f"{' and '.join(forms)} are given: masks come in one form")
-        for_pictures = {"suffix": self.suffix, "flaw": self.flaw, "level": self.level}
+        for_pictures = {"suffix": self.suffix, "flaw": self.flaw, "level": self.level, "colours": self.colours}
         wrong = [key for key, value in for_pictures.items() if value not in (None, "")]
         if self.values != "auto":
             wrong.append("values")
@@ -275,6 +282,30 @@ class MasksSpec(_Spec):
         if self.flaw is not None and self.classes is not None:
             raise ValueError("flaw is the one class of binary masks: leave out flaw or classes")
         return self
+
+    @model_validator(mode="after")
+    def _of_colours(self) -> MasksSpec:
+        if self.colours is None:
+            return self
+        given = [key for key in ("classes", "flaw", "level") if getattr(self, key) is not None]
+        given += ["values"] if self.values != "auto" else []
+        if given:
+            raise ValueError(f"colours say which classes there are: leave out {', '.join(given)}")
+        for name, colour in self.colours.items():
+            if not name or not all(0 <= value <= 255 for value in colour):
+                raise ValueError(f"colours: expected a name, and three numbers from 0 to 255, got {name}: {colour}")
+        if len(set(self.colours.values())) < len(self.colours):
+            raise ValueError("colours: two classes have the same colour")
+        if not self.of_colours:
+            raise ValueError("colours: no class has a colour")
+        if (0, 0, 0) in self.of_colours.values():
+            raise ValueError("colours: black means that there is no flaw")
+        return self
+
+    @property
+    def of_colours(self) -> dict[str, tuple[int, int, int]]:
+        """The colour of each flaw, without that of the good answer."""
+        return {name: colour for name, colour in (self.colours or {}).items() if name != (self.negative or GOOD)}
 
     @model_validator(mode="after")
     def _names(self) -> MasksSpec:

@@ -185,7 +185,13 @@ def chunks(draws: int) -> Iterator[int]:
 
 
 def bootstrap_interval(
-    value: float, drawn_d: FloatArray, groups: npt.ArrayLike, level: float = 0.95, units: int | None = None
+    value: float,
+    drawn_d: FloatArray,
+    groups: npt.ArrayLike,
+    level: float = 0.95,
+    units: int | None = None,
+    *,
+    edge: float = 0.0,
 ) -> Interval:
     """The interval that bootstrap draws give for a value in [0, 1]. Undefined draws (NaN) are left out and counted.
 
@@ -193,7 +199,8 @@ def bootstrap_interval(
     69:371). `units` is the number of groups that the measure hangs on, for example those that hold the rarer class;
     by default all. Where the draws cannot tell the spread (all alike as with perfect scores, fewer than two units, or
     the value outside of its own interval) the interval is stretched over Wilson's on as many samples as there are
-    units, and `method` says so.
+    units, and `method` says so. So it is where it lies within `edge` of 0 or of 1 as a whole: that nearly all groups
+    are as bad, or as good, as can be says no more about others than if all were.
 
     >>> bootstrap_interval(1.0, np.ones(100), range(30)).method
     'Wilson, each group counted as one sample'
@@ -212,7 +219,8 @@ def bootstrap_interval(
         tail = expanded_tail(level, units)
         low, high = (float(end) for end in np.quantile(defined_d, [tail, 1 - tail]))
     method, effective, notes = BOOTSTRAP, 0.0, []
-    if high - low < _TINY or not low - _TINY <= value <= high + _TINY:
+    at_the_edge = high < edge or low > 1 - edge
+    if at_the_edge or high - low < _TINY or not low - _TINY <= value <= high + _TINY:
         lowest, highest = wilson(value, units, level)
         low, high, effective = min(low, lowest), max(high, highest), float(units)
         method = "Wilson, each group counted as one sample"

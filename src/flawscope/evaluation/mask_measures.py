@@ -17,6 +17,8 @@ from flawscope.evaluation.mask_flaws import found_flaws
 from flawscope.records import FloatArray, Interval
 
 DRAWS = 1000
+EDGE = 0.0005
+"""What lies below reads 0.000: a few pixels that were hit by chance are no reason for a narrower interval than none."""
 ANY = "any flaw"
 """What all classes as one are called."""
 RULE = (
@@ -58,7 +60,7 @@ def measure_masks(
         key = measure if c is None else f"{measure} {names[c]}"
         if np.isfinite(value):
             units = hangs_on(measure, units_c) if c is None else int(units_c[c])
-            found[key] = bootstrap_interval(value, value_dm[:, column], groups, level, units)
+            found[key] = bootstrap_interval(value, value_dm[:, column], groups, level, units, edge=EDGE)
         else:
             undefined[key] = _reason(names, c)
     return {

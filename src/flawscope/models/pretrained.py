@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,6 +66,10 @@ def building(name: str, arguments: Mapping[str, Any], weights: str) -> Iterator[
         RecipeError: an argument that it does not take, or that it stumbles over.
         WeightsError: its weights cannot be downloaded, read, or do not fit.
     """
+    # timm warns of the head that a backbone leaves behind; whether a file fits is for `check_held` to say.
+    log = logging.getLogger("timm.models._builder")
+    level = log.level
+    log.setLevel(logging.ERROR)
     try:
         yield
     except TypeError as error:
@@ -76,6 +81,8 @@ def building(name: str, arguments: Mapping[str, Any], weights: str) -> Iterator[
             ) from error
         verb = "downloaded" if weights == "imagenet" else f"loaded from {weights}"
         raise WeightsError(f"weights for {name} could not be {verb}: {reason(error)}", OTHER_WAYS) from error
+    finally:
+        log.setLevel(level)
 
 
 def check_held(body: nn.Module, name: str, weights: str) -> None:

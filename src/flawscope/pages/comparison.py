@@ -6,7 +6,7 @@ Plain data in, HTML out: the numbers on the page are the numbers of compare.json
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from flawscope.pages import figures, view, words
+from flawscope.pages.masks import MaskGallery, gallery_view
 from flawscope.pages.report import Picture
 from flawscope.pages.templating import fill, write_page
 from flawscope.wording import counted
@@ -40,10 +41,16 @@ LESS = ("false flaws an image",)
 
 @dataclass(frozen=True)
 class CompareContent:
-    """Everything that the page shows: the document of compare.json, and the picture of each sample id."""
+    """Everything that the page shows: the document of compare.json, and the picture of each sample id.
+
+    Where masks are compared, `outlines` has pictures with those of truth and of two runs, `colours` the
+    colour of each class.
+    """
 
     document: Mapping[str, Any]
     images: Mapping[str, Image.Image | str | Path]
+    outlines: Sequence[MaskGallery] = ()
+    colours: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_comparison(folder: str | Path, content: CompareContent) -> Path:
@@ -75,7 +82,9 @@ def render(content: CompareContent) -> str:
         tests=[_test(row) for row in document["mcnemar"]],
         curves=list(_curves(document, strokes)),
         learning=list(_learning(document, strokes)),
-        galleries=list(_galleries(content)),
+        galleries=[] if content.outlines else list(_galleries(content)),
+        outlines=[gallery_view(each) for each in content.outlines],
+        colours=list(content.colours.items()),
         folded=len(document["task"]["classes"]) > MANY,
     )
 

@@ -115,21 +115,16 @@ def _rows(content: ContractContent, items: str) -> list[tuple[str, str]]:
     ]
     overkill = contract["overkill"]
     if overkill is not None:
-        rejected = f"{words.number('overkill rate', overkill['value'])} ({words.span('overkill rate', overkill)})"
-        rows.append((f"{content.negative} {items} rejected", rejected))
+        rejected, ends = words.measured("overkill rate", overkill)
+        rows.append((f"{content.negative} {items} rejected", f"{rejected} ({ends})"))
     if contract["kept"] and contract["overkill_unproven"] is not None:
         rows.append(("rejected without proof", words.number("overkill rate", contract["overkill_unproven"])))
     if contract["needed"] is not None:
         such = "groups such as these" if contract["units"] == "parts" else "independent ones"
         rows.append((f"{such} that would do, if none passes", f"{contract['needed']:,}"))
     if content.tested is not None:
-        seen = content.tested
-        rows.append(
-            (
-                "seen afterwards on the test part: let through",
-                f"{words.number('escape rate', seen['value'])} ({words.span('escape rate', seen)})",
-            )
-        )
+        passed, ends = words.measured("escape rate", content.tested)
+        rows.append(("seen afterwards on the test part: let through", f"{passed} ({ends})"))
     return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flawscope.pages.words import gain, number, span, watched
+from flawscope.pages.words import gain, measured, number, watched
 from flawscope.wording import counted
 
 FEW_GROUPS = 20
@@ -44,7 +44,8 @@ def curve_sentences(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _value(measure: str, interval: Mapping[str, Any]) -> str:
-    return f"{number(measure, interval['value'])} ({span(measure, interval)})"
+    value, ends = measured(measure, interval)
+    return f"{value} ({ends})"
 
 
 def _gain(measure: str, found: Mapping[str, Any], loss: bool) -> str:

@@ -48,11 +48,13 @@ BESIDE = ("mean Dice over images", "mean Dice on flawed", "mean Dice of no marks
 
 @dataclass(frozen=True)
 class MaskPicture:
-    """One image twice: with the outlines of what is true, and of what is marked; `facts` stand below it."""
+    """One image several times, with other outlines each time; `facts` stand below it.
+
+    `panels` names what is outlined, first what is true, then what was marked, by one bundle or by several.
+    """
 
     name: str
-    truth: Image.Image | str | Path
-    marks: Image.Image | str | Path
+    panels: Mapping[str, Image.Image | str | Path]
     facts: Sequence[str] = ()
 
 
@@ -111,7 +113,7 @@ def mask_views(content: ReportContent) -> View:
         "cascade": _whole(metrics["cascade"], "whole"),
         "fitted": _fitted(content.masks.fitted),
         "curves": _curves(masks, names),
-        "galleries": [_gallery(each) for each in content.masks.galleries if each.pictures],
+        "galleries": [gallery_view(each) for each in content.masks.galleries if each.pictures],
         "colours": [(name, content.masks.colours[name]) for name in names if name in content.masks.colours],
     }
 
@@ -313,15 +315,16 @@ def _curves(masks: Mapping[str, Any], names: Sequence[str]) -> list[View]:
     return shown
 
 
-def _gallery(gallery: MaskGallery) -> View:
+def gallery_view(gallery: MaskGallery) -> View:
+    """The pictures of a gallery as the templates print them: each with its panels, wide ones one above the other."""
     tiles = []
     for picture in gallery.pictures:
-        halves = [_half(source) for source in (picture.truth, picture.marks)]
-        tiles.append({"about": picture, "halves": halves, "wide": any(half["wide"] for half in halves)})
+        panels = [{**_panel(source), "name": name} for name, source in picture.panels.items()]
+        tiles.append({"about": picture, "panels": panels, "wide": any(panel["wide"] for panel in panels)})
     return {"about": gallery, "tiles": tiles, "wide": any(tile["wide"] for tile in tiles)}
 
 
-def _half(source: Image.Image | str | Path) -> View:
+def _panel(source: Image.Image | str | Path) -> View:
     made = (
         data_uri(source, LONG_SIDE) if isinstance(source, Image.Image) and _is_wide(source) else data_uri(source, SIDE)
     )

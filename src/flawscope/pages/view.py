@@ -46,11 +46,12 @@ CLOSE = {"close": ("Uncertain", "decided rightly, but nearly not; the nearest to
 
 def figure_of(measure: str, interval: Mapping[str, Any]) -> View:
     """One measured value, ready to print: text, ends of the interval, places on a bar from 0 to 100 %."""
+    value, ends = words.measured(measure, interval)
     clipped = [min(max(100 * interval[key], 0.0), 100.0) for key in ("value", "low", "high")]
     return {
         "name": measure,
-        "value": words.number(measure, interval["value"]),
-        "span": words.span(measure, interval),
+        "value": value,
+        "span": ends,
         "at": round(clipped[0], 2),
         "left": round(clipped[1], 2),
         "width": round(clipped[2] - clipped[1], 2),

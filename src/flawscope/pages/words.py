@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flawscope.wording import digits_apart
+
 RATES = (
     "accuracy", "exact match", "recall", "precision", "specificity", "escape rate", "overkill rate", "review load",
     "flaw recall",
@@ -58,13 +60,32 @@ MASKS = {
 """What the measures of masks say, for a headline."""
 
 
-def number(measure: str, value: float) -> str:
-    r"""A value in the form its measure is read in.
+def number(measure: str, value: float, more: int = 0) -> str:
+    r"""A value in the form its measure is read in, with so many more digits than usual.
 
-    >>> number("accuracy", 0.7981), number("AUROC", 0.8731)
-    ('79.8\xa0%', '0.873')
+    >>> number("accuracy", 0.7981), number("AUROC", 0.8731), number("AUROC", 0.8731, more=1)
+    ('79.8\xa0%', '0.873', '0.8731')
     """
-    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%" if is_rate(measure) else f"{value:.3f}"
+    return f"{100 * value:.{1 + more}f}\N{NO-BREAK SPACE}%" if is_rate(measure) else f"{value:.{3 + more}f}"
+
+
+def measured(measure: str, interval: Mapping[str, Any]) -> tuple[str, str]:
+    r"""A value and the ends of its interval, in so many digits that the ends do not read alike.
+
+    >>> measured("accuracy", {"value": 0.8, "low": 0.7, "high": 0.81})
+    ('80.0\xa0%', '70.0 to 81.0\xa0%')
+    >>> measured("IoU", {"value": 0.0001, "low": 0.0, "high": 0.0003})
+    ('0.0001', '0.0000 to 0.0003')
+    """
+    more = _more(measure, interval)
+    low, high = (number(measure, interval[end], more) for end in ("low", "high"))
+    return number(measure, interval["value"], more), f"{low.removesuffix(f'{chr(0xA0)}%')} to {high}"
+
+
+def _more(measure: str, interval: Mapping[str, Any]) -> int:
+    """The digits beyond the usual that tell the ends of an interval apart."""
+    scale, usual = (100, 1) if is_rate(measure) else (1, 3)
+    return digits_apart(scale * interval["low"], scale * interval["high"], usual) - usual
 
 
 def watched(measure: str) -> str:
@@ -82,13 +103,12 @@ def is_rate(measure: str) -> bool:
 
 
 def span(measure: str, interval: Mapping[str, Any]) -> str:
-    r"""The ends of an interval.
+    r"""The ends of an interval, as `measured` has them.
 
-    >>> span("accuracy", {"low": 0.7, "high": 0.81})
+    >>> span("accuracy", {"value": 0.8, "low": 0.7, "high": 0.81})
     '70.0 to 81.0\xa0%'
     """
-    low, high = number(measure, interval["low"]), number(measure, interval["high"])
-    return f"{low.removesuffix(f'{chr(0xA0)}%')} to {high}"
+    return measured(measure, interval)[1]
 
 
 def of_hundred(interval: Mapping[str, Any]) -> tuple[int, int, int, int]:
@@ -156,8 +176,11 @@ def gain(measure: str, difference: Mapping[str, Any]) -> str:
     '+2.1 (0.4 to 3.9) points'
     >>> gain("AUROC", {"value": -0.012, "low": -0.03, "high": 0.006})
     '-0.012 (-0.030 to 0.006)'
+    >>> gain("AUROC", {"value": 0.0001, "low": -0.0001, "high": 0.0004})
+    '+0.0001 (-0.0001 to 0.0004)'
     """
-    scale, digits, unit = (100, 1, " points") if is_rate(measure) else (1, 3, "")
+    scale, usual, unit = (100, 1, " points") if is_rate(measure) else (1, 3, "")
+    digits = usual + _more(measure, difference)
     value, low, high = (scale * difference[key] for key in ("value", "low", "high"))
     # Nothing is "-0.0", and 0 has no sign.
     value, low, high = (round(number, digits) + 0.0 for number in (value, low, high))

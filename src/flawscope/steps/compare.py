@@ -20,7 +20,8 @@ from flawscope.evaluation.paired import OVERALL, Answers, answers, differences, 
 from flawscope.pages.words import verdict
 from flawscope.records import HUMAN, NOT_CHECKED, PARTS, Samples
 from flawscope.spreadsheet import safe_cell
-from flawscope.steps.compare_masks import compared_masks
+from flawscope.steps.compare_masks import compared_masks, compared_pictures, shown_by
+from flawscope.steps.mask_pictures import Shown, outline_colours
 from flawscope.steps.metrics_document import decided, source
 from flawscope.steps.new_images import SEEN
 from flawscope.steps.tested import Key, Side, check_tasks, common, finished_places, joint_groups, short_names, side_of
@@ -87,7 +88,9 @@ def compare(
     check_tasks(sides)
     keys, left_out = common(sides)
     say(f"measuring {counted(len(keys), 'images')} that all have tested")
-    document = _document(sides, keys, left_out)
+    group = joint_groups(sides)
+    shown = shown_by(sides, keys)
+    document = _document(sides, keys, left_out, group, shown)
     from flawscope.pages.comparison import CompareContent, write_comparison
 
     with new_folder(folder, overwrite=overwrite) as beside:
@@ -96,7 +99,9 @@ def compare(
             beside / "differences.csv", as_csv([*document["masks"].get("differences", ()), *document["differences"]])
         )
         images = {key[0]: sides[0].answers[key].sample.path for key in keys}
-        write_comparison(beside, CompareContent(document, images))
+        outlines = tuple(compared_pictures(sides, shown, document)) if shown else ()
+        colours = outline_colours(sides[0].task) if outlines else {}
+        write_comparison(beside, CompareContent(document, images, outlines, colours))
     return Comparison(folder, document)
 
 
@@ -116,9 +121,15 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     return stream.getvalue()
 
 
-def _document(sides: Sequence[Side], keys: Sequence[Key], left_out: dict[str, Any]) -> dict[str, Any]:
-    """Everything that is said, as plain data."""
-    base, group = sides[0], joint_groups(sides)
+def _document(
+    sides: Sequence[Side],
+    keys: Sequence[Key],
+    left_out: dict[str, Any],
+    group: Mapping[str, str],
+    shown: Sequence[Shown],
+) -> dict[str, Any]:
+    """Everything that is said, as plain data; `shown` is what each side has marked, empty unless all make masks."""
+    base = sides[0]
     groups = [group[name] for name, _ in keys]
     measured = [_answers(side, base, keys, groups) for side in sides]
     where = f"these {counted(len(keys), 'test images')} in {counted(len(set(groups)), 'groups')}"
@@ -131,7 +142,7 @@ def _document(sides: Sequence[Side], keys: Sequence[Key], left_out: dict[str, An
         compared["mcnemar"] += [{**names, **row} for row in tests]
         compared["sentences"] += _sentences((base.name, side.name), found, tests[0]["p_groups"], where)
         compared["disagreements"] += [{**names, **row} for row in _disagreements(base, side, keys, measured[0], made)]
-    masks = compared_masks(sides, keys, groups, where)
+    masks = compared_masks(sides, shown, groups, where)
     compared["sentences"] = [*masks.pop("sentences", ()), *compared["sentences"]]
     return {
         "schema": 1,

@@ -70,7 +70,8 @@ def inspect(
             or into that of the labelled pictures.
         explain_good: draw those of good pictures, too.
         scale: millimetres a pixel, for the areas of flaws; by default what the bundle says. With masks only.
-        truth: a table of run-length codes or a COCO file: true outlines are drawn beside those found. With masks only.
+        truth: a table of run-length codes, a COCO file or a folder of mask pictures: true outlines are drawn
+            beside those found. With masks only.
         draw: whether the pictures are drawn with their flaws. With masks only.
         overwrite: replace a folder that is there.
         threads: how many pictures are worked on at a time; by default one for each core.

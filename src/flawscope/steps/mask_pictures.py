@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,7 +45,7 @@ def mask_content(samples: Samples, runs: Sequence[Run], contents: Contents | Non
     picked = {id for ids in some.values() for id in ids}
     found = MaskContent(
         galleries=tuple(galleries(samples.task, shown)),
-        colours=_colours(samples.task),
+        colours=outline_colours(samples.task),
         facts=mask_facts(samples) or {},
         examples=some,
         images={row.id: row.path for row in samples.rows if row.id in picked},
@@ -115,29 +115,29 @@ def galleries(task: Task, shown: Shown) -> Iterator[MaskGallery]:
 def _picture(task: Task, shown: Shown, i: int, dice: float) -> MaskPicture:
     sample, row = shown.samples[i], shown.rows[i]
     assert sample.masks is not None  # samples of a task with masks have some
-    truth, marks = _both(sample.path, sample.masks, row.masks)
+    panels = outlined_panels(sample.path, {"true flaws": sample.masks, "marked flaws": row.masks})
     called = task.describe(row.masks.shown)
     said = f"marked {called}" if called != task.negative else "nothing is marked"
     if row.stopped:
         said = f"stopped by the gate, which gives {row.gate:.3f}"
     pixels = int(shown.facts.marked_nc[i, -1])
     worth = f"Dice {dice:.3f}" if any(sample.target) else f"{pixels:,} pixel{'s' if pixels > 1 else ''}"
-    return MaskPicture(sample.id, truth, marks, [f"is {task.describe(sample.target)}; {said}; {worth}"])
+    return MaskPicture(sample.id, panels, [f"is {task.describe(sample.target)}; {said}; {worth}"])
 
 
-def _both(path: str, true: Masks, marked: Masks) -> tuple[Image.Image | str, Image.Image | str]:
-    """Both pictures; the path where the file cannot be read any more, which the page says."""
+def outlined_panels(path: str, masks: Mapping[str, Masks]) -> dict[str, Image.Image | str]:
+    """The picture once for each of its masks; the path where the file cannot be read any more, which the page says."""
     try:
         image = open_image(path)
     except ImageError:
-        return path, path
+        return dict.fromkeys(masks, path)
     side = LONG_SIDE if image.width >= WIDE * image.height else SIDE
     seen = viewable(image, side)
     times = max(1, side // max(seen.size))  # small ones are enlarged, so that their outlines are as fine
     seen = seen.resize((times * seen.width, times * seen.height), Image.Resampling.BILINEAR)
-    return outlined(seen, mask_array(true)), outlined(seen, mask_array(marked))
+    return {name: outlined(seen, mask_array(each)) for name, each in masks.items()}
 
 
-def _colours(task: Task) -> dict[str, str]:
+def outline_colours(task: Task) -> dict[str, str]:
     """The colour of the outlines of each class, as a page has it."""
     return {name: colour_of(k) for k, name in enumerate(task.classes)}

@@ -135,6 +135,8 @@ def new(
     if weights not in ("none", "imagenet") and not Path(weights).is_file():
         raise WeightsError(f"there is no file {weights}", "weights are none, imagenet, or a .safetensors file")
     finding = look(folder, images)
+    if isinstance(finding.spec, MasksSpec):
+        new_masks.check_marks(finding, folder)
     stem = _name(output or folder)
     path = Path(output) if output else Path(f"{stem}.yaml")
     if path.exists() and not overwrite:

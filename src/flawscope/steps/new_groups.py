@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from flawscope.data.beside import tables_beside
 from flawscope.data.groups import by_pattern
 from flawscope.data.spec import CsvSpec, DataSpec, ElpvSpec, GroupSpec, MasksSpec
 from flawscope.data.table import ALONE
 from flawscope.errors import DataError, UserError, choices
+from flawscope.metadata import composed
 from flawscope.records import Samples
 
 BLOCK_BY = ("order", "number")
@@ -62,18 +64,42 @@ class SaidGroups:
     def column_in(self, spec: DataSpec) -> DataSpec:
         """The data with the named column as that of their groups.
 
+        Of images with masks the table may lie beside them, without being named.
+
         Raises:
-            UserError: they come of no table.
+            UserError: they come of no table, or no table beside them has the column; names those that there are.
         """
         if self.column is None:
             return spec
-        if not isinstance(spec, CsvSpec) and (not isinstance(spec, MasksSpec) or spec.facts is None):
+        if isinstance(spec, MasksSpec) and spec.facts is None:
+            return self._beside(spec, composed(self.column))
+        if not isinstance(spec, CsvSpec | MasksSpec):
             raise UserError("--group-column names a column of a table, and the data are none", "use --group-pattern")
         groups = spec.groups.model_copy(update={"column": None})
         update: dict[str, object] = {"group_column": self.column, "groups": groups}
         if isinstance(spec, CsvSpec):  # a column that was guessed to be a label is none
             update["label_columns"] = [name for name in spec.label_columns if name != self.column] or spec.label_columns
         return spec.model_copy(update=update)
+
+    def _beside(self, spec: MasksSpec, column: str) -> DataSpec:
+        found = list(tables_beside(spec.images))
+        for table, image in found:
+            if column in table.columns:
+                groups = spec.groups.model_copy(update={"column": None})
+                facts = {"facts": table.path, "image_column": image, "group_column": column, "groups": groups}
+                return spec.model_copy(update=facts)
+        if not found:
+            raise UserError(
+                f"--group-column {column}: there is no table beside {spec.images} that names its images",
+                "put one there, a row an image, or use --group-pattern",
+            )
+        raise UserError(
+            f"--group-column {column}: no table beside {spec.images} has this column",
+            "; ".join(
+                f"{table.path.name}: {choices(column, [name for name in table.columns if name != image])}"
+                for table, image in found
+            ),
+        )
 
     def blocks_in(self, spec: DataSpec) -> DataSpec:
         """The data with so many images in order, or by their number, kept together.

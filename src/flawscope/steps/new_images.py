@@ -301,7 +301,10 @@ def _renamed_masks(samples: Samples, task: Task) -> Samples:
         )
         raise DataError(
             f"the data have {have}; the bundle makes {make}",
-            "name the classes as the bundle does (data.classes, data.flaw), in data with masks for a bundle with masks",
+            f"name the classes as the bundle does, in a recipe (`flawscope new`), by data.classes, data.colours "
+            f"or data.flaw, here {', '.join(task.classes)}"
+            if task.pixels and samples.task.pixels
+            else "give data with masks to a bundle that makes masks, and others to one that makes none",
         )
     rows = []
     for row in samples.rows:

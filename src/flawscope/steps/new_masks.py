@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from pathlib import Path
 from typing import Any
 
 from flawscope.data.look import Finding
+from flawscope.data.spec import GOOD, MasksSpec
+from flawscope.errors import DataError, listing
+from flawscope.wording import counted
 
 IMAGE = """\
 image:
@@ -68,6 +72,23 @@ def mask_values(finding: Finding, n: int, share: float, *, pretrained: bool) -> 
         "epochs": min(60, max(12, round(STEPS_WANTED / steps))),
         "rate": "0.0005" if pretrained else "0.001",
     }
+
+
+def check_marks(finding: Finding, place: str | Path) -> None:
+    """Refuse masks of which none that can be used marks anything: nothing could be learnt from them.
+
+    Raises:
+        DataError: none does; tells what cannot be used.
+    """
+    assert isinstance(finding.spec, MasksSpec)
+    if set(finding.counts) <= {finding.spec.negative or GOOD}:
+        unusable = [words for words in finding.sentences if words.startswith("Cannot be used")]
+        raise DataError(
+            f"{place}: no mask marks anything in the {counted(sum(finding.counts.values()), 'images')} that can be used"
+            + (f"\n{listing(unusable)}" if unusable else ""),
+            "are these the masks, bright or in colours where a flaw is? Mend those that cannot be used. If all images "
+            "are good, add flawed ones with their masks",
+        )
 
 
 def tile(finding: Finding) -> tuple[int, int]:

@@ -120,8 +120,10 @@ class Recipe(Section):
             if section is not None:
                 section["model"]["weights"] = Path(section["model"]["weights"]).name
         # Recipes of before there were these keys keep their hash.
-        for place, key, usual in (("model", "metadata", {}), ("train", "keep", "best"), ("export", "maps", True)):
-            if content[place][key] == usual:
+        for place, key, usual in (
+            ("model", "metadata", {}), ("train", "keep", "best"), ("export", "maps", True), ("data", "colours", None),
+        ):  # fmt: skip
+            if content[place].get(key, "another kind of data") == usual:
                 del content[place][key]
         for key in ("masks", "gate"):
             if content[key] is None:
