@@ -71,7 +71,8 @@ HELP = {
     "decide_options", "deciding", "decision_content", "demo_networks", "evaluate_masks", "fold_decisions",
     "inspect_drawn", "inspect_masks", "known_decisions", "learning_curve", "loaded", "map_making", "map_means",
     "mask_pictures", "mask_samples", "mask_store", "material", "metrics_document", "new_groups", "new_images",
-    "new_masks", "provenance", "report_looks", "report_maps", "seen", "tested", "workspace",
+    "new_masks", "provenance", "report_looks", "report_maps", "seen", "tested", "uncertain",
+    "workspace",
 }  # fmt: skip
 """What helps the steps and is none."""
 
