@@ -1,6 +1,6 @@
 """Draw the pictures of docs/explain.md: python docs/make_explain_pictures.py.
 
-Draws synthetic coils, trains a small network on them (three minutes or so on one core), and looks at what it has learnt.
+Draws synthetic coils, trains small networks on them (three minutes on one core), and looks at what they have learnt.
 Nothing comes from a real camera. Letters: h and w rows and columns of a patch.
 """
 
