@@ -1,6 +1,6 @@
 """Draw the pictures of docs/explain.md: python docs/make_explain_pictures.py.
 
-Draws synthetic coils, trains a small network on them (a minute or two on one core), and looks at what it has learnt.
+Draws synthetic coils, trains small networks on them (three minutes on one core), and looks at what they have learnt.
 Nothing comes from a real camera. Letters: h and w rows and columns of a patch.
 """
 
@@ -35,6 +35,8 @@ split: {validation: 0.15, calibration: 0.15, test: 0.15, twins: identical}
 model: {name: "timm:resnet10t"}
 train: {epochs: 12, batch_size: 8, rate: 0.001, device: cpu}
 """
+STICKER = (690, 400, 740, 440)
+"""Where scrap has a bright sticker, to show a shortcut: left, top, right, bottom, in a corner of the crop."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -106,14 +108,58 @@ def numbers(axes: Axes, values_hw: Floats, title: str, limits: tuple[float, floa
     )
 
 
-def trained(folder: Path) -> Path:
-    """Coils in a folder, and the run of a small network that has learnt them."""
+def trained(folder: Path, *, sticker: bool = False) -> Path:
+    """Coils in a folder, and the run of a small network that has learnt them; or that scrap has a sticker."""
     import flawscope
 
     flawscope.synth("coil", folder / "coils", 240)
-    write_text(folder / "coils.yaml", RECIPE.replace("root: coils", f"root: {folder / 'coils'}"))
+    recipe = RECIPE.replace("root: coils", f"root: {folder / 'coils'}")
+    if sticker:
+        recipe = recipe.replace("epochs: 12", "epochs: 4")
+        for path in (folder / "coils" / "0_nio").iterdir():
+            with Image.open(path) as image:
+                image.paste(235, STICKER)
+                image.save(path)
+    write_text(folder / "coils.yaml", recipe)
     made = flawscope.train(folder / "coils.yaml", folder / "run", say=lambda words: None)
     return Path(made.folder)
+
+
+def means_of(loaded: Any, seen: list[Any], folder: Path) -> bytes:
+    """The mean picture of scrap and its mean maps, as `flawscope explain --average` draws them."""
+    from flawscope.explanation.explain import explain
+    from flawscope.steps.map_means import Means, write_means
+
+    means = {method: Means() for method in ("grad-cam", "occlusion")}
+    for method, each in itertools.product(means, seen):
+        of_one = explain(loaded.network, loaded.inputs([each])[0], loaded.task, "0_nio", method)
+        means[method].add("scrap", each.view, of_one.map_bhw[0])
+    _, warnings = write_means(folder, means, "even")
+    sys.stdout.writelines(f"{words}\n" for words in warnings)
+    return (folder / "average-1.png").read_bytes()
+
+
+def shortcut(folder: Path) -> bytes:
+    """What a network uses where all scrap has a sticker in a corner."""
+    from flawscope.steps.loaded import Loaded
+
+    loaded = Loaded.of(trained(folder, sticker=True), "explain")
+    bent = sorted((folder / "coils" / "0_nio").iterdir())[:24]
+    return means_of(loaded, [loaded.see(path, path.name) for path in bent], folder)
+
+
+def sheet_of(loaded: Any, seen: list[Any]) -> bytes:
+    """Several pictures on one sheet, as `flawscope explain` draws it."""
+    from flawscope.explanation.explain import explain
+
+    made = explain(loaded.network, loaded.inputs(seen)[0], loaded.task)
+    called = {"0_nio": "scrap", "1_io": "good"}
+    shown = [
+        (each.view, heat_maps.caption(each.name, f"{called[name]}, score {score:+.2f}"),
+         heat_maps.Panel("", made.map_bhw[row], signed=False))
+        for row, (each, name, score) in enumerate(zip(seen, made.names, made.scores_b, strict=True))
+    ]  # fmt: skip
+    return heat_maps.contact(shown, "grad-cam: what speaks for the class named below each picture's name")
 
 
 def pictures(folder: Path) -> dict[str, bytes]:
@@ -121,7 +167,6 @@ def pictures(folder: Path) -> dict[str, bytes]:
     from flawscope.explanation.explain import FILTER_GRADIENTS, METHODS, explain
     from flawscope.explanation.inside import feature_maps, filters
     from flawscope.steps.loaded import Loaded
-    from flawscope.steps.map_means import Means, write_means
 
     loaded = Loaded.of(trained(folder), "explain")
     bent = sorted((folder / "coils" / "0_nio").iterdir())[:24]
@@ -140,11 +185,7 @@ def pictures(folder: Path) -> dict[str, bytes]:
     panels = [panel(method) for method in METHODS]
     wrong = panel(FILTER_GRADIENTS, "system E's weights, which are wrong")
     name, weight_oihw = filters(loaded.network)
-    means = {method: Means() for method in ("grad-cam", "occlusion")}
-    for method, each in itertools.product(means, seen):
-        of_one = explain(loaded.network, loaded.inputs([each])[0], loaded.task, "0_nio", method)
-        means[method].add("scrap", each.view, of_one.map_bhw[0])
-    write_means(folder, means, "even")
+    straight = sorted((folder / "coils" / "1_io").iterdir())[:4]
     maps = feature_maps(loaded.network, images)
     by_layer = [
         (layer, " x ".join(map(str, map_chw.shape)), map_chw.mean(axis=0))
@@ -154,7 +195,9 @@ def pictures(folder: Path) -> dict[str, bytes]:
         "explain-methods.png": heat_maps.explained(one.view, heading, [*panels, wrong]),
         "explain-contours.png": heat_maps.explained(one.view, heading, [panels[1], panels[4]], "contours"),
         "explain-jet.png": heat_maps.explained(one.view, heading, [panels[1], panels[4]], "jet"),
-        "explain-average.png": (folder / "average-1.png").read_bytes(),
+        "explain-sheet.png": sheet_of(loaded, [*seen[:4], *(loaded.see(path, path.name) for path in straight)]),
+        "explain-average.png": means_of(loaded, seen, folder),
+        "explain-shortcut.png": shortcut(folder / "stickers"),
         "explain-line.png": at_the_line(loaded, [seen[row] for row in scores.argsort()[::-1][:2]]),
         "explain-filters.png": inside.filter_tiles(weight_oihw, name),
         "explain-means.png": inside.mean_tiles(by_layer, f"{one.name} after every convolution, mean over the channels"),

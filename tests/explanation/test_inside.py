@@ -52,6 +52,25 @@ def test_the_table_counts_every_parameter_of_every_family(name: str) -> None:
     assert all(map_chw.ndim == 3 and np.isfinite(map_chw).all() for _, map_chw in maps.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "sums"),
+    [
+        ("table:resnet18", ["layers.4", "layers.5", "layers.6", "layers.7"]),
+        ("timm:mobilenetv2_050", ["blocks.1.1", "blocks.2.1"]),
+        ("timm:test_vit", ["blocks.0", "blocks.5"]),
+        ("timm:test_convnext", ["stages.0.blocks.0"]),
+    ],
+)
+def test_the_sums_of_residual_blocks_are_shown_once(name: str, sums: list[str]) -> None:
+    torch.manual_seed(0)
+    network = build(NetworkPlan(name, 2, channels=1, size=(160, 160))).eval()
+    maps = feature_maps(network, torch.randint(0, 256, (1, 1, 160, 160), dtype=torch.uint8))
+    assert set(sums) <= {each.removeprefix("backbone.") for each in maps}, list(maps)
+    # What a chain hands on is that of its last layer: it does not stand there twice.
+    values = [map_chw.tobytes() for _, map_chw in maps.values()]
+    assert len(set(values)) > len(values) - 3
+
+
 def test_unknown_convolutions_are_told_with_the_nearest() -> None:
     network = build(NetworkPlan("timm:test_resnet", 2, channels=3, size=(96, 96), head="norm"))
     assert filters(network, "conv1.0")[1].shape == filters(network, "backbone.conv1.0")[1].shape

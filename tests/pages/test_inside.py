@@ -35,6 +35,16 @@ def test_the_largest_value_is_white_and_the_smallest_black() -> None:
     assert grey.sum() > 5000  # seven values of 0
 
 
+@pytest.mark.parametrize("shape", [(64, 8, 8), (1280, 3, 3), (70, 300, 200), (200, 4, 20)])
+def test_every_channel_is_drawn(shape: tuple[int, int, int]) -> None:
+    map_chw = np.ones(shape, dtype=np.float32)
+    map_chw[-1] = 0.0
+    figure = opened(channel_tiles(map_chw, ""))
+    rows = (figure < 5).sum(axis=1) > 40  # the black end of the scale is narrower
+    tiles = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]]).astype(int)) == 1)
+    assert len(tiles) == 1, "the last channel is black"
+
+
 def test_channels_and_means_are_drawn() -> None:
     tall = opened(channel_tiles(RNG.normal(size=(5, 8, 6)), "relu"))
     many = opened(channel_tiles(RNG.normal(size=(200, 4, 20)), "relu"))

@@ -167,6 +167,8 @@ def test_looking_inside(finished: Any, mixed: Path, tmp_path: Path) -> None:
     assert len(list(made.folder.glob("maps-*.png"))) == made.figures - 2 > 10
     page = (made.folder / "index.html").read_text(encoding="utf-8")
     assert "Inside timm:test_resnet" in page and f"{made.parameters:,}" in page
+    table = page.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert table.count("<tr>") == len(made.layers) and "<td>weight 16 x 1 x 3 x 3</td>" in table
     alone = flawscope.look(finished.folder, None, tmp_path / "alone")
     assert alone.figures == 1 and alone.layers == made.layers
     with pytest.raises(UserError, match="no convolution 'nothing'"):

@@ -71,11 +71,13 @@ def look(
     made = step("look", run, image, output, layer=layer, **more, say=say)
     from flawscope.steps.look import weights
 
-    shown = Table(title=f"{len(made.layers)} layers", title_justify="left")
-    for title in ("layer", "kind", "weights"):
-        shown.add_column(title, overflow="fold")
+    # No lines between the columns: the names of deep layers are long, and a terminal has 80 letters.
+    shown = Table(title=f"{len(made.layers)} layers", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    shown.add_column("layer", no_wrap=True)
+    shown.add_column("kind", overflow="fold")
+    shown.add_column("weights")
     shown.add_column("parameters", justify="right")
-    shown.add_column("output")
+    shown.add_column("output", no_wrap=True)
     for row in made.layers:
         size = " x ".join(map(str, row.shape))
         shown.add_row(row.name, row.kind, weights(row), f"{row.parameters:,}" if row.parameters else "", size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from flawscope.errors import UserError
-from flawscope.explanation.capture import captured, evaluating
+from flawscope.explanation.capture import captured, evaluating, hooked
 from flawscope.explanation.layers import Layer, layers_of, listed, shown, without_backbone
 
 SHOWN = ("conv", "relu", "silu", "gelu", "swish", "sigmoid", "act", "pool", "upsample", "norm")
@@ -78,17 +79,17 @@ def filters(network: nn.Module, layer: str | None = None) -> tuple[str, Floats]:
 def feature_maps(network: nn.Module, *inputs: Tensor) -> dict[str, tuple[str, Floats]]:
     """What each layer gives for the first image: name to kind and maps, channels x height x width.
 
-    Layers that hold no others and change the maps: convolutions, norms, activations, pooling; of transformers the
-    blocks, whose tokens stand for places.
+    Layers that hold no others and change the maps: convolutions, norms, activations, pooling; and blocks that make
+    something new of what lies within them: the sum of a residual block, the tokens of a transformer's.
 
     >>> maps = feature_maps(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten()), torch.zeros(1, 1, 5, 6))
     >>> [(name, kind, map_chw.shape) for name, (kind, map_chw) in maps.items()]
     [('0', 'Conv2d', (2, 3, 4)), ('1', 'ReLU', (2, 3, 4))]
     """
-    wanted = {}
+    wanted, new = {}, _new(network, inputs)
     for layer in layers_of(network, *inputs):
         leaf = layer.leaf and any(word in layer.kind.lower() for word in SHOWN)
-        block = "block" in layer.kind.lower() and layer.grid is not None and layer.grid.kind != "channels first"
+        block = not layer.leaf and layer.module in new and layer.own
         if layer.grid is not None and (leaf or block):
             wanted[layer.name] = layer
     with evaluating(network), torch.no_grad(), captured({name: each.module for name, each in wanted.items()}) as found:
@@ -98,6 +99,22 @@ def feature_maps(network: nn.Module, *inputs: Tensor) -> dict[str, tuple[str, Fl
         assert layer.grid is not None
         made[name] = (layer.kind, layer.grid.map_of(found[name].detach())[0].cpu().numpy())
     return made
+
+
+def _new(network: nn.Module, inputs: tuple[Tensor, ...]) -> set[nn.Module]:
+    """The modules that give what none within them has given: a chain hands on what its last one gives."""
+    given: dict[int, Tensor] = {}  # held, so that none of them is freed and its number used again
+    found = set()
+
+    def end(module: nn.Module, taken: Any, out: Any) -> None:
+        if isinstance(out, Tensor):
+            if id(out) not in given:
+                found.add(module)
+            given[id(out)] = out
+
+    with evaluating(network), hooked(dict.fromkeys(network.modules(), end)), torch.no_grad():
+        network(*(each[:1] for each in inputs))
+    return found
 
 
 def _count(parameters: list[tuple[str, nn.Parameter]]) -> int:

@@ -119,7 +119,10 @@ def explained(picture: Bytes, heading: str, panels: Sequence[Panel], style: Styl
     rows = math.ceil(count / columns)
     wide = min(9.0 if columns == 1 else 3.9, 5.0 * aspect) if columns > 1 else 9.0
     wide = max(wide, 2.9)
-    figure = Figure(figsize=(columns * wide + 0.2, rows * (wide / aspect + 0.8) + 0.35), layout="constrained")
+    figure = Figure(
+        figsize=(columns * wide + 0.2, rows * (wide / aspect + (1.05 if columns == 1 else 0.8)) + 0.35),
+        layout="constrained",
+    )
     figure.suptitle(heading, x=0.01, ha="left", fontsize=11, color=INK, wrap=True)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     _plain(grid[0], picture)

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from textwrap import fill
 from typing import Any
 
+import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from flawscope.pages.figures import INK, MUTED, short
-from flawscope.pages.heat_maps import drawn
+from flawscope.pages.heat_maps import DPI, drawn
 
 Floats = npt.NDArray[np.floating[Any]]
 WIDTH = 10.0
@@ -25,8 +27,12 @@ CELL = 0.36
 """Inches of one value of a filter that is written in."""
 LETTERS = 88
 """Of a heading, on one line of the narrowest figure."""
-MOST_CELLS = 900
-MOST_MAPS = 64
+MOST_CELLS = 3200
+"""Values of filters that are written in: more take too long."""
+MOST_MAPS = 4097
+"""The mean and so many channels less one: more than any layer of a usual network has."""
+FEW = 65
+"""Up to so many tiles each has its own number and room."""
 
 
 def filter_tiles(weight_oihw: Floats, name: str) -> bytes:
@@ -48,7 +54,8 @@ def filter_tiles(weight_oihw: Floats, name: str) -> bytes:
         shown = f"{outputs * inputs:,} filters" + (f", the first {most} are shown" if outputs * inputs > most else "")
         titles = [str(t) if inputs == 1 else f"{t // inputs} from {t % inputs}" for t in range(len(tiles_thw))]
     limit = float(np.abs(weight_oihw).max()) or 1.0
-    across = max(1, min(len(tiles_thw), int(WIDTH / (tiles_thw.shape[2] * CELL + 0.3))))
+    fitting = int(WIDTH / (tiles_thw.shape[2] * CELL + 0.3))
+    across = max(1, min(len(tiles_thw), max(fitting, math.ceil(math.sqrt(len(tiles_thw))))))  # many are no tower
     figure, axes, places = _mosaic(
         tiles_thw, titles, across, gaps=(0.3 / CELL, 0.4 / CELL), limits=(-limit, limit), inches=CELL
     )
@@ -63,24 +70,56 @@ def filter_tiles(weight_oihw: Floats, name: str) -> bytes:
 
 
 def channel_tiles(map_chw: Floats, heading: str) -> bytes:
-    """Each channel of a layer's maps as a grey tile with its number, one scale for all; first the mean of all."""
-    channels, height, width = map_chw.shape
+    """Each channel of a layer's maps as a grey tile, one scale for all; first the mean of all of them.
+
+    Small maps are enlarged by a whole number, large ones reduced. Of many channels the first of each row has a number.
+    """
+    channels = len(map_chw)
     tiles_thw = np.concatenate([map_chw.mean(axis=0, keepdims=True), map_chw[: MOST_MAPS - 1]])
-    titles = ["mean", *map(str, range(len(tiles_thw) - 1))]
-    across = min(len(tiles_thw), 8 if width < 2 * height else 4)
+    shown = "" if len(tiles_thw) > channels else f"; the first {len(tiles_thw) - 1:,} are shown"
     low, high, top = float(map_chw.min()), float(np.percentile(map_chw, 99.7)), float(map_chw.max())
     high = max(high, low + 1e-9)  # a few very bright places would leave the rest in the dark
-    inches = WIDTH / max(across, 4) / (width * 1.06)
-    gaps = (0.06 * width, 0.24 / inches)
-    figure, axes, _ = _mosaic(tiles_thw, titles, across, gaps=gaps, limits=(low, high), inches=inches)
-    more = "" if len(tiles_thw) > channels else f"; the first {len(tiles_thw) - 1} are shown"
-    axes.set_title(fill(f"{heading}{more}", LETTERS), x=0.0, ha="left", fontsize=11, color=INK, pad=10)
+    tiles_thw = _sized(tiles_thw)
+    _, height, width = tiles_thw.shape
+    few = len(tiles_thw) <= FEW
+    across = min(len(tiles_thw), (8 if few else 24) if width < 2 * height else (4 if few else 12))
+    beside, above = math.ceil(0.06 * width), 30 if few else math.ceil(0.06 * height)
+    down = math.ceil(len(tiles_thw) / across)
+    canvas_hw = np.full((down * (height + above), across * (width + beside)), np.nan, dtype=np.float32)
+    inch = max(WIDTH / max(across, 4) * across / canvas_hw.shape[1], 1 / DPI)
+    size = (canvas_hw.shape[1] * inch, canvas_hw.shape[0] * inch)
+    figure = Figure(figsize=(max(size[0] + 0.6, 8.0), size[1] + 1.2), layout="constrained")
+    axes = figure.subplots()
+    for t, tile_hw in enumerate(tiles_thw):
+        left, upper = t % across * (width + beside), t // across * (height + above) + above
+        canvas_hw[upper : upper + height, left : left + width] = tile_hw
+        title = "mean" if t == 0 else str(t - 1)
+        colour = INK if t == 0 else MUTED
+        if few:
+            axes.text(left, upper - 4, title, ha="left", va="bottom", fontsize=8.5, color=colour)
+        elif t % across == 0:
+            axes.text(-6, upper + height / 2, title, ha="right", va="center", fontsize=8.5, color=colour)
+    grey = matplotlib.colormaps["gray"].with_extremes(bad="white")
+    axes.imshow(np.ma.masked_invalid(canvas_hw), cmap=grey, vmin=low, vmax=high, interpolation="nearest")
+    axes.set_anchor("W")
+    axes.set_axis_off()
+    axes.set_title(fill(f"{heading}{shown}", LETTERS), x=0.0, ha="left", fontsize=11, color=INK, pad=10)
     bar = figure.colorbar(axes.images[0], ax=axes, location="bottom", aspect=40, shrink=0.5, pad=0.02,
                           extend="max" if top > high else "neither")  # fmt: skip
     bar.set_label(f"the largest value is {top:.3g}", fontsize=8.5, color=INK)
     bar.ax.tick_params(labelsize=8.5, labelcolor=INK, length=2)
     bar.outline.set_visible(False)
     return drawn(figure)
+
+
+def _sized(tiles_thw: Floats) -> Floats:
+    """Tiles that can be looked at: of many the longer side has about 64 pixels, of few up to 200."""
+    longest, most = max(tiles_thw.shape[1:]), 200 if len(tiles_thw) <= FEW else 64
+    if longest <= most:
+        return tiles_thw.repeat(most // longest, axis=1).repeat(most // longest, axis=2)
+    height, width = (max(1, round(side * most / longest)) for side in tiles_thw.shape[1:])
+    images = (Image.fromarray(np.asarray(tile_hw, dtype=np.float32)) for tile_hw in tiles_thw)
+    return np.stack([np.asarray(image.resize((width, height), Image.Resampling.BOX)) for image in images])
 
 
 def _mosaic(

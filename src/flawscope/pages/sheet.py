@@ -50,7 +50,8 @@ class SheetContent:
     """Everything that the sheet shows; `facts` are pairs of name and value, `decision` is the rule in sentences.
 
     `lead` says what is to be known of the pictures. `large`: they are shown so large that what is drawn on them is
-    seen. `made_by` is the command that makes the folder, and `brand` says above the title what the page is.
+    seen. `made_by` is the command that makes the folder, and `brand` says above the title what the page is. `table`
+    stands below the pictures, its head first.
     """
 
     title: str
@@ -61,6 +62,7 @@ class SheetContent:
     large: bool = False
     made_by: str = "inspect"
     brand: str = "inspected pictures"
+    table: Sequence[Sequence[str]] = ()
 
 
 def write_sheet(path: str | Path, content: SheetContent) -> None:
@@ -109,7 +111,7 @@ def render(content: SheetContent) -> str:
 <nav aria-label="Labels">{links}</nav>
 </header>
 <main>
-{"".join(_sections(content.sections, "sheet large" if content.large else "sheet"))}</main>
+{"".join(_sections(content.sections, "sheet large" if content.large else "sheet"))}{_table(content.table)}</main>
 <footer>Made by flawscope. The pictures lie beside this page; nothing was loaded from anywhere else.</footer>
 </body>
 </html>
@@ -122,6 +124,21 @@ def _decision(sentences: Sequence[str]) -> str:
         return f'<p class="small">{_text(" ".join(sentences))}</p>'
     rows = "".join(f"<li>{_text(each)}</li>" for each in sentences)
     return f'<details class="small"><summary>How this bundle decides</summary><ul>{rows}</ul></details>'
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """A table that moves by itself where the page is narrow; its first column names the rows."""
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in rows[0])
+    lines = "\n".join(
+        f'<tr><th scope="row">{_text(name)}</th>{"".join(f"<td>{_text(cell)}</td>" for cell in cells)}</tr>'
+        for name, *cells in rows[1:]
+    )
+    return (
+        f'<section><div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>{lines}</tbody></table></div></section>\n"
+    )
 
 
 def _sections(sections: Sequence[Section], style: str) -> Iterable[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from flawscope.data.progress import watched
 from flawscope.explanation.inside import LayerRow, feature_maps, filters, layer_table
 from flawscope.inspection.folder import find_pictures
 from flawscope.pages import inside, sheet
@@ -110,7 +111,8 @@ def _maps(folder: Path, loaded: Loaded, seen: Seen) -> tuple[list[sheet.Tile], l
     found = feature_maps(loaded.network, *_inputs(loaded, seen))
     shown = short(Path(seen.name).name, 40)
     every = []
-    for number, (name, (kind, map_chw)) in enumerate(found.items(), 1):
+    named = watched(found.items(), len(found), "drawing the layers")
+    for number, (name, (kind, map_chw)) in enumerate(named, 1):
         heading = f"{name} ({kind}), {_size(map_chw.shape)}: {shown}"
         content = inside.channel_tiles(map_chw, heading)
         every.append(
@@ -130,11 +132,14 @@ def _figure(folder: Path, file: str, content: bytes, name: str, facts: str) -> s
 def _csv(rows: list[LayerRow]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["layer", "kind", "weights", "parameters", "output"])
-    for row in rows:
-        cells = (row.name, row.kind, weights(row), row.parameters, _size(row.shape))
-        writer.writerow([safe_cell(cell) for cell in cells])
+    writer.writerows([safe_cell(cell) for cell in cells] for cells in _table(rows, "d"))
     return stream.getvalue()
+
+
+def _table(rows: list[LayerRow], number: str) -> list[list[str]]:
+    head = ["layer", "kind", "weights", "parameters", "output"]
+    cells = ([row.name, row.kind, weights(row), format(row.parameters, number), _size(row.shape)] for row in rows)
+    return [head, *cells]
 
 
 def weights(row: LayerRow) -> str:
@@ -157,10 +162,12 @@ def _page(
     }
     if seen is not None:
         facts["Picture"] = seen.name
-    words = f"All layers with the shapes of their weights stand in {LAYERS}."
+    words = f"All layers with the shapes of their weights stand below the pictures, and in {LAYERS}."
     sections = [sheet.Section(title, len(own), own) for title, own in tiles.items()]
     title = f"Inside {loaded.network.plan.name}"
-    return sheet.SheetContent(title, facts, [words], sections, made_by="look", brand="looking inside")
+    return sheet.SheetContent(
+        title, facts, [words], sections, large=True, made_by="look", brand="looking inside", table=_table(rows, ",")
+    )
 
 
 def _size(shape: tuple[int, ...]) -> str:
