@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from flawscope.explanation.default import LAYER, METHOD
+from flawscope.explanation.explained import SIGNED
 
 TARGET = Path(__file__).with_name("pointing.md")
 RESULTS = TARGET.parents[1] / "benchmarks" / "results" / "pointing.json"
 SETS = ("magnetic-tile", "neu-seg", "steel")
 WRONG, CENTRE, SMOOTHED = "filter-gradients", "centre", "integrated-gradients"
-OF = f"layer {LAYER}" if LAYER else "of the last layer before the head"
+OF = "" if METHOD in SIGNED else f", layer {LAYER}" if LAYER else ", of the last layer before the head"
 Entry = Mapping[str, Any]
 INTRODUCTION = f"""\
 <!-- Made by `python docs/make_pointing.py` from benchmarks/results/pointing.json. Do not edit. -->
@@ -22,7 +23,7 @@ INTRODUCTION = f"""\
 
 A classifier that has only seen whole images and their labels is asked for the flaw, and its maps are measured against
 the true masks, which it has never seen. All images are of the test part of a grouped split, and flawed. The default of
-`flawscope explain` and of the report is **{METHOD}**, {OF}
+`flawscope explain` and of the report is **{METHOD}**{OF}
 (`src/flawscope/explanation/default.py`).
 
 - **Pointing**: in what share of the images the largest value of the map lies in the mask (Zhang et al. 2016). Chance is
@@ -35,7 +36,8 @@ the true masks, which it has never seen. All images are of the test part of a gr
   `{CENTRE}`, which may be much, where flaws or parts lie in the middle.
 
 `{WRONG}` is what reference system E takes for Grad-CAM, and wrong. `{CENTRE}` is a map that always points to the
-middle. In parentheses stand 95 % intervals over groups. To measure again: `python benchmarks/pointing.py`.
+middle. Each map is of one look at the picture, also where a recipe decides by the mean over eight views. In parentheses
+stand 95 % intervals over groups. To measure again: `python benchmarks/pointing.py`.
 """
 
 
