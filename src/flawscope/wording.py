@@ -66,13 +66,13 @@ def digits_apart(low: float, high: float, least: int = 3) -> int:
     return digits
 
 
-def interval_in_words(value: float, low: float, high: float) -> tuple[str, str]:
-    """A value and the ends of its interval, in three digits or as many as tell the ends apart.
+def interval_in_words(value: float, low: float, high: float, least: int = 3) -> tuple[str, str]:
+    """A value and the ends of its interval, in so many digits after the point, or as many as tell the ends apart.
 
     >>> interval_in_words(0.25, 0.1, 0.4), interval_in_words(0.0001, 0.0, 0.0003)
     (('0.250', '0.100 to 0.400'), ('0.0001', '0.0000 to 0.0003'))
     """
-    digits = digits_apart(low, high)
+    digits = digits_apart(low, high, least)
     written = [f"{round(number, digits) + 0.0:.{digits}f}" for number in (value, low, high)]  # 0 has no sign
     return written[0], f"{written[1]} to {written[2]}"
 

@@ -89,18 +89,9 @@ def explain(
         question = ask(task, logits, of, marked_bhw)
         scores_b = question(logits)
         if method in SIGNED:
-            raw_bhw, name = (
-                _by_pixels(
-                    network,
-                    inputs,
-                    question,
-                    method,
-                    window=window,
-                    stride=stride,
-                    smooth=smooth,
-                    on_progress=on_progress,
-                ),
-                "",
+            name = ""
+            raw_bhw = _by_pixels(
+                network, inputs, question, method, window=window, stride=stride, smooth=smooth, on_progress=on_progress
             )
         else:
             raw_bhw, name = _by_layer(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flawscope.wording import digits_apart
+from flawscope.wording import digits_apart, interval_in_words
 
 RATES = (
     "accuracy", "exact match", "recall", "precision", "specificity", "escape rate", "overkill rate", "review load",
@@ -60,13 +60,13 @@ MASKS = {
 """What the measures of masks say, for a headline."""
 
 
-def number(measure: str, value: float, more: int = 0) -> str:
-    r"""A value in the form its measure is read in, with so many more digits than usual.
+def number(measure: str, value: float) -> str:
+    r"""A value in the form its measure is read in.
 
-    >>> number("accuracy", 0.7981), number("AUROC", 0.8731), number("AUROC", 0.8731, more=1)
-    ('79.8\xa0%', '0.873', '0.8731')
+    >>> number("accuracy", 0.7981), number("AUROC", 0.8731)
+    ('79.8\xa0%', '0.873')
     """
-    return f"{100 * value:.{1 + more}f}\N{NO-BREAK SPACE}%" if is_rate(measure) else f"{value:.{3 + more}f}"
+    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%" if is_rate(measure) else f"{value:.3f}"
 
 
 def measured(measure: str, interval: Mapping[str, Any]) -> tuple[str, str]:
@@ -77,15 +77,10 @@ def measured(measure: str, interval: Mapping[str, Any]) -> tuple[str, str]:
     >>> measured("IoU", {"value": 0.0001, "low": 0.0, "high": 0.0003})
     ('0.0001', '0.0000 to 0.0003')
     """
-    more = _more(measure, interval)
-    low, high = (number(measure, interval[end], more) for end in ("low", "high"))
-    return number(measure, interval["value"], more), f"{low.removesuffix(f'{chr(0xA0)}%')} to {high}"
-
-
-def _more(measure: str, interval: Mapping[str, Any]) -> int:
-    """The digits beyond the usual that tell the ends of an interval apart."""
-    scale, usual = (100, 1) if is_rate(measure) else (1, 3)
-    return digits_apart(scale * interval["low"], scale * interval["high"], usual) - usual
+    scale, usual, unit = (100, 1, "\N{NO-BREAK SPACE}%") if is_rate(measure) else (1, 3, "")
+    value, low, high = (scale * interval[key] for key in ("value", "low", "high"))
+    value_said, ends = interval_in_words(value, low, high, usual)
+    return f"{value_said}{unit}", f"{ends}{unit}"
 
 
 def watched(measure: str) -> str:
@@ -180,8 +175,8 @@ def gain(measure: str, difference: Mapping[str, Any]) -> str:
     '+0.0001 (-0.0001 to 0.0004)'
     """
     scale, usual, unit = (100, 1, " points") if is_rate(measure) else (1, 3, "")
-    digits = usual + _more(measure, difference)
     value, low, high = (scale * difference[key] for key in ("value", "low", "high"))
+    digits = digits_apart(low, high, usual)
     # Nothing is "-0.0", and 0 has no sign.
     value, low, high = (round(number, digits) + 0.0 for number in (value, low, high))
     sign = "+" if value > 0 else ""

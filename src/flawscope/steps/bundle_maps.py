@@ -5,7 +5,7 @@ Letters: k score columns, c channels, h and w rows and columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from flawscope.bundle.mask_runtime import MaskRuntime, open_bundle
 from flawscope.bundle.runtime import Runtime
 from flawscope.errors import UserError, choices
 from flawscope.explanation.explained import CAM, METHODS, SIGNED, UNITS, Explained, column_of
+from flawscope.inspection.folder import Progress
 from flawscope.inspection.forward_maps import occlusion, score_cam, stretched
 from flawscope.machine import on_threads
 from flawscope.metadata import TableRow, encode
@@ -107,7 +108,7 @@ class BundleMaps:
         of: str | None,
         layer: str | None,
         *,
-        on_progress: Callable[[int, int], None] | None = None,
+        on_progress: Progress | None = None,
     ) -> Explained:
         """The maps of pictures of one size; `on_progress` is told how many of how many are done.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from flawscope.explanation.default import ALIGNED, LAYER, LAYERED, METHOD
 from flawscope.explanation.explain import explain as explained_by
 from flawscope.explanation.explained import METHODS, Explained
 from flawscope.explanation.inputs import inputs_of
+from flawscope.inspection.folder import Progress
 from flawscope.metadata import encode_all
 from flawscope.models.build import Network
 from flawscope.preprocess import Preprocess
@@ -79,7 +80,7 @@ class Loaded:
         *,
         aligned: bool = ALIGNED,
         smooth: float | None = None,
-        on_progress: Callable[[int, int], None] | None = None,
+        on_progress: Progress | None = None,
     ) -> Explained:
         """The maps of pictures of one size; `on_progress` is told how many passes of how many are done.
 

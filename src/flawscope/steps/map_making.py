@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from flawscope.errors import ImageError, MetadataError
 from flawscope.evaluation.heat_maps import Areas, Removed, areas, aside, centre_prior, removed
 from flawscope.explanation.default import ALIGNED
+from flawscope.explanation.explained import Explained
 from flawscope.explanation.removal import blurred, grey, probability_of
 from flawscope.records import FloatArray, Sample
 from flawscope.steps.loaded import Loaded
@@ -60,6 +62,7 @@ def mapped(
     Raises:
         UserError: the network gives no maps, or there is no such layer.
     """
+    explain = partial(loaded.explain, method=method, layer=layer, aligned=aligned, smooth=smooth)
     for of in dict.fromkeys(each.of for each in asked):
         waiting: list[tuple[Asked, Seen]] = []
         for each in (each for each in asked if each.of == of):
@@ -68,28 +71,18 @@ def mapped(
             except (ImageError, MetadataError):
                 continue
             if waiting and waiting[0][1].pixels.shape != seen.pixels.shape:
-                yield from _batch(loaded, waiting, method, layer, aligned=aligned, smooth=smooth)
+                yield from _batch(explain, waiting)
                 waiting = []
             waiting.append((each, seen))
             if len(waiting) == BATCH:
-                yield from _batch(loaded, waiting, method, layer, aligned=aligned, smooth=smooth)
+                yield from _batch(explain, waiting)
                 waiting = []
         if waiting:
-            yield from _batch(loaded, waiting, method, layer, aligned=aligned, smooth=smooth)
+            yield from _batch(explain, waiting)
 
 
-def _batch(
-    loaded: Loaded,
-    waiting: Sequence[tuple[Asked, Seen]],
-    method: str,
-    layer: str | None,
-    *,
-    aligned: bool,
-    smooth: float | None,
-) -> Iterator[Mapped]:
-    made = loaded.explain(
-        [seen for _, seen in waiting], method, waiting[0][0].of, layer, aligned=aligned, smooth=smooth
-    )
+def _batch(explain: Callable[..., Explained], waiting: Sequence[tuple[Asked, Seen]]) -> Iterator[Mapped]:
+    made = explain([seen for _, seen in waiting], of=waiting[0][0].of)
     for row, (each, seen) in enumerate(waiting):
         yield Mapped(each, seen, made.map_bhw[row].astype(np.float64), made.layer, not made.largest_b[row] > 0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from flawscope.data.beside import beside
 from flawscope.errors import DataError, ImageError, MetadataError
 from flawscope.explanation.explained import Explained
-from flawscope.inspection.folder import Pictures
+from flawscope.inspection.folder import Pictures, Progress
 from flawscope.preprocess import Pixels, Preprocess, open_image, prepare, viewable
 from flawscope.records import Task
 
@@ -64,7 +64,7 @@ class Source(Protocol):
         of: str | None,
         layer: str | None,
         *,
-        on_progress: Callable[[int, int], None] | None = None,
+        on_progress: Progress | None = None,
     ) -> Explained:
         """The maps of pictures of one size; `on_progress` is told how much of how much is done meanwhile.
 
