@@ -81,6 +81,7 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/tune_solar_multilabel.py
 	@$(BIN)/python benchmarks/recipe_variants.py solar-multilabel
 	@$(BIN)/python benchmarks/recipe_variants.py magnetic-tile --gate
+	@$(BIN)/python benchmarks/mask_variants.py magnetic-tile
 	@$(BIN)/python benchmarks/reference_systems.py $(MEASURED)
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --draws 500 --max-escape 0.1 0.15
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --pooled --max-escape 0.02 0.05

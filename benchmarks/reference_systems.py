@@ -121,11 +121,17 @@ def changes_for(recipe: Recipe, weights: str) -> list[str]:
 
     The file is of MobileNetV2. Recipes with another backbone get this one, and the result says so.
     """
+    gate = recipe.gate
+    if gate is not None and gate.model.weights == "imagenet":
+        other = Path(weights).is_file() and gate.model.name != BACKBONE
+        of_gate = [*of_weights(weights), *([f"model.name={BACKBONE}"] if other else [])]
+    else:
+        of_gate = []
+    found = [f"gate.{change}" for change in of_gate]
     if recipe.model.weights != "imagenet":
-        return []
+        return found
     if recipe.model.name.startswith("smp:"):  # a decoder on this backbone
-        gate = recipe.gate is not None and recipe.gate.model.weights == "imagenet"
-        return [f"model.weights={weights}", *(f"gate.{change}" for change in of_weights(weights) if gate)]
+        return [f"model.weights={weights}", *found]
     found = of_weights(weights)
     if Path(weights).is_file() and recipe.model.name != BACKBONE:
         found.append(f"model.name={BACKBONE}")
