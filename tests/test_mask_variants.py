@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import mask_variants
 import reference_systems
 from flawscope.training.recipe import load_recipe
+
+ROOT = Path(__file__).parents[1]
 
 
 class Level(torch.nn.Module):
