@@ -88,6 +88,24 @@ def test_six_pictures_of_each_cell_share_its_group(tmp_path: Path, monkeypatch: 
         np.testing.assert_array_equal(picture, expected)
 
 
+def test_a_finished_run_is_not_run_again_and_another_recipe_is_not_taken_for_it(
+    parts: Path, write_recipe: Callable[[Path, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write_recipe(tmp_path / "tiny.yaml", f"{{kind: folders, root: '{parts}', positive: nok}}")
+    monkeypatch.setattr(reference_systems, "RECIPES", tmp_path)
+    monkeypatch.setattr(reference_systems, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(reference_systems, "data_of", lambda name: [])
+    found = reference_systems.measured("tiny", "seeds", "imagenet", 1, trial=True)
+    assert found["overrides"] == ["train.seed=1", "train.epochs=1"] and found["epochs"] == [1]
+    assert found["recipe_hash"] == load_recipe(recipe, found["overrides"]).hash
+    value, low, high = found["headline"]["accuracy"]
+    assert 0 <= low < high <= 1 and low <= value <= high and found["n"] > 0
+    assert reference_systems.measured("tiny", "seeds", "imagenet", 1, trial=True) == found
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("0.003", "0.004"), encoding="utf-8")
+    with pytest.raises(SystemExit, match="made with another form of the recipe"):
+        reference_systems.measured("tiny", "seeds", "imagenet", 1, trial=True)
+
+
 def test_ours_goes_on_to_its_end_and_the_faithful_one_stops_at_the_number(
     parts: Path, write_recipe: Callable[[Path, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
