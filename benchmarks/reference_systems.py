@@ -41,7 +41,7 @@ PROTOCOLS = {
     "seeds": "the recipe's own fold of the benchmark groups, or its own split",
     "random": "one random split that nobody searched (leaky), a fifth for the test",
 }
-RANDOM = ("split.groups=none", "split.twins=identical", "split.file=null", "split.test=0.2")
+RANDOM = ("split.groups=none", "split.twins=identical", "split.file=null", "split.fold=0", "split.test=0.2")
 
 
 def main() -> None:
@@ -70,11 +70,14 @@ def measured(name: str, protocol: str, weights: str, seed: int | None, *, trial:
     changes += ["train.epochs=1"] if trial else []
     folds = (2 if trial else FOLDS) if protocol == "folds" else None
     place = RUNS / "-".join([name, protocol, *([] if seed is None else [str(seed)]), *(["trial"] if trial else [])])
+    asked = [*data_of(name), *changes]
     if not place.exists():
-        flawscope.run(path, place, folds=folds, overrides=[*data_of(name), *changes], resume=True, say=print)
+        flawscope.run(path, place, folds=folds, overrides=asked, resume=True, say=print)
     metrics = read_json(place / "metrics.json")
     facts = metrics["provenance"]
     runs = fold_runs(place) or [Run.at(place)]
+    if runs[0].recipe.hash != load_recipe(path, asked).hash:
+        raise SystemExit(f"{place} was made with another form of the recipe: move it away, and this is measured anew")
     return {
         "benchmark": "reference-systems",
         "recipe": path.name,

@@ -103,22 +103,45 @@ def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured(
 ) -> None:
     module = docs_script("make_results")
     assert module.leak([]) == module.soon([]) == []
-    training = {"minutes_to_it": 3.5, "minutes": 12.0, "epochs": "16 of 16"}
-    never = {"minutes_to_it": None, "minutes": 30.2, "epochs": "14 of 40"}
-    entry = {
-        "recipe": "coil.yaml", "wanted": "val_accuracy of 0.984", "faithful_over_ours": None, "command": "python x.py",
-        "code": "0.1.0 (commit abc123)", "trainings": {"ours": training, "faithful": never},
+    training = {
+        "network": "timm:a", "minutes_to_it": 3.5, "minutes": 12.0, "minutes_on_the_clock": 7.25, "epochs": "16 of 16"
     }  # fmt: skip
-    line = "| coil | val_accuracy of 0.984 | 3.5 | not in 30.2 (14 of 40 epochs) | - | 12 | `python x.py` | abc123 |"
+    never = {"network": "table:b", "minutes_to_it": None, "minutes": 30.2, "epochs": "14 of 40"}
+    entry = {
+        "recipe": "coil.yaml", "wanted": "val_accuracy of 0.984", "faithful_over_ours": None, "command": "x.py coil",
+        "code": "0.1.0 (commit abc123)", "trainings": {"ours": training, "faithful": never}, "machine": "one",
+        "split": {"hash": 20 * "ab", "stamp": "leak checked: leak court 6"},
+    }  # fmt: skip
+    line = (
+        "| coil | accuracy 0.984 | 3.5 | not in 30.2 (14 of 40 epochs) | - | 12 (7.25 on the clock) | a, b "
+        "| `python benchmarks/x.py coil` | abc123 | abababababab | one |"
+    )
     assert line in module.soon([entry])
     arm = {
         "n": 9564, "groups": 27, "mean_f1_on_validation_by_epoch": [0.5, 0.625],
-        "headline": {"mean F1": [0.7, 0.6, 0.8]}, "split": {"stamp": "LEAK NOT CHECKED"},
+        "headline": {"mean F1": [0.7, 0.6, 0.8]}, "split": {"hash": [20 * "ab", 20 * "cd"]},
         "code": "0.1.0 (commit abc123)",
     }  # fmt: skip
     told = {"what": "5 folds", "command": "python y.py", "machine": "one", "arms": {"leaky": arm, "clean": arm}}
-    row = "| 9,564, 27 | 0.500, 0.625 | 0.700 (0.600 to 0.800) | - | - | LEAK NOT CHECKED |"
+    row = "| 9,564, 27 | 0.500, 0.625 | 0.700 (0.600 to 0.800) | - | - | abababababab, cdcdcdcdcdcd |"
     assert [line for line in module.leak([told]) if line.endswith(row)] == [f"| leaky {row}", f"| clean {row}"]
+
+
+def test_page_of_results_marks_what_another_form_of_the_recipe_reached(
+    docs_script: Callable[[str], ModuleType],
+) -> None:
+    module = docs_script("make_results")
+    changes = ["train.seed=1"]
+    today = load_recipe(ROOT / "recipes" / "coil.yaml", changes).hash
+    entry = {"recipe": "coil.yaml", "overrides": changes, "recipe_hash": today}
+    assert module.called(entry) == "coil"
+    assert (
+        module.called({**entry, "recipe_hash": 20 * "ab"})
+        == module.called({**entry, "overrides": ["a.b=1"]})
+        == "coil \\*"
+    )
+    theirs = module.theirs(module.ORIGINALS[0], ["accuracy", "F1"])
+    assert theirs == [["*the original*", "random, its own split", "525", "0.836 (0.802 to 0.865)", "-"]]
 
 
 def test_page_of_results_shows_the_challenge_when_it_is_judged(docs_script: Callable[[str], ModuleType]) -> None:

@@ -75,6 +75,15 @@ def test_a_recipe_loads_and_is_called_like_its_file(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_other_images_are_grouped_anew_as_its_comment_says(name: str) -> None:
+    recipe = load_recipe(ROOT / "recipes" / f"{name}.yaml")
+    text = (ROOT / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+    changes = re.findall(r"--set (split\.\w+=\w+)", text)
+    assert bool(changes) == (recipe.split.file is not None)
+    assert load_recipe(ROOT / "recipes" / f"{name}.yaml", changes).split.file is None
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_its_network_takes_its_pictures(name: str) -> None:
     recipe, network = recipe_of(name), network_of(name)
     with torch.device("meta"):

@@ -78,7 +78,7 @@ def test_a_link_that_leads_back_is_entered_once(tmp_path: Path, paint: Paint) ->
         (["a/a.png", "b/b.png", "c/c.png"], {"positive": "c"}, "is for two classes"),
         (["a/a.png", "b/b.png", "c/c.png"], {"classes": ["a", "b"]}, "the folders c are not among"),
         (["ok/a.png", "nok/b.png"], {"pattern": "*.jpg"}, "no images of the name"),
-        ([], {"root": "nowhere"}, "the folder does not exist"),
+        ([], {"root": "nowhere"}, r"the folder does not exist.*\n.*--set data.root=FOLDER"),
     ],
 )
 def test_what_makes_no_task_is_told(

@@ -103,7 +103,8 @@ def test_images_in_another_folder(folder: Path) -> None:
         ({"label_columns": ["crak"]}, "did you mean 'crack'"),
         ({"group_column": "part"}, "data.group_column"),
         ({"image_column": "image"}, "data.image_column"),
-        ({"images": "nowhere"}, "folder of images does not exist"),
+        ({"images": "nowhere"}, "folder of images does not exist.*\n.*--set data.images=FOLDER"),
+        ({"table": "nowhere.csv"}, "table does not exist.*\n.*--set data.table=FILE"),
     ],
 )
 def test_what_is_not_there_is_named(folder: Path, given: dict[str, object], words: str) -> None:

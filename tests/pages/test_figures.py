@@ -86,6 +86,14 @@ def test_learning_draws_columns_and_marks_the_chosen_epoch() -> None:
     np.testing.assert_allclose(line(axes, "best"), [[3, 0.6]])
 
 
+def test_of_one_epoch_there_are_no_parts_on_the_axis() -> None:
+    axes = figures.learning(
+        [{"epoch": "1", "train_loss": "0.9", "val_loss": "0.8"}], ["train_loss", "val_loss"], 1
+    ).axes[0]
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
+
+
 def draw() -> Figure:
     return figures.roc(CURVE, "<$a_b$> 漢")
 

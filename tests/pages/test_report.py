@@ -13,8 +13,16 @@ from PIL import Image
 
 from flawscope.errors import OutputError
 from flawscope.pages import words
-from flawscope.pages.report import Picture, ReportContent, SplitContent, mistake_kind, render, write_report
-from flawscope.pages.view import learning_figures
+from flawscope.pages.report import (
+    PartContent,
+    Picture,
+    ReportContent,
+    SplitContent,
+    mistake_kind,
+    render,
+    write_report,
+)
+from flawscope.pages.view import balance, learning_figures
 from flawscope.records import Task
 
 Maker = Callable[..., ReportContent]
@@ -257,6 +265,13 @@ def test_jpegs_in_the_page_decode(page: Page) -> None:
 
     image = Image.open(io.BytesIO(base64.b64decode((page.images[0]["src"] or "").split(",")[1])))
     assert image.format == "JPEG" and max(image.size) == 200
+
+
+def test_the_commonest_labels_stand_first_whatever_the_parts_begin_with(binary: ReportContent) -> None:
+    parts = (PartContent("train", {"crack": 2, "good": 3}, 5), PartContent("test", {"inactive": 1, "good": 4}, 5))
+    rows = balance(replace(binary, split=replace(binary.split, parts=parts)))["rows"]
+    assert [(row["name"], row["total"]) for row in rows] == [("good", 7), ("crack", 2), ("inactive", 1)]
+    assert [cell["count"] for cell in rows[1]["cells"]] == [2, 0]
 
 
 def test_learning_shows_loss_the_watched_measure_and_accuracy(binary: ReportContent) -> None:

@@ -131,7 +131,10 @@ def test_unknown_keys_name_the_nearest(sections: dict[str, Any], words: str) -> 
             id="pattern",
         ),
         ({"split": {"largest_group": 0}}, "split.largest_group: "),
-        ({"split": {"fold": 2}}, "split: fold chooses a fold of a group file: it needs split.file"),
+        (
+            {"split": {"fold": 2}},
+            "split: fold chooses a fold of a group file: it needs split.file; without one, set split.fold=0",
+        ),
         (
             {"export": {"average_over": "turns"}, "image": {"size": [8, 9]}},
             "export.average_over: turns need square images",

@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from flawscope.data.spec import FoldersSpec
-from flawscope.data.table import Row, Table, check_parts_named, natural, published_part, walk_images
+from flawscope.data.table import Row, Table, check_parts_named, name_it, natural, published_part, walk_images
 from flawscope.data.words import good_class, to_be_found
 from flawscope.errors import DataError, choices
 from flawscope.records import Skipped, Task
@@ -27,7 +27,8 @@ def load_folders(spec: FoldersSpec, base: Path) -> Table:
     """
     root = base / spec.root
     if not root.is_dir():
-        raise DataError(f"{root}: {'not a folder' if root.exists() else 'the folder does not exist'}", LAYOUT)
+        what = "not a folder" if root.exists() else "the folder does not exist"
+        raise DataError(f"{root}: {what} (data.root)", f"{name_it('root', 'FOLDER')}\n{LAYOUT}")
     found: list[tuple[Path, str]] = []
     words: dict[Path, str] = {}
     strays: list[Skipped] = []

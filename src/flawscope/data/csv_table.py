@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from flawscope.data.labels import Target, code_labels
 from flawscope.data.spec import CsvSpec
-from flawscope.data.table import ALONE, Row, Table, check_parts_named, published_part, walk_images
+from flawscope.data.table import ALONE, Row, Table, check_parts_named, name_it, published_part, walk_images
 from flawscope.data.table_file import TextTable, read_table
 from flawscope.errors import DataError
 from flawscope.metadata import missing, number
@@ -84,10 +84,12 @@ def load_csv(spec: CsvSpec, base: Path) -> Table:
         DataError: the table cannot be read, lacks a column, or its labels make no task.
     """
     path = base / spec.table
+    if not path.exists():
+        raise DataError(f"{path}: the table does not exist (data.table)", name_it("table", "FILE"))
     table = read_table(path, spec.delimiter)
     root = base / spec.images if spec.images else path.parent
     if not root.is_dir():
-        raise DataError(f"{root}: the folder of images does not exist (data.images)", "name the folder of the images")
+        raise DataError(f"{root}: the folder of images does not exist (data.images)", name_it("images", "FOLDER"))
     finder = ImageFinder(root)
     labels = [table.column(name) for name in spec.label_columns]
     by = spec.grouped_by

@@ -40,7 +40,8 @@ class GroupFile:
         if missing:
             raise SplitError(
                 f"{len(missing)} of {len(samples)} images are not in the group file {self.name!r}:\n{listing(missing)}",
-                "take the images that the file was made for, byte for byte; or leave split.file out",
+                "take the images that the file was made for, byte for byte; or have these grouped anew: "
+                "split.file=null and split.fold=0",
             )
         return (
             {row.id: self.group[row.sha256] for row in samples.rows},

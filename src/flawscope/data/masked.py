@@ -18,7 +18,16 @@ from flawscope.data.mask_files import named_like_masks, pair_masks
 from flawscope.data.mask_table import read_mask_table, table_masks
 from flawscope.data.mask_values import Colours, Shades, Values, read_shades
 from flawscope.data.spec import GOOD, MasksSpec
-from flawscope.data.table import ALONE, Row, Table, check_parts_named, natural, published_part, walk_images
+from flawscope.data.table import (
+    ALONE,
+    Row,
+    Table,
+    check_parts_named,
+    name_it,
+    natural,
+    published_part,
+    walk_images,
+)
 from flawscope.errors import DataError, listing
 from flawscope.masks import masks_of
 from flawscope.metadata import missing, number
@@ -153,7 +162,7 @@ def _pictures_below(spec: MasksSpec, base: Path, root: Path) -> list[Path]:
     """All pictures that are no masks."""
     if not root.is_dir():
         what = "not a folder" if root.exists() else "the folder does not exist"
-        raise DataError(f"{root}: {what}", "name the folder of the images (data.images)")
+        raise DataError(f"{root}: {what} (data.images)", name_it("images", "FOLDER"))
     apart = _mask_root(spec, base, root)
     beside_them = spec.table is None and spec.coco is None and apart is None
     suffix = spec.suffix.casefold()

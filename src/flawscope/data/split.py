@@ -64,7 +64,7 @@ class SplitSpec(BaseModel):
         if self.file is not None and self.published == "keep":
             raise ValueError("file and published: keep both say what the test part is: give one of them")
         if self.file is None and self.fold:
-            raise ValueError("fold chooses a fold of a group file: it needs split.file")
+            raise ValueError("fold chooses a fold of a group file: it needs split.file; without one, set split.fold=0")
         return self
 
     @property

@@ -56,6 +56,15 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
+def name_it(key: str, what: str) -> str:
+    """What to do where something that the recipe names is not there.
+
+    >>> name_it("root", "FOLDER")
+    'name it in the recipe, or on the command line: --set data.root=FOLDER'
+    """
+    return f"name it in the recipe, or on the command line: --set data.{key}={what}"
+
+
 def walk_images(root: Path, ignore: frozenset[str] = frozenset()) -> Iterator[Path]:
     """All image files below a folder, sorted; hidden ones are left out, linked folders entered once."""
     seen: set[tuple[int, int]] = set()

@@ -149,7 +149,7 @@ def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_
             best = values[epoch == best_epoch][0]
             axes.plot([best_epoch], [best], "o", color=INK, markersize=7, gid="best", label=f"chosen: {best_epoch}")
     style(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.margins(y=0.12)
@@ -199,7 +199,7 @@ def learning_overlaid(lines: Sequence[tuple[Stroke, Sequence[Mapping[str, Any]]]
             gid=f"line-{index}",
         )
     style(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.margins(y=0.12)

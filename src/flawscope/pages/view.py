@@ -284,7 +284,7 @@ def pictures(chosen: Iterable[Picture]) -> list[View]:
 
 
 def balance(content: ReportContent) -> View:
-    """Label combinations (rows) by parts (columns), and the table of shares wanted and got."""
+    """Label combinations (rows, the largest first) by parts (columns), and the table of shares wanted and got."""
     parts = content.split.parts
     names = list(dict.fromkeys(name for part in parts for name in part.counts))
     everything = sum(part.total for part in parts)
@@ -296,6 +296,7 @@ def balance(content: ReportContent) -> View:
             percent = round(100 * count / part.total, 1) if part.total else 0.0
             cells.append({"count": count, "percent": percent})
         rows.append({"name": name, "cells": cells, "total": sum(part.counts.get(name, 0) for part in parts)})
+    rows.sort(key=lambda row: -row["total"])
     shares = [
         {
             "name": part.name,

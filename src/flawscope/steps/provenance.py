@@ -19,9 +19,19 @@ PACKAGES = ("numpy", "pillow", "onnxruntime", "torch", "torchvision", "timm")
 def command() -> str:
     """The command line as typed; absolute paths keep their last name only, since bundles and reports are handed on."""
     program = Path(sys.argv[0]).name
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    words = [without_folders(word) for word in sys.argv[1:]]
     words.insert(0, "flawscope" if program == "__main__.py" else program)
     return shlex.join(words)
+
+
+def without_folders(word: str) -> str:
+    """A word of a command line; of an absolute path, also behind `KEY=`, the last name.
+
+    >>> without_folders("model.weights=/home/me/net.safetensors"), without_folders("split.test=0.2")
+    ('model.weights=net.safetensors', 'split.test=0.2')
+    """
+    key, equals, path = word.rpartition("=")
+    return f"{key}{equals}{Path(path).name}" if Path(path).is_absolute() else word
 
 
 def code_version() -> str:

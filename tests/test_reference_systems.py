@@ -1,0 +1,129 @@
+"""The benchmarks of the reference systems: what they ask of recipes, what they draw, and when they stop."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.stats import beta
+
+from flawscope.evaluation.intervals import wilson
+from flawscope.records import Sample, Samples, Task
+from flawscope.training.recipe import load_recipe
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+import copies_leak
+import reference_systems
+import time_to_number
+
+NAMES = [name for name in reference_systems.DATA if name != "solar-challenge"]
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> str:
+    """A file in place of weights: it is never read."""
+    (tmp_path / "weights.safetensors").touch()
+    return str(tmp_path / "weights.safetensors")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_takes_what_is_asked_of_it(name: str, weights: str) -> None:
+    path = reference_systems.RECIPES / f"{name}.yaml"
+    asked = reference_systems.changes_for(load_recipe(path), weights)
+    recipe = load_recipe(path, [*asked, *reference_systems.RANDOM])
+    assert (recipe.split.file, recipe.split.fold, recipe.split.groups) == (None, 0, "none")
+    assert ("imagenet" in (recipe.model.weights, recipe.gate.model.weights if recipe.gate else "")) is False
+
+
+def test_another_backbone_gives_way_to_the_one_whose_weights_are_there(weights: str) -> None:
+    path = reference_systems.RECIPES / "solar-multilabel-faithful.yaml"
+    recipe = load_recipe(path, reference_systems.changes_for(load_recipe(path), weights))
+    assert (recipe.model.name, recipe.model.weights) == (reference_systems.BACKBONE, weights)
+    assert recipe.model.normalise is not None and recipe.model.normalise.source == "training", "its own choice stays"
+    assert reference_systems.changes_for(load_recipe(path), "imagenet") == ["model.weights=imagenet"]
+    scratch = load_recipe(reference_systems.RECIPES / "coil-faithful.yaml")
+    assert reference_systems.changes_for(scratch, weights) == []
+
+
+def test_the_intervals_of_the_originals(docs_script: Callable[[str], Any]) -> None:
+    """439 of 525 (Wilson), and 124 of 125 (Clopper and Pearson)."""
+    lines = {each.title[0]: each.line for each in docs_script("make_results").ORIGINALS}
+    low, high = wilson(439 / 525, 525)
+    assert lines["A"][2] == {"accuracy": f"{439 / 525:.3f} ({low:.3f} to {high:.3f})"}
+    low, high = beta.ppf(0.025, 124, 2), beta.ppf(0.975, 125, 1)
+    assert lines["E"][2] == {"accuracy": f"{124 / 125:.3f} ({low:.3f} to {high:.3f})"}
+
+
+def test_six_pictures_of_each_cell_share_its_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = []
+    for number in range(2):
+        path = tmp_path / f"cell{number}.png"
+        Image.fromarray(np.random.default_rng(number).integers(0, 255, (6, 6), dtype=np.uint8)).save(path)
+        rows.append(Sample(path.name, str(path), (1.0, float(number)), path.name, 64 * str(number)))
+    samples = Samples("cells", Task("multilabel", ("crack", "inactive"), "functional"), tuple(rows))
+    monkeypatch.setattr(copies_leak, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(copies_leak, "cells", lambda: samples)
+
+    class Groups:
+        def of(self, samples: Samples) -> tuple[dict[str, str], dict[str, int]]:
+            return {row.id: f"module {row.id}" for row in samples.rows}, {}
+
+    monkeypatch.setattr(copies_leak, "load_groups", lambda path: Groups())
+    table = copies_leak.pictures()
+    with table.open(encoding="utf-8") as stream:
+        made = list(csv.DictReader(stream))
+    assert [(row["crack"], row["inactive"], row["group"]) for row in made[6:]] == 6 * [("1", "1", "module cell1.png")]
+    assert [row["file"] for row in made[:3]] == ["cell0.png", "rot_cell0.png", "rot2_cell0.png"]
+    pixels = [np.asarray(Image.open(table.parent / row["file"])) for row in made[:6]]
+    turned = [np.rot90(pixels[0], times) for times in range(4)]
+    for picture, expected in zip(pixels, [*turned, pixels[0][:, ::-1], pixels[0][::-1]], strict=True):
+        np.testing.assert_array_equal(picture, expected)
+
+
+def test_a_finished_run_is_not_run_again_and_another_recipe_is_not_taken_for_it(
+    parts: Path, write_recipe: Callable[[Path, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write_recipe(tmp_path / "tiny.yaml", f"{{kind: folders, root: '{parts}', positive: nok}}")
+    monkeypatch.setattr(reference_systems, "RECIPES", tmp_path)
+    monkeypatch.setattr(reference_systems, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(reference_systems, "data_of", lambda name: [])
+    found = reference_systems.measured("tiny", "seeds", "imagenet", 1, trial=True)
+    assert found["overrides"] == ["train.seed=1", "train.epochs=1"] and found["epochs"] == [1]
+    assert found["recipe_hash"] == load_recipe(recipe, found["overrides"]).hash
+    value, low, high = found["headline"]["accuracy"]
+    assert 0 <= low < high <= 1 and low <= value <= high and found["n"] > 0
+    assert reference_systems.measured("tiny", "seeds", "imagenet", 1, trial=True) == found
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("0.003", "0.004"), encoding="utf-8")
+    with pytest.raises(SystemExit, match="made with another form of the recipe"):
+        reference_systems.measured("tiny", "seeds", "imagenet", 1, trial=True)
+
+
+def test_ours_goes_on_to_its_end_and_the_faithful_one_stops_at_the_number(
+    parts: Path, write_recipe: Callable[[Path, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = f"{{kind: folders, root: '{parts}', positive: nok}}"
+    shutil.copy(write_recipe(tmp_path / "tiny.yaml", data), tmp_path / "tiny-faithful.yaml")
+    monkeypatch.setattr(time_to_number, "RECIPES", tmp_path)
+    monkeypatch.setattr(time_to_number, "RUNS", tmp_path)
+    monkeypatch.setattr(time_to_number, "data_of", lambda name: [])
+    monkeypatch.setitem(time_to_number.REPORTED, "tiny", ("accuracy", 0.0))
+    entry = time_to_number.side_by_side("tiny", "imagenet", 30, trial=False)
+    ours, faithful = entry["trainings"]["ours"], entry["trainings"]["faithful"]
+    assert (ours["epochs"], ours["ended"], faithful["epochs"], faithful["ended"]) == ("2 of 2", True, "1 of 2", False)
+    assert ours["minutes_to_it"] == ours["curve"][0][0] > 0 and ours["minutes"] == ours["curve"][1][0]
+    assert entry["faithful_over_ours"] == round(faithful["minutes_to_it"] / ours["minutes_to_it"], 2)
+    monkeypatch.setitem(time_to_number.REPORTED, "tiny", ("accuracy", 1.1))
+    never = time_to_number.side_by_side("tiny", "imagenet", 0, trial=False)
+    assert never["trainings"]["ours"]["epochs"] == "2 of 2", "its time is not limited"
+    assert never["trainings"]["faithful"]["epochs"] == "1 of 2", "the minutes are over"
+    assert never["faithful_over_ours"] is never["trainings"]["ours"]["minutes_to_it"] is None
+    with pytest.raises(SystemExit, match="expected one of solar-binary"):
+        time_to_number.side_by_side("tyni", "imagenet", 30, trial=True)
