@@ -78,7 +78,7 @@ def test_weights_that_lack_are_said_before_the_data_are_read(
         step(recipe, tmp_path / "run")
     assert caught.value.problem == "gate: weights for test_resnet could not be downloaded: could not resolve the host"
     assert caught.value.remedy.endswith("in the command: --set gate.model.weights=FILE.safetensors")
-    with pytest.raises(RecipeError, match="gate: model.name: timm knows no model 'test_resnat'(?s:.)*test_resnet"):
+    with pytest.raises(RecipeError, match=r"gate: model\.name: timm knows no model 'test_resnat'(?s:.)*test_resnet"):
         step(recipe, tmp_path / "run", overrides=["gate.model.name=timm:test_resnat"])
     with pytest.raises(WeightsError) as caught:
         step(recipe, tmp_path / "run", overrides=["model={name: smp:unet/test_resnet, weights: none.safetensors}"])

@@ -67,8 +67,8 @@ def building(name: str, arguments: Mapping[str, Any], weights: str) -> Iterator[
         RecipeError: an argument that it does not take, or that it stumbles over.
         WeightsError: its weights cannot be downloaded, read, or do not fit.
     """
-    # timm warns of the head that a backbone leaves behind; whether a file fits is for `check_held` to say. The hub tells
-    # each of its tries, ten of them where there is no network; what came of them is said once.
+    # timm warns of the head that a backbone leaves behind; whether a file fits is for `check_held` to say. The hub
+    # tells each of its tries, ten of them where there is no network; what came of them is said once.
     logs = {log: log.level for log in map(logging.getLogger, ("timm.models._builder", "huggingface_hub"))}
     for log in logs:
         log.setLevel(logging.ERROR)

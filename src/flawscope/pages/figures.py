@@ -150,6 +150,8 @@ def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_
             axes.plot([best_epoch], [best], "o", color=INK, markersize=7, gid="best", label=f"chosen: {best_epoch}")
     style(axes)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    if len(history) == 1:  # else there are parts of an epoch on the axis
+        axes.set_xlim(0, 2)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.margins(y=0.12)

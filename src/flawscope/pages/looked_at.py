@@ -17,7 +17,10 @@ from flawscope.pages.heat_maps import blended
 from flawscope.pages.thumbnails import data_uri
 
 Floats = npt.NDArray[np.floating[Any]]
-SIDE = 320
+SIDE, LONG_SIDE = 320, 900
+"""The longer side of a mean in pixels, of a wide one."""
+WIDE = 2.2
+"""Means at least so many times wider than high are shown one above the other."""
 BAR = (240, 14)
 """Width and height of the scale, in pixels."""
 CALLED = {
@@ -100,7 +103,9 @@ def mean_tiles(looked: LookedAt) -> list[dict[str, Any]]:
     """The mean picture and the mean map of each answer, inlined."""
     tiles = []
     for mean in looked.means:
+        height, width = mean.picture_hw.shape[:2]
+        wide = width >= WIDE * height
         drawn = (Image.fromarray(mean.picture_hw), over(mean.picture_hw, mean.relative_hw, signed=looked.signed))
-        made = [uri for uri in (data_uri(each, SIDE) for each in drawn) if uri]
-        tiles.append({"about": mean, "pictures": made})
+        made = [uri for uri in (data_uri(each, LONG_SIDE if wide else SIDE) for each in drawn) if uri]
+        tiles.append({"about": mean, "pictures": made, "wide": wide})
     return tiles

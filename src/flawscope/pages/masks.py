@@ -15,6 +15,7 @@ from flawscope.pages.mask_facts import facts_view, outlined_view
 from flawscope.pages.thumbnails import data_uri
 from flawscope.pages.view import View
 from flawscope.records import Masks
+from flawscope.wording import class_called, counted
 
 if TYPE_CHECKING:
     from flawscope.pages.report import ReportContent
@@ -130,7 +131,8 @@ def _minute(content: ReportContent) -> View:
     known = {name: each for name, each in recalls.items() if each}
     if len(known) > 1:
         name, interval = min(known.items(), key=lambda pair: pair[1]["value"])
-        said.append((f"least found: {name}", interval, _of(f"true flaws of {name}", interval, "are found"), ""))
+        called = class_called(name)
+        said.append((f"least found: {called}", interval, _of(f"true flaws of {called}", interval, "are found"), ""))
     cascade = next(iter(metrics["cascade"]["classes"].values()))["measures"]
     good = metrics["task"]["negative"]
     for key, of, what in (
@@ -227,10 +229,12 @@ def _sizes(masks: Mapping[str, Any], names: Sequence[str]) -> list[View]:
     shown = []
     for index, name in enumerate([ANY, *names] if len(names) > 1 else names):
         entry = masks["flaws"]["classes"][name]
-        title = f"All flaws: {entry['flaws']:,}" if name == ANY else f"{name}: {entry['flaws']:,}"
+        title = f"All: {counted(entry['flaws'], 'flaws')}"
+        if name != ANY:
+            title = f"{class_called(name)}: {counted(entry['flaws'], 'flaws')}"
         figure: View = {"title": title, "undefined": "" if entry["sizes"] else "no image shows one"}
         if entry["sizes"]:
-            alt = f"Share of {name} that is found, over the area of the flaw"
+            alt = f"Share of {class_called(name)} that is found, over the area of the flaw"
             figure["svg"] = Markup(figures.svg(mask_figures.sizes(entry["sizes"], unit), f"size{index}", alt))
         shown.append(figure)
     return shown
@@ -291,7 +295,7 @@ def _fitted(fitted: Mapping[str, Any]) -> list[View]:
                 figures_of.append({"title": title, "svg": svg, "undefined": ""})
         shown.append(
             {
-                "name": name,
+                "name": class_called(name),
                 "threshold": f"{entry['level'] / 256:.2f}",
                 "area": entry["min_area"],
                 "images": entry["images"],
@@ -306,11 +310,15 @@ def _curves(masks: Mapping[str, Any], names: Sequence[str]) -> list[View]:
     shown = []
     for index, name in enumerate([*names, *([ANY] if len(names) > 1 else [])]):
         entry, curve = masks["classes"][name], masks["curves"].get(name)
-        figure: View = {"title": name, "undefined": "" if curve else entry["undefined"].get("IoU", "nothing to draw")}
+        figure: View = {
+            "title": class_called(name),
+            "undefined": "" if curve else entry["undefined"].get("IoU", "nothing to draw"),
+        }
         if curve:
             point = (entry["both"] / entry["pixels"], entry["both"] / entry["marked"]) if entry["marked"] else None
-            drawn = mask_figures.pixels(curve, name, point)
-            figure["svg"] = Markup(figures.svg(drawn, f"pixels{index}", f"Precision and recall of pixels of {name}"))
+            called = class_called(name)
+            drawn = mask_figures.pixels(curve, called, point)
+            figure["svg"] = Markup(figures.svg(drawn, f"pixels{index}", f"Precision and recall of pixels of {called}"))
         shown.append(figure)
     return shown
 
