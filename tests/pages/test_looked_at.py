@@ -52,6 +52,8 @@ def test_means_of_strips_stand_one_above_the_other(content: ReportContent) -> No
     assert page.count('<div class="halves over">') == 1
     assert page.count('class="mapped"') == 2, "in the gallery only"
     assert "mean heat map of defective" in page
+    mixed = replace(content.looked, means=[strip, mean("functional")])
+    assert 'class="halves over"' not in render(replace(content, looked=mixed)), "a high one would be far too large"
 
 
 def test_the_maps_have_a_scale(content: ReportContent) -> None:

@@ -114,7 +114,8 @@ def mask_views(content: ReportContent) -> View:
         "cascade": _whole(metrics["cascade"], "whole"),
         "fitted": _fitted(content.masks.fitted),
         "curves": _curves(masks, names),
-        "galleries": [gallery_view(each) for each in content.masks.galleries if each.pictures],
+        "galleries": (galleries := [gallery_view(each) for each in content.masks.galleries if each.pictures]),
+        "sides": _sides([tile["wide"] for each in galleries for tile in each["tiles"]]),
         "colours": [(name, content.masks.colours[name]) for name in names if name in content.masks.colours],
     }
 
@@ -330,6 +331,17 @@ def gallery_view(gallery: MaskGallery) -> View:
         panels = [{**_panel(source), "name": name} for name, source in picture.panels.items()]
         tiles.append({"about": picture, "panels": panels, "wide": any(panel["wide"] for panel in panels)})
     return {"about": gallery, "tiles": tiles, "wide": any(tile["wide"] for tile in tiles)}
+
+
+def _sides(wide: Sequence[bool]) -> tuple[str, str]:
+    """Where truth and marks stand on the page.
+
+    >>> _sides([True]), _sides([False]), _sides([True, False])
+    (('above', 'below'), ('left', 'right'), ('left or above', 'right or below'))
+    """
+    if all(wide):
+        return "above", "below"
+    return ("left or above", "right or below") if any(wide) else ("left", "right")
 
 
 def _panel(source: Image.Image | str | Path) -> View:
