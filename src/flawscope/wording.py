@@ -73,7 +73,7 @@ def interval_in_words(value: float, low: float, high: float, least: int = 3) -> 
     (('0.250', '0.100 to 0.400'), ('0.0001', '0.0000 to 0.0003'))
     """
     digits = digits_apart(low, high, least)
-    written = [f"{round(number, digits) + 0.0:.{digits}f}" for number in (value, low, high)]  # 0 has no sign
+    written = [f"{round(number, digits) + 0.0:,.{digits}f}" for number in (value, low, high)]  # 0 has no sign
     return written[0], f"{written[1]} to {written[2]}"
 
 
@@ -87,6 +87,26 @@ def so_many_of(share: float) -> tuple[int, int]:
     while 0 < share * base < 1e5 and abs(share * base - round(share * base)) > 1e-9 * share * base:
         base *= 10
     return math.ceil(share * base * (1 - 1e-9)), base
+
+
+def class_called(name: str) -> str:
+    """A class inside a sentence: one whose name is a number is called a class, as 3 could count something.
+
+    >>> class_called("3"), class_called("scratch")
+    ('class 3', 'scratch')
+    """
+    return f"class {name}" if name.isdecimal() else name
+
+
+def speed_in_words(a_second: float) -> str:
+    """So many images a second; where it takes longer, how long one takes.
+
+    >>> speed_in_words(240.3), speed_in_words(7.51), speed_in_words(0.26)
+    ('240 images/s', '7.5 images/s', '3.8 s an image')
+    """
+    if 0 < a_second < 1:
+        return f"{1 / a_second:.1f} s an image"
+    return f"{a_second:.{0 if a_second >= 10 else 1}f} images/s"
 
 
 def counted(n: int, items: str, verb: str = "") -> str:

@@ -54,6 +54,14 @@ def test_the_page_says_what_the_seal_says(inspection: Callable[..., ReportConten
     assert rows["of these let through"] == str(content.contract["escapes"])
 
 
+def test_the_promise_of_a_gate_says_that_masks_come_after_it() -> None:
+    found = contents()
+    assert not any("gate" in text for text in assumed(found))
+    first, *rest = assumed([replace(found[0], gate=True)], "strips")
+    assert first.startswith("It is the gate that promises. Of the flawed strips that it hands on, some")
+    assert rest == assumed(found)
+
+
 def test_a_promise_of_all_parts_names_the_largest_group_that_it_trusts(
     inspection: Callable[..., ReportContent],
 ) -> None:

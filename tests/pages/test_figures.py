@@ -8,7 +8,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from flawscope.pages import figures
+from flawscope.pages import figures, mask_figures
 
 CURVE: dict[str, Any] = {
     "positives": 4,
@@ -84,6 +84,16 @@ def test_learning_draws_columns_and_marks_the_chosen_epoch() -> None:
     np.testing.assert_allclose(line(axes, "line-train_loss"), [[1, 0.9], [2, 0.5], [3, 0.4]])
     np.testing.assert_allclose(line(axes, "line-val_loss"), [[1, 0.8], [2, np.nan], [3, 0.6]])
     np.testing.assert_allclose(line(axes, "best"), [[3, 0.6]])
+    alone = figures.learning(rows[:1], ["train_loss"], None).axes[0]
+    assert [tick for tick in alone.get_xticks() if tick % 1] == [], "there is no part of an epoch"
+
+
+@pytest.mark.parametrize(("low", "high"), [(682, 682), (300, 900), (40, 20_000)])
+def test_areas_of_any_span_have_numbers_below_them(low: float, high: float) -> None:
+    row = {"middle": low, "from": low, "to": high, "recall": {"value": 0.5, "low": 0.1, "high": 0.9}}
+    axes = mask_figures.sizes([row], "pixels").axes[0]
+    left, right = axes.get_xlim()
+    assert len([tick for tick in axes.get_xticks() if left <= tick <= right]) >= 2
 
 
 def test_of_one_epoch_there_are_no_parts_on_the_axis() -> None:

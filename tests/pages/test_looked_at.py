@@ -45,6 +45,17 @@ def test_maps_stand_beside_their_pictures(content: ReportContent) -> None:
     assert render(content) == page
 
 
+def test_means_of_strips_stand_one_above_the_other(content: ReportContent) -> None:
+    assert content.looked is not None
+    strip = MeanMap("defective", np.full((20, 120), 128, np.uint8), np.eye(4), "words")
+    page = render(replace(content, looked=replace(content.looked, means=[strip])))
+    assert page.count('<div class="halves over">') == 1
+    assert page.count('class="mapped"') == 2, "in the gallery only"
+    assert "mean heat map of defective" in page
+    mixed = replace(content.looked, means=[strip, mean("functional")])
+    assert 'class="halves over"' not in render(replace(content, looked=mixed)), "a high one would be far too large"
+
+
 def test_the_maps_have_a_scale(content: ReportContent) -> None:
     assert content.looked is not None
     page = render(content)

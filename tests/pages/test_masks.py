@@ -140,6 +140,18 @@ def test_without_a_gate_and_with_one_class() -> None:
     assert "Class by class" not in said
 
 
+def test_classes_that_are_called_by_numbers_are_not_taken_for_counts() -> None:
+    content = invent(("1", "10"))
+    parts = (PartContent("test", {"10": 3, "1 + 10": 2, "good": 7, "1": 4}, 9),)
+    page = render(replace(content, split=replace(content.split, parts=parts)))
+    said = text(page)
+    assert re.search(r"Of 100 true flaws of class 10?, ", said) and re.search(r"least found: class 10?", said, re.I)
+    assert len(re.findall(r"<h4>class 10?: \d+ flaws</h4>", page)) == 2
+    assert "pixels of class 10 found" in page
+    counts = page[page.index('<table class="counts">') :]
+    assert re.findall(r'<th scope="row">([^<]*)<', counts)[:4] == ["good", "1", "10", "1 + 10"]
+
+
 def test_pictures_stand_one_above_the_other_where_they_are_wide(page: tuple[ReportContent, str]) -> None:
     assert 'class="halves over"' in page[1]
     assert "above with the outlines of what truly is there, below" in text(page[1])

@@ -100,6 +100,12 @@ def test_data_with_masks_get_tiles_and_a_network_that_draws(tmp_path: Path) -> N
     assert recipe.masks.pieces.size == (64, 64)
     (split,) = flawscope.split(tmp_path / "recipe.yaml", overrides=["split.twins=identical"])
     assert {name.split("_")[0] for name in split.group} == set(split.group.values()), "strips of a coil stay together"
+    assert recipe.gate is None
+    text = (tmp_path / "recipe.yaml").read_text(encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text(re.sub(r"^# (gate:|  \w+: \{)", r"\1", text, flags=re.MULTILINE))
+    gate = load_recipe(tmp_path / "recipe.yaml").gate
+    assert gate is not None and (gate.image.size, gate.model.name) == ((64, 640), "table:resnet18")
+    assert gate.decide.max_escape == 0.05
 
 
 def test_masks_of_pictures_of_one_moderate_size_are_learnt_whole(tmp_path: Path) -> None:
@@ -113,6 +119,10 @@ def test_masks_of_pictures_of_one_moderate_size_are_learnt_whole(tmp_path: Path)
     recipe = load_recipe(flawscope.new(tmp_path / "data", tmp_path / "r.yaml", weights="imagenet").recipe)
     assert (recipe.image.size, recipe.image.channels, recipe.model.name) == ((40, 48), 3, "smp:unet/mobilenetv2_100")
     assert recipe.masks is not None and recipe.masks.pieces is None
+    assert "# gate:" in (tmp_path / "r.yaml").read_text(encoding="utf-8")
+    (tmp_path / "data" / "images" / "0.png").unlink()  # the only good one
+    (tmp_path / "data" / "masks" / "0.png").unlink()
+    assert "# gate:" not in made(tmp_path / "data").read_text(encoding="utf-8"), "there is nothing to let pass"
 
 
 def test_masks_that_mark_nothing_make_no_recipe(tmp_path: Path) -> None:

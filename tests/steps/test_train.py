@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import flawscope
-from flawscope.errors import DataError, RecipeError
+from flawscope.errors import DataError, RecipeError, WeightsError
 from flawscope.records import Sample, Samples, Task
 from flawscope.steps.material import learnt_targets
 from flawscope.steps.train import first_weights, parameters
@@ -57,6 +57,35 @@ def test_keys_without_effect_are_said_aloud(step: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError):  # there are no pictures
         step(recipe, tmp_path / "run", say=said.append)
     assert said[0] == "note: of no effect: train.momentum: only sgd has it, not adamw"
+
+
+@pytest.mark.parametrize("step", [flawscope.run, flawscope.train])
+def test_weights_that_lack_are_said_before_the_data_are_read(
+    step: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*given: Any, **named: Any) -> Any:
+        raise OSError("could not resolve the host")
+
+    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", offline)
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(
+        "name: a\ndata: {kind: masks, images: none}\nimage: {size: 32, channels: 1, resize: none}\n"
+        "model: {name: 'table:resunet'}\ntrain: {watch: dice}\n"
+        "gate: {model: {name: 'timm:test_resnet', weights: imagenet}, train: {watch: loss}}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(WeightsError) as caught:
+        step(recipe, tmp_path / "run")
+    assert caught.value.problem == "gate: weights for test_resnet could not be downloaded: could not resolve the host"
+    assert caught.value.remedy.endswith("in the command: --set gate.model.weights=FILE.safetensors")
+    with pytest.raises(RecipeError, match=r"gate: model\.name: timm knows no model 'test_resnat'(?s:.)*test_resnet"):
+        step(recipe, tmp_path / "run", overrides=["gate.model.name=timm:test_resnat"])
+    with pytest.raises(WeightsError) as caught:
+        step(recipe, tmp_path / "run", overrides=["model={name: smp:unet/test_resnet, weights: none.safetensors}"])
+    assert caught.value.problem == f"model.weights: there is no file {Path.cwd() / 'none.safetensors'}"
+    assert "--set model.weights=FILE.safetensors" in caught.value.remedy
+    with pytest.raises(DataError):  # what needs no weights goes on to the data, of which there are none
+        step(recipe, tmp_path / "run", overrides=["gate.model.weights=none"])
 
 
 def test_a_layer_that_is_not_there_is_said_before_anything_is_trained() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flawscope.bundle.regions import STEPS
 from flawscope.bundle.rules import MaskRule
 from flawscope.records import Task
-from flawscope.wording import counted
+from flawscope.wording import class_called, counted
 
 
 def mask_sentences(task: Task, rule: MaskRule | None) -> list[str]:
@@ -23,10 +23,8 @@ def mask_sentences(task: Task, rule: MaskRule | None) -> list[str]:
     said = []
     for name, level, least in zip(task.classes, rule.levels, rule.min_areas, strict=True):
         dropped = f"flaws of fewer than {counted(least, 'pixels')}{mm2_words(least, rule.mm_per_pixel)} are dropped"
-        kept = "no flaw is too small"
-        said.append(
-            f"Masks: a pixel is {name} from probability {level / STEPS:.4f} on; {dropped if least > 1 else kept}."
-        )
+        small = dropped if least > 1 else "no flaw is too small"
+        said.append(f"Masks: a pixel is {class_called(name)} from probability {level / STEPS:.4f} on; {small}.")
     if task.pixels == "multiclass":
         said.append("Of the classes and the background only the most probable one of a pixel can be marked.")
     fitted = f"fitted on the {rule.fitted_on} split" if rule.fitted_on else "as the recipe says"

@@ -46,7 +46,7 @@ Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe (YAML)"
 
 @app.command()
 def new(
-    folder: Annotated[str, typer.Argument(help='class folders, a table of labels (CSV), or the word "elpv"')],
+    folder: Annotated[str, typer.Argument(help='class folders, images with masks, a table (CSV), or the word "elpv"')],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the recipe; default: NAME.yaml here")] = None,
     weights: Annotated[str, typer.Option(help="none | imagenet | a .safetensors of mobilenetv2_100")] = "none",
     images: Annotated[Path | None, typer.Option(help="folder of the table's images, if they lie elsewhere")] = None,
@@ -61,7 +61,7 @@ def new(
 
 @app.command()
 def audit(
-    data: Annotated[str, typer.Argument(help='class folders, a table, a folder of pictures, a recipe, or "elpv"')],
+    data: Annotated[str, typer.Argument(help='class folders, masks, a table, pictures, a recipe, or "elpv"')],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the folder; default: audits/NAME")] = None,
     court: Annotated[bool, typer.Option("--court", help="also measure what a random split hides")] = False,
     images: Annotated[Path | None, typer.Option(help="folder of the table's images, if they lie elsewhere")] = None,
@@ -230,7 +230,7 @@ def decide(
 @app.command()
 def evaluate(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE|RUN", help="a bundle, or a run folder: its test split")],
-    data: Annotated[str | None, typer.Argument(help='class folders, a table, a recipe, or "elpv"')] = None,
+    data: Annotated[str | None, typer.Argument(help='class folders, masks, a table, a recipe, or "elpv"')] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="folder for metrics.json and scores")] = None,
     known: Known = None,
     twins: Twins = "find",

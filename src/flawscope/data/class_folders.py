@@ -16,7 +16,8 @@ LAYOUT = """expected one folder a class, with the images in it:
   FOLDER/ok/part1.png
   FOLDER/ok/part2.png
   FOLDER/scrap/part3.png
-or a table beside the images (CSV) that names image and label in each row"""
+or a table beside the images (CSV) that names image and label in each row
+or masks of their flaws: FOLDER/images/part1.png and FOLDER/masks/part1.png, or a table of run-length codes (CSV)"""
 
 
 def load_folders(spec: FoldersSpec, base: Path) -> Table:

@@ -29,7 +29,7 @@ from flawscope.data.words import meaning
 from flawscope.errors import DataError, ImageError, listing
 from flawscope.preprocess import IMAGE_SUFFIXES, SIXTEEN_BIT, open_image
 from flawscope.storage import sha256_file
-from flawscope.wording import counted
+from flawscope.wording import class_called, counted
 
 DECODED = 200
 """How many images are decoded to see whether colour files hold colour; of the others only the header is read."""
@@ -276,7 +276,11 @@ def _balance(table: Table) -> list[str]:
     n_k = {name: sum(row.target[k] >= 0.5 for row in table.rows) for k, name in enumerate(table.task.classes)}
     if table.task.kind == "binary":
         n_k[table.task.negative] = len(table.rows) - sum(n_k.values())
-    few = [f"{n} {'images of ' if table.task.pixels else ''}{name}" for name, n in n_k.items() if n < FEW]
+    few = [
+        f"{counted(n, 'images')} of {class_called(name)}" if table.task.pixels else f"{n} {class_called(name)}"
+        for name, n in n_k.items()
+        if n < FEW
+    ]
     if few:
         said.append(f"Only {', '.join(few)}: only a part of them is tested, so the intervals will be wide.")
     if min(n_k.values()) < 4:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from flawscope.evaluation.mask_facts import LevelArray
 from flawscope.masks import components
 from flawscope.records import BoolArray, FloatArray
+from flawscope.wording import class_called
 
 LEVELS = tuple(range(16, 249, 8))
 AREAS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
@@ -200,7 +201,7 @@ def fit_masks(classes: Sequence[str], total: Tally, grid: Grid) -> FittedMasks:
                 count = "no image shows" if not shown else f"only {shown} image{'s show' if shown > 1 else ' shows'}"
                 small = "no flaw is too small" if areas_a[a] == 1 else f"flaws below {areas_a[a]:,} pixels are dropped"
                 notes.append(
-                    f"{name}: {count} this class, too few to fit (at least {FEWEST}): marked from "
+                    f"{class_called(name)}: {count} this class, too few to fit (at least {FEWEST}): marked from "
                     f"{levels_t[t] / 256:.2g} on, and {small}"
                 )
         else:

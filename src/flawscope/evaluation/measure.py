@@ -28,7 +28,7 @@ from flawscope.evaluation.intervals import (
 )
 from flawscope.evaluation.reliability import reliability
 from flawscope.records import HUMAN, BoolArray, FloatArray, Interval, Task
-from flawscope.wording import counted
+from flawscope.wording import class_called, counted
 
 SCHEMA = 1
 CURVE_POINTS = 200
@@ -361,7 +361,7 @@ def _notes(task: Task, groups: int, reasons_k: list[Reasons]) -> list[str]:
     for name, reasons in zip(task.classes, reasons_k, strict=True):
         for reason in dict.fromkeys(reasons.values()):
             keys = ", ".join(key for key, value in reasons.items() if value == reason)
-            notes.append(f"{name}: {keys} cannot be computed: {reason}")
+            notes.append(f"{class_called(name)}: {keys} cannot be computed: {reason}")
     if len(task.classes) > 1 and any(key in reasons for reasons in reasons_k for key in AVERAGED):
         notes.append("each mean is over the classes for which the measure can be computed")
     return notes

@@ -8,7 +8,7 @@ from typing import Literal
 
 from flawscope.bundle.mask_words import mm2_words
 from flawscope.records import MaskPrediction, Prediction, Task
-from flawscope.wording import counted
+from flawscope.wording import class_called, counted
 
 Kind = Literal["not decided", "for a person", "not good", "good", ""]
 KINDS: tuple[Kind, ...] = ("not decided", "for a person", "not good", "", "good")
@@ -98,7 +98,8 @@ def mask_verdict(task: Task, found: MaskPrediction, mm_per_pixel: float | None =
         if of_class:
             area = sum(flaw.area for flaw in of_class)
             said.append(
-                f"{name}: {counted(len(of_class), 'flaws')}, {counted(area, 'pixels')}{mm2_words(area, mm_per_pixel)}, "
+                f"{class_called(name)}: {counted(len(of_class), 'flaws')}, "
+                f"{counted(area, 'pixels')}{mm2_words(area, mm_per_pixel)}, "
                 f"probability {'up to ' if len(of_class) > 1 else ''}{percent(max(flaw.score for flaw in of_class))}"
             )
     return Verdict(answer.decision.label, "not good" if said else "good", "; ".join(said) or "no flaw found")

@@ -175,6 +175,7 @@ def decoded(
     if taken := [key for key in OURS if key in arguments]:
         raise RecipeError(f"model.arguments: {taken[0]} is set by flawscope itself", "remove it")
     known(backbone)
+    options = source(weights)
     with building(f"{FAMILY}:{name}", arguments, weights), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # hints for writers of code
         model = smp.create_model(
@@ -183,7 +184,7 @@ def decoded(
             encoder_weights=None if weights == "none" else True,
             in_channels=channels,
             classes=outputs,
-            **source(weights),
+            **options,
             **arguments,
         )
     cfg = cast(Mapping[str, Any], model.encoder.model.pretrained_cfg)

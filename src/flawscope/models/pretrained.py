@@ -19,6 +19,7 @@ OTHER_WAYS = (
     "three ways lead to weights: `weights: imagenet` (downloaded through timm, needs the network), "
     "`weights: path/to/file.safetensors` (a local file in timm's key names), `weights: none` (train from scratch)"
 )
+MISFIT = "they are those of another network, or `model.arguments` make this one another"
 NEARLY_ALL = 0.9
 """Share of a backbone's parameters that a file must hold: arguments of timm may add a few that it cannot have."""
 
@@ -66,10 +67,11 @@ def building(name: str, arguments: Mapping[str, Any], weights: str) -> Iterator[
         RecipeError: an argument that it does not take, or that it stumbles over.
         WeightsError: its weights cannot be downloaded, read, or do not fit.
     """
-    # timm warns of the head that a backbone leaves behind; whether a file fits is for `check_held` to say.
-    log = logging.getLogger("timm.models._builder")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    # timm warns of the head that a backbone leaves behind; whether a file fits is for `check_held` to say. The hub
+    # tells each of its tries, ten of them where there is no network; what came of them is said once.
+    logs = {log: log.level for log in map(logging.getLogger, ("timm.models._builder", "huggingface_hub"))}
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         yield
     except TypeError as error:
@@ -80,9 +82,11 @@ def building(name: str, arguments: Mapping[str, Any], weights: str) -> Iterator[
                 f"{name} cannot be built with model.arguments {dict(arguments)}: {reason(error)}"
             ) from error
         verb = "downloaded" if weights == "imagenet" else f"loaded from {weights}"
-        raise WeightsError(f"weights for {name} could not be {verb}: {reason(error)}", OTHER_WAYS) from error
+        why = MISFIT if "loading state_dict" in str(error) else reason(error)
+        raise WeightsError(f"weights for {name} could not be {verb}: {why}", OTHER_WAYS) from error
     finally:
-        log.setLevel(level)
+        for log, level in logs.items():
+            log.setLevel(level)
 
 
 def check_held(body: nn.Module, name: str, weights: str) -> None:

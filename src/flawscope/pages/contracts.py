@@ -30,6 +30,10 @@ ASSUMED = (
     "Different groups must be independent of each other. What belongs together must stand in one group.",
     "Scores must come from this sealed bundle, with this engine and precision.",
 )
+OF_GATE = (
+    "It is the gate that promises. Of the flawed {items} that it hands on, some may still be left without a mark: what "
+    "gets past gate and masks together is measured for {items} as a whole."
+)
 TRUSTED = {
     "groups": "Each group counts as one, large or small: the promise is about a group taken at random. Where large "
     "groups are worse than small ones, more of all parts may pass than was promised.",
@@ -43,7 +47,7 @@ class ContractContent:
     """One contract: its fields as they stand in the manifest, and the curves over the threshold (may be empty).
 
     `tested` is the interval of the escape rate on the test part, where that was measured. `saving` says where the
-    network saves nothing beside this promise.
+    network saves nothing beside this promise. `gate`: masks come after it.
     """
 
     contract: Mapping[str, Any]
@@ -51,6 +55,7 @@ class ContractContent:
     negative: str
     tested: Mapping[str, Any] | None = None
     saving: str = ""
+    gate: bool = False
 
 
 def assumed(contents: Sequence[ContractContent], items: str = "images") -> list[str]:
@@ -64,7 +69,8 @@ def assumed(contents: Sequence[ContractContent], items: str = "images") -> list[
         )
         if contract["groups"] != contract["positives"]:
             trusts.append(TRUSTED.get(contract["units"], _no_larger(contract, items)))
-    return [*ASSUMED, *dict.fromkeys((*trusts, *sure))]
+    of_gate = [OF_GATE.format(items=items)] if any(content.gate for content in contents) else []
+    return [*of_gate, *ASSUMED, *dict.fromkeys((*trusts, *sure))]
 
 
 def _no_larger(contract: Mapping[str, Any], items: str) -> str:

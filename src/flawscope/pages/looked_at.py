@@ -17,7 +17,10 @@ from flawscope.pages.heat_maps import blended
 from flawscope.pages.thumbnails import data_uri
 
 Floats = npt.NDArray[np.floating[Any]]
-SIDE = 320
+SIDE, LONG_SIDE = 320, 900
+"""The longer side of a mean in pixels, of a wide one."""
+WIDE = 2.2
+"""Where all means are at least so many times wider than high, each stands above its map and not beside it."""
 BAR = (240, 14)
 """Width and height of the scale, in pixels."""
 CALLED = {
@@ -99,8 +102,9 @@ def scale(looked: LookedAt) -> str:
 def mean_tiles(looked: LookedAt) -> list[dict[str, Any]]:
     """The mean picture and the mean map of each answer, inlined."""
     tiles = []
+    wide = all(mean.picture_hw.shape[1] >= WIDE * mean.picture_hw.shape[0] for mean in looked.means)
     for mean in looked.means:
         drawn = (Image.fromarray(mean.picture_hw), over(mean.picture_hw, mean.relative_hw, signed=looked.signed))
-        made = [uri for uri in (data_uri(each, SIDE) for each in drawn) if uri]
-        tiles.append({"about": mean, "pictures": made})
+        made = [uri for uri in (data_uri(each, LONG_SIDE if wide else SIDE) for each in drawn) if uri]
+        tiles.append({"about": mean, "pictures": made, "wide": wide})
     return tiles

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, SIZE, short, square, style
 
@@ -91,6 +91,8 @@ def _alone(points: Any) -> str | None:
 
 
 def _plain_log(axes: Any) -> None:
-    axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
+    """Plain numbers on a logarithmic axis whose limits are set; below one power of ten it has round steps."""
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(10, numticks=6) if high > 10 * low else MaxNLocator(3, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

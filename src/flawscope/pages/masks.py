@@ -15,6 +15,7 @@ from flawscope.pages.mask_facts import facts_view, outlined_view
 from flawscope.pages.thumbnails import data_uri
 from flawscope.pages.view import View
 from flawscope.records import Masks
+from flawscope.wording import class_called, counted
 
 if TYPE_CHECKING:
     from flawscope.pages.report import ReportContent
@@ -113,7 +114,8 @@ def mask_views(content: ReportContent) -> View:
         "cascade": _whole(metrics["cascade"], "whole"),
         "fitted": _fitted(content.masks.fitted),
         "curves": _curves(masks, names),
-        "galleries": [gallery_view(each) for each in content.masks.galleries if each.pictures],
+        "galleries": (galleries := [gallery_view(each) for each in content.masks.galleries if each.pictures]),
+        "sides": _sides([tile["wide"] for each in galleries for tile in each["tiles"]]),
         "colours": [(name, content.masks.colours[name]) for name in names if name in content.masks.colours],
     }
 
@@ -130,7 +132,8 @@ def _minute(content: ReportContent) -> View:
     known = {name: each for name, each in recalls.items() if each}
     if len(known) > 1:
         name, interval = min(known.items(), key=lambda pair: pair[1]["value"])
-        said.append((f"least found: {name}", interval, _of(f"true flaws of {name}", interval, "are found"), ""))
+        called = class_called(name)
+        said.append((f"least found: {called}", interval, _of(f"true flaws of {called}", interval, "are found"), ""))
     cascade = next(iter(metrics["cascade"]["classes"].values()))["measures"]
     good = metrics["task"]["negative"]
     for key, of, what in (
@@ -227,10 +230,12 @@ def _sizes(masks: Mapping[str, Any], names: Sequence[str]) -> list[View]:
     shown = []
     for index, name in enumerate([ANY, *names] if len(names) > 1 else names):
         entry = masks["flaws"]["classes"][name]
-        title = f"All flaws: {entry['flaws']:,}" if name == ANY else f"{name}: {entry['flaws']:,}"
+        title = f"All: {counted(entry['flaws'], 'flaws')}"
+        if name != ANY:
+            title = f"{class_called(name)}: {counted(entry['flaws'], 'flaws')}"
         figure: View = {"title": title, "undefined": "" if entry["sizes"] else "no image shows one"}
         if entry["sizes"]:
-            alt = f"Share of {name} that is found, over the area of the flaw"
+            alt = f"Share of {class_called(name)} that is found, over the area of the flaw"
             figure["svg"] = Markup(figures.svg(mask_figures.sizes(entry["sizes"], unit), f"size{index}", alt))
         shown.append(figure)
     return shown
@@ -291,7 +296,7 @@ def _fitted(fitted: Mapping[str, Any]) -> list[View]:
                 figures_of.append({"title": title, "svg": svg, "undefined": ""})
         shown.append(
             {
-                "name": name,
+                "name": class_called(name),
                 "threshold": f"{entry['level'] / 256:.2f}",
                 "area": entry["min_area"],
                 "images": entry["images"],
@@ -306,11 +311,15 @@ def _curves(masks: Mapping[str, Any], names: Sequence[str]) -> list[View]:
     shown = []
     for index, name in enumerate([*names, *([ANY] if len(names) > 1 else [])]):
         entry, curve = masks["classes"][name], masks["curves"].get(name)
-        figure: View = {"title": name, "undefined": "" if curve else entry["undefined"].get("IoU", "nothing to draw")}
+        figure: View = {
+            "title": class_called(name),
+            "undefined": "" if curve else entry["undefined"].get("IoU", "nothing to draw"),
+        }
         if curve:
             point = (entry["both"] / entry["pixels"], entry["both"] / entry["marked"]) if entry["marked"] else None
-            drawn = mask_figures.pixels(curve, name, point)
-            figure["svg"] = Markup(figures.svg(drawn, f"pixels{index}", f"Precision and recall of pixels of {name}"))
+            called = class_called(name)
+            drawn = mask_figures.pixels(curve, called, point)
+            figure["svg"] = Markup(figures.svg(drawn, f"pixels{index}", f"Precision and recall of pixels of {called}"))
         shown.append(figure)
     return shown
 
@@ -322,6 +331,17 @@ def gallery_view(gallery: MaskGallery) -> View:
         panels = [{**_panel(source), "name": name} for name, source in picture.panels.items()]
         tiles.append({"about": picture, "panels": panels, "wide": any(panel["wide"] for panel in panels)})
     return {"about": gallery, "tiles": tiles, "wide": any(tile["wide"] for tile in tiles)}
+
+
+def _sides(wide: Sequence[bool]) -> tuple[str, str]:
+    """Where truth and marks stand on the page.
+
+    >>> _sides([True]), _sides([False]), _sides([True, False])
+    (('above', 'below'), ('left', 'right'), ('left or above', 'right or below'))
+    """
+    if all(wide):
+        return "above", "below"
+    return ("left or above", "right or below") if any(wide) else ("left", "right")
 
 
 def _panel(source: Image.Image | str | Path) -> View:

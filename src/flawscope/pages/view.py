@@ -286,9 +286,14 @@ def pictures(chosen: Iterable[Picture]) -> list[View]:
 def balance(content: ReportContent) -> View:
     """Label combinations (rows, the largest first) by parts (columns), and the table of shares wanted and got."""
     parts = content.split.parts
-    names = list(dict.fromkeys(name for part in parts for name in part.counts))
+    task = content.metrics["task"]
+    order = [task["negative"], *task["classes"]]
+    names = sorted(  # combinations come after single labels
+        {name for part in parts for name in part.counts},
+        key=lambda name: (order.index(name) if name in order else len(order), name),
+    )
     everything = sum(part.total for part in parts)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in names:
         cells = []
         for part in parts:

@@ -76,9 +76,13 @@ def measured(measure: str, interval: Mapping[str, Any]) -> tuple[str, str]:
     ('80.0\xa0%', '70.0 to 81.0\xa0%')
     >>> measured("IoU", {"value": 0.0001, "low": 0.0, "high": 0.0003})
     ('0.0001', '0.0000 to 0.0003')
+    >>> measured("false flaws an image", {"value": 1113.833, "low": 871.072, "high": 1588.849})
+    ('1,113.8', '871.1 to 1,588.8')
     """
     scale, usual, unit = (100, 1, "\N{NO-BREAK SPACE}%") if is_rate(measure) else (1, 3, "")
     value, low, high = (scale * interval[key] for key in ("value", "low", "high"))
+    if not unit and value >= 10:  # a count: false flaws an image
+        usual = 1
     value_said, ends = interval_in_words(value, low, high, usual)
     return f"{value_said}{unit}", f"{ends}{unit}"
 

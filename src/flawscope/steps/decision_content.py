@@ -107,6 +107,7 @@ def contracts_of(contents: Contents, metrics: Mapping[str, Any]) -> list[Contrac
                 f"{task.negative} images",
                 kept=each.kept,
             ),
+            gate=sealed.gate is not None,
         )
         for each in (decision.contracts if decision else ())
     ]

@@ -23,6 +23,7 @@ from flawscope.steps.contact_sheet import SHEET
 from flawscope.steps.inspect_drawn import Drawn, check_maps, draw_too
 from flawscope.steps.inspect_masks import FOLDER, RESULTS, Asked, inspect_with_masks
 from flawscope.storage import check_replaceable, check_writable, new_folder
+from flawscope.wording import speed_in_words
 
 
 class ImagesPerSecond(ProgressColumn):
@@ -30,7 +31,7 @@ class ImagesPerSecond(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """The text of the column."""
-        return Text(f"{task.speed:.0f} images/s" if task.speed else "")
+        return Text(speed_in_words(task.speed) if task.speed else "")
 
 
 def inspect(

@@ -37,7 +37,7 @@ from flawscope.steps.curve_document import Grown, curve_document
 from flawscope.steps.decide import scores
 from flawscope.steps.export import export
 from flawscope.steps.split import Proven
-from flawscope.steps.train import check_parts, counted_line, train_in
+from flawscope.steps.train import check_parts, check_weights, counted_line, train_in
 from flawscope.steps.tune import EXISTS, SEEN, split_once
 from flawscope.steps.workspace import Run, Say, read_json, samples_of, tell_idle
 from flawscope.storage import check_replaceable, write_json, writing
@@ -88,6 +88,8 @@ def grow(
     asked = load_recipe(recipe, overrides)
     _check_place(folder, overwrite=overwrite, resume=resume)
     tell_idle(asked, say)
+    if not resume:
+        check_weights(asked)
     say(f"reading {asked.data.kind} data")
     samples = samples_of(asked, say)
     if samples.task.pixels:

@@ -11,7 +11,7 @@ import numpy as np
 from flawscope.evaluation.measure import measure
 from flawscope.records import BoolArray, Prediction, Samples
 from flawscope.steps.provenance import code_version, command, machine, today, versions
-from flawscope.wording import counted
+from flawscope.wording import class_called, counted
 
 FEW = 10
 FOR_A_PERSON = (
@@ -55,8 +55,9 @@ def document(
         looked_at=looked_at,
     )
     for name, found in metrics["classes"].items():
-        shown = f"with {name}" if samples.task.pixels else name  # what is seen on it, and its name may be a number
-        for count, words in ((found["positives"], shown), (found["negatives"], f"without {name}")):
+        called = class_called(name)
+        shown = f"with {called}" if samples.task.pixels else called  # what is seen on it
+        for count, words in ((found["positives"], shown), (found["negatives"], f"without {called}")):
             if 0 < count < FEW:
                 metrics["notes"].append(
                     f"only {counted(count, 'test images')} {words}: what is said of them is worth little"

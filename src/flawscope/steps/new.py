@@ -190,7 +190,7 @@ def _recipe(finding: Finding, name: str, path: Path, weights: str) -> str:
     }
     if isinstance(finding.spec, MasksSpec):
         values |= new_masks.mask_values(finding, n, 1 - validation - calibration - test, pretrained=pretrained)
-        return (HEAD + new_masks.IMAGE + SPLIT + new_masks.LEARNING).format(**values)
+        return (HEAD + new_masks.IMAGE + SPLIT + new_masks.LEARNING + new_masks.gate(finding)).format(**values)
     return (HEAD + IMAGE + SPLIT + LEARNING).format(**values)
 
 

@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from flawscope.data.look import Finding
+from flawscope.data.look import Finding, size_hint
 from flawscope.data.spec import GOOD, MasksSpec
 from flawscope.errors import DataError, listing
 from flawscope.wording import counted
@@ -51,16 +51,34 @@ PIECES = """\
   # Learnt from are pieces of the pictures, half of them laid over a flaw where there is one.
   pieces: {{size: [{height}, {width}], flawed: 0.5}}
 """
+GATE = """
+# Where most images are good, a gate saves time: it decides first, on smaller pictures, and flaws are looked for only
+# where its answer is not good. To have one, take away the marks; docs/masks.md explains it.
+# gate:
+#   image: {{size: [{gate_height}, {gate_width}], channels: {channels}, depth: {depth}}}
+#   model: {{name: "{gate_model}", weights: {weights}}}
+#   train: {{epochs: 20, batch_size: 16, rate: {gate_rate}, watch: auroc}}
+#   decide: {{max_escape: 0.05}}
+"""
 WHOLE, TILE = 512, 256
 """Pictures of one size up to this side are learnt from whole; of others, pieces of this side at most."""
 PIXELS = 16 * TILE * TILE
 """So many pixels a batch are learnt from, or two pictures."""
 STEPS_WANTED = 3000
+GATE_SIDE = 640
+"""The longer side of what a gate sees: half of it hides small flaws, twice as much takes four times as long."""
+
+
+def gate(finding: Finding) -> str:
+    """The template of a gate, in comments; nothing where no image is good, as there is nothing to let pass."""
+    assert isinstance(finding.spec, MasksSpec)
+    return GATE if finding.counts.get(finding.spec.negative or GOOD) else ""
 
 
 def mask_values(finding: Finding, n: int, share: float, *, pretrained: bool) -> dict[str, Any]:
     """What the templates are filled with; `n` pictures there are, of which `share` is learnt from."""
     height, width = tile(finding)
+    gate_height, gate_width = size_hint(finding.sizes, GATE_SIDE)
     batch = max(2, min(32, PIXELS // (height * width)))
     steps = max(1, round(n * share / batch))
     return {
@@ -71,6 +89,10 @@ def mask_values(finding: Finding, n: int, share: float, *, pretrained: bool) -> 
         "batch": batch,
         "epochs": min(60, max(12, round(STEPS_WANTED / steps))),
         "rate": "0.0005" if pretrained else "0.001",
+        "gate_height": gate_height,
+        "gate_width": gate_width,
+        "gate_model": "timm:mobilenetv2_100" if pretrained else "table:resnet18",
+        "gate_rate": "0.0003" if pretrained else "0.001",
     }
 
 

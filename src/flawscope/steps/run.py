@@ -21,7 +21,7 @@ from flawscope.steps.known_decisions import all_asked, decision_family
 from flawscope.steps.metrics_document import document
 from flawscope.steps.report import report
 from flawscope.steps.split import split_samples
-from flawscope.steps.train import help_with, prepared, train_in
+from flawscope.steps.train import check_weights, help_with, prepared, train_in
 from flawscope.steps.workspace import Run, Say, fold_runs, read_json, samples_of, tell_idle, working_folder
 from flawscope.storage import write_json
 from flawscope.training.board import check_board
@@ -74,6 +74,8 @@ def run(
         target = Path(folder) if folder else Path("runs") / name
         with working_folder(target, overwrite=overwrite, resume=resume) as unfinished:
             tell_idle(asked, say)
+            if not resume:
+                check_weights(asked)
             say(f"reading {asked.data.kind} data")
             samples = samples_of(asked, say)
             cache = target.parent / ".cache"

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 from flawscope.data.split import check_split
 from flawscope.data.split_file import load_split
-from flawscope.errors import RecipeError, SplitError
+from flawscope.errors import RecipeError, SplitError, WeightsError
 from flawscope.evaluation.bands import check_task
 from flawscope.evaluation.costs import Costs
 from flawscope.metadata import MetaColumn
@@ -73,6 +73,8 @@ def train(
         cache = target.parent / ".cache"
         with working_folder(target, overwrite=overwrite, resume=resume) as partial:
             tell_idle(asked, say)
+            if not resume:
+                check_weights(asked)
             samples = samples_of(asked, say)
             chosen = (
                 proven_again(load_split(split), asked, samples)
@@ -186,11 +188,31 @@ def _which(run: Run) -> str:
     return "masks, " if run.recipe.gate else ""
 
 
+def check_weights(recipe: Recipe) -> None:
+    """Load the pretrained weights of all networks once before anything else: what lacks is not said hours later.
+
+    Raises:
+        RecipeError: there is no such network.
+        WeightsError: weights cannot be downloaded or read, or do not fit; says whether they are those of the gate.
+    """
+    for place, each in (("", recipe), *([("gate.", gate_recipe(recipe))] if recipe.gate else [])):
+        if each.model.weights == "none":
+            continue
+        if each.model.weights == "imagenet":
+            Console().print(f"fetching the ImageNet weights of {each.model.name}, once", highlight=False)
+        try:
+            build(network_plan(each, outputs=1))
+        except (RecipeError, WeightsError) as error:
+            command = f"; in the command: --set {place}model.weights=FILE.safetensors"
+            remedy = f"{error.remedy}{command if isinstance(error, WeightsError) else ''}"
+            raise type(error)(f"{'gate: ' if place else ''}{error.problem}", remedy) from error
+
+
 def first_weights(recipe: Recipe, samples: Samples, columns: tuple[MetaColumn, ...] = ()) -> Network:
     """The network before training; pretrained weights are loaded by the first process, which hands them on."""
-    if recipe.model.weights == "imagenet" and rank() == 0:
-        Console().print(f"fetching the ImageNet weights of {recipe.model.name}, once", highlight=False)
-    network = build(network_plan(recipe, samples, columns), pretrained=rank() == 0)
+    task = samples.task
+    outputs = len(task.classes) + (task.pixels == "multiclass")  # the background has a map of its own
+    network = build(network_plan(recipe, outputs, columns), pretrained=rank() == 0)
     check_forward(network, recipe.image.shape, masks=bool(samples.task.pixels))
     if recipe.train.unfreeze is not None:  # said now, not when the backbone thaws
         network.place_of(recipe.train.unfreeze.layer)
@@ -204,12 +226,12 @@ def parameters(network: Network, spec: TrainSpec) -> str:
     return f"{every:,}, {'all of them learnt' if learnt == every else f'{learnt:,} of them learnt'}"
 
 
-def network_plan(recipe: Recipe, samples: Samples, columns: tuple[MetaColumn, ...] = ()) -> NetworkPlan:
-    """What the recipe asks to build for this task."""
-    model, task = recipe.model, samples.task
+def network_plan(recipe: Recipe, outputs: int, columns: tuple[MetaColumn, ...] = ()) -> NetworkPlan:
+    """What the recipe asks to build for a task of so many outputs."""
+    model = recipe.model
     return NetworkPlan(
         name=model.name,
-        outputs=len(task.classes) + (task.pixels == "multiclass"),  # the background has a map of its own
+        outputs=outputs,
         channels=recipe.image.channels,
         depth=recipe.image.depth,
         size=recipe.image.size,

@@ -31,7 +31,7 @@ from flawscope.pages.tune import write_tuning
 from flawscope.records import Part, Samples, fingerprint
 from flawscope.steps import provenance
 from flawscope.steps.split import Proven, split_samples
-from flawscope.steps.train import check_parts, counted_line, train_in
+from flawscope.steps.train import check_parts, check_weights, counted_line, train_in
 from flawscope.steps.workspace import Run, Say, read_json, samples_of
 from flawscope.storage import check_replaceable, write_json, write_text, writing
 from flawscope.training import study as trials_of
@@ -128,6 +128,8 @@ def tune(
         raise UserError(f"--trials {trials}: expected at least 1")
     target = Path(folder) if folder else Path("tunings") / asked.name
     _check_place(target, storage, overwrite=overwrite, resume=resume)
+    if not resume:
+        check_weights(asked)
     say(f"reading {asked.data.kind} data")
     samples = samples_of(asked, say)
     proven = split_once(target, asked, samples, anew=overwrite)

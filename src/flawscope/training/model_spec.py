@@ -46,8 +46,16 @@ class Normalise(Section):
 class ModelSpec(Section):
     """Which network, and where its weights come from."""
 
-    name: str = Field(default="table:resnet18", description="`timm:<name>` or `table:<name>`")
-    arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of a timm model")
+    name: str = Field(
+        default="table:resnet18",
+        description="`timm:<name>` or `table:<name>`; for masks `table:resunet`, or `smp:<decoder>/<name>`: a decoder "
+        "of segmentation_models_pytorch on a network of timm",
+    )
+    arguments: dict[str, Any] = Field(
+        default_factory=dict,
+        description="keyword arguments of a timm model; with smp of the decoder, and what that does not know goes to "
+        "timm",
+    )
     head: str = Field(
         default="linear",
         description="what stands on a timm backbone: linear (its own: mean over the map, Lin et al. 2014, and one full "
@@ -56,7 +64,11 @@ class ModelSpec(Section):
     )
     weights: str = Field(default="none", description="imagenet | path.safetensors | none")
     freeze: bool = Field(default=False, description="train the head only")
-    normalise: Normalise | None = Field(default=None, description="null: the backbone's own, or 0.5 without weights")
+    normalise: Normalise | None = Field(
+        default=None,
+        description="null: what timm says of its own weights of this network, also where a file is given that was made "
+        "elsewhere; 0.5 without weights",
+    )
     metadata: dict[str, Asked] = Field(
         default_factory=dict,
         description="columns that the network is given beside the picture, each `auto`, `category` or `number`; auto: "
