@@ -288,7 +288,7 @@ def balance(content: ReportContent) -> View:
     parts = content.split.parts
     names = list(dict.fromkeys(name for part in parts for name in part.counts))
     everything = sum(part.total for part in parts)
-    rows = []
+    rows: list[View] = []
     for name in names:
         cells = []
         for part in parts:
@@ -296,7 +296,7 @@ def balance(content: ReportContent) -> View:
             percent = round(100 * count / part.total, 1) if part.total else 0.0
             cells.append({"count": count, "percent": percent})
         rows.append({"name": name, "cells": cells, "total": sum(part.counts.get(name, 0) for part in parts)})
-    rows.sort(key=lambda row: -row["total"])
+    rows.sort(key=lambda row: -int(row["total"]))
     shares = [
         {
             "name": part.name,

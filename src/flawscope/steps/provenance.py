@@ -37,6 +37,8 @@ def without_folders(word: str) -> str:
 def code_version() -> str:
     """Version of flawscope, with the commit where it runs from a git checkout ("+" marks uncommitted changes).
 
+    Files of results do not count: a benchmark that appends to them runs the same code as before.
+
     >>> code_version().startswith(__version__)
     True
     """
@@ -49,7 +51,8 @@ def code_version() -> str:
         return done.stdout.strip()
 
     try:
-        dirty = "+" if git("status", "--porcelain", "--untracked-files=no") else ""
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)benchmarks/results")
+        dirty = "+" if changed else ""
         return f"{__version__} (commit {git('rev-parse', '--short=12', 'HEAD')}{dirty})"
     except (OSError, subprocess.SubprocessError):
         return __version__
