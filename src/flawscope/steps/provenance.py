@@ -27,7 +27,7 @@ def command() -> str:
 def without_folders(word: str) -> str:
     """A word of a command line; of an absolute path, also behind `KEY=`, the last name.
 
-    >>> without_folders("model.weights=/a/net.safetensors"), without_folders("split.test=0.2")
+    >>> without_folders("model.weights=/some/where/net.safetensors"), without_folders("split.test=0.2")
     ('model.weights=net.safetensors', 'split.test=0.2')
     """
     key, equals, path = word.rpartition("=")
