@@ -96,6 +96,7 @@ def mask_views(content: ReportContent) -> View:
     metrics, masks = content.metrics, content.metrics["masks"]
     assert content.masks is not None
     names = [name for name in masks["classes"] if name != ANY]
+    galleries = [gallery_view(each) for each in content.masks.galleries if each.pictures]
     return {
         "names": names,
         "data": facts_view(content.masks.facts),
@@ -114,7 +115,7 @@ def mask_views(content: ReportContent) -> View:
         "cascade": _whole(metrics["cascade"], "whole"),
         "fitted": _fitted(content.masks.fitted),
         "curves": _curves(masks, names),
-        "galleries": (galleries := [gallery_view(each) for each in content.masks.galleries if each.pictures]),
+        "galleries": galleries,
         "sides": _sides([tile["wide"] for each in galleries for tile in each["tiles"]]),
         "colours": [(name, content.masks.colours[name]) for name in names if name in content.masks.colours],
     }
