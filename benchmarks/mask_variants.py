@@ -11,50 +11,37 @@ without mistakes would leave). A variant is appended to benchmarks/results/mask-
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from entries import DEFAULT_WEIGHTS, append, provenance
+from entries import append, provenance
 from flawscope.masks import mask_array
+from flawscope.models import views
+from flawscope.models.views import laid_back, seen
 from flawscope.records import PARTS, Samples, Split
-from flawscope.steps import train
 from flawscope.steps.material import pixels_of
-from flawscope.steps.split import Proven, split_samples
-from flawscope.steps.workspace import Run, samples_of
+from flawscope.steps.workspace import Run
 from flawscope.training.checkpoint import load_checkpoint
 from flawscope.training.input import rows_of
-from flawscope.training.recipe import Recipe, load_recipe
-from recipe_variants import CACHE, FOLDS, development
-from reference_systems import RECIPES, changes_for, data_of
+from flawscope.training.recipe import Recipe
+from recipe_variants import development, material, options, trained
 
 RESULTS = Path(__file__).resolve().parent / "results" / "mask-variants.json"
 STEPS, STRIDE = 256, 32
 VIEWS = ("plain", "turned")
-TURNS = (0, 2, 4, 6)
+MIRRORS = views.VIEWS["mirrors"]
 
 
 def main() -> None:
     """Train one variant on development images, measure it, print and append."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recipe")
-    parser.add_argument("--fold", type=int, default=0, choices=range(FOLDS))
-    parser.add_argument("--tag", default="as it is")
-    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE")
-    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
-    asked = parser.parse_args()
-    path = RECIPES / f"{asked.recipe}.yaml"
-    given = [*changes_for(load_recipe(path), asked.weights), "gate=null"]
-    recipe = load_recipe(path, [*data_of(asked.recipe), *given, *asked.changes])
-    samples = samples_of(recipe, print)
-    made = split_samples(recipe, samples, cache=CACHE)[0].split
+    asked = options(__doc__).parse_args()
+    recipe, samples, made = material(asked, "gate=null")
     entry = {
         "benchmark": "mask-variants",
-        "recipe": path.name,
+        "recipe": f"{asked.recipe}.yaml",
         "variant": asked.tag,
         "changes": asked.changes,
         "fold": asked.fold,
@@ -67,19 +54,12 @@ def main() -> None:
 
 def measured(recipe: Recipe, samples: Samples, split: Split) -> dict[str, Any]:
     """IoU of each class on the fold that was held out, whose groups are known to be apart."""
-    recipe = recipe.changed({"split.groups": "none"})
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        run = train.prepare_run(Path(folder) / "run", recipe, Proven(split), CACHE, samples)
-        fitted = train.train_in(run)
+
+    def look(run: Run) -> dict[str, Any]:
         counts = counted(run, samples)
-    return {
-        "trained_on": len(split.ids("train")),
-        "n": len(next(iter(counts.values()))),
-        "epochs": len(fitted.history),
-        "minutes": round(sum(row["seconds"] for row in fitted.history) / 60, 1),
-        **{view: ious(found) for view, found in counts.items()},
-    }
+        return {"n": len(counts[VIEWS[0]]), **{view: ious(found) for view, found in counts.items()}}
+
+    return trained(recipe.changed({"split.groups": "none"}), samples, split, look)
 
 
 def counted(run: Run, samples: Samples) -> dict[str, np.ndarray[Any, Any]]:
@@ -109,21 +89,14 @@ def maps_of(network: Any, image_chw: Any, exclusive: bool) -> tuple[Any, Any]:
     """Probabilities k x h x w of the picture, and their mean over its mirrors and half turns."""
     height, width = image_chw.shape[1:]
     grown = np.pad(image_chw, ((0, 0), (0, -height % STRIDE), (0, -width % STRIDE)), mode="edge")
-    views = torch.stack([_turned(torch.from_numpy(grown), k) for k in TURNS])
+    image_1chw = torch.from_numpy(grown)[None]
+    views_vchw = torch.cat([seen(image_1chw, view) for view in MIRRORS])
     with torch.no_grad():
-        logits = network(views.to(next(network.parameters()).device)).float().cpu()
+        logits = network(views_vchw.to(next(network.parameters()).device)).float().cpu()
     some = logits.softmax(dim=1)[:, 1:] if exclusive else logits.sigmoid()
-    back = torch.stack([_back(view, k) for k, view in zip(TURNS, some, strict=True)])[..., :height, :width]
+    back = torch.cat([laid_back(each[None], view) for view, each in zip(MIRRORS, some, strict=True)])
+    back = back[..., :height, :width]
     return back[0].numpy(), back.mean(dim=0).numpy()
-
-
-def _turned(image: Any, k: int) -> Any:
-    turned = torch.rot90(image, k % 4, (-2, -1))
-    return turned.flip(-1) if k >= 4 else turned
-
-
-def _back(image: Any, k: int) -> Any:
-    return torch.rot90(image.flip(-1) if k >= 4 else image, -(k % 4), (-2, -1))
 
 
 def ious(count_nkcl: np.ndarray[Any, Any]) -> dict[str, Any]:

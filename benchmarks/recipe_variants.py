@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,24 +44,15 @@ FOLDS, SEEDS = 4, 30
 
 def main() -> None:
     """Train one variant on development images, measure it, print and append."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recipe")
+    parser = options(__doc__)
     parser.add_argument("--gate", action="store_true", help="the gate of a recipe with masks")
-    parser.add_argument("--fold", type=int, default=0, choices=range(FOLDS))
-    parser.add_argument("--tag", default="as it is")
-    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE")
-    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     asked = parser.parse_args()
-    path = RECIPES / f"{asked.recipe}.yaml"
-    given = changes_for(load_recipe(path), asked.weights)
-    recipe = load_recipe(path, [*data_of(asked.recipe), *given, *asked.changes])
-    samples = samples_of(recipe, print)
-    made = split_samples(recipe, samples, cache=CACHE)[0].split
+    recipe, samples, made = material(asked)
     if asked.gate:
         recipe, samples = gate_recipe(recipe), gate_samples(samples)
     entry = {
         "benchmark": "recipe-variants",
-        "recipe": path.name,
+        "recipe": f"{asked.recipe}.yaml",
         "network": "gate" if asked.gate else "the one",
         "variant": asked.tag,
         "changes": asked.changes,
@@ -70,6 +62,26 @@ def main() -> None:
     }
     print({key: entry[key] for key in ("variant", "fold", "n", "plain", "turned")})
     append(RESULTS, entry)
+
+
+def options(text: str | None) -> argparse.ArgumentParser:
+    """What both benchmarks of variants are asked: the recipe, the fold that is held out, and what is changed."""
+    parser = argparse.ArgumentParser(description=(text or "").splitlines()[0])
+    parser.add_argument("recipe")
+    parser.add_argument("--fold", type=int, default=0, choices=range(FOLDS))
+    parser.add_argument("--tag", default="as it is")
+    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
+    return parser
+
+
+def material(asked: argparse.Namespace, *always: str) -> tuple[Recipe, Samples, Split]:
+    """The recipe with its changes, its images, and the split whose test part stays closed."""
+    path = RECIPES / f"{asked.recipe}.yaml"
+    given = [*changes_for(load_recipe(path), asked.weights), *always]
+    recipe = load_recipe(path, [*data_of(asked.recipe), *given, *asked.changes])
+    samples = samples_of(recipe, print)
+    return recipe, samples, split_samples(recipe, samples, cache=CACHE)[0].split
 
 
 def development(samples: Samples, made: Split, fold: int) -> Split:
@@ -104,20 +116,31 @@ def development(samples: Samples, made: Split, fold: int) -> Split:
 
 def measured(recipe: Recipe, samples: Samples, split: Split) -> dict[str, Any]:
     """AUROC and average precision a class on the fold that was held out."""
+
+    def look(run: Run) -> dict[str, Any]:
+        score_nk, turned_nk, truth_nk = scores(run, samples)
+        return {
+            "n": len(truth_nk),
+            "shown": truth_nk.sum(axis=0).astype(int).tolist(),
+            "plain": qualities(truth_nk, score_nk),
+            "turned": qualities(truth_nk, turned_nk),
+        }
+
+    return trained(recipe, samples, split, look)
+
+
+def trained(recipe: Recipe, samples: Samples, split: Split, look: Callable[[Run], dict[str, Any]]) -> dict[str, Any]:
+    """How a training went, and what a look at its run finds before its folder is gone."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         run = train.prepare_run(Path(folder) / "run", recipe, Proven(split), CACHE, samples)
         fitted = train.train_in(run)
-        score_nk, turned_nk, truth_nk = scores(run, samples)
-    return {
-        "trained_on": len(split.ids("train")),
-        "n": len(truth_nk),
-        "shown": truth_nk.sum(axis=0).astype(int).tolist(),
-        "epochs": len(fitted.history),
-        "minutes": round(sum(row["seconds"] for row in fitted.history) / 60, 1),
-        "plain": qualities(truth_nk, score_nk),
-        "turned": qualities(truth_nk, turned_nk),
-    }
+        return {
+            "trained_on": len(split.ids("train")),
+            "epochs": len(fitted.history),
+            "minutes": round(sum(row["seconds"] for row in fitted.history) / 60, 1),
+            **look(run),
+        }
 
 
 def scores(run: Run, samples: Samples) -> tuple[Any, Any, Any]:

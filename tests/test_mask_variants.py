@@ -13,6 +13,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import mask_variants
 import reference_systems
+from flawscope.models.views import VIEWS, laid_back, seen
 from flawscope.training.recipe import load_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -42,9 +43,9 @@ def test_iou_at_the_best_threshold_and_of_flawed_images_alone() -> None:
 
 def test_views_are_laid_back() -> None:
     image_chw = np.arange(2 * 3 * 5, dtype=np.uint8).reshape(2, 3, 5)
-    for k in range(8):
-        turned = mask_variants._turned(torch.from_numpy(image_chw), k)
-        assert torch.equal(mask_variants._back(turned, k), torch.from_numpy(image_chw))
+    image_1chw = torch.from_numpy(image_chw)[None]
+    for view in VIEWS["turns"]:
+        assert torch.equal(laid_back(seen(image_1chw, view), view), image_1chw)
     plain, turned = mask_variants.maps_of(Level(), image_chw[:1], exclusive=False)
     assert plain.shape == turned.shape == (1, 3, 5)
     assert not np.allclose(plain, turned), "the network looks to the left, half of the views make it look to the right"

@@ -6,6 +6,7 @@ shown with its reason.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -288,20 +289,21 @@ def balance(content: ReportContent) -> View:
     parts = content.split.parts
     task = content.metrics["task"]
     order = [task["negative"], *task["classes"]]
-    names = sorted(  # combinations come after single labels
-        {name for part in parts for name in part.counts},
-        key=lambda name: (order.index(name) if name in order else len(order), name),
+    total = Counter[str]()
+    for part in parts:
+        total.update(part.counts)
+    names = sorted(  # of as many, combinations come after single labels
+        total, key=lambda name: (-total[name], order.index(name) if name in order else len(order), name)
     )
     everything = sum(part.total for part in parts)
-    rows: list[dict[str, Any]] = []
+    rows = []
     for name in names:
         cells = []
         for part in parts:
             count = part.counts.get(name, 0)
             percent = round(100 * count / part.total, 1) if part.total else 0.0
             cells.append({"count": count, "percent": percent})
-        rows.append({"name": name, "cells": cells, "total": sum(part.counts.get(name, 0) for part in parts)})
-    rows.sort(key=lambda row: -row["total"])
+        rows.append({"name": name, "cells": cells, "total": total[name]})
     shares = [
         {
             "name": part.name,
