@@ -93,6 +93,7 @@ def measured(name: str, protocol: str, weights: str, seed: int | None, *, trial:
         "groups": metrics["groups"],
         "headline": {entry["name"]: ends(entry["interval"]) for entry in metrics["headline"]},
         "classes": {key: classes_of(entry) for key, entry in metrics["classes"].items()},
+        **of_masks(metrics),
         "folds": metrics.get("folds", []),
         "notes": metrics["notes"],
     }
@@ -117,6 +118,18 @@ def facts_of(runs: Sequence[Run]) -> dict[str, Any]:
 def classes_of(entry: dict[str, Any]) -> dict[str, list[float]]:
     """The measures of one class that are defined."""
     return {name: ends(interval) for name, interval in entry["measures"].items() if interval and "value" in interval}
+
+
+def of_masks(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Where flaws are, of each class; whether an image shows any, by the whole bundle and by its gate alone."""
+    if "masks" not in metrics:
+        return {}
+    found: dict[str, Any] = {"pixels": {name: classes_of(entry) for name, entry in metrics["masks"]["classes"].items()}}
+    for key in ("cascade", "gate"):
+        if key in metrics:
+            (flawed,) = metrics[key]["classes"].values()
+            found[key] = classes_of(flawed)
+    return found
 
 
 def changes_for(recipe: Recipe, weights: str) -> list[str]:

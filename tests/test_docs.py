@@ -144,6 +144,19 @@ def test_page_of_results_marks_what_another_form_of_the_recipe_reached(
     assert theirs == [["*the original*", "random, its own split", "525", "0.836 (0.802 to 0.865)", "-"]]
 
 
+def test_page_of_results_shows_of_masks_what_matters(docs_script: Callable[[str], ModuleType]) -> None:
+    module = docs_script("make_results")
+    one = [0.5, 0.25, 0.75]
+    entry = {
+        "recipe": "steel.yaml", "protocol": "seeds", "seed": 0, "fold": [None], "n": 119, "groups": 14, "overrides": [],
+        "recipe_hash": "", "headline": {"mean IoU": one}, "gate": {"recall": [0.9, 0.8, 1.0]},
+        "classes": {"1": {"F1": one}, "2": {"F1": [0.875, 0.5, 1.0]}, "3": {}},
+    }  # fmt: skip
+    shown = ["mean IoU", "gate: recall", "gate: AUROC", "F1 of each class"]
+    numbers = ["0.500 (0.250 to 0.750)", "0.900 (0.800 to 1.000)", "-", "1 0.500; 2 0.875"]
+    assert module.numbers(entry, shown) == ["steel \\*", "seeds, seed 0", "119, 14", *numbers]
+
+
 def test_page_of_results_shows_the_challenge_when_it_is_judged(docs_script: Callable[[str], ModuleType]) -> None:
     module = docs_script("make_results")
     assert module.challenge([])[2] == "Not measured yet: `benchmarks/challenge_board.py`."

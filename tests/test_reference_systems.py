@@ -88,6 +88,18 @@ def test_six_pictures_of_each_cell_share_its_group(tmp_path: Path, monkeypatch: 
         np.testing.assert_array_equal(picture, expected)
 
 
+def test_of_masks_where_flaws_are_and_what_the_gate_does_by_itself() -> None:
+    interval = {"value": 0.9, "low": 0.8, "high": 1.0}
+    measured = {"measures": {"IoU": interval, "Dice": None}}
+    decided = {"classes": {"flawed": {"measures": {"recall": interval}}}}
+    metrics = {"masks": {"classes": {"pit": measured, "any flaw": measured}}, "cascade": decided, "gate": decided}
+    one = [0.9, 0.8, 1.0]
+    assert reference_systems.of_masks(metrics) == {
+        "pixels": {"pit": {"IoU": one}, "any flaw": {"IoU": one}}, "cascade": {"recall": one}, "gate": {"recall": one}
+    }  # fmt: skip
+    assert reference_systems.of_masks({"classes": {}}) == {}
+
+
 def test_a_finished_run_is_not_run_again_and_another_recipe_is_not_taken_for_it(
     parts: Path, write_recipe: Callable[[Path, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -225,6 +225,14 @@ def test_a_table_whose_images_lie_elsewhere(tmp_path: Path, paint: Paint) -> Non
     assert len(read(finding.spec, Path())) == 4
 
 
+def test_images_alone_point_to_the_table_beside_them(tmp_path: Path, paint: Paint) -> None:
+    fill(paint, tmp_path, {"images": 4})
+    (tmp_path / "train.csv").write_text("file,crack\n" + "".join(f"images{i}.png,{i % 2}\n" for i in range(4)))
+    with pytest.raises(DataError, match=r"if train\.csv beside this folder says what they show, .*--images .*images"):
+        look(tmp_path / "images")
+    assert len(read(look(tmp_path / "train.csv", images=tmp_path / "images").spec, Path())) == 4
+
+
 def test_elpv() -> None:
     pytest.importorskip("elpv_dataset", exc_type=ImportError)
     finding = look("elpv")

@@ -15,7 +15,7 @@ from flawscope.evaluation.mask_fit import fit_masks, grid_of, summed, tally
 from flawscope.evaluation.mask_measures import ANY, headline, measure_masks
 from flawscope.evaluation.mask_time import time_saved
 from flawscope.evaluation.measure import measure
-from flawscope.pages.masks import MaskContent, MaskGallery, MaskPicture
+from flawscope.pages.masks import MaskContent, MaskGallery, MaskPicture, mask_views
 from flawscope.pages.report import PartContent, ReportContent, SplitContent, render
 from flawscope.records import Task
 
@@ -138,6 +138,9 @@ def test_without_a_gate_and_with_one_class() -> None:
     assert "area of the flaw in mm2" in said
     assert "One pixel is 0.5 mm wide." in said
     assert "Class by class" not in said
+    cards = mask_views(content)["minute"]["cards"]
+    assert [card["name"] for card in cards] == [f"IoU of {ANY}", "mean Dice on flawed", "false flaws an image"]
+    assert [card["name"] for card in mask_views(invent())["minute"]["cards"]][:2] == ["mean IoU", f"IoU of {ANY}"]
 
 
 def test_classes_that_are_called_by_numbers_are_not_taken_for_counts() -> None:

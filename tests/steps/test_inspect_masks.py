@@ -189,6 +189,45 @@ def test_a_folder_of_masks_is_a_truth(make_mask_bundle: Make, strips: Path, tmp_
     assert not (tmp_path / "again").exists()
 
 
+@pytest.mark.parametrize("end", ["", "_mask"])
+def test_masks_that_lie_beside_their_pictures_are_a_truth_and_not_inspected(
+    make_mask_bundle: Make, strips: Path, tmp_path: Path, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = make_mask_bundle(EXCLUSIVE)
+    for name in ("a.png", "b.png"):
+        Image.open(strips / name).save((strips / name).with_suffix(".jpg"))
+        (strips / name).unlink()
+        Image.fromarray(np.eye(48, 200, dtype=np.uint8)).save(strips / f"{Path(name).stem}{end}.png")
+    monkeypatch.chdir(tmp_path)
+    summary = flawscope.inspect(bundle, "strips", "out", truth="strips")
+    assert [row["name"] for row in rows(Path("out/results.csv"))] == [
+        *("Band ä/c.JPG", "a.jpg", "b.jpg", "empty.png", "sound.png")
+    ]
+    assert summary.images == 5
+    assert Image.open("out/pictures/a.jpg").height > 1.5 * Image.open("out/pictures/sound.png").height
+    Image.new("L", (20, 48)).save(strips / f"a{end}.png")
+    with pytest.raises(DataError, match=r"1 mask cannot be used:\n  a.jpg: .*has 20 x 48 pixels, its image 200 x 48"):
+        flawscope.inspect(bundle, "strips", "again", truth="strips")
+    for name in ("a", "b"):
+        Path("strips", f"{name}{end}.png").unlink()
+    with pytest.raises(DataError, match=r"no image of 5 has a mask beside the images\n  -> a mask has the name of its"):
+        flawscope.inspect(bundle, "strips", "again", truth="strips")
+    assert not Path("again").exists()
+
+
+def test_pictures_in_the_folder_of_the_truth_are_not_inspected(
+    make_mask_bundle: Make, strips: Path, tmp_path: Path
+) -> None:
+    bundle = make_mask_bundle(EXCLUSIVE)
+    masks = strips / "masks"
+    masks.mkdir()
+    Image.fromarray(np.eye(48, 200, dtype=np.uint8)).save(masks / "a.png")
+    flawscope.inspect(bundle, strips, tmp_path / "out", truth=masks)
+    assert [row["name"] for row in rows(tmp_path / "out" / "results.csv")] == NAMES
+    with pytest.raises(DataError, match=r"all pictures of .*masks are in this folder of masks"):
+        flawscope.inspect(bundle, masks, tmp_path / "again", truth=strips)
+
+
 def test_options_that_do_not_fit_are_refused(
     make_bundle: Make, make_mask_bundle: Make, strips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -156,7 +157,20 @@ def _guess(path: str | Path, images: Path | None, fewest: int) -> tuple[ElpvSpec
         return folders
     within = sorted({image.parent.relative_to(place).as_posix() for image in walk_images(place)})
     found = f"images lie in {', '.join('the folder itself' if name == '.' else name for name in within[:5])}"
-    raise DataError(f"{path}: nothing says what the images show\n{listing([found, *reasons])}", LAYOUT)
+    raise DataError(f"{path}: nothing says what the images show\n{listing([found, *reasons])}", _table_beside(place))
+
+
+def _table_beside(place: Path) -> str:
+    """What to do where a folder holds images alone: name the table that lies beside it, if one does."""
+    beside: list[Path] = []
+    with suppress(OSError):  # it need not be ours to list
+        beside = sorted(path for path in place.absolute().parent.iterdir() if path.suffix.lower() in TABLE_SUFFIXES)
+    if not beside:
+        return LAYOUT
+    return (
+        f"if {' or '.join(path.name for path in beside[:3])} beside this folder says what they show, name that table "
+        f"and this folder (--images {place}); else {LAYOUT}"
+    )
 
 
 def _tables(folder: Path, fewest: int) -> tuple[list[tuple[CsvSpec, list[str]]], list[str]]:

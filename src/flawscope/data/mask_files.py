@@ -79,13 +79,13 @@ def pair_masks(images: Sequence[Path], root: Path, mask_root: Path | None = None
     return MaskPairs(masks, tuple(without), strays)
 
 
-def best_suffix(images: Sequence[Path], root: Path, mask_root: Path) -> str:
-    """What the names of the masks in a folder of their own end in: what makes the most pairs.
+def best_suffix(images: Sequence[Path], root: Path, mask_root: Path | None = None) -> str:
+    """What the names of the masks, beside the images or in a folder of their own, end in: what makes the most pairs.
 
     Raises:
         DataError: no mask there has the name of an image.
     """
-    stems = [path.stem.casefold() for path in walk_images(mask_root)]
+    stems = [path.stem.casefold() for path in walk_images(mask_root or root)]
     pairs = {}
     for suffix in SUFFIXES:
         if any(stem.endswith(suffix) for stem in stems):
@@ -111,6 +111,20 @@ def named_like_masks(images: Sequence[Path]) -> dict[Path, Path]:
         if of is not None and (folder, of) in by_name:
             found[path] = by_name[folder, of]
     return found
+
+
+def masks_among(pictures: Sequence[Path], root: Path, mask_root: Path) -> set[Path]:
+    """Those of the pictures below `root` that are masks, as their folder is `root` itself or lies in it.
+
+    Below a folder of their own all are. Beside the images a mask is a PNG with the name of another picture, or has a
+    name that says so.
+    """
+    apart = mask_root.resolve()
+    if apart != root.resolve():
+        return {path for path in pictures if path.resolve().is_relative_to(apart)}
+    images = {_key(path, root) for path in pictures if path.suffix.lower() != ".png"}
+    twins = {path for path in pictures if path.suffix.lower() == ".png" and _key(path, root) in images}
+    return twins | set(named_like_masks(pictures))
 
 
 def _key(path: Path, root: Path) -> str:

@@ -30,7 +30,7 @@ def pixels(curve: Mapping[str, Any], name: str, point: tuple[float, float] | Non
     if point is not None:
         axes.plot(*[[value] for value in point], "o", color=INK, markersize=8, gid="as-marked", clip_on=False, zorder=5)
     square(axes, f"pixels of {short(name)} found (recall)", "marked pixels that are right")
-    axes.text(0.03, share + 0.02, "chance", color=MUTED, fontsize=_FONT - 1, va="bottom")
+    axes.text(1.04, share, "chance", color=MUTED, fontsize=_FONT - 1, va="center")  # beside the axes: curves run within
     return figure
 
 

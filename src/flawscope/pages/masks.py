@@ -91,6 +91,12 @@ class MaskContent:
     truths: Mapping[str, Masks] = field(default_factory=dict)
 
 
+def told_of(masks: Mapping[str, Any], measures: Sequence[str]) -> tuple[str, ...]:
+    """Those of the measures that say something of their own: of a single class the mean IoU is that of any flaw."""
+    single = len([name for name in masks["classes"] if name != ANY]) == 1
+    return tuple(name for name in measures if not (single and name == "mean IoU"))
+
+
 def mask_views(content: ReportContent) -> View:
     """Everything that the template of masks prints beside what all reports print."""
     metrics, masks = content.metrics, content.metrics["masks"]
@@ -150,7 +156,7 @@ def _minute(content: ReportContent) -> View:
     cards = [
         {**view.figure_of(entry["name"], entry["interval"]), "meaning": words.MASKS[entry["name"]]}
         for entry in metrics["headline"]
-        if entry["name"] in CARDS
+        if entry["name"] in told_of(masks, CARDS)
     ]
     false = found[ANY]["measures"]["false flaws an image"]
     meaning = f"Marked where no flaw of that name is: {found[ANY]['false']:,} regions on {metrics['n']:,} {items}."
