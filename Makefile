@@ -84,6 +84,8 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/mask_variants.py magnetic-tile
 	@$(BIN)/python benchmarks/reference_systems.py $(MEASURED)
 	@$(BIN)/python benchmarks/time_to_number.py
+	@$(BIN)/python benchmarks/resunet_time.py
+	@$(BIN)/python benchmarks/resunet_time.py --epochs 66
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --draws 500 --max-escape 0.1 0.15
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --pooled --max-escape 0.02 0.05
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench-metadata-elpv-without --pooled --max-escape 0.15 0.2 0.3

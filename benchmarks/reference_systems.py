@@ -1,7 +1,7 @@
 """The recipes of the reference systems, measured on real data through the bundles that they seal.
 
     python benchmarks/reference_systems.py RECIPE... [--protocol folds | seeds | random] [--weights FILE | imagenet]
-        [--seed N]
+        [--seed N] [--set KEY=VALUE]
 
 - folds: the five folds of the benchmark groups, pooled: each image is decided by a bundle that has not seen its group.
 - seeds: the recipe's own fold, or its own split, three times, with other first weights and draws: how far chance alone
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -51,23 +52,28 @@ def main() -> None:
     parser.add_argument("--protocol", choices=list(PROTOCOLS), default="folds")
     parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     parser.add_argument("--seed", type=int, help="of the protocol `seeds`: this one alone")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="what else of the recipes changes"
+    )
     parser.add_argument("--trial", action="store_true", help="one epoch, two folds or one seed; nothing is appended")
     asked = parser.parse_args()
     some: Sequence[int] = SEEDS if asked.seed is None else (asked.seed,)
     for name in asked.recipes:
         for seed in some[: 1 if asked.trial else None] if asked.protocol == "seeds" else (None,):
-            result = measured(name, asked.protocol, asked.weights, seed, trial=asked.trial)
+            result = measured(name, asked.protocol, asked.weights, seed, asked.set, trial=asked.trial)
             print(json.dumps({key: result[key] for key in ("recipe", "protocol", "headline")}, indent=1))
             if not asked.trial:
                 append(RESULTS, result)
 
 
-def measured(name: str, protocol: str, weights: str, seed: int | None, *, trial: bool = False) -> dict[str, Any]:
+def measured(
+    name: str, protocol: str, weights: str, seed: int | None, more: Sequence[str] = (), *, trial: bool = False
+) -> dict[str, Any]:
     """One recipe under one protocol: the numbers, and all that is needed to make them again."""
     path = RECIPES / f"{name}.yaml"
     changes = [*changes_for(load_recipe(path), weights), *(RANDOM if protocol == "random" else ())]
     changes += [] if seed is None else [f"train.seed={seed}"]
-    changes += ["train.epochs=1"] if trial else []
+    changes += [*more, *(["train.epochs=1"] if trial else [])]
     folds = (2 if trial else FOLDS) if protocol == "folds" else None
     place = RUNS / "-".join([name, protocol, *([] if seed is None else [str(seed)]), *(["trial"] if trial else [])])
     asked = [*data_of(name), *changes]
@@ -84,7 +90,10 @@ def measured(name: str, protocol: str, weights: str, seed: int | None, *, trial:
         "protocol": protocol,
         "what": PROTOCOLS[protocol],
         "seed": seed,
-        "command": f"python benchmarks/reference_systems.py {name} --protocol {protocol}",
+        "command": shlex.join(
+            ["python", "benchmarks/reference_systems.py", name, "--protocol", protocol]
+            + [word for change in more for word in ("--set", change)]
+        ),
         "overrides": [change.replace(weights, Path(weights).name) for change in changes],
         **{key: facts[key] for key in ("code", "date", "machine", "versions", "data")},
         **facts_of(runs),

@@ -110,7 +110,8 @@ def results() -> str:
     sections = [section(original, entries) for original in ORIGINALS]
     after_c = next(place for place, each in enumerate(ORIGINALS, 1) if each.title.startswith("C:"))
     sections.insert(after_c, "\n".join(challenge(read("challenge-board"))))
-    return "\n".join([INTRODUCTION, *sections, *leak(read("copies-leak")), *soon(read("time-to-number"))])
+    times = [*soon(read("time-to-number")), *near(read("resunet-time"))]
+    return "\n".join([INTRODUCTION, *sections, *leak(read("copies-leak")), *times])
 
 
 def read(name: str) -> Sequence[Entry]:
@@ -243,6 +244,33 @@ def soon(entries: Sequence[Entry]) -> list[str]:
         "images. `ratio`: faithful over ours. A faithful recipe that begins from ImageNet has the backbone whose "
         "weights were at hand, as above. B's original reports a number of copies that it had learnt from: on new cells "
         "it may not be reached at all.",
+        "",
+        *table(head, rows),
+        "",
+    ]
+
+
+def near(entries: Sequence[Entry]) -> list[str]:
+    """How near the ResUNet comes to its best in how many minutes, on one split."""
+    if not entries:
+        return []
+    rows = []
+    for entry in entries:
+        best = max(each["best"] for each in entries if each["split"]["hash"] == entry["split"]["hash"])
+        last = entry["curve"][-1][1]
+        rows.append(
+            [entry["epochs"], entry["device"], f"{entry['minutes_on_the_clock']:.3g}", f"{entry['minutes']:.3g}",
+             f"{last:.3f}", f"{best - last:.3f}", f"`{runnable(entry)}`", commit_of(entry), hashes_of(entry["split"]),
+             entry["machine"]]
+        )  # fmt: skip
+    head = ["epochs", "device", "minutes on the clock", "of processor time", "mean IoU at the end", "below the best",
+            "command", "commit", "split", "machine"]  # fmt: skip
+    return [
+        "## How soon the ResUNet is near its best",
+        "",
+        "Reference system D's network on NEU-Seg, from scratch and with its own loss, trained to the end of so many "
+        "epochs. Mean IoU of the validation part, by the torch network; the best is the best epoch of all "
+        "lines of that split. The test part was not opened.",
         "",
         *table(head, rows),
         "",

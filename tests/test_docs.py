@@ -144,6 +144,20 @@ def test_page_of_results_marks_what_another_form_of_the_recipe_reached(
     assert theirs == [["*the original*", "random, its own split", "525", "0.836 (0.802 to 0.865)", "-"]]
 
 
+def test_page_of_results_shows_how_near_the_resunet_comes(docs_script: Callable[[str], ModuleType]) -> None:
+    module = docs_script("make_results")
+    assert module.near([]) == []
+    short = {
+        "epochs": "22 of 22", "device": "cpu", "minutes_on_the_clock": 55.25, "minutes": 104.0, "best": 0.75,
+        "curve": [[4.0, 0.5], [104.0, 0.74]], "command": "x.py", "code": "0.1.0 (commit abc123)", "machine": "one",
+        "split": {"hash": 20 * "ab", "stamp": "leak checked: leak court 6"},
+    }  # fmt: skip
+    other = {**short, "best": 0.9, "split": {**short["split"], "hash": 20 * "cd"}}
+    found = module.near([short, {**short, "best": 0.765, "epochs": "66 of 66"}, other])
+    rest = "`python benchmarks/x.py` | abc123 | abababababab | one |"
+    assert f"| 22 of 22 | cpu | 55.2 | 104 | 0.740 | 0.025 | {rest}" in found
+
+
 def test_page_of_results_shows_of_masks_what_matters(docs_script: Callable[[str], ModuleType]) -> None:
     module = docs_script("make_results")
     one = [0.5, 0.25, 0.75]

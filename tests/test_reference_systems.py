@@ -22,6 +22,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import copies_leak
 import reference_systems
+import resunet_time
 import time_to_number
 
 NAMES = [name for name in reference_systems.DATA if name != "solar-challenge"]
@@ -107,12 +108,12 @@ def test_a_finished_run_is_not_run_again_and_another_recipe_is_not_taken_for_it(
     monkeypatch.setattr(reference_systems, "RECIPES", tmp_path)
     monkeypatch.setattr(reference_systems, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(reference_systems, "data_of", lambda name: [])
-    found = reference_systems.measured("tiny", "seeds", "imagenet", 1, trial=True)
-    assert found["overrides"] == ["train.seed=1", "train.epochs=1"] and found["epochs"] == [1]
+    found = reference_systems.measured("tiny", "seeds", "imagenet", 1, ["train.clip=1.0"], trial=True)
+    assert found["overrides"] == ["train.seed=1", "train.clip=1.0", "train.epochs=1"] and found["epochs"] == [1]
     assert found["recipe_hash"] == load_recipe(recipe, found["overrides"]).hash
     value, low, high = found["headline"]["accuracy"]
     assert 0 <= low < high <= 1 and low <= value <= high and found["n"] > 0
-    assert reference_systems.measured("tiny", "seeds", "imagenet", 1, trial=True) == found
+    assert reference_systems.measured("tiny", "seeds", "imagenet", 1, ["train.clip=1.0"], trial=True) == found
     recipe.write_text(recipe.read_text(encoding="utf-8").replace("0.003", "0.004"), encoding="utf-8")
     with pytest.raises(SystemExit, match="made with another form of the recipe"):
         reference_systems.measured("tiny", "seeds", "imagenet", 1, trial=True)
@@ -139,3 +140,23 @@ def test_ours_goes_on_to_its_end_and_the_faithful_one_stops_at_the_number(
     assert never["faithful_over_ours"] is never["trainings"]["ours"]["minutes_to_it"] is None
     with pytest.raises(SystemExit, match="expected one of solar-binary"):
         time_to_number.side_by_side("tyni", "imagenet", 30, trial=True)
+
+
+def test_the_resunet_is_followed_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for number in range(24):
+        mask = np.zeros((32, 32), dtype=np.uint8)
+        mask[number : number + 5, 4:9] = number % 3 + 1
+        pixels = np.random.default_rng(number).integers(0, 99, (32, 32), dtype=np.uint8) + 50 * mask
+        for name, content in (("images", pixels), ("masks", mask)):
+            Image.fromarray(content).save(tmp_path / name / f"{number}.png")
+    data = [f"data.images={tmp_path / 'images'}", f"data.masks={tmp_path / 'masks'}"]
+    monkeypatch.setattr(resunet_time, "data_of", lambda name: data)
+    monkeypatch.setattr(resunet_time, "RUNS", tmp_path)
+    asked = [*resunet_time.RESUNET, "image.size=32", "train.device=cpu", "train.epochs=2"]
+    entry = resunet_time.one(asked)
+    assert (entry["network"], entry["epochs"], entry["overrides"]) == ("table:resunet", "2 of 2", asked)
+    (first, _), (second, _) = entry["curve"]
+    assert 0 < first < second == entry["minutes"] and entry["best"] == max(value for _, value in entry["curve"])
+    assert set(entry["n"]) == {"train", "validation"} and str(tmp_path) not in str(entry)

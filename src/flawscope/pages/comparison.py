@@ -17,7 +17,7 @@ from flawscope.pages import figures, view, words
 from flawscope.pages.masks import MaskGallery, gallery_view
 from flawscope.pages.report import Picture
 from flawscope.pages.templating import fill, write_page
-from flawscope.wording import counted
+from flawscope.wording import class_called, counted
 
 View = dict[str, Any]
 
@@ -155,7 +155,7 @@ def _measures(names: Sequence[str], every: Sequence[Mapping[str, Any]]) -> Itera
                 [each for line in lines if (line["name"] in LESS) == counts for each in line["differences"] if each]
             )
         remarks = view.common_remarks([change for line in lines for change in line["differences"] if change])
-        yield {"name": class_name, "rows": lines, "remarks": remarks}
+        yield {"name": class_called(class_name), "rows": lines, "remarks": remarks}
 
 
 def _change(measure: str, row: Mapping[str, Any] | None) -> View | None:
@@ -186,7 +186,8 @@ def _scaled(changes: Sequence[View]) -> None:
 
 
 def _test(row: Mapping[str, Any]) -> View:
-    return {**row, **{key: _probability(row[key]) for key in ("p_images", "p_groups")}, "sure": row["p_groups"] < 0.05}
+    p = {key: _probability(row[key]) for key in ("p_images", "p_groups")}
+    return {**row, **p, "class_name": class_called(row["class_name"]), "sure": row["p_groups"] < 0.05}
 
 
 def _probability(p: float) -> str:
@@ -204,7 +205,8 @@ def _curves(document: Mapping[str, Any], strokes: Sequence[figures.Stroke]) -> I
         measured = [run["measured"]["classes"][name] for run in document["runs"]]
         first, shown = measured[0], []
         share = first["positives"] / max(first["positives"] + first["negatives"], 1)
-        axes = (f"falsely called {figures.short(name)}", f"{figures.short(name)} found (recall)")
+        shown_as = figures.short(class_called(name))
+        axes = (f"falsely called {shown_as}", f"{shown_as} found (recall)")
         for key, title, keys, labels, chance in (
             ("roc", "ROC", ("false_positive_rate", "true_positive_rate"), axes, ([0, 1], [0, 1])),
             ("precision_recall", "Precision and recall", ("recall", "precision"), (axes[1], "precision"),
@@ -217,11 +219,11 @@ def _curves(document: Mapping[str, Any], strokes: Sequence[figures.Stroke]) -> I
                     for stroke, each in zip(strokes, measured, strict=True)
                 ]
                 drawn = figures.overlaid(lines, labels, chance)
-                alt = f"{title} of {name}: {', '.join(document['names'])}"
+                alt = f"{title} of {class_called(name)}: {', '.join(document['names'])}"
                 entry["svg"] = Markup(figures.svg(drawn, f"c{index}-{key}", alt))
             shown.append(entry)
         counts = f"{first['positives']:,} with it, {first['negatives']:,} without"
-        yield {"name": name, "counts": counts, "figures": shown}
+        yield {"name": class_called(name), "counts": counts, "figures": shown}
 
 
 def _learning(document: Mapping[str, Any], strokes: Sequence[figures.Stroke]) -> Iterator[View]:

@@ -14,7 +14,7 @@ from flawscope.training.recipe import Recipe
 def changes(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
     """The keys whose values are not the same in all recipes, with the value of each, "-" where one has no such key.
 
-    Paths keep their last name only.
+    Paths keep their last name only. Where one is empty and another is not, the keys within tell it.
 
     >>> from flawscope.training.recipe import parse_recipe
     >>> data = {"kind": "folders", "root": "parts"}
@@ -24,7 +24,7 @@ def changes(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
     told = [dict(_flat(yaml.safe_load(recipe.dump(folders=False)))) for recipe in recipes]
     keys = dict.fromkeys(key for each in told for key in each)
     rows = [{"key": key, "values": [each.get(key, "-") for each in told]} for key in keys]
-    return [row for row in rows if len(set(row["values"])) > 1]
+    return [row for row in rows if len(set(row["values"])) > 1 and not {"{}", "-"}.issuperset(row["values"])]
 
 
 def _flat(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
