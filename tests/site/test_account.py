@@ -261,12 +261,18 @@ def test_organisers_see_people_and_help_them(site: Running) -> None:
     assert bob.get("/account").url.path == "/login"
     assert forgetful.get(link[1]).status_code == 404
     assert organiser.post("/people/99/organiser", "/people").status_code == 404
+    (own,) = (each.id for each in site.site.people.everybody() if each.organiser and each.name != "Ada")
+    assert f"/people/{own}/organiser/end" not in organiser.get("/people").text, "nobody does it to themselves"
+    assert organiser.post(f"/people/{own}/organiser/end", "/people").status_code == 409
+    assert organiser.post(f"/people/{number['Ada']}/organiser/end", "/people").status_code == 200
+    assert ada.get("/people").status_code == 403 and "Ada is an organiser no more" in organiser.get("/people").text
 
 
 def test_nobody_else_sees_people(site: Running) -> None:
     ada = site.browser().sign_up("Ada")
     assert ada.get("/people").status_code == 403
     assert ada.post("/people/1/organiser", "/account").status_code == 403
+    assert ada.post("/people/1/organiser/end", "/account").status_code == 403
     assert ada.post("/people/1/link", "/account").status_code == 403
     assert not site.site.people.everybody()[0].organiser
     assert site.browser().get("/people").url.path == "/login"

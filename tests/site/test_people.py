@@ -173,6 +173,18 @@ def test_organisers_make_others_organisers(people: People) -> None:
         people.make_organiser(99)
 
 
+def test_of_organisers_one_always_remains(people: People) -> None:
+    ada, bob = (people.make_organiser(people.sign_up(name, WORD, NOW).id) for name in ("Ada", "Bob"))
+    with pytest.raises(ConflictError, match="one organiser must remain"):
+        people.end_organiser(ada.id, ada)
+    with pytest.raises(NotFoundError):
+        people.end_organiser(99, ada)
+    each_other = [(ada.id, bob), (bob.id, ada)]
+    found = at_once(2, lambda i: people.end_organiser(*each_other[i]))
+    assert sum(isinstance(each, ConflictError) for each in found) == 1
+    assert [each.organiser for each in people.everybody()].count(True) == 1
+
+
 # --- forgotten passwords ------------------------------------------------------------------------------------------
 
 

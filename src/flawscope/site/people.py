@@ -182,6 +182,29 @@ class People:
 
         return self._database.change(work)
 
+    def end_organiser(
+        self, number: int, by: Person, also: Callable[[Session, Person], None] = lambda session, ended: None
+    ) -> Person:
+        """Let an organiser be one no more; `by` is another one, so that one always remains.
+
+        Raises:
+            NotFoundError: there is nobody of this number.
+            ConflictError: `by` asks it of themselves, or has just ceased to be an organiser.
+        """
+
+        def work(session: Session) -> Person:
+            alone(session, "people")
+            row, asks = session.get(PersonRow, number), session.get(PersonRow, by.id)
+            if row is None or asks is None:
+                raise _nobody()
+            if number == by.id or not asks.organiser:
+                raise ConflictError("one organiser must remain, and takes it from others", "ask another organiser")
+            row.organiser = False
+            also(session, person_of(row))
+            return person_of(row)
+
+        return self._database.change(work)
+
     def new_link(self, number: int, at: datetime, also: Also = lambda session, person: None) -> str:
         """A code with which somebody who has forgotten their password sets a new one: once, within a day.
 

@@ -26,6 +26,13 @@ def make_organiser(request: Request, site: SiteHere, organiser: Organiser, numbe
     return go(request, "/people", f"{made.name} is an organiser now.")
 
 
+@router.post("/{number}/organiser/end")
+def end_organiser(request: Request, site: SiteHere, organiser: Organiser, number: Number) -> Response:
+    """Let somebody be an organiser no more."""
+    ended = site.people.end_organiser(number, organiser, _noted(organiser, site, "{} is an organiser no more"))
+    return go(request, "/people", f"{ended.name} is an organiser no more.")
+
+
 @router.post("/{number}/link")
 def new_link(request: Request, site: SiteHere, organiser: Organiser, number: Number) -> Response:
     """Make a link for somebody who has forgotten their password; this answer is the only one that tells it."""
