@@ -69,9 +69,10 @@ def test_the_rule_on_paths_can_fail() -> None:
 HELP = {
     "__init__", "bundle_maps", "compare_masks", "contact_sheet", "curve_document", "decide_masks",
     "decide_options", "deciding", "decision_content", "demo_networks", "evaluate_masks", "fold_decisions",
-    "inspect_drawn", "inspect_masks", "known_decisions", "learning_curve", "loaded", "map_making", "map_means",
-    "mask_pictures", "mask_samples", "mask_store", "material", "metrics_document", "new_groups", "new_images",
-    "new_masks", "provenance", "report_looks", "report_maps", "seen", "tested", "uncertain", "workspace",
+    "inspect_drawn", "inspect_masks", "inspect_truth", "known_decisions", "learning_curve", "loaded",
+    "map_making", "map_means", "mask_pictures", "mask_samples", "mask_store", "material", "metrics_document",
+    "new_groups", "new_images", "new_masks", "provenance", "report_looks", "report_maps", "seen",
+    "tested", "uncertain", "workspace",
 }  # fmt: skip
 """What helps the steps and is none."""
 
