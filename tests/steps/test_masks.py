@@ -20,6 +20,7 @@ from flawscope.records import Samples
 from flawscope.steps.decide import decide
 from flawscope.steps.export import export
 from flawscope.steps.learning_curve import grow
+from flawscope.steps.run import one
 from flawscope.steps.split import split_samples
 from flawscope.steps.train import first_weights, prepared, train_in
 from flawscope.steps.workspace import Run
@@ -190,6 +191,11 @@ def test_from_files_to_networks_and_on_where_it_was_stopped(
     assert again.samples.task.classes == ("flawed",)
     assert again.samples.target_nk[:, 0].tolist() == run.samples.target_nk.max(axis=1).tolist()
     assert again.split.hash == run.split.hash
+
+    one(run, said.append)
+    assert sum(words.startswith("sealed ") for words in said) == 1
+    one(run, said.append)
+    assert sum(words.startswith("sealed ") for words in said) == 1, "what is decided is not decided again"
 
 
 def stop_after_the_gate(run: Run) -> None:

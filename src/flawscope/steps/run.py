@@ -134,8 +134,10 @@ def one(work: Run, say: Say, trained: Callable[[], None] | None = None) -> None:
 
 def _names_others(work: Run) -> bool:
     """Whether the sealed bundle names other decisions than the recipe asks for now: then it is sealed anew."""
-    decision = read_bundle(work.bundle).manifest.sealed.decision
-    return decision is None or decision.asked != all_asked(work)
+    sealed = read_bundle(work.bundle).manifest.sealed
+    if sealed.masks is not None:  # one rule for the pixels, and nothing beside it that a recipe could ask for
+        return False
+    return sealed.decision is None or sealed.decision.asked != all_asked(work)
 
 
 def _also(work: Run, spec: DecideSpec, say: Say) -> None:
