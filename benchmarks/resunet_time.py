@@ -17,13 +17,12 @@ import json
 import math
 from typing import Any
 
-from entries import append, provenance
+from entries import append
 from flawscope.steps.split import split_samples
-from flawscope.steps.tune import SEEN
 from flawscope.steps.workspace import samples_of
 from flawscope.training.recipe import load_recipe
 from reference_systems import HERE, RECIPES, RUNS, data_of
-from time_to_number import Case, trained
+from time_to_number import Case, sources, trained
 
 RECIPE = "neu-seg"
 RESULTS = HERE / "results" / "resunet-time.json"
@@ -69,10 +68,7 @@ def one(changes: list[str]) -> dict[str, Any]:
         "device": recipe.train.device,
         "best": max(value for _, value in found["curve"]),
         **{key: found[key] for key in ("network", "size", "epochs", "minutes", "minutes_on_the_clock", "curve")},
-        **provenance(),
-        "data": {"name": samples.name, "hash": samples.hash},
-        "split": {"hash": proven.split.hash, "stamp": proven.split.stamp, "fold": proven.split.fold},
-        "n": {part: len(proven.split.ids(part)) for part in SEEN},
+        **sources(samples, proven),
     }
 
 

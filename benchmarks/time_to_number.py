@@ -96,6 +96,13 @@ def side_by_side(name: str, weights: str, limit: float, *, trial: bool) -> dict[
         },
         "trainings": trainings,
         "faithful_over_ours": round(other / first, 2) if first and other else None,
+        **sources(samples, proven),
+    }
+
+
+def sources(samples: Samples, proven: Proven) -> dict[str, Any]:
+    """What a training came from: command, code, machine; data, split, and how many images of each part it saw."""
+    return {
         **provenance(),
         "data": {"name": samples.name, "hash": samples.hash},
         "split": {"hash": proven.split.hash, "stamp": proven.split.stamp, "fold": proven.split.fold},

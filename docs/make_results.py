@@ -330,9 +330,7 @@ def numbers(entry: Entry, measures: Sequence[str]) -> list[str]:
     fold = entry.get("fold", [None])[0] if entry["protocol"] == "seeds" else None
     which = ("" if fold is None else f", fold {fold}") + ("" if entry["seed"] is None else f", seed {entry['seed']}")
     known = values(entry)
-    each = "; ".join(
-        f"{key.removeprefix('F1 of ')} {ends[0]:.3f}" for key, ends in known.items() if key[:6] == "F1 of "
-    )
+    each = "; ".join(f"{name} {ends[0]:.3f}" for name, ends in f1_of_several(entry).items())
     found = [(each or "-") if name == "F1 of each class" else interval(known.get(name)) for name in measures]
     return [called(entry), f"{entry['protocol']}{which}", f"{entry['n']:,}, {entry['groups']:,}", *found]
 
@@ -348,9 +346,14 @@ def called(entry: Entry) -> str:
 
 def values(entry: Entry) -> dict[str, Sequence[float]]:
     """The headline, of several classes the F1 of each, and what the gate does by itself."""
-    several = entry["classes"] if len(entry["classes"]) > 1 else {}
     gate = {f"gate: {name}": ends for name, ends in entry.get("gate", {}).items()}
-    return {**entry["headline"], **{f"F1 of {name}": of["F1"] for name, of in several.items() if "F1" in of}, **gate}
+    return {**entry["headline"], **{f"F1 of {name}": ends for name, ends in f1_of_several(entry).items()}, **gate}
+
+
+def f1_of_several(entry: Entry) -> dict[str, Sequence[float]]:
+    """The F1 of each class where there are several."""
+    classes = entry["classes"] if len(entry["classes"]) > 1 else {}
+    return {name: of["F1"] for name, of in classes.items() if "F1" in of}
 
 
 def interval(ends: Sequence[float] | None) -> str:

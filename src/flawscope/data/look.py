@@ -164,7 +164,7 @@ def _table_beside(place: Path) -> str:
     """What to do where a folder holds images alone: name the table that lies beside it, if one does."""
     beside: list[Path] = []
     with suppress(OSError):  # it need not be ours to list
-        beside = sorted(path for path in place.absolute().parent.iterdir() if path.suffix.lower() in TABLE_SUFFIXES)
+        beside = _table_files(place.absolute().parent)
     if not beside:
         return LAYOUT
     return (
@@ -173,15 +173,22 @@ def _table_beside(place: Path) -> str:
     )
 
 
+def _table_files(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in TABLE_SUFFIXES and path.is_file() and not path.name.startswith(".")
+    ]
+
+
 def _tables(folder: Path, fewest: int) -> tuple[list[tuple[CsvSpec, list[str]]], list[str]]:
     """The tables in a folder that label its images, and why the others do not."""
     found, reasons = [], []
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in TABLE_SUFFIXES and path.is_file() and not path.name.startswith("."):
-            try:
-                found.append(guess_table(path, fewest_groups=fewest))
-            except DataError as error:
-                reasons.append(error.problem)
+    for path in _table_files(folder):
+        try:
+            found.append(guess_table(path, fewest_groups=fewest))
+        except DataError as error:
+            reasons.append(error.problem)
     return found, reasons
 
 

@@ -153,10 +153,11 @@ def _minute(content: ReportContent) -> View:
         {**view.figure_of("flaw recall", interval), "name": name, "meaning": sentence, "tone": tone, **_dots(interval)}
         for name, interval, sentence, tone in said
     ]
+    told = told_of(masks, CARDS)
     cards = [
         {**view.figure_of(entry["name"], entry["interval"]), "meaning": words.MASKS[entry["name"]]}
         for entry in metrics["headline"]
-        if entry["name"] in told_of(masks, CARDS)
+        if entry["name"] in told
     ]
     false = found[ANY]["measures"]["false flaws an image"]
     meaning = f"Marked where no flaw of that name is: {found[ANY]['false']:,} regions on {metrics['n']:,} {items}."

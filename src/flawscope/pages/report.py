@@ -230,7 +230,8 @@ def render(content: ReportContent) -> str:
     mistakes = view.gallery(content.mistakes, content.shown)
     known = [entry["name"] for entry in metrics["headline"]]
     if content.masks is not None:
-        known = [name for name in known if name in masks.FOLD_BY_FOLD]
+        fold_by_fold = masks.told_of(metrics["masks"], masks.FOLD_BY_FOLD)
+        known = [name for name in known if name in fold_by_fold]
     three = view.three_answers(metrics)
     tables = fold_tables(metrics.get("decisions", ()))
     there: dict[str, Any] = {"promise": content.contracts, "costs": content.costs, "folds": tables, "person": three}

@@ -163,9 +163,7 @@ class People:
             lambda session: [person_of(row) for row in session.scalars(sa.select(PersonRow).order_by(PersonRow.key))]
         )
 
-    def make_organiser(
-        self, number: int, also: Callable[[Session, Person], None] = lambda session, made: None
-    ) -> Person:
+    def make_organiser(self, number: int, also: Also = lambda session, person: None) -> Person:
         """Make somebody an organiser; `also` is done in the same transaction.
 
         Raises:
@@ -182,10 +180,8 @@ class People:
 
         return self._database.change(work)
 
-    def end_organiser(
-        self, number: int, by: Person, also: Callable[[Session, Person], None] = lambda session, ended: None
-    ) -> Person:
-        """Let an organiser be one no more; `by` is another one, so that one always remains.
+    def end_organiser(self, number: int, by: Person, also: Also = lambda session, person: None) -> Person:
+        """Let an organiser be one no more; `by` is another one, so that one always remains. `also`: as above.
 
         Raises:
             NotFoundError: there is nobody of this number.

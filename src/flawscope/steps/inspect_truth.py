@@ -26,7 +26,11 @@ NAMES = (
 
 
 def without_masks(pictures: Pictures, folder: Path, truth: Path) -> Pictures:
-    """The pictures below the folder that are to be inspected: masks that lie beside or among them are none."""
+    """The pictures below the folder that are to be inspected: masks that lie beside or among them are none.
+
+    Raises:
+        DataError: all of them are masks.
+    """
     if not (truth.is_dir() and folder.is_dir()):
         return pictures
     masks = masks_among(pictures.paths, folder, truth)
