@@ -16,7 +16,7 @@ from flawscope.evaluation.mask_measures import ANY, headline, measure_masks
 from flawscope.evaluation.mask_time import time_saved
 from flawscope.evaluation.measure import measure
 from flawscope.pages.masks import MaskContent, MaskGallery, MaskPicture, mask_views
-from flawscope.pages.report import PartContent, ReportContent, SplitContent, render
+from flawscope.pages.report import FoldContent, PartContent, ReportContent, SplitContent, render
 from flawscope.records import Task
 
 
@@ -141,6 +141,17 @@ def test_without_a_gate_and_with_one_class() -> None:
     cards = mask_views(content)["minute"]["cards"]
     assert [card["name"] for card in cards] == [f"IoU of {ANY}", "mean Dice on flawed", "false flaws an image"]
     assert [card["name"] for card in mask_views(invent())["minute"]["cards"]][:2] == ["mean IoU", f"IoU of {ANY}"]
+
+
+def test_folds_of_one_class_tell_its_iou_once() -> None:
+    def head(names: tuple[str, ...]) -> str:
+        values = {"mean IoU": 0.625, f"IoU of {ANY}": 0.625}
+        folds = [FoldContent(f"fold {number}", 12, 2, values, 64 * "a") for number in range(2)]
+        page = render(replace(invent(names), bundle=None, folds=folds))
+        return next(row for row in re.findall(r"<tr>.*?</tr>", page, re.DOTALL) if ">seal<" in row)
+
+    assert f"IoU of {ANY}" in head(("pit",)) and "mean IoU" not in head(("pit",))
+    assert f"IoU of {ANY}" in head(("pit", "scratch")) and "mean IoU" in head(("pit", "scratch"))
 
 
 def test_classes_that_are_called_by_numbers_are_not_taken_for_counts() -> None:
