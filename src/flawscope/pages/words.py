@@ -49,11 +49,12 @@ EXPLAINED = {
 
 MASKS = {
     "mean IoU": "Overlap over union of truth and marks, over all pixels; the mean of the classes. 1 is perfect.",
-    "IoU of any flaw": "The same with all classes as one: is a flaw marked, whatever it is called?",
+    "IoU of any flaw": "Overlap over union with all classes as one: is a flaw marked, whatever it is called?",
     "mean Dice": "Twice the overlap over the sum of truth and marks, over all pixels; the mean of the classes.",
     "mean Dice over images": "As Kaggle's Severstal contest counts: image by image and class by class, 1 where nothing "
     "is and nothing is marked.",
-    "mean Dice on flawed": "The same only where the class truly shows: nothing is won by empty images.",
+    "mean Dice on flawed": "Twice the overlap over the sum, image by image, only where the class truly shows: "
+    "nothing is won by empty images.",
     "mean Dice of no marks": "What an answer without a single mark would get of it, for comparison.",
     "flaw recall": "Of the true flaws, the share that is found: marked under its name for a quarter at least.",
 }
