@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from entries import DEFAULT_WEIGHTS, append, provenance
@@ -115,7 +115,7 @@ def development(samples: Samples, made: Split, fold: int) -> Split:
 
 
 def measured(recipe: Recipe, samples: Samples, split: Split) -> dict[str, Any]:
-    """AUROC and average precision a class on the fold that was held out."""
+    """The measures of each class on the fold that was held out."""
 
     def look(run: Run) -> dict[str, Any]:
         score_nk, turned_nk, truth_nk = scores(run, samples)
@@ -160,12 +160,16 @@ def scores(run: Run, samples: Samples) -> tuple[Any, Any, Any]:
 
 
 def qualities(truth_nk: Any, score_nk: Any) -> dict[str, list[float]]:
-    """AUROC and average precision of each class."""
+    """Of each class: ranks of the logits, and what one gets who asks for a probability of 0.5."""
 
     def each(measure: Any) -> list[float]:
         return [round(float(measure(of_n, by_n)), 4) for of_n, by_n in zip(truth_nk.T, score_nk.T, strict=True)]
 
-    return {"AUROC": each(roc_auc_score), "average precision": each(average_precision_score)}
+    return {
+        "AUROC": each(roc_auc_score),
+        "average precision": each(average_precision_score),
+        "accuracy at 0.5": each(lambda of_n, by_n: accuracy_score(of_n, by_n >= 0)),
+    }
 
 
 if __name__ == "__main__":
