@@ -278,9 +278,11 @@ def near(entries: Sequence[Entry]) -> list[str]:
 
 
 def minutes(training: Entry) -> str:
-    """When the number was reached, or that it was not."""
-    reached = training["minutes_to_it"]
-    return f"{reached:.3g}" if reached else f"not in {training['minutes']:.3g} ({training['epochs']} epochs)"
+    """When the number was reached, or how near the training came."""
+    if reached := training["minutes_to_it"]:
+        return f"{reached:.3g}"
+    best = max(value for _, value in training["curve"])
+    return f"not in {training['minutes']:.3g} ({training['epochs']} epochs; at most {best:.3f})"
 
 
 def commit_of(entry: Entry) -> str:

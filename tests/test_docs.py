@@ -106,15 +106,18 @@ def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured(
     training = {
         "network": "timm:a", "minutes_to_it": 3.5, "minutes": 12.0, "minutes_on_the_clock": 7.25, "epochs": "16 of 16"
     }  # fmt: skip
-    never = {"network": "table:b", "minutes_to_it": None, "minutes": 30.2, "epochs": "14 of 40"}
+    never = {
+        "network": "table:b", "minutes_to_it": None, "minutes": 30.2, "epochs": "14 of 40",
+        "curve": [[1.0, 0.61], [2.0, 0.585]],
+    }  # fmt: skip
     entry = {
         "recipe": "coil.yaml", "wanted": "val_accuracy of 0.984", "faithful_over_ours": None, "command": "x.py coil",
         "code": "0.1.0 (commit abc123)", "trainings": {"ours": training, "faithful": never}, "machine": "one",
         "split": {"hash": 20 * "ab", "stamp": "leak checked: leak court 6"},
     }  # fmt: skip
     line = (
-        "| coil | accuracy 0.984 | 3.5 | not in 30.2 (14 of 40 epochs) | - | 12 (7.25 on the clock) | a, b "
-        "| `python benchmarks/x.py coil` | abc123 | abababababab | one |"
+        "| coil | accuracy 0.984 | 3.5 | not in 30.2 (14 of 40 epochs; at most 0.610) | - | 12 (7.25 on the clock) "
+        "| a, b | `python benchmarks/x.py coil` | abc123 | abababababab | one |"
     )
     assert line in module.soon([entry])
     arm = {
