@@ -1,9 +1,10 @@
-"""Numbers in words: percent that never reads 1e-05 % or a false 0 or 100 %, so many of so many, one or many."""
+"""Numbers and moments in words: percent that never reads 1e-05 % or a false 0 or 100 %, so many of so many."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 CALIBRATION = "the calibration part"
 """Where decisions are made, if nothing else is said."""
@@ -120,6 +121,25 @@ def counted(n: int, items: str, verb: str = "") -> str:
     one = {"are": "is", "have": "has", "were": "was"}.get(verb, f"{verb}{'es' if verb.endswith('s') else 's'}")
     does = f" {one if n == 1 else verb}" if verb else ""
     return f"{n:,} {items.removesuffix('s') if n == 1 else items}{does}"
+
+
+def said(moment: datetime) -> str:
+    """A moment, in UTC.
+
+    >>> said(datetime(2027, 3, 1, 18, 5, tzinfo=UTC))
+    '1 March 2027, 18:05 UTC'
+    """
+    return f"{day(moment)}, {moment.astimezone(UTC):%H:%M} UTC"
+
+
+def day(moment: datetime) -> str:
+    """The day of a moment, in UTC.
+
+    >>> day(datetime(2027, 3, 1, 18, 5, tzinfo=UTC))
+    '1 March 2027'
+    """
+    moment = moment.astimezone(UTC)
+    return f"{moment.day} {moment:%B %Y}"
 
 
 def all_at_once(confidences: Sequence[float], which: str = "") -> str:

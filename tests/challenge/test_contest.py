@@ -63,9 +63,9 @@ def test_when_submissions_are_taken(make_challenge: Callable[..., Challenge]) ->
     check_open(made, Contest(), made.opens)
     check_open(made, Contest(), made.deadline)
     check_open(made, Contest(goes_on=True), made.deadline + timedelta(seconds=1))
-    with pytest.raises(UserError, match="opens at"):
+    with pytest.raises(UserError, match="opens on"):
         check_open(made, Contest(goes_on=True), made.opens - timedelta(seconds=1))
-    with pytest.raises(UserError, match="was closed at"):
+    with pytest.raises(UserError, match="was closed on"):
         check_open(made, Contest(), made.deadline + timedelta(seconds=1))
 
 

@@ -11,10 +11,11 @@ from typing import Any
 from flawscope.challenge.contest import teams_of
 from flawscope.challenge.desk import Desk
 from flawscope.challenge.ranking import difference
-from flawscope.challenge.spec import Challenge, iso
+from flawscope.challenge.spec import Challenge
 from flawscope.challenge.standings import Compare, ScoreOf, Standing, final_board, public_board, unjudged
 from flawscope.challenge.submitted import Submitted
 from flawscope.errors import UserError
+from flawscope.wording import said
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def board_of(
     open_ones = unjudged(challenge, submissions)
     if final and at <= challenge.deadline:
         raise UserError(
-            f"the deadline is {iso(challenge.deadline)}: before it nothing is told of the private part",
+            f"the deadline is {said(challenge.deadline)}: before it nothing is told of the private part",
             "the board that runs along: leave out --final",
         )
     if final and open_ones:
@@ -112,7 +113,7 @@ def _notes(
     if not final and challenge.ladder_step:
         notes.append(f"A score moves only when it is better by more than {challenge.ladder_step:g}, and in such steps.")
     if not final and any(line.late for line in lines):
-        notes.append(f"After the deadline, {iso(challenge.deadline)}: does not count for the final board.")
+        notes.append(f"After the deadline, {said(challenge.deadline)}: does not count for the final board.")
     stuck = [each.number for each in submissions if each.state == "stuck"]
     notes += [f"Disqualified: {team}: {why}" for team, why in out.items()]
     if stuck:

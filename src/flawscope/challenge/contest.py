@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from flawscope.challenge.spec import Challenge, iso
+from flawscope.challenge.spec import Challenge
 from flawscope.challenge.store import Store
 from flawscope.challenge.submitted import Contest, Team
 from flawscope.challenge.tables import ContestRow, SubmissionRow, TeamRow
 from flawscope.errors import UserError, choices
+from flawscope.wording import said
 
 
 def contest_of(store: Store) -> Contest:
@@ -39,7 +40,7 @@ def change_contest(
     """
     if deadline is not None and deadline <= challenge.opens:
         raise UserError(
-            f"the deadline {iso(deadline)} is not after the opening, {iso(challenge.opens)}", "name a later one"
+            f"the deadline {said(deadline)} is not after the opening, {said(challenge.opens)}", "name a later one"
         )
 
     def work(session: Session) -> Contest:
@@ -63,10 +64,10 @@ def check_open(challenge: Challenge, contest: Contest, at: datetime) -> None:
         UserError: not open yet, or over and not going on.
     """
     if at < challenge.opens:
-        raise UserError(f"{challenge.title} opens at {iso(challenge.opens)}", "submit then")
+        raise UserError(f"{challenge.title} opens on {said(challenge.opens)}", "submit then")
     if at > challenge.deadline and not contest.goes_on:
         raise UserError(
-            f"{challenge.title} was closed at {iso(challenge.deadline)}", "ask its organiser whether it goes on"
+            f"{challenge.title} was closed on {said(challenge.deadline)}", "ask its organiser whether it goes on"
         )
 
 

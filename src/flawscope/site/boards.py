@@ -25,8 +25,7 @@ from flawscope.challenge.submitted import UNJUDGED, Submitted
 from flawscope.challenge.tables import SubmissionRow, TeamRow
 from flawscope.records import Interval
 from flawscope.site.refusals import ConflictError
-from flawscope.site.words import said
-from flawscope.wording import counted
+from flawscope.wording import counted, said
 
 PATIENCE_SECONDS = 1.0
 """So long a visitor waits for a new board where there is an older one to show."""

@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from flawscope.challenge.spec import iso
 from flawscope.challenge.submitted import TEAM_NAME_LENGTH
 from flawscope.challenge.tables import SubmissionRow, TeamRow
 from flawscope.site.database import Database, alone
 from flawscope.site.people import Person, checked_name, key
 from flawscope.site.refusals import ConflictError, ForbiddenError, NotFoundError
 from flawscope.site.tables import MemberRow, PersonRow
+from flawscope.wording import said
 
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """Of a code: none that looks like another one."""
@@ -191,7 +191,7 @@ class Members:
         if place.until and at < place.until and team != place.left_id:
             raise ConflictError(
                 "you have left a team that has submitted today: what a team may submit in a day would count twice",
-                f"join or create another one from {iso(place.until)} on",
+                f"join or create another one from {said(place.until)} on",
             )
         return place
 

@@ -19,8 +19,7 @@ from flawscope.site.log import Act, Note, Noted, checked_reason, log_of
 from flawscope.site.people import Person
 from flawscope.site.refusals import ConflictError, NotFoundError
 from flawscope.site.tables import MemberRow, PersonRow
-from flawscope.site.words import said
-from flawscope.wording import counted
+from flawscope.wording import counted, said
 
 SILENT = timedelta(minutes=3)
 """If so long nothing is taken up, no worker runs: one looks at the queue every few seconds."""

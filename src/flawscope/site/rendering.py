@@ -12,8 +12,8 @@ from flawscope.challenge.ranking import MEASURES
 from flawscope.challenge.spec import METRICS, iso
 from flawscope.site.hosted import state_of
 from flawscope.site.members import shown_code
-from flawscope.site.words import capitalised, day, said, score, span
-from flawscope.wording import counted
+from flawscope.site.words import capitalised, score, span
+from flawscope.wording import counted, day, said
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"

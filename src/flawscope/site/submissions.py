@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from flawscope.challenge.contest import annotate, check_open, choose, teams_of
 from flawscope.challenge.desk import Desk
 from flawscope.challenge.receive import Incoming, receive, tidy_name
-from flawscope.challenge.spec import iso
 from flawscope.challenge.standings import is_late, moves
 from flawscope.challenge.submitted import UNJUDGED, State, Submitted
 from flawscope.errors import UserError
@@ -23,7 +22,7 @@ from flawscope.site.members import Team
 from flawscope.site.people import Person
 from flawscope.site.refusals import ConflictError, ForbiddenError, NotFoundError, TooManyError
 from flawscope.site.tables import PersonRow
-from flawscope.wording import counted
+from flawscope.wording import counted, day, said
 
 NOTE_LENGTH = 500
 TICKET_LENGTH = 100
@@ -114,8 +113,8 @@ class Submissions:
             )
             for each in reversed(found)
         ]
-        day, next_day = day_of(at)
-        left = max(0, desk.challenge.daily - sum(day <= each.received < next_day for each in found))
+        today, next_day = day_of(at)
+        left = max(0, desk.challenge.daily - sum(today <= each.received < next_day for each in found))
         return History(
             shown=tuple(shown),
             daily=desk.challenge.daily,
@@ -193,7 +192,7 @@ class Submissions:
             raise ConflictError(f"submission {number} has no result", "choose one that was judged")
         if at > desk.challenge.deadline:
             raise ConflictError(
-                f"the deadline was {iso(desk.challenge.deadline)}: which submission stands for a team is settled",
+                f"the deadline was {said(desk.challenge.deadline)}: which submission stands for a team is settled",
                 "nothing can be done",
             )
         choose(self.hosted.store, team.name, number)
@@ -208,11 +207,11 @@ class Submissions:
             return ConflictError(error.problem, error.remedy)
         if left > 0:
             return None
-        day, next_day = day_of(at)
+        today, next_day = day_of(at)
         made = counted(desk.challenge.daily, "submissions")
         seconds = math.ceil((next_day - at).total_seconds())
         return TooManyError(
-            f"your team has made its {made} of {day.date()} (UTC)", f"submit from {iso(next_day)} on", seconds
+            f"your team has made its {made} of {day(today)} (UTC)", f"submit from {said(next_day)} on", seconds
         )
 
     def _names(self, found: Sequence[Submitted]) -> dict[int, str]:
@@ -223,11 +222,11 @@ class Submissions:
 def day_of(at: datetime) -> tuple[datetime, datetime]:
     """The beginning of the day (UTC) and of the next one.
 
-    >>> [iso(each) for each in day_of(datetime(2027, 1, 31, 12, tzinfo=UTC))]
-    ['2027-01-31T00:00:00Z', '2027-02-01T00:00:00Z']
+    >>> [said(each) for each in day_of(datetime(2027, 1, 31, 12, tzinfo=UTC))]
+    ['31 January 2027, 00:00 UTC', '1 February 2027, 00:00 UTC']
     """
-    day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return day, day + timedelta(days=1)
+    today = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today, today + timedelta(days=1)
 
 
 def tidy_note(note: str) -> str:

@@ -1,29 +1,10 @@
-"""Moments and spans of time as pages say them."""
+"""Spans of time, scores and sentences as pages say them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from flawscope.wording import counted
-
-
-def said(moment: datetime) -> str:
-    """A moment, in UTC.
-
-    >>> said(datetime(2027, 3, 1, 18, 5, tzinfo=UTC))
-    '1 March 2027, 18:05 UTC'
-    """
-    return f"{day(moment)}, {moment.astimezone(UTC):%H:%M} UTC"
-
-
-def day(moment: datetime) -> str:
-    """The day of a moment, in UTC.
-
-    >>> day(datetime(2027, 3, 1, 18, 5, tzinfo=UTC))
-    '1 March 2027'
-    """
-    moment = moment.astimezone(UTC)
-    return f"{moment.day} {moment:%B %Y}"
 
 
 def span(length: timedelta) -> str:

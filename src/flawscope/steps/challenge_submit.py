@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flawscope.challenge.spec import iso
 from flawscope.challenge.submitted import TEAM_NAME_LENGTH, Received
 from flawscope.errors import UserError
+from flawscope.wording import said
 
 
 def challenge_submit(
@@ -68,7 +68,7 @@ def challenge_submit(
     if not name or len(name) > TEAM_NAME_LENGTH or not name.isprintable():
         raise UserError(f"{name[:40]!r} is no name of a team", f"1 to {TEAM_NAME_LENGTH} letters that can be read")
     if moment < desk.challenge.opens:
-        raise UserError(f"{desk.challenge.title} opens at {iso(desk.challenge.opens)}", "submit then")
+        raise UserError(f"{desk.challenge.title} opens on {said(desk.challenge.opens)}", "submit then")
     submitted = receive_file(desk, Path(bundle), name, moment, ticket=ticket)
     return Received(submitted, is_late(desk.challenge, submitted))
 

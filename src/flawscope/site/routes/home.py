@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from flawscope.site.refusals import ConflictError, NotFoundError
 from flawscope.site.web import Anyone, ChallengeHere, LoggedIn, SiteHere, page
-from flawscope.site.words import said
+from flawscope.wording import said
 
 router = APIRouter()
 
@@ -37,7 +37,7 @@ def challenge(request: Request, hosted: ChallengeHere, visitor: Anyone) -> Respo
 def starter_kit(hosted: ChallengeHere, person: LoggedIn, site: SiteHere) -> Response:
     """What participants get, from the opening on; an organiser may look before."""
     if site.now() < hosted.made.opens and not person.organiser:
-        raise ConflictError(f"{hosted.made.title} opens at {said(hosted.made.opens)}", "come back then")
+        raise ConflictError(f"{hosted.made.title} opens on {said(hosted.made.opens)}", "come back then")
     if not hosted.kit.is_file():
         raise NotFoundError("the starter kit is not here", "ask the organiser for it")
     return FileResponse(hosted.kit, media_type="application/zip", filename=hosted.kit.name)
