@@ -104,7 +104,8 @@ def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured(
     module = docs_script("make_results")
     assert module.leak([]) == module.soon([]) == []
     training = {
-        "network": "timm:a", "minutes_to_it": 3.5, "minutes": 12.0, "minutes_on_the_clock": 7.25, "epochs": "16 of 16"
+        "network": "timm:a", "minutes_to_it": 3.5, "minutes": 12.0, "minutes_on_the_clock": 7.25, "epochs": "16 of 16",
+        "recipe_hash": load_recipe(ROOT / "recipes" / "coil.yaml").hash,
     }  # fmt: skip
     never = {
         "network": "table:b", "minutes_to_it": None, "minutes": 30.2, "epochs": "14 of 40",
@@ -113,6 +114,7 @@ def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured(
     entry = {
         "recipe": "coil.yaml", "wanted": "val_accuracy of 0.984", "faithful_over_ours": None, "command": "x.py coil",
         "code": "0.1.0 (commit abc123)", "trainings": {"ours": training, "faithful": never}, "machine": "one",
+        "overrides": {"coil": []},
         "split": {"hash": 20 * "ab", "stamp": "leak checked: leak court 6"},
     }  # fmt: skip
     line = (

@@ -175,6 +175,10 @@ def test_faithful_and_own_recipes_share_the_split(kind: str) -> None:
     assert own.split == faithful.split
 
 
+def test_the_two_recipes_of_system_a_decide_by_one_rule() -> None:
+    assert recipe_of("solar-binary").decide.rule == recipe_of("solar-binary-faithful").decide.rule == "best_accuracy"
+
+
 def test_castings_share_the_test_part() -> None:
     own, faithful = recipe_of("casting"), recipe_of("casting-faithful")
     assert own.data == faithful.data

@@ -97,6 +97,13 @@ def test_the_head_starts_undecided() -> None:
     assert 0 < float(network.head.weight.detach().std()) < 0.002
 
 
+@pytest.mark.parametrize(("name", "head"), [("table:coil", "linear"), (TINY, "norm")])
+def test_a_head_that_is_prescribed_row_by_row_keeps_the_first_weights_of_its_rows(name: str, head: str) -> None:
+    network = build(NetworkPlan(name, 1, head=head, size=(64, 64)))
+    last = [layer for layer in network.head.modules() if isinstance(layer, nn.Linear)][-1]
+    assert float(last.weight.detach().abs().max()) > 0.5 / last.in_features**0.5, "uniform up to 1 / sqrt(inputs)"
+
+
 @pytest.mark.parametrize("freeze", [True, False])
 def test_freezing_trains_the_head_alone_and_keeps_the_batch_norm_statistics(freeze: bool) -> None:
     torch.manual_seed(0)

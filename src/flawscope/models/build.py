@@ -83,7 +83,7 @@ class Network(nn.Module):
         self.joined: JoinedHead | None = None
         if plan.columns:
             self.joined = join(body, self.head, plan.columns, plan.outputs, plan.name)
-        if not plan.masks:
+        if self.joined is not None or (plan.name.startswith("timm:") and plan.head == LINEAR):
             self._start_undecided()
         if plan.freeze:
             self.learn_from(None)
@@ -115,7 +115,11 @@ class Network(nn.Module):
         return classifier
 
     def _start_undecided(self) -> None:
-        """Let the head begin near zero: pooled features of some backbones are so large that a usual one shouts."""
+        """Let the head begin near zero: pooled features of some backbones are so large that a usual one shouts.
+
+        Networks and heads that are prescribed row by row keep the first weights of their rows: with plain SGD a last
+        layer near zero holds back all that lie before it.
+        """
         layers = [layer for layer in self.head.modules() if isinstance(layer, nn.Linear)]
         for layer in layers[-1:]:
             nn.init.normal_(layer.weight, std=0.001)
