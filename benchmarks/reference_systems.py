@@ -156,7 +156,8 @@ def changes_for(recipe: Recipe, weights: str) -> list[str]:
     if recipe.model.weights != "imagenet":
         return found
     if recipe.model.name.startswith("smp:"):  # a decoder on this backbone
-        return [f"model.weights={weights}", *found]
+        own = ["model.normalise={mean: 0.5, std: 0.5}", "model.arguments.pad_type=same"] if Path(weights).is_file() else []
+        return [f"model.weights={weights}", *own, *found]
     found = of_weights(weights)
     if Path(weights).is_file() and recipe.model.name != BACKBONE:
         found.append(f"model.name={BACKBONE}")

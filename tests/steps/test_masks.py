@@ -202,3 +202,19 @@ def stop_after_the_gate(run: Run) -> None:
     if not run.is_gate:
         raise Stopped
     train_in(run)
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"model": {**NET, "name": "smp:unett/test_resnet"}}, "smp:unett/test_resnet"),
+        ({"masks": {"loss": {"kind": "dice", "background": True}}}, "masks.loss.background"),
+    ],
+)
+def test_what_would_stop_the_masks_is_said_before_their_gate_learns(
+    draw_squares: Draw, tmp_path: Path, sections: dict[str, Any], said: str
+) -> None:
+    gate = {"image": {"size": 32, "channels": 1}, "model": {"name": "timm:test_resnet", "weights": "none"}}
+    recipe = asked(gate=gate, **sections)
+    with pytest.raises(RecipeError, match=said):
+        begun(tmp_path / "run", recipe, draw_squares(tmp_path / "pictures", 40, "multilabel"))

@@ -13,9 +13,9 @@ from flawscope.errors import RecipeError, choices
 from flawscope.metadata import TableRow
 from flawscope.records import PARTS, FloatArray, Part, Samples
 from flawscope.steps.workspace import Run
-from flawscope.training.input import ByRow, PartDataset, cached_pixels, loader, some_pixels
+from flawscope.training.input import ByRow, PartDataset, cached_pixels, loader, rows_of, some_pixels
 from flawscope.training.losses import Loss, class_weights
-from flawscope.training.mask_input import MaskDataset, TileDataset, cached_pictures, some_pictures
+from flawscope.training.mask_input import MaskDataset, TileDataset, cached_pictures, common_size, some_pictures
 from flawscope.training.mask_losses import MaskLoss
 from flawscope.training.mask_spec import MaskSpec
 from flawscope.training.objective import Answers, Maps, Objective
@@ -83,8 +83,24 @@ def maps(run: Run, pixels: ByRow, rows: Rows) -> Material:
     most = max(LEAST_TILES, int(VALIDATED * len(learn) * learnt / np.prod(size)))
     watch = TileDataset(pixels, samples, rows["validation"], size, most=most)
     at_once = max(1, int(2 * spec.batch_size * learnt / np.prod(size)))
-    loss = MaskLoss(asked.loss, len(samples.task.classes), exclusive=learn.exclusive)
-    return Material(Maps(loss), loader(learn, spec.batch_size, spec.workers), loader(watch, at_once, spec.workers))
+    return Material(Maps(loss_of(run)), loader(learn, spec.batch_size, spec.workers), loader(watch, at_once, spec.workers))
+
+
+def loss_of(run: Run) -> MaskLoss:
+    """The loss of the masks, as the recipe asks for it."""
+    task = run.samples.task
+    return MaskLoss((run.recipe.masks or MaskSpec()).loss, len(task.classes), exclusive=task.pixels == "multiclass")
+
+
+def check_masks(run: Run) -> None:
+    """That masks can be learnt as the recipe asks, before anything is trained.
+
+    Raises:
+        RecipeError: the loss does not fit the task, or whole pictures of several sizes are to stand in one batch.
+    """
+    loss_of(run)
+    if (run.recipe.masks or MaskSpec()).pieces is None:
+        common_size(run.samples, rows_of(run.samples, run.split.ids("train")))
 
 
 def _likelihoods(run: Run, rows: Sequence[int]) -> Any:

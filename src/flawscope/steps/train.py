@@ -18,7 +18,7 @@ from flawscope.evaluation.costs import Costs
 from flawscope.metadata import MetaColumn
 from flawscope.models.build import Network, NetworkPlan, build, check_forward
 from flawscope.records import PARTS, BoolArray, Part, Samples, Split
-from flawscope.steps.material import answers, maps, pixels_of
+from flawscope.steps.material import answers, check_masks, maps, pixels_of
 from flawscope.steps.split import Proven, proven_again, split_samples
 from flawscope.steps.workspace import GATE, Run, Say, samples_of, tell_idle, working_folder
 from flawscope.storage import write_json
@@ -110,7 +110,21 @@ def prepared(folder: Path, recipe: Recipe, proven: Proven, samples: Samples, cac
     if recipe.gate is not None:
         gate = prepared(folder / GATE, gate_recipe(recipe), proven, gate_samples(samples), cache)
         check_parts(gate.split, gate.samples)
+        check_before_gate(work)
     return work
+
+
+def check_before_gate(run: Run) -> None:
+    """What would stop the training of masks, said before their gate has learnt for hours.
+
+    Raises:
+        SplitError: a class is lacking in the training part.
+        RecipeError: no such network, loss or pieces for these data.
+    """
+    check_parts(run.split, run.samples)
+    plan = network_plan(run.recipe, outputs_of(run.samples))
+    check_forward(build(plan, pretrained=False), run.recipe.image.shape, masks=True)
+    check_masks(run)
 
 
 def _left(folder: Path, recipe: Recipe, proven: Proven, cache: Path, samples: Samples) -> Run:
@@ -208,11 +222,14 @@ def check_weights(recipe: Recipe) -> None:
             raise type(error)(f"{'gate: ' if place else ''}{error.problem}", remedy) from error
 
 
+def outputs_of(samples: Samples) -> int:
+    """How many logits a network gives for a task, or maps of them: of exclusive masks the background has its own."""
+    return len(samples.task.classes) + (samples.task.pixels == "multiclass")
+
+
 def first_weights(recipe: Recipe, samples: Samples, columns: tuple[MetaColumn, ...] = ()) -> Network:
     """The network before training; pretrained weights are loaded by the first process, which hands them on."""
-    task = samples.task
-    outputs = len(task.classes) + (task.pixels == "multiclass")  # the background has a map of its own
-    network = build(network_plan(recipe, outputs, columns), pretrained=rank() == 0)
+    network = build(network_plan(recipe, outputs_of(samples), columns), pretrained=rank() == 0)
     check_forward(network, recipe.image.shape, masks=bool(samples.task.pixels))
     if recipe.train.unfreeze is not None:  # said now, not when the backbone thaws
         network.place_of(recipe.train.unfreeze.layer)

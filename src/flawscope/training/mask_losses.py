@@ -71,12 +71,12 @@ class MaskLoss(nn.Module):
         given = spec.class_weights or [1.0] * classes
         if len(given) != classes:
             raise RecipeError(
-                f"class_weights of the mask loss: expected {classes} numbers, got {len(given)}", "one a class"
+                f"masks.loss.class_weights: expected {classes} numbers, got {len(given)}", "one a class"
             )
         if spec.class_weights and exclusive and spec.kind == "lovasz":
-            raise RecipeError("class_weights of the mask loss: lovasz takes none where classes exclude each other")
+            raise RecipeError("masks.loss.class_weights: lovasz takes none where classes exclude each other")
         if spec.background and not exclusive:
-            raise RecipeError("background of the mask loss: there is none where classes may overlap", "leave it out")
+            raise RecipeError("masks.loss.background: there is none where classes may overlap", "leave it out")
         self.spec, self.classes, self.exclusive = spec, classes, exclusive
         self.lovasz = LovaszLoss("multiclass" if exclusive else "binary", per_image=spec.over == "image")
         self.register_buffer("weight_k", torch.tensor(given, dtype=torch.float32))
