@@ -157,6 +157,14 @@ def test_the_truth_is_drawn_beside(make_mask_bundle: Make, strips: Path, tmp_pat
     for truth in ("masks.csv", "coco.json"):
         flawscope.inspect(bundle, strips, tmp_path / truth[:4], truth=tmp_path / "first" / truth)
         assert Image.open(tmp_path / truth[:4] / "pictures" / "a.png").height > 1.5 * before
+    lines = (tmp_path / "first" / "masks.csv").read_bytes()
+    assert b"\r" not in lines, "as Severstal has it"
+    (tmp_path / "jpg.csv").write_bytes(lines.replace(b"a.png", b"A.JPG") + b"x.png,1 3,dark\n")
+    said: list[str] = []
+    flawscope.inspect(bundle, strips, tmp_path / "jpg", truth=tmp_path / "jpg.csv", say=said.append)
+    assert Image.open(tmp_path / "jpg" / "pictures" / "a.png").height > 1.5 * before, "another suffix, another case"
+    (words,) = said
+    assert words.startswith("note: jpg.csv: 1 name fits no picture here") and "x.png" in words
     (tmp_path / "other.csv").write_text("ImageId,ClassId,EncodedPixels\nx.png,dark,1 3\n")
     with pytest.raises(DataError, match="names none of the 5 pictures"):
         flawscope.inspect(bundle, strips, tmp_path / "out", truth=tmp_path / "other.csv")
@@ -281,6 +289,11 @@ def test_names_that_a_spreadsheet_would_run(make_mask_bundle: Make, strips: Path
     flawscope.inspect(make_mask_bundle(), strips, tmp_path / "out")
     assert "'=1+1.png" in {row["ImageId"] for row in rows(tmp_path / "out" / "masks.csv")}
     assert "=1+1.png" in read_coco(tmp_path / "out" / "coco.json").images
+    said: list[str] = []
+    flawscope.inspect(
+        make_mask_bundle(), strips, tmp_path / "again", truth=tmp_path / "out" / "masks.csv", say=said.append
+    )
+    assert said == [], "the table is read back by the names of the pictures"
 
 
 def test_the_scale_of_the_bundle_is_used(make_mask_bundle: Make, strips: Path, tmp_path: Path) -> None:

@@ -256,7 +256,7 @@ def test_half_precision_is_computed_in_full(kind: str, is_exclusive: bool, dtype
 
 
 def test_losses_that_do_not_fit() -> None:
-    with pytest.raises(RecipeError, match="masks.loss.class_weights: expected 2 numbers, got 3"):
+    with pytest.raises(RecipeError, match=r"masks\.loss\.class_weights: expected 2 numbers, got 3"):
         MaskLoss(MaskLossSpec(class_weights=[1, 2, 3]), 2, exclusive=True)
     with pytest.raises(RecipeError, match="lovasz takes none where classes exclude each other"):
         MaskLoss(MaskLossSpec(kind="lovasz", class_weights=[1, 2]), 2, exclusive=True)

@@ -20,6 +20,7 @@ from flawscope.errors import DataError, choices, listing
 from flawscope.masks import decode_rle, no_mask
 from flawscope.metadata import missing
 from flawscope.records import BoolArray
+from flawscope.spreadsheet import plain_cell
 from flawscope.wording import counted
 
 IMAGE, CLASS, CODE, BOTH = "ImageId", "ClassId", "EncodedPixels", "ImageId_ClassId"
@@ -166,6 +167,8 @@ def _plain(name: str) -> str:
 def _add(found: _Found, where: str, cell: tuple[str, str, str], classes: Sequence[str] | None) -> None:
     """Note one row: a code, that there is none, or why the row cannot be used."""
     image, name, code = cell
+    if classes is not None and name not in classes and plain_cell(name) in classes:  # of a table of our own
+        name = plain_cell(name)
     image = image.replace("\\", "/")
     if missing(image):
         found.bad.append(f"{where}: {IMAGE} is empty")

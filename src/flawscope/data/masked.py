@@ -213,7 +213,7 @@ def _codes(spec: MasksSpec, path: Path, images: Sequence[Path], root: Path) -> _
         name: min((code.where for codes in of.values() for code in codes), default=path.name)
         for name, of in table.codes.items()
     }
-    called, strays = _match(table.codes, where, images, root)
+    called, strays = match_names(table.codes, where, images, root)
 
     def draw(image: Path, height: int, width: int) -> Masks:
         return _masks(spec, table.classes, table_masks(table, called.get(image, ""), height, width))
@@ -224,7 +224,7 @@ def _codes(spec: MasksSpec, path: Path, images: Sequence[Path], root: Path) -> _
 
 def _coco(spec: MasksSpec, path: Path, images: Sequence[Path], root: Path) -> _Source:
     coco = read_coco(path, spec.classes)
-    called, strays = _match(coco.images, dict.fromkeys(coco.images, path.name), images, root)
+    called, strays = match_names(coco.images, dict.fromkeys(coco.images, path.name), images, root)
 
     def draw(image: Path, height: int, width: int) -> Masks:
         if image not in called:
@@ -270,10 +270,16 @@ def _masks(spec: MasksSpec, classes: Sequence[str], mask_khw: BoolArray) -> Mask
     return masks_of(mask_khw)
 
 
-def _match(
+def match_names(
     names: Iterable[str], where: Mapping[str, str], images: Sequence[Path], root: Path
 ) -> tuple[dict[Path, str], list[Skipped]]:
-    """Which name of a file means which image; and the names that mean none. An image may have got another suffix."""
+    """Which name of a file means which image; and the names that mean none. An image may have got another suffix.
+
+    Args:
+        names: as the file has them.
+        where: of each name, where it stands, in words.
+        images: those that can be meant, below `root`.
+    """
     finder, there = ImageFinder(root), set(images)
     called: dict[Path, str] = {}
     strays = []

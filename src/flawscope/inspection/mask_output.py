@@ -195,7 +195,8 @@ def written_tables(
                 (folder / name).open("w", encoding="utf-8", errors="backslashreplace", newline="")
             )
 
-        codes, flaws, coco = csv.writer(opened(MASKS)), csv.writer(opened(FLAWS)), opened(COCO)
+        codes, flaws = (csv.writer(opened(name), lineterminator="\n") for name in (MASKS, FLAWS))
+        coco = opened(COCO)
         codes.writerow(("ImageId", "EncodedPixels", "ClassId"))
         flaws.writerow(FLAW_COLUMNS)
         coco.write('{"info": {"description": "flaws found by flawscope inspect"},\n"categories": ')

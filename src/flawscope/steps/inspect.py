@@ -102,7 +102,7 @@ def inspect(
         raise OutputError(f"{output} is no name for a table", "name a .csv file")
     found = find_pictures(folder)
     if isinstance(runtime, MaskRuntime):
-        asked = Asked(scale, draw, Path(truth) if truth is not None else None, overwrite)
+        asked = Asked(scale, draw, Path(truth) if truth is not None else None, overwrite, say)
         place = Path(output or FOLDER)
         with watched(len(found)) as show:
             return inspect_with_masks(

@@ -25,6 +25,7 @@ from flawscope.pages import sheet
 from flawscope.records import MaskPrediction
 from flawscope.steps.contact_sheet import SHEET, Tiles
 from flawscope.steps.inspect_truth import truth_of, without_masks
+from flawscope.steps.workspace import Say
 from flawscope.storage import check_replaceable, check_writable, new_folder
 
 RESULTS = "results.csv"
@@ -39,6 +40,7 @@ class Asked:
     draw: bool = True
     truth: Path | None = None
     overwrite: bool = False
+    say: Say = lambda words: None
 
 
 def inspect_with_masks(
@@ -60,7 +62,7 @@ def inspect_with_masks(
     truth = None
     if asked.truth:
         pictures = without_masks(pictures, folder, asked.truth)
-        truth = truth_of(asked.truth, runtime.task, pictures, folder)
+        truth = truth_of(asked.truth, runtime.task, pictures, folder, asked.say)
     tiles = Tiles()
     with new_folder(output, overwrite=asked.overwrite) as unfinished:
         options = Options(scale, asked.draw, truth)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from flawscope.data.coco import coco_masks, read_coco
 from flawscope.data.mask_files import best_suffix, masks_among
 from flawscope.data.mask_table import read_mask_table, table_masks
+from flawscope.data.masked import match_names
 from flawscope.data.read import read
 from flawscope.data.spec import MasksSpec
 from flawscope.errors import DataError, listing
@@ -16,6 +17,7 @@ from flawscope.inspection.folder import Pictures
 from flawscope.inspection.mask_output import Truth
 from flawscope.masks import mask_array
 from flawscope.records import BoolArray, Task
+from flawscope.steps.workspace import Say
 from flawscope.wording import counted
 
 NAMES = (
@@ -44,11 +46,12 @@ def without_masks(pictures: Pictures, folder: Path, truth: Path) -> Pictures:
     )
 
 
-def truth_of(path: Path, task: Task, pictures: Pictures, folder: Path) -> Truth:
-    """The true masks of pictures, from a table of run-length codes or a COCO file; by path, else by file name alone.
+def truth_of(path: Path, task: Task, pictures: Pictures, folder: Path, say: Say) -> Truth:
+    """The true masks of pictures, from a table of run-length codes or a COCO file, with names as in data to learn from.
 
     Or from a folder of mask pictures, at the same places as in the `folder` of the pictures. A picture that the table
     does not name has no flaw, as in Severstal's; of one that COCO does not name, or without a mask, nothing is known.
+    Names that fit no picture are told to `say`.
 
     Raises:
         DataError: it cannot be read, has other classes, or names none of the pictures.
@@ -59,29 +62,23 @@ def truth_of(path: Path, task: Task, pictures: Pictures, folder: Path) -> Truth:
         coco = read_coco(path, task.classes)
         known: Iterable[str] = coco.images
 
-        def masks(name: str, height: int, width: int) -> BoolArray | None:
-            return coco_masks(coco, name, height, width) if name in coco.images else None
+        def masks(name: str | None, height: int, width: int) -> BoolArray | None:
+            return None if name is None else coco_masks(coco, name, height, width)
     else:
         table = read_mask_table(path, task.classes)
         known = table.codes
 
-        def masks(name: str, height: int, width: int) -> BoolArray | None:
-            return table_masks(table, name, height, width)
+        def masks(name: str | None, height: int, width: int) -> BoolArray | None:
+            return table_masks(table, name or "", height, width)
 
-    whole = frozenset(known)
-
-    def called(name: str) -> str:
-        return name if name in whole else PurePosixPath(name).name
-
-    if not any(called(name) in whole for name in pictures.names):
-        raise DataError(
-            f"{path} names none of the {len(pictures)} pictures", f"it names {', '.join(sorted(whole)[:3])}"
-        )
-
-    def truth(name: str, height: int, width: int) -> BoolArray | None:
-        return masks(called(name), height, width)
-
-    return truth
+    root = folder if folder.is_dir() else folder.parent
+    called, strays = match_names(known, dict.fromkeys(known, path.name), pictures.paths, root)
+    if not called:
+        raise DataError(f"{path} names none of the {len(pictures)} pictures", f"it names {', '.join(list(known)[:3])}")
+    if strays:
+        say(f"note: {path.name}: {counted(len(strays), 'names', 'fit')} no picture here, such as {strays[0].reason}")
+    by_name = {name: called.get(picture) for name, picture in zip(pictures.names, pictures.paths, strict=True)}
+    return lambda name, height, width: masks(by_name[name], height, width)
 
 
 def _drawn_truth(path: Path, task: Task, pictures: Pictures, folder: Path) -> Truth:

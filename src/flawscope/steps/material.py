@@ -83,7 +83,9 @@ def maps(run: Run, pixels: ByRow, rows: Rows) -> Material:
     most = max(LEAST_TILES, int(VALIDATED * len(learn) * learnt / np.prod(size)))
     watch = TileDataset(pixels, samples, rows["validation"], size, most=most)
     at_once = max(1, int(2 * spec.batch_size * learnt / np.prod(size)))
-    return Material(Maps(loss_of(run)), loader(learn, spec.batch_size, spec.workers), loader(watch, at_once, spec.workers))
+    return Material(
+        Maps(loss_of(run)), loader(learn, spec.batch_size, spec.workers), loader(watch, at_once, spec.workers)
+    )
 
 
 def loss_of(run: Run) -> MaskLoss:

@@ -70,9 +70,7 @@ class MaskLoss(nn.Module):
         super().__init__()
         given = spec.class_weights or [1.0] * classes
         if len(given) != classes:
-            raise RecipeError(
-                f"masks.loss.class_weights: expected {classes} numbers, got {len(given)}", "one a class"
-            )
+            raise RecipeError(f"masks.loss.class_weights: expected {classes} numbers, got {len(given)}", "one a class")
         if spec.class_weights and exclusive and spec.kind == "lovasz":
             raise RecipeError("masks.loss.class_weights: lovasz takes none where classes exclude each other")
         if spec.background and not exclusive:
