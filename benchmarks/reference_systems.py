@@ -138,6 +138,8 @@ def of_masks(metrics: dict[str, Any]) -> dict[str, Any]:
         if key in metrics:
             (flawed,) = metrics[key]["classes"].values()
             found[key] = classes_of(flawed)
+    if "time" in metrics.get("gate", {}):
+        found["gate_time"] = metrics["gate"]["time"]
     return found
 
 
@@ -156,7 +158,11 @@ def changes_for(recipe: Recipe, weights: str) -> list[str]:
     if recipe.model.weights != "imagenet":
         return found
     if recipe.model.name.startswith("smp:"):  # a decoder on this backbone
-        own = ["model.normalise={mean: 0.5, std: 0.5}", "model.arguments.pad_type=same"] if Path(weights).is_file() else []
+        own = (
+            ["model.normalise={mean: 0.5, std: 0.5}", "model.arguments.pad_type=same"]
+            if Path(weights).is_file()
+            else []
+        )
         return [f"model.weights={weights}", *own, *found]
     found = of_weights(weights)
     if Path(weights).is_file() and recipe.model.name != BACKBONE:

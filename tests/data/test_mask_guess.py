@@ -108,13 +108,14 @@ def test_a_coco_file(tmp_path: Path) -> None:
         picture(tmp_path / "photos" / f"{i}.png")
     content = {
         "images": [{"id": i, "file_name": f"{i}.png", "height": SIZE[0], "width": SIZE[1]} for i in range(4)],
-        "categories": [{"id": 7, "name": "scratch"}],
+        "categories": [{"id": 7, "name": "scratch"}, {"id": 8, "name": "rust"}],
         "annotations": [{"id": 1, "image_id": 2, "category_id": 7, "segmentation": [[1, 1, 5, 1, 5, 5]]}],
     }
     (tmp_path / "annotations.json").write_text(json.dumps(content))
     spec, finding = found(tmp_path)
     assert (spec.images, spec.coco) == (tmp_path / "photos", tmp_path / "annotations.json")
     assert dict(finding.counts) == {"ok": 3, "scratch": 1}
+    assert spec.classes == ["scratch"] and "No mask shows rust: left out of data.classes" in said(finding)
 
 
 def test_a_folder_of_class_values(tmp_path: Path) -> None:

@@ -201,6 +201,18 @@ def test_values_without_a_class(images: Path, tmp_path: Path) -> None:
     assert len(found(images, masks=tmp_path / "masks", classes=["pits", "cracks", "dents"], complete=False)) == 4
 
 
+def test_the_one_mask_that_spoils_all_is_named(images: Path, tmp_path: Path) -> None:
+    masks = index_masks(tmp_path / "masks")
+    worst = sorted(path for path in masks.rglob("*") if path.is_file())[0]
+    with Image.open(worst) as image:
+        values = np.asarray(image)
+    noise = np.random.default_rng(0).integers(0, 256, values.shape, dtype=np.uint8)
+    Image.fromarray(noise).save(worst)
+    for given in ({}, {"values": "index"}):
+        words = refused(images, masks=masks, **given)
+        assert f"{worst} has " in words and "different values" in words and len(words) < 600, given
+
+
 def test_binary_masks_and_what_a_flaw_is_called(images: Path, tmp_path: Path) -> None:
     for name, masks in MASKS.items():
         picture(tmp_path / "m" / f"{name}.png", 255 * (masks[0] | masks[1]))

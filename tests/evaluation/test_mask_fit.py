@@ -99,6 +99,7 @@ def test_too_few_images_and_a_network_that_marks_nothing_are_said() -> None:
     assert few.notes[1].startswith("crack: no image shows this class")
     blind = fit_masks(["hole", "crack"], summed([tally(mask, nothing, grid)] * 5), grid)
     assert "not one pixel of it is marked" in blind.notes[0]
+    assert (blind.levels[0], blind.min_areas[0]) == (128, 1), "where nothing is better than another, nothing is fitted"
 
 
 def test_what_a_recipe_gives_is_kept() -> None:

@@ -169,7 +169,8 @@ def _table_beside(place: Path) -> str:
         return LAYOUT
     return (
         f"if {' or '.join(path.name for path in beside[:3])} beside this folder says what they show, name that table "
-        f"and this folder (--images {place}); else {LAYOUT}"
+        f"and this folder (`flawscope new TABLE --images {place}` writes a recipe, which other commands take as their "
+        f"data); else {LAYOUT}"
     )
 
 

@@ -305,7 +305,10 @@ def _named(spec: MasksSpec, samples: Samples) -> Guess:
     """The classes by name, so that other images of the same kind, which may lack one, are read alike."""
     classes = samples.task.classes
     if spec.table is not None or spec.coco is not None:
-        return spec.model_copy(update={"classes": list(classes)}), ()
+        seen_k = (samples.target_nk >= 0.5).sum(axis=0)
+        unseen = [name for name, n in zip(classes, seen_k, strict=True) if n == 0]
+        said = (f"No mask shows {', '.join(unseen)}: left out of data.classes.",) if unseen else ()
+        return spec.model_copy(update={"classes": [name for name in classes if name not in unseen]}), said
     if samples.task.pixels == "multilabel":
         return spec, (f"Bright means flawed; what is marked is called {classes[0]!r} (data.flaw).",)
     if spec.colours is not None:

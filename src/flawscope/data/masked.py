@@ -127,7 +127,8 @@ def _refuse(spec: MasksSpec, source: _Source, n: int, lacking: Sequence[Skipped]
         raise DataError(
             f"{len(lacking):,} of {n:,} images have no mask in {source.what}:\n"
             + listing([each.where for each in lacking]),
-            "set data.without: good if that means that they have no flaw, or data.on_bad: skip to leave them out",
+            "in the recipe (`flawscope new` writes one) set data.without: good if that means that they have no flaw, "
+            "or data.on_bad: skip to leave them out",
         )
 
 

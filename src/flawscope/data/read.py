@@ -110,9 +110,11 @@ def _check_classes(samples: Samples, table: Table, complete: bool) -> None:
     if not complete:
         return
     present_k = (samples.target_nk >= 0.5).sum(axis=0)
+    leave = "leave the class out"
     lacking = [f"no image is {name!r}" for name, n in zip(task.classes, present_k, strict=True) if n == 0]
     if task.pixels:
         lacking = [f"no mask shows {name!r}" for name, n in zip(task.classes, present_k, strict=True) if n == 0]
+        leave = "leave the class out of data.classes (of a table its rows must go, too)"
     elif task.kind != "multiclass":
         lacking += [
             f"every image is {name!r}" for name, n in zip(task.classes, present_k, strict=True) if n == len(samples)
@@ -121,5 +123,5 @@ def _check_classes(samples: Samples, table: Table, complete: bool) -> None:
         needed = "images that show it" if task.pixels else "images with it and images without it"
         raise DataError(
             f"{table.name}: {'; '.join(lacking)} ({counted(len(samples), 'images')})",
-            f"a class can be learnt only from {needed}: add some, or leave the class out",
+            f"a class can be learnt only from {needed}: add some, or {leave}",
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from flawscope.data.mask_values import (
+    MOST_CLASSES,
     Shades,
     binary_code,
     check_palettes,
@@ -47,7 +49,7 @@ def settle(spec: MasksSpec, masked: Masked, rows: Sequence[Row], drawn: Sequence
     count = counted(shades)
     values = asked_values(spec)
     if values == "auto":
-        values = told_from(count, lossy=any(each.lossy for each in shades))
+        values = _told(shades, count)
     if values == "index":
         return _by_value(spec, shades, count)
     codes = [binary_code(each, white_of(count)) for each in shades]
@@ -61,6 +63,20 @@ def settle(spec: MasksSpec, masked: Masked, rows: Sequence[Row], drawn: Sequence
         )
     masks = tuple(Masks(each.height, each.width, (code,)) for each, code in zip(shades, codes, strict=True))
     return Settled(_task(spec, classes, _kind(spec, several=False)), masks)
+
+
+def _told(shades: Sequence[Shades], count: Mapping[int, int]) -> Literal["binary", "index"]:
+    """What the values mean; where they mean nothing, the mask with the most values is named: one may spoil all."""
+    try:
+        return told_from(count, lossy=any(each.lossy for each in shades))
+    except DataError as error:
+        raise DataError(f"{error.problem}; {_richest(shades)}", error.remedy) from None
+
+
+def _richest(shades: Sequence[Shades]) -> str:
+    """The mask with the most values, in words."""
+    worst = max(shades, key=lambda each: len(each.count))
+    return f"{worst.path} has {len(worst.count)} of them, the most of all {len(shades):,} masks"
 
 
 def _kind(spec: MasksSpec, *, several: bool) -> PixelKind:
@@ -84,6 +100,12 @@ def _by_value(spec: MasksSpec, shades: Sequence[Shades], count: Mapping[int, int
     classes = named or [str(value) for value in present]
     if not classes:
         raise DataError("no mask marks anything", "are these the masks?")
+    if len(classes) > MOST_CLASSES:
+        raise DataError(
+            f"data.values is index, but the masks have {len(present)} different values; {_richest(shades)}",
+            f"at most {MOST_CLASSES} can stand for classes: mend that mask, or, if bright simply means flawed, set "
+            "data.values: binary",
+        )
     masks: list[Masks | str] = []
     for each in shades:
         try:

@@ -119,7 +119,7 @@ def _picture(task: Task, shown: Shown, i: int, dice: float) -> MaskPicture:
     called = task.describe(row.masks.shown)
     said = f"marked {called}" if called != task.negative else "nothing is marked"
     if row.stopped:
-        said = f"stopped by the gate, which gives {row.gate:.3f}"
+        said = f"stopped by the gate, which gives {row.gate:.3g}"
     pixels = int(shown.facts.marked_nc[i, -1])
     worth = f"Dice {dice:.3f}" if any(sample.target) else f"{pixels:,} pixel{'s' if pixels > 1 else ''}"
     return MaskPicture(sample.id, panels, [f"is {task.describe(sample.target)}; {said}; {worth}"])
