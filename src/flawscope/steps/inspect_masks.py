@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from flawscope.pages import sheet
 from flawscope.records import MaskPrediction
 from flawscope.steps.contact_sheet import SHEET, Tiles
 from flawscope.steps.inspect_truth import truth_of, without_masks
-from flawscope.steps.workspace import Say
 from flawscope.storage import check_replaceable, check_writable, new_folder
 
 RESULTS = "results.csv"
@@ -40,7 +39,7 @@ class Asked:
     draw: bool = True
     truth: Path | None = None
     overwrite: bool = False
-    say: Say = lambda words: None
+    say: Callable[[str], None] = lambda words: None
 
 
 def inspect_with_masks(

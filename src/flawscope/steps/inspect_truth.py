@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from flawscope.inspection.folder import Pictures
 from flawscope.inspection.mask_output import Truth
 from flawscope.masks import mask_array
 from flawscope.records import BoolArray, Task
-from flawscope.steps.workspace import Say
 from flawscope.wording import counted
 
 NAMES = (
@@ -46,7 +45,7 @@ def without_masks(pictures: Pictures, folder: Path, truth: Path) -> Pictures:
     )
 
 
-def truth_of(path: Path, task: Task, pictures: Pictures, folder: Path, say: Say) -> Truth:
+def truth_of(path: Path, task: Task, pictures: Pictures, folder: Path, say: Callable[[str], None]) -> Truth:
     """The true masks of pictures, from a table of run-length codes or a COCO file, with names as in data to learn from.
 
     Or from a folder of mask pictures, at the same places as in the `folder` of the pictures. A picture that the table
