@@ -20,7 +20,7 @@ SHARED = ROOT.parent / "shared"
 WEIGHTS = SHARED / "weights" / "mobilenetv2_100_imagenet.safetensors"
 DEFAULT_WEIGHTS = str(WEIGHTS) if WEIGHTS.is_file() else "imagenet"
 # The file's own preprocessing and padding, as its notes say; timm's weights from the hub need none of this.
-TENSORFLOW = ("model.arguments={pad_type: same}", "model.normalise={mean: 0.5, std: 0.5}")
+TENSORFLOW = ("model.arguments.pad_type=same", "model.normalise={mean: 0.5, std: 0.5}")
 
 
 def of_weights(weights: str) -> list[str]:

@@ -157,19 +157,13 @@ def changes_for(recipe: Recipe, weights: str) -> list[str]:
     found = [f"gate.{change}" for change in of_gate]
     if recipe.model.weights != "imagenet":
         return found
-    if recipe.model.name.startswith("smp:"):  # a decoder on this backbone
-        own = (
-            ["model.normalise={mean: 0.5, std: 0.5}", "model.arguments.pad_type=same"]
-            if Path(weights).is_file()
-            else []
-        )
-        return [f"model.weights={weights}", *own, *found]
-    found = of_weights(weights)
-    if Path(weights).is_file() and recipe.model.name != BACKBONE:
-        found.append(f"model.name={BACKBONE}")
+    own = of_weights(weights)
+    decoded = recipe.model.name.startswith("smp:")  # a decoder on this backbone
+    if Path(weights).is_file() and not decoded and recipe.model.name != BACKBONE:
+        own.append(f"model.name={BACKBONE}")
     if recipe.model.normalise is not None:  # the recipe's own choice stays
-        found = [change for change in found if not change.startswith("model.normalise")]
-    return found
+        own = [change for change in own if not change.startswith("model.normalise")]
+    return [*own, *found]
 
 
 def elpv() -> list[str]:

@@ -22,9 +22,9 @@ def safe_cell(value: Any) -> Any:
 
 
 def plain_cell(text: str) -> str:
-    """The text that was given to `safe_cell`.
+    """The text that was given to `safe_cell`; what it does not write stays as it is.
 
-    >>> plain_cell(safe_cell("=1+1")), plain_cell(safe_cell("'quoted'"))
-    ('=1+1', "'quoted'")
+    >>> plain_cell(safe_cell("=1+1")), plain_cell(safe_cell("'quoted'")), plain_cell("'quoted'")
+    ('=1+1', "'quoted'", "'quoted'")
     """
-    return text.removeprefix("'")
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text

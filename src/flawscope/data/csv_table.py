@@ -15,7 +15,6 @@ from flawscope.errors import DataError
 from flawscope.metadata import missing, number
 from flawscope.preprocess import IMAGE_SUFFIXES
 from flawscope.records import Skipped, Task
-from flawscope.spreadsheet import plain_cell
 
 
 class ImageFinder:
@@ -36,8 +35,6 @@ class ImageFinder:
                 return self.root / name
         except OSError:
             return f"no image {cell[:80]!r}"
-        if name.startswith("'") and isinstance(path := self.find(plain_cell(name)), Path):  # of a table of our own
-            return path
         wanted = _plain(PurePosixPath(name))
         found = [path for path in self._named(wanted.name) if self._agrees(path, wanted)]
         if len(found) == 1:

@@ -140,8 +140,9 @@ def _columns(table: TextTable) -> tuple[list[str], list[tuple[str, str, str]]]:
     """The names of the columns that are used, and image, class and code of each row."""
     by_name = {name.casefold(): name for name in table.columns}
 
-    def column(name: str) -> list[str]:
-        return table.column(by_name.get(name.casefold(), name), "the columns of a table of masks")
+    def column(name: str) -> list[str]:  # as `flawscope inspect` writes it, or anyone else
+        cells = table.column(by_name.get(name.casefold(), name), "the columns of a table of masks")
+        return [plain_cell(cell) for cell in cells]
 
     if BOTH.casefold() in by_name and CLASS.casefold() not in by_name:
         parts = [split_name(cell) or (cell, "") for cell in column(BOTH)]
@@ -167,8 +168,6 @@ def _plain(name: str) -> str:
 def _add(found: _Found, where: str, cell: tuple[str, str, str], classes: Sequence[str] | None) -> None:
     """Note one row: a code, that there is none, or why the row cannot be used."""
     image, name, code = cell
-    if classes is not None and name not in classes and plain_cell(name) in classes:  # of a table of our own
-        name = plain_cell(name)
     image = image.replace("\\", "/")
     if missing(image):
         found.bad.append(f"{where}: {IMAGE} is empty")

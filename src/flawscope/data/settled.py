@@ -100,11 +100,11 @@ def _by_value(spec: MasksSpec, shades: Sequence[Shades], count: Mapping[int, int
     classes = named or [str(value) for value in present]
     if not classes:
         raise DataError("no mask marks anything", "are these the masks?")
-    if len(classes) > MOST_CLASSES:
+    if not named and len(present) > MOST_CLASSES:
         raise DataError(
             f"data.values is index, but the masks have {len(present)} different values; {_richest(shades)}",
-            f"at most {MOST_CLASSES} can stand for classes: mend that mask, or, if bright simply means flawed, set "
-            "data.values: binary",
+            f"at most {MOST_CLASSES} stand for classes that nobody has named: mend that mask, or set data.values: "
+            "binary if bright simply means flawed",
         )
     masks: list[Masks | str] = []
     for each in shades:

@@ -204,16 +204,16 @@ def fit_masks(classes: Sequence[str], total: Tally, grid: Grid) -> FittedMasks:
                     f"{class_called(name)}: {count} this class, too few to fit (at least {FEWEST}): marked from "
                     f"{levels_t[t] / 256:.2g} on, and {small}"
                 )
+        elif not value_ta.max():  # all are alike: nothing to be fitted
+            t, a = _nearest(levels_t, PLAIN), 0
+            notes.append(
+                f"{class_called(name)}: not one pixel of it is marked at any threshold: the network has not learnt "
+                "it, or its gate lets none of these images pass"
+            )
         else:
             best_ta = value_ta >= value_ta.max() - AS_GOOD
             a = _middle(best_ta.any(axis=0))
             t = _middle(best_ta[:, a])
-            if not value_ta.max():  # all are alike: nothing to be fitted
-                t, a = _nearest(levels_t, PLAIN), 0
-                notes.append(
-                    f"{class_called(name)}: not one pixel of it is marked at any threshold: the network has not learnt "
-                    "it, or its gate lets none of these images pass"
-                )
         levels.append(levels_t[t])
         areas.append(areas_a[a])
         quality.append(float(value_ta[t, a]) if shown else None)

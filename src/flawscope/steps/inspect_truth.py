@@ -55,8 +55,9 @@ def truth_of(path: Path, task: Task, pictures: Pictures, folder: Path, say: Call
     Raises:
         DataError: it cannot be read, has other classes, or names none of the pictures.
     """
+    root = folder if folder.is_dir() else folder.parent
     if path.is_dir():
-        return _drawn_truth(path, task, pictures, folder if folder.is_dir() else folder.parent)
+        return _drawn_truth(path, task, pictures, root)
     if path.suffix.lower() == ".json":
         coco = read_coco(path, task.classes)
         known: Iterable[str] = coco.images
@@ -70,7 +71,6 @@ def truth_of(path: Path, task: Task, pictures: Pictures, folder: Path, say: Call
         def masks(name: str | None, height: int, width: int) -> BoolArray | None:
             return table_masks(table, name or "", height, width)
 
-    root = folder if folder.is_dir() else folder.parent
     called, strays = match_names(known, dict.fromkeys(known, path.name), pictures.paths, root)
     if not called:
         raise DataError(f"{path} names none of the {len(pictures)} pictures", f"it names {', '.join(list(known)[:3])}")

@@ -122,8 +122,7 @@ def check_before_gate(run: Run) -> None:
         RecipeError: no such network, loss or pieces for these data.
     """
     check_parts(run.split, run.samples)
-    plan = network_plan(run.recipe, outputs_of(run.samples))
-    check_forward(build(plan, pretrained=False), run.recipe.image.shape, masks=True)
+    first_weights(run.recipe, run.samples, pretrained=False)
     check_masks(run)
 
 
@@ -222,15 +221,14 @@ def check_weights(recipe: Recipe) -> None:
             raise type(error)(f"{'gate: ' if place else ''}{error.problem}", remedy) from error
 
 
-def outputs_of(samples: Samples) -> int:
-    """How many logits a network gives for a task, or maps of them: of exclusive masks the background has its own."""
-    return len(samples.task.classes) + (samples.task.pixels == "multiclass")
-
-
-def first_weights(recipe: Recipe, samples: Samples, columns: tuple[MetaColumn, ...] = ()) -> Network:
+def first_weights(
+    recipe: Recipe, samples: Samples, columns: tuple[MetaColumn, ...] = (), *, pretrained: bool = True
+) -> Network:
     """The network before training; pretrained weights are loaded by the first process, which hands them on."""
-    network = build(network_plan(recipe, outputs_of(samples), columns), pretrained=rank() == 0)
-    check_forward(network, recipe.image.shape, masks=bool(samples.task.pixels))
+    task = samples.task
+    outputs = len(task.classes) + (task.pixels == "multiclass")  # the background has a map of its own
+    network = build(network_plan(recipe, outputs, columns), pretrained=pretrained and rank() == 0)
+    check_forward(network, recipe.image.shape, masks=bool(task.pixels))
     if recipe.train.unfreeze is not None:  # said now, not when the backbone thaws
         network.place_of(recipe.train.unfreeze.layer)
     return network
