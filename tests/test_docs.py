@@ -170,9 +170,13 @@ def test_page_of_results_shows_of_masks_what_matters(docs_script: Callable[[str]
         "recipe": "steel.yaml", "protocol": "seeds", "seed": 0, "fold": [None], "n": 119, "groups": 14, "overrides": [],
         "recipe_hash": "", "headline": {"mean IoU": one}, "gate": {"recall": [0.9, 0.8, 1.0]},
         "classes": {"1": {"F1": one}, "2": {"F1": [0.875, 0.5, 1.0]}, "3": {}},
+        "pixels": {"1": {"IoU": one}, "2": {"IoU": [0.625, 0.5, 0.75]}, "any flaw": {"IoU": one}},
+        "gate_time": {"images": 119, "saved": {"value": -0.25, "low": -0.5, "high": 0.0, "level": 0.95}},
     }  # fmt: skip
-    shown = ["mean IoU", "gate: recall", "gate: AUROC", "F1 of each class"]
-    numbers = ["0.500 (0.250 to 0.750)", "0.900 (0.800 to 1.000)", "-", "1 0.500; 2 0.875"]
+    shown = ["mean IoU", "gate: recall", "gate: AUROC", "gate: time saved", "F1 of each class", "IoU of each class"]
+    numbers = ["0.500 (0.250 to 0.750)", "0.900 (0.800 to 1.000)", "-", "-0.250 (-0.500 to 0.000)", "1 0.500; 2 0.875",
+               "1 0.500; 2 0.625"]  # fmt: skip
+    assert module.of_each({**entry, "classes": {"1": {"F1": one}}}, "F1 of each class") == {}
     assert module.numbers(entry, shown) == ["steel \\*", "seeds, seed 0", "119, 14", *numbers]
 
 

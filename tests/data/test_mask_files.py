@@ -42,12 +42,32 @@ def test_masks_that_cannot_be_paired(tmp_path: Path) -> None:
     assert "folder of masks does not exist" in told(pair_masks, images, root, masks)
     assert "no image of 1 has a mask beside the images" in told(pair_masks, images, root)
     masks.mkdir()
-    assert f"has a mask in {masks}" in told(pair_masks, images, root, masks)
+    assert f"has a mask in {masks}\n  -> {masks} holds no picture: name the folder" in told(pair_masks, images, root, masks)
     save(masks / "1.png")
     twice = [*images, save(root / "1.bmp")]
     assert "is the mask of two images" in told(pair_masks, twice, root, masks)
     save(masks / "1.bmp")
     assert "two masks of one name" in told(pair_masks, images, root, masks)
+
+
+def test_the_ending_that_would_make_pairs_is_named(tmp_path: Path) -> None:
+    root, masks = tmp_path / "images", tmp_path / "masks"
+    images = [save(root / name) for name in ("1.png", "2.png")]
+    for name in ("1_mask.png", "2_mask.png", "3.png"):
+        save(masks / name)
+    remedy = "set data.suffix to '_mask', what the names of masks end in: then 2 would have one"
+    assert remedy in told(pair_masks, images, root, masks)
+    assert remedy in told(pair_masks, images, root, masks, "_label")
+    images += [save(root / name) for name in ("1-mask.png", "2-mask.png")]
+    assert "set data.suffix to '-mask'" in told(pair_masks, images, root)
+
+
+def test_masks_of_each_class_in_a_folder_of_its_own_point_to_the_table(tmp_path: Path) -> None:
+    images = [save(tmp_path / "images" / "1.png")]
+    save(tmp_path / "masks" / "crack" / "1.png")
+    words = told(pair_masks, images, tmp_path / "images", tmp_path / "masks")
+    assert "in folders of it, such as crack: name that one (data.masks), or" in words
+    assert "a table of codes (data.table)" in words
 
 
 def test_masks_with_a_suffix(tmp_path: Path) -> None:

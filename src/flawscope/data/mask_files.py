@@ -39,6 +39,15 @@ def pair_masks(images: Sequence[Path], root: Path, mask_root: Path | None = None
     Raises:
         DataError: no such folder, two masks of one image, two images with one mask, or no mask at all.
     """
+    pairs = _paired(images, root, mask_root, suffix)
+    if not pairs.masks:
+        where = "beside the images" if mask_root is None else f"in {mask_root}"
+        raise DataError(f"no image of {len(images)} has a mask {where}", _remedy(images, root, mask_root, suffix))
+    return pairs
+
+
+def _paired(images: Sequence[Path], root: Path, mask_root: Path | None, suffix: str) -> MaskPairs:
+    """As `pair_masks`; there may be no pair."""
     if mask_root is not None and not mask_root.is_dir():
         raise DataError(f"{mask_root}: the folder of masks does not exist", "name the folder of the masks")
     base = root if mask_root is None else mask_root
@@ -68,15 +77,46 @@ def pair_masks(images: Sequence[Path], root: Path, mask_root: Path | None = None
         if mask in taken:
             raise DataError(f"{mask} is the mask of two images: {taken[mask]} and {image}", "give them other names")
         masks[image], taken[mask] = mask, image
-    if not masks:
-        where = "beside the images" if mask_root is None else f"in {mask_root}"
-        raise DataError(
-            f"no image of {len(images)} has a mask {where}",
-            f"a mask has the name of its image{f' and {suffix}' if suffix else ''}, and lies beside it (as PNG) or at "
-            "the same place in the folder of masks (data.masks); data.suffix says what else its name has",
-        )
     strays = (*others, *(path for path in found.values() if path not in taken))
     return MaskPairs(masks, tuple(without), strays)
+
+
+def _remedy(images: Sequence[Path], root: Path, mask_root: Path | None, suffix: str) -> str:
+    """What to do where no image has a mask: the folder may hold nothing, or the names of masks another ending."""
+    if mask_root is not None and next(walk_images(mask_root), None) is None:
+        return f"{mask_root} holds no picture: name the folder of the masks (data.masks)"
+    n, other = _most_pairs(images, root, mask_root)
+    deeper = [] if mask_root is None else sorted(path for path in mask_root.iterdir() if path.is_dir())
+    by_class = next((path for path in deeper if _pairs_with(images, root, path, suffix)), None)
+    if by_class:
+        return (
+            f"masks of these images lie in folders of it, such as {by_class.name}: name that one (data.masks), or, if "
+            "each folder is of one class, a table of codes (data.table), as the masks.csv that an inspection writes"
+        )
+    if n:
+        return f"set data.suffix to {other!r}, what the names of masks end in: then {n} would have one"
+    return (
+        f"a mask has the name of its image{f' and {suffix}' if suffix else ''}, and lies beside it (as PNG) or at "
+        "the same place in the folder of masks (data.masks); data.suffix says what else its name has"
+    )
+
+
+def _most_pairs(images: Sequence[Path], root: Path, mask_root: Path | None) -> tuple[int, str]:
+    """So many images have a mask with the ending with which most of them have one; and that ending."""
+    stems = [path.stem.casefold() for path in walk_images(mask_root or root)]
+    some = [suffix for suffix in SUFFIXES if any(stem.endswith(suffix) for stem in stems)]
+    pairs = ((_pairs_with(images, root, mask_root, suffix), suffix) for suffix in some)
+    return max(pairs, key=lambda each: each[0], default=(0, ""))
+
+
+def _pairs_with(images: Sequence[Path], root: Path, mask_root: Path | None, suffix: str) -> int:
+    """How many of the images have a mask with this ending; beside the masks, those with it are no images."""
+    apart = mask_root is not None or not suffix
+    try:
+        some = [path for path in images if apart or not path.stem.casefold().endswith(suffix)]
+        return len(_paired(some, root, mask_root, suffix).masks)
+    except DataError:
+        return 0
 
 
 def best_suffix(images: Sequence[Path], root: Path, mask_root: Path | None = None) -> str:
@@ -85,17 +125,10 @@ def best_suffix(images: Sequence[Path], root: Path, mask_root: Path | None = Non
     Raises:
         DataError: no mask there has the name of an image.
     """
-    stems = [path.stem.casefold() for path in walk_images(mask_root or root)]
-    pairs = {}
-    for suffix in SUFFIXES:
-        if any(stem.endswith(suffix) for stem in stems):
-            try:
-                pairs[suffix] = len(pair_masks(images, root, mask_root, suffix).masks)
-            except DataError:
-                continue
-    if not pairs:
+    n, suffix = _most_pairs(images, root, mask_root)
+    if not n:
         pair_masks(images, root, mask_root)  # says why
-    return max(pairs, key=lambda suffix: pairs[suffix], default="")
+    return suffix
 
 
 def named_like_masks(images: Sequence[Path]) -> dict[Path, Path]:

@@ -22,7 +22,7 @@ from flawscope.wording import counted
 NAMES = (
     "a mask has the name of its picture, perhaps with an ending such as _mask, and lies at the same place in the "
     "folder of masks (--truth), or beside its picture, as PNG; of one class what is bright is flawed, of several the "
-    "value of a pixel is its class"
+    "value of a pixel is its class; what an inspection found stands in its masks.csv, which can be named as well"
 )
 
 
