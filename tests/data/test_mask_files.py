@@ -42,7 +42,9 @@ def test_masks_that_cannot_be_paired(tmp_path: Path) -> None:
     assert "folder of masks does not exist" in told(pair_masks, images, root, masks)
     assert "no image of 1 has a mask beside the images" in told(pair_masks, images, root)
     masks.mkdir()
-    assert f"has a mask in {masks}\n  -> {masks} holds no picture: name the folder" in told(pair_masks, images, root, masks)
+    assert f"has a mask in {masks}\n  -> {masks} holds no picture: name the folder" in told(
+        pair_masks, images, root, masks
+    )
     save(masks / "1.png")
     twice = [*images, save(root / "1.bmp")]
     assert "is the mask of two images" in told(pair_masks, twice, root, masks)
