@@ -196,3 +196,15 @@ def test_a_few_pixels_hit_by_chance_make_no_interval_narrower_than_none() -> Non
     assert one["value"] == pytest.approx(1 / (12 * 30 * 60))
     assert none["high"] == pytest.approx(0.39, abs=0.01), "Wilson of 0 in 6 groups"
     assert one["high"] == pytest.approx(none["high"], abs=0.001)
+
+
+def test_levels_are_counted_some_pixels_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, marked, levels = drawn(n=2)
+    whole = facts_of(truth, marked, levels)
+    shown = [np.bincount(levels[0, 1][truth[0, 1]], minlength=256), np.bincount(levels[0].max(0)[truth[0].any(0)])]
+    assert whole.shown_ncl[0, 1].tolist() == shown[0].tolist()
+    assert whole.shown_ncl[0, 2, : len(shown[1])].tolist() == shown[1].tolist()
+    monkeypatch.setattr("flawscope.evaluation.mask_facts.AT_ONCE", 7)
+    parts = facts_of(truth, marked, levels)
+    assert (parts.rest_ncl == whole.rest_ncl).all() and (parts.shown_ncl == whole.shown_ncl).all()
+    assert (parts.rest_ncl.sum(axis=2) + parts.truth_nc == levels[0, 0].size).all()

@@ -24,6 +24,8 @@ from flawscope.records import BoolArray, FloatArray
 SHARE = 0.25
 """How much of a true flaw must be marked, and how much of a marked region must lie on true flaws."""
 LEVELS = 256
+AT_ONCE = 1 << 20
+"""So many pixels are counted by level at a time."""
 SIDES = ("flaws", "regions")
 IntArray = npt.NDArray[np.int64]
 LevelArray = npt.NDArray[np.uint8]
@@ -145,18 +147,18 @@ def image_facts(truth_khw: BoolArray, marked_khw: BoolArray, level_khw: LevelArr
         raise ValueError(f"expected truth, marks and levels of one shape k x h x w, got {shapes}")
     if truth_khw.dtype != np.bool_ or marked_khw.dtype != np.bool_ or level_khw.dtype != np.uint8:
         raise ValueError(f"expected bool, bool, uint8, got {truth_khw.dtype}, {marked_khw.dtype}, {level_khw.dtype}")
-    truth_chw, marked_chw = _with_any(truth_khw), _with_any(marked_khw)
-    level_chw = np.concatenate([level_khw, level_khw.max(axis=0)[None]])
-    shown_cl = np.stack([_levels(level_hw[truth_hw]) for level_hw, truth_hw in zip(level_chw, truth_chw, strict=True)])
-    all_cl = np.stack([_levels(level_hw) for level_hw in level_chw])
+    truth_c, marked_c = _with_any(truth_khw), _with_any(marked_khw)
+    level_c = [*level_khw, level_khw.max(axis=0)]
+    shown_cl = np.stack([_levels(level_hw[truth_hw]) for level_hw, truth_hw in zip(level_c, truth_c, strict=True)])
+    both = [np.count_nonzero(truth_hw & marked_hw) for truth_hw, marked_hw in zip(truth_c, marked_c, strict=True)]
     return ImageFacts(
-        truth_c=_count(truth_chw),
-        marked_c=_count(marked_chw),
-        both_c=_count(truth_chw & marked_chw),
+        truth_c=np.array([np.count_nonzero(truth_hw) for truth_hw in truth_c], dtype=np.int64),
+        marked_c=np.array([np.count_nonzero(marked_hw) for marked_hw in marked_c], dtype=np.int64),
+        both_c=np.array(both, dtype=np.int64),
         shown_cl=shown_cl,
-        rest_cl=all_cl - shown_cl,
-        flaws=_regions(truth_khw, marked_chw),
-        regions=_regions(marked_khw, truth_chw),
+        rest_cl=np.stack([_levels(level_hw) for level_hw in level_c]) - shown_cl,
+        flaws=_regions(truth_khw, marked_c),
+        regions=_regions(marked_khw, truth_c),
     )
 
 
@@ -201,30 +203,32 @@ def _joined(parts: list[Regions]) -> Regions:
     )
 
 
-def _with_any(mask_khw: BoolArray) -> BoolArray:
-    return np.concatenate([mask_khw, np.asarray(mask_khw.any(axis=0))[None]])
-
-
-def _count(mask_chw: BoolArray) -> IntArray:
-    return np.asarray(np.count_nonzero(mask_chw, axis=(1, 2)), dtype=np.int64)
+def _with_any(mask_khw: BoolArray) -> list[BoolArray]:
+    """The mask of each class, and that of any: views, as a copy of a large image with many classes is large."""
+    return [*mask_khw, np.asarray(mask_khw.any(axis=0))]
 
 
 def _levels(level: LevelArray) -> IntArray:
-    return np.bincount(level.ravel(), minlength=LEVELS).astype(np.int64)
+    """How many pixels have each level; some at a time, as `bincount` makes eight bytes of each."""
+    flat = level.ravel()
+    found_l = np.zeros(LEVELS, dtype=np.int64)
+    for start in range(0, flat.size, AT_ONCE):
+        found_l += np.bincount(flat[start : start + AT_ONCE], minlength=LEVELS)
+    return found_l
 
 
-def _regions(mask_khw: BoolArray, other_chw: BoolArray) -> Regions:
+def _regions(mask_khw: BoolArray, other_c: Sequence[BoolArray]) -> Regions:
     """The regions of each class of one side, and how far the other side covers them."""
-    found = [_of_class(k, mask_hw, other_chw[[k, -1]]) for k, mask_hw in enumerate(mask_khw) if mask_hw.any()]
+    found = [_of_class(k, mask_hw, (other_c[k], other_c[-1])) for k, mask_hw in enumerate(mask_khw) if mask_hw.any()]
     if found:
         joined = _joined(found)
         return replace(joined, image=np.zeros(len(joined), dtype=np.int64))
-    return _of_class(0, mask_khw[0], other_chw[[0, -1]])
+    return _of_class(0, mask_khw[0], (other_c[0], other_c[-1]))
 
 
-def _of_class(k: int, mask_hw: BoolArray, other_2hw: BoolArray) -> Regions:
+def _of_class(k: int, mask_hw: BoolArray, others: Sequence[BoolArray]) -> Regions:
     number_p = components(mask_hw)[mask_hw]
     area = np.bincount(number_p, minlength=1)[1:]
-    covered, covered_any = (np.bincount(number_p, other_hw[mask_hw], 1)[1:] / area for other_hw in other_2hw)
+    covered, covered_any = (np.bincount(number_p, other_hw[mask_hw], 1)[1:] / area for other_hw in others)
     nowhere = np.zeros(len(area), dtype=np.int64)
     return Regions(nowhere + k, area.astype(np.int64), covered, covered_any, nowhere)
