@@ -123,6 +123,15 @@ def counted(n: int, items: str, verb: str = "") -> str:
     return f"{n:,} {items.removesuffix('s') if n == 1 else items}{does}"
 
 
+def sentence(words: str) -> str:
+    """Words with a full stop, unless they end as a sentence does.
+
+    >>> sentence("crack: 4 images only"), sentence("Nothing was dropped.")
+    ('crack: 4 images only.', 'Nothing was dropped.')
+    """
+    return words if words.endswith((".", "!", "?", ":")) else f"{words}."
+
+
 def said(moment: datetime) -> str:
     """A moment, in UTC.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flawscope.bundle.regions import STEPS
 from flawscope.bundle.rules import MaskRule
 from flawscope.records import Task
-from flawscope.wording import class_called, counted
+from flawscope.wording import class_called, counted, sentence
 
 
 def mask_sentences(task: Task, rule: MaskRule | None) -> list[str]:
@@ -31,7 +31,7 @@ def mask_sentences(task: Task, rule: MaskRule | None) -> list[str]:
     said.append(f"Flaws are marked pixels that touch, at corners too. Thresholds and least areas: {fitted}.")
     if rule.mm_per_pixel:
         said.append(f"Scale: {rule.mm_per_pixel:g} mm a pixel.")
-    return [*said, *rule.notes]
+    return [*said, *map(sentence, rule.notes)]
 
 
 def tile_words(size: tuple[int, int], overlap: tuple[int, int] | None) -> str:

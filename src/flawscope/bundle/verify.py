@@ -14,7 +14,7 @@ from flawscope.bundle.mask_words import mask_sentences, tile_words
 from flawscope.bundle.rules import Calibrator, DecisionRule
 from flawscope.errors import BundleError
 from flawscope.records import HUMAN, NOT_CHECKED, Task
-from flawscope.wording import COSTS_ONE_BY_ONE, all_at_once, interval_in_words
+from flawscope.wording import COSTS_ONE_BY_ONE, all_at_once, interval_in_words, sentence
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def decision_sentences(task: Task, decision: DecisionRule | None) -> list[str]:
     return [
         *(f"Decision: {rule}." for rule in rules),
         f"Rule: {decision.rule}{fitted}.",
-        *decision.notes,
+        *map(sentence, decision.notes),
         *promise_sentences(task, decision),
     ]
 
