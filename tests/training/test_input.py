@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import flawscope.training.input as module
@@ -299,6 +301,29 @@ def test_images_are_decoded_once_and_again_when_anything_changes(
     cached_pixels(samples.select(["0.png", "1.png"]), SPEC, tmp_path / "cache")
     assert len(calls) == 17
     assert len(names(tmp_path / "cache")) == 4
+
+
+def test_grey_images_are_kept_as_one_channel_and_seen_as_three(
+    make_samples: MakeSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, spec, cache = make_samples(5), SPEC.model_copy(update={"channels": 3}), tmp_path / "cache"
+    pixels = cached_pixels(samples, spec, cache)
+    assert pixels.shape == (5, 3, 8, 12)
+    assert all(np.array_equal(pixels[i], load(row.path, spec)) for i, row in enumerate(samples.rows))
+    (kept,) = cache.iterdir()
+    assert kept.name.endswith("-grey.npy") and np.load(kept).shape == (5, 1, 8, 12)
+    image, _ = PartDataset(pixels, samples.target_nk, [0, 1], None, 0)[1]
+    assert image.is_contiguous() and image.numpy().tolist() == load(samples.rows[1].path, spec).tolist()
+    calls = counted(monkeypatch)
+    Image.new("RGB", (12, 8), (10, 20, 30)).save(samples.rows[3].path)
+    changed = replace(samples, rows=(*samples.rows[:4], replace(samples.rows[4], sha256="other")))
+    coloured = cached_pixels(changed, spec, cache)
+    assert coloured[3, :, 0, 0].tolist() == [10, 20, 30] and coloured.flags.writeable
+    assert np.array_equal(coloured[:3], pixels[:3]) and coloured.shape == pixels.shape
+    assert len(list(cache.iterdir())) == 2
+    n = len(calls)
+    cached_pixels(changed, spec, cache)
+    assert len(calls) == n > 5  # some to find the colour, then all
 
 
 def test_an_image_that_has_vanished_leaves_no_cache(make_samples: MakeSamples, tmp_path: Path) -> None:

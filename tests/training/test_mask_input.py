@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from flawscope.errors import ImageError, RecipeError
 from flawscope.masks import mask_array
@@ -51,7 +52,14 @@ def test_pictures_are_decoded_once_and_never_stale(
     assert isinstance(mapped.flat, np.memmap)
     np.testing.assert_array_equal(mapped[6], pictures[6])
     wide = cached_pictures(samples, SPEC.model_copy(update={"channels": 3, "depth": 16}), tmp_path / "cache")
-    assert (wide[1].shape, wide.dtype) == ((3, 30, 50), np.uint16)
+    assert (wide[1].shape, wide.dtype, wide.flat.size) == ((3, 30, 50), np.uint16, pictures.flat.size)
+    grey = Image.open(samples.rows[4].path).convert("L")
+    Image.merge("RGB", [grey, grey.transpose(Image.Transpose.FLIP_LEFT_RIGHT), grey]).save(tmp_path / "colour.png")
+    row = replace(samples.rows[4], path=str(tmp_path / "colour.png"), sha256="colour")
+    spec = SPEC.model_copy(update={"channels": 3})
+    mixed = cached_pictures(replace(samples, rows=(*samples.rows[:4], row)), spec, tmp_path / "colours")
+    np.testing.assert_array_equal(mixed[4], load(row.path, spec))
+    np.testing.assert_array_equal(mixed[1], load(samples.rows[1].path, spec))
     some = some_pictures(samples, [1, 5], SPEC, tmp_path / "cache")
     np.testing.assert_array_equal(some[5], pictures[5])
     with pytest.raises(KeyError):

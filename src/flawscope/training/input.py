@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -30,50 +31,95 @@ IN_MEMORY = 2**30
 """Bytes from which on the cached pixels stay on disk and are mapped."""
 
 
+Put = Callable[[Pixels, int, Pixels], None]
+"""What writes an image, of some place in the table, into the array of all."""
+
+
+class _Coloured(Exception):
+    """A picture is not grey."""
+
+
 def cached_pixels(samples: Samples, spec: Preprocess, folder: Path) -> Pixels:
     """All images of the table, decoded and prepared once, as n x c x h x w integers kept in a file in `folder`.
 
     Small ones are read to memory, large ones are mapped, so that memory stays bounded. The file's name is a hash of
-    image contents and preprocessing, so that it can never be stale.
+    image contents and preprocessing, so that it can never be stale. Grey images are kept as one channel.
 
     Raises:
         ImageError: an image cannot be decoded.
         OutputError: the folder cannot be written to.
     """
     key = fingerprint([[row.sha256 for row in samples.rows], spec.model_dump(mode="json")])
-    path = folder / f"{key[:16]}.npy"
 
     def put(pixels: Pixels, index: int, image: Pixels) -> None:
         pixels[index] = image
 
-    return stored(path, (len(samples), *spec.shape), samples, spec, put)
+    pixels = stored(folder / key[:16], lambda channels: (len(samples), channels, *spec.shape[1:]), samples, spec, put)
+    return seen_as(pixels, spec.channels)
+
+
+def seen_as(pixels: Pixels, channels: int) -> Pixels:
+    """Pixels (... x c x h x w) of one channel as if they had several, which all show the same: a view, no copy.
+
+    >>> seen_as(np.array([[[7, 9]]], dtype=np.uint8), 3).tolist()
+    [[[7, 9]], [[7, 9]], [[7, 9]]]
+    """
+    if pixels.shape[-3] == channels:
+        return pixels
+    return cast("Pixels", np.broadcast_to(pixels, (*pixels.shape[:-3], channels, *pixels.shape[-2:])))
 
 
 def stored(
-    path: Path,
-    shape: tuple[int, ...],
+    stem: Path,
+    shape: Callable[[int], tuple[int, ...]],
     samples: Samples,
     spec: Preprocess,
-    put: Callable[[Pixels, int, Pixels], None],
+    put: Put,
 ) -> Pixels:
     """The array of a file; if that is not there or damaged, all images are decoded first, and each is `put` there.
+
+    Where a network takes several channels, which are the same in every image, one of them is kept: a third of the
+    room. As soon as an image turns out to be coloured, all are decoded anew.
 
     Raises:
         ImageError: an image cannot be decoded.
         OutputError: the folder cannot be written to.
     """
-    if not _whole(path, shape):
-        with new_file(path) as beside, ThreadPoolExecutor() as pool:
-            pixels = np.lib.format.open_memmap(str(beside), mode="w+", dtype=spec.dtype, shape=shape)
-            if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash while writing to the map
-                with beside.open("r+b") as stream:
-                    os.posix_fallocate(stream.fileno(), 0, beside.stat().st_size)
-            for start in watched(range(0, len(samples), 64), -(-len(samples) // 64), "decoding"):
-                rows = samples.rows[start : start + 64]
-                for index, image in enumerate(pool.map(lambda row: load(row.path, spec), rows), start):
-                    put(pixels, index, image)
-            pixels.flush()
-            del pixels
+    paths = {spec.channels: stem.with_name(f"{stem.name}.npy")}
+    if spec.channels > 1:
+        paths = {1: stem.with_name(f"{stem.name}-grey.npy"), **paths}
+    for channels, path in paths.items():
+        if _whole(path, shape(channels)):
+            return _opened(path)
+    for channels, path in paths.items():
+        try:
+            _decode(path, shape(channels), samples, spec, put if channels == spec.channels else partial(_put_grey, put))
+        except _Coloured:
+            continue
+        return _opened(path)
+    raise AssertionError  # of all channels every image is kept
+
+
+def _put_grey(put: Put, pixels: Pixels, index: int, image: Pixels) -> None:
+    if (image[1:] != image[:1]).any():
+        raise _Coloured
+    put(pixels, index, image[:1])
+
+
+def _decode(path: Path, shape: tuple[int, ...], samples: Samples, spec: Preprocess, put: Put) -> None:
+    with new_file(path) as beside, ThreadPoolExecutor() as pool:
+        pixels = np.lib.format.open_memmap(str(beside), mode="w+", dtype=spec.dtype, shape=shape)
+        if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash while writing to the map
+            with beside.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, beside.stat().st_size)
+        for start in watched(range(0, len(samples), 64), -(-len(samples) // 64), "decoding"):
+            rows = samples.rows[start : start + 64]
+            for index, image in enumerate(pool.map(lambda row: load(row.path, spec), rows), start):
+                put(pixels, index, image)
+        pixels.flush()
+
+
+def _opened(path: Path) -> Pixels:
     whole: Pixels = np.load(path, mmap_mode=None if path.stat().st_size < IN_MEMORY else "r")
     return whole
 
@@ -174,7 +220,7 @@ class PartDataset(Dataset[tuple[Tensor, ...]]):
         """Image, metadata where there are any, and target."""
         place, again = drawn(index, len(self))
         row = self.rows[place]
-        image = torch.from_numpy(np.array(self.pixels[row]))
+        image = torch.from_numpy(np.array(self.pixels[row], order="C"))
         if self.change is not None:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(draw_seed(self.seed, self.epoch, row, again))

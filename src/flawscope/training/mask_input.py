@@ -20,7 +20,7 @@ from flawscope.errors import ImageError, RecipeError
 from flawscope.masks import mask_array
 from flawscope.preprocess import Pixels, Preprocess
 from flawscope.records import Masks, Sample, Samples, fingerprint
-from flawscope.training.input import ByRow, SomePixels, stored
+from flawscope.training.input import ByRow, SomePixels, seen_as, stored
 from flawscope.training.mask_augment import MaskChanges
 from flawscope.training.mask_spec import Pieces
 from flawscope.training.objective import IGNORED
@@ -31,25 +31,30 @@ Mask = npt.NDArray[np.uint8]
 
 
 class Pictures:
-    """Pixels of pictures of any size that lie one behind the other; asked for by row, c x h x w each."""
+    """Pixels of pictures of any size that lie one behind the other; asked for by row, c x h x w each.
 
-    def __init__(self, flat: Pixels, shapes: Sequence[tuple[int, int, int]]) -> None:
-        self.flat, self.shapes, self.starts = flat, shapes, starts(shapes)
+    Grey ones of one channel are seen as having as many as are asked for.
+    """
+
+    def __init__(self, flat: Pixels, sizes: Sequence[tuple[int, int]], channels: int) -> None:
+        self.flat, self.sizes, self.channels, self.starts = flat, sizes, channels, starts(sizes)
+        self.kept = flat.size // self.starts[-1]
         self.dtype: np.dtype[Any] = flat.dtype
 
     def __getitem__(self, row: int) -> Pixels:
         """Channels x height x width."""
-        image: Pixels = self.flat[self.starts[row] : self.starts[row + 1]].reshape(self.shapes[row])
-        return image
+        first, last = self.kept * self.starts[row], self.kept * self.starts[row + 1]
+        image: Pixels = self.flat[first:last].reshape(self.kept, *self.sizes[row])
+        return seen_as(image, self.channels)
 
 
-def starts(shapes: Sequence[tuple[int, int, int]]) -> list[int]:
-    """Where each picture begins, and where the last one ends.
+def starts(sizes: Sequence[tuple[int, int]]) -> list[int]:
+    """At which pixel each picture begins, and where the last one ends.
 
-    >>> starts([(1, 2, 3), (1, 1, 1)])
+    >>> starts([(2, 3), (1, 1)])
     [0, 6, 7]
     """
-    return [0, *np.cumsum([np.prod(shape, dtype=np.int64) for shape in shapes]).tolist()]
+    return [0, *np.cumsum([np.prod(size, dtype=np.int64) for size in sizes]).tolist()]
 
 
 def cached_pictures(samples: Samples, spec: Preprocess, folder: Path) -> Pictures:
@@ -59,17 +64,19 @@ def cached_pictures(samples: Samples, spec: Preprocess, folder: Path) -> Picture
         ImageError: an image cannot be decoded, or is not as large as its mask.
         OutputError: the folder cannot be written to.
     """
-    shapes = [(spec.channels, *size_of(row)) for row in samples.rows]
+    sizes = [size_of(row) for row in samples.rows]
+    shapes = [(spec.channels, *size) for size in sizes]
     key = fingerprint([[row.sha256 for row in samples.rows], shapes, spec.depth, "flat"])
-    ends = starts(shapes)
+    ends = starts(sizes)
 
     def put(flat: Pixels, index: int, image: Pixels) -> None:
-        if image.shape != shapes[index]:
-            found, wanted = (" x ".join(map(str, shape[1:])) for shape in (image.shape, shapes[index]))
+        if image.shape[1:] != sizes[index]:
+            found, wanted = (" x ".join(map(str, size)) for size in (image.shape[1:], sizes[index]))
             raise ImageError(f"{samples.rows[index].id}: the picture has {found} pixels, its mask {wanted}")
-        flat[ends[index] : ends[index + 1]] = image.reshape(-1)
+        flat[len(image) * ends[index] : len(image) * ends[index + 1]] = image.reshape(-1)
 
-    return Pictures(stored(folder / f"{key[:16]}.npy", (ends[-1],), samples, spec, put), shapes)
+    flat = stored(folder / key[:16], lambda channels: (channels * ends[-1],), samples, spec, put)
+    return Pictures(flat, sizes, spec.channels)
 
 
 def some_pictures(samples: Samples, rows: Sequence[int], spec: Preprocess, folder: Path) -> SomePixels:
@@ -161,7 +168,7 @@ class MaskDataset(Dataset[tuple[Tensor, ...]]):
         """Image and mask."""
         place, again = drawn(index, len(self))
         row = self.rows[place]
-        image = torch.from_numpy(np.array(self.pixels[row]))
+        image = torch.from_numpy(np.array(self.pixels[row], order="C"))
         mask = torch.from_numpy(np.array(mask_of(self.samples[row], exclusive=self.exclusive)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(draw_seed(self.seed, self.epoch, row, again))
@@ -236,6 +243,6 @@ class TileDataset(Dataset[tuple[Tensor, ...]]):
         counted_hw = np.zeros(self.size, dtype=np.bool_)
         counted_hw[y : height - tile.top, x : width - tile.left] = True
         return (
-            torch.from_numpy(np.array(cut(self.pixels[tile.row], tile, self.size))),
+            torch.from_numpy(np.array(cut(self.pixels[tile.row], tile, self.size), order="C")),
             torch.from_numpy(np.where(counted_hw, mask, np.uint8(IGNORED))),
         )
