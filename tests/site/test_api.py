@@ -23,6 +23,10 @@ def test_a_team_by_programs(site: Running) -> None:
     assert again.json() == {"problem": "you are in a team of this challenge", "remedy": "leave it first"}
     assert bob.post(f"{team}/code").status_code == 403
     assert ada.post(f"{team}/code").json()["code"] != made.json()["code"]
+    assert bob.post(f"{team}/out", json={"name": "Ada"}).status_code == 403
+    alone = ada.post(f"{team}/out", json={"name": "Bob"})
+    assert alone.json()["members"] == made.json()["members"]
+    assert bob.post(f"{team}/join", json={"code": alone.json()["code"]}).status_code == 200
     left = bob.post(f"{team}/leave")
     assert (left.status_code, left.content) == (204, b"")
     assert bob.get(team).status_code == 404 and ada.get(team).json()["name"] == "Bolts"

@@ -159,3 +159,30 @@ def test_a_new_code_makes_the_old_one_worthless(members: Members, person: Callab
     with pytest.raises(NotFoundError):
         members.join(eve, old, NOW, DEADLINE)
     assert members.join(eve, new, NOW, DEADLINE).name == "Bolts"
+
+
+def test_the_captain_takes_members_out(members: Members, person: Callable[[str], Person], store: Store) -> None:
+    ada, bob, eve = person("Ada"), person("Bob"), person("Eve")
+    old = members.create(ada, "Bolts", NOW).code
+    for each in (bob, eve):
+        members.join(each, old, NOW, DEADLINE)
+    with pytest.raises(ForbiddenError, match="only the captain of a team can take members out"):
+        members.take_out(bob, "Eve", NOW, DEADLINE)
+    with pytest.raises(ForbiddenError):
+        members.take_out(person("Mallory"), "Eve", NOW, DEADLINE)
+    for name in ("Mallory", "Ada", "", "x" * 300):  # nor oneself
+        with pytest.raises(NotFoundError, match="nobody else in the team is called"):
+            members.take_out(ada, name, NOW, DEADLINE)
+    with pytest.raises(ConflictError, match="deadline has passed"):
+        members.take_out(ada, "Bob", DEADLINE + timedelta(seconds=1), DEADLINE)
+    left = members.take_out(ada, "bob", NOW, DEADLINE)
+    assert [each.name for each in left.members] == ["Ada", "Eve"] and left.code != old
+    assert members.team_of(bob) is None
+    with pytest.raises(NotFoundError):
+        members.join(bob, old, NOW, DEADLINE)
+    assert members.create(bob, "Nuts", NOW).name == "Nuts"  # nobody had submitted
+    submit(store, "Bolts")
+    members.take_out(ada, "Eve", NOW, DEADLINE)
+    with pytest.raises(ConflictError, match="would count twice"):
+        members.create(eve, "Screws", NOW)
+    assert members.create(eve, "Screws", NOW + timedelta(days=1)).has_captain(eve)

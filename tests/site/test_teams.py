@@ -35,6 +35,19 @@ def test_from_creating_to_leaving(site: Running) -> None:
     assert bob.post("/c/grey/team/leave", "/c/grey/team").status_code == 403
 
 
+def test_the_captain_takes_somebody_out(site: Running) -> None:
+    ada, bob = site.browser().sign_up("Ada"), site.browser().sign_up("<b>Bob")
+    code = code_of(ada.post("/c/grey/team", team="Bolts").text)
+    assert "Take " not in bob.post("/c/grey/team/join", "/c/grey/team", code=code).text
+    assert bob.post("/c/grey/team/out", "/c/grey/team", member="Ada").status_code == 403
+    page = ada.get("/c/grey/team").text
+    assert "Take &lt;b&gt;Bob out" in page and 'name="member" value="&lt;b&gt;Bob"' in page and "Take Ada" not in page
+    assert ada.post("/c/grey/team/out", "/c/grey/team", member="Eve").status_code == 404
+    told = ada.post("/c/grey/team/out", "/c/grey/team", member="<b>Bob").text
+    assert "&lt;b&gt;Bob is in the team no more. It has a new code" in told and code_of(told) != code
+    assert "Join a team" in bob.get("/c/grey/team").text
+
+
 def test_another_team_shows_nothing(site: Running) -> None:
     ada, eve = site.browser().sign_up("Ada"), site.browser().sign_up("Eve")
     code = code_of(ada.post("/c/grey/team", team="Bolts").text)

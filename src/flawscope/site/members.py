@@ -145,13 +145,41 @@ class Members:
                 raise ForbiddenError("you are in no team of this challenge", "there is nothing to leave")
             row = session.get_one(TeamRow, place.team_id, with_for_update=True)  # nobody submits in this moment
             name = row.name
-            place.team_id, place.captain = None, False
-            if _submissions(session, row, since=_day(at)):
-                place.left_id, place.until = row.id, _day(at) + timedelta(days=1)
-            session.flush()
+            _out_of(session, place, row, at)
             if not _see_to_captain(session, row.id) and not _submissions(session, row):
                 session.delete(row)
             return name
+
+        return self.database.change(work)
+
+    def take_out(self, captain: Person, name: str, at: datetime, deadline: datetime) -> Team:
+        """Take somebody out of the team, which gets another code, as they know the old one.
+
+        Raises:
+            ForbiddenError: the captain is none.
+            NotFoundError: nobody else in the team is called that.
+            ConflictError: the deadline has passed.
+        """
+        if at > deadline:
+            raise ConflictError("the deadline has passed: who is in a team is settled", "members may still leave")
+
+        def work(session: Session) -> Team:
+            alone(session, f"teams {self.challenge}")
+            team = _led_by(session, _place(session, self.challenge, captain), "take members out of it")
+            others = {key(each.name): each for each in _team(session, team.id).members if each.person != captain.id}
+            member = others.get(key(name))
+            if member is None:
+                raise NotFoundError(
+                    f"nobody else in the team is called {name[:100]}",
+                    "name a member; a captain who goes leaves the team",
+                )
+            place = session.scalars(
+                sa.select(MemberRow).where(MemberRow.team_id == team.id, MemberRow.person_id == member.person)
+            ).one()
+            _out_of(session, place, team, at)
+            team.code = new_code()
+            session.flush()
+            return _team(session, team.id)
 
         return self.database.change(work)
 
@@ -163,12 +191,10 @@ class Members:
         """
 
         def work(session: Session) -> Team:
-            place = _place(session, self.challenge, person)
-            if place is None or place.team_id is None or not place.captain:
-                raise ForbiddenError("only the captain of a team can renew its code", "ask the captain")
-            session.get_one(TeamRow, place.team_id).code = new_code()
+            team = _led_by(session, _place(session, self.challenge, person), "renew its code")
+            team.code = new_code()
             session.flush()
-            return _team(session, place.team_id)
+            return _team(session, team.id)
 
         return self.database.change(work)
 
@@ -232,6 +258,21 @@ def _team(session: Session, number: int) -> Team:
     )
     members = tuple(Member(each.person_id, name, each.captain, each.joined) for each, name in found)
     return Team(row.id, row.name, row.code or "", members)
+
+
+def _led_by(session: Session, place: MemberRow | None, to: str) -> TeamRow:
+    """The team that somebody leads; nobody submits for it while it changes."""
+    if place is None or place.team_id is None or not place.captain:
+        raise ForbiddenError(f"only the captain of a team can {to}", "ask the captain")
+    return session.get_one(TeamRow, place.team_id, with_for_update=True)
+
+
+def _out_of(session: Session, place: MemberRow, team: TeamRow, at: datetime) -> None:
+    """Somebody is in the team no more; if it has submitted today, another one has to wait."""
+    place.team_id, place.captain = None, False
+    if _submissions(session, team, since=_day(at)):
+        place.left_id, place.until = team.id, _day(at) + timedelta(days=1)
+    session.flush()
 
 
 def _see_to_captain(session: Session, number: int) -> bool:

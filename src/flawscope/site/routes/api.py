@@ -62,6 +62,12 @@ class NewTeam(BaseModel):
     name: str = Field(max_length=400)
 
 
+class MemberName(BaseModel):
+    """Somebody in the own team."""
+
+    name: str = Field(max_length=400)
+
+
 class Code(BaseModel):
     """What a team invites with."""
 
@@ -111,6 +117,12 @@ def join_team(hosted: ChallengeHere, person: Caller, site: SiteHere, by: Code) -
 def leave_team(hosted: ChallengeHere, person: Caller, site: SiteHere) -> None:
     """Leave the own team."""
     hosted.members.leave(person, site.now())
+
+
+@router.post("/challenges/{name}/team/out", responses=answers(400, 401, 403, 404, 409, 413))
+def take_out(hosted: ChallengeHere, person: Caller, site: SiteHere, member: MemberName) -> TeamOut:
+    """Take a member out of the team, which gets another code; for its captain."""
+    return _team(hosted.members.take_out(person, member.name, site.now(), hosted.desk().challenge.deadline))
 
 
 @router.post("/challenges/{name}/team/code", responses=answers(401, 403, 404))

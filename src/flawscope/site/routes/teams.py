@@ -1,4 +1,4 @@
-"""Teams: create one, join one by its code, leave it."""
+"""Teams: create one, join one by its code, leave it, take somebody out of it."""
 
 from __future__ import annotations
 
@@ -46,6 +46,14 @@ def leave(request: Request, site: SiteHere, hosted: ChallengeHere, person: Logge
     """Leave the team."""
     name = hosted.members.leave(person, site.now())
     return go(request, f"/c/{hosted.name}/team", f"You have left the team {name}.")
+
+
+@router.post("/out")
+def take_out(request: Request, site: SiteHere, hosted: ChallengeHere, person: LoggedIn, member: Text = "") -> Response:
+    """Take a member out of the team."""
+    hosted.members.take_out(person, member, site.now(), hosted.desk().challenge.deadline)
+    words = f"{member} is in the team no more. It has a new code, as {member} knows the old one."
+    return go(request, f"/c/{hosted.name}/team", words)
 
 
 @router.post("/code")
