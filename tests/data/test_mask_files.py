@@ -60,6 +60,11 @@ def test_the_ending_that_would_make_pairs_is_named(tmp_path: Path) -> None:
     remedy = "set data.suffix to '_mask', what the names of masks end in: then 2 would have one"
     assert remedy in told(pair_masks, images, root, masks)
     assert remedy in told(pair_masks, images, root, masks, "_label")
+    for name in ("1.png", "2.png"):
+        (masks / name).write_bytes((masks / f"{name[0]}_mask.png").read_bytes())
+        (masks / f"{name[0]}_mask.png").unlink()
+    remedy = "set data.suffix to '', as masks have the names of their images: then 2 would have one"
+    assert remedy in told(pair_masks, images, root, masks, "_label")
     images += [save(root / name) for name in ("1-mask.png", "2-mask.png")]
     assert "set data.suffix to '-mask'" in told(pair_masks, images, root)
 

@@ -281,8 +281,8 @@ def test_folders_and_files_that_are_not_there(images: Path, tmp_path: Path) -> N
     assert "the table does not exist" in refused(images, table=tmp_path / "no.csv")
     shutil.move(images / "a" / "1.bmp", images / "a" / "1.png")
     shutil.rmtree(images / "b")
-    (images / "a" / "2.bmp").unlink()
-    assert "a PNG is taken for a mask" in refused(images)
+    (images / "a" / "2.bmp").rename(images / "a" / "1_mask.png")
+    assert "end in (data.suffix): with '_mask', 1_mask.png would be the mask of 1.png" in refused(images)
 
 
 def test_unreadable_images_and_masks_are_listed(images: Path, tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def _remedy(images: Sequence[Path], root: Path, mask_root: Path | None, suffix: 
             "each folder is of one class, a table of codes (data.table), as the masks.csv that an inspection writes"
         )
     if n:
-        return f"set data.suffix to {other!r}, what the names of masks end in: then {n} would have one"
+        why = "what the names of masks end in" if other else "as masks have the names of their images"
+        return f"set data.suffix to {other!r}, {why}: then {n} would have one"
     return (
         f"a mask has the name of its image{f' and {suffix}' if suffix else ''}, and lies beside it (as PNG) or at "
         "the same place in the folder of masks (data.masks); data.suffix says what else its name has"
