@@ -95,6 +95,13 @@ def test_the_seed_gives_the_same_strips(tmp_path: Path) -> None:
     assert (first / "train.csv").read_bytes() != (other / "train.csv").read_bytes()
 
 
+def test_flaws_that_no_strip_shows_are_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    shown = {row["ClassId"] for row in rows(synth_steel(tmp_path / "a", 4, size=SMALL, say=told.append) / "train.csv")}
+    absent = [name for name in CLASSES if name not in shown]
+    assert absent and told[0].startswith(f"note: no strip shows class {' or class '.join(absent)}, which cannot")
+
+
 def test_strips_stay_what_they_are() -> None:
     """As drawn at first: masks to the pixel, greys as means of 2 x 4 fields."""
     strip = strip_of(0, ("1", "3"), HARD)

@@ -212,6 +212,12 @@ def test_masks_that_lie_beside_their_pictures_are_a_truth_and_not_inspected(
         *("Band ä/c.JPG", "a.jpg", "b.jpg", "empty.png", "sound.png")
     ]
     assert summary.images == 5
+    told: list[str] = []
+    assert flawscope.inspect(bundle, "strips", "all", say=told.append).images == 7
+    assert told == [
+        f"note: 2 pictures look like a mask of another one, such as a{end}.png: inspected all the same; --truth strips "
+        "takes such for true masks"
+    ]
     assert Image.open("out/pictures/a.jpg").height > 1.5 * Image.open("out/pictures/sound.png").height
     Image.new("L", (20, 48)).save(strips / f"a{end}.png")
     with pytest.raises(DataError, match=r"1 mask cannot be used:\n  a.jpg: .*has 20 x 48 pixels, its image 200 x 48"):
@@ -221,6 +227,11 @@ def test_masks_that_lie_beside_their_pictures_are_a_truth_and_not_inspected(
     with pytest.raises(DataError, match=r"no image of 5 has a mask beside the images\n  -> a mask has the name of its"):
         flawscope.inspect(bundle, "strips", "again", truth="strips")
     assert not Path("again").exists()
+    for name in ("a", "b"):  # no mask that can be used is left
+        Image.new("L", (20, 48)).save(f"strips/{name}{end}.png")
+    wanted = r"no sample is left \(5 were skipped\):\n(.*\n)?  a.jpg: .*has 20 x 48 pixels, its image 200 x 48"
+    with pytest.raises(DataError, match=wanted):
+        flawscope.inspect(bundle, "strips", "again", truth="strips")
 
 
 def test_pictures_in_the_folder_of_the_truth_are_not_inspected(

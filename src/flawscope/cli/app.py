@@ -359,7 +359,7 @@ def synth(
     overwrite: Overwrite = False,
 ) -> None:
     """Make synthetic parts with known truth."""
-    more = {"size": size, "image_format": image_format, "overwrite": overwrite}
+    more = {"size": size, "image_format": image_format, "overwrite": overwrite, "say": say}
     say(f"wrote {step('synth', kind, folder, n, seed, difficulty, **more)}")
 
 

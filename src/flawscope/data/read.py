@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -105,7 +106,9 @@ def _image_and_masks(row: Row, draw: Draw) -> tuple[str, Masks | Shades | str]:
 def _check_classes(samples: Samples, table: Table, complete: bool) -> None:
     task = samples.task
     if not samples.rows:
-        left_out = f" ({len(samples.skipped)} were skipped)" if samples.skipped else ""
+        times = Counter(each.reason for each in samples.skipped)  # what is said of all alike comes last
+        why = [f"{each.where}: {each.reason}" for each in sorted(samples.skipped, key=lambda each: times[each.reason])]
+        left_out = f" ({len(why)} were skipped):\n{listing(why)}" if why else ""
         raise DataError(f"{table.name}: no sample is left{left_out}", "check the paths, the labels and data.on_bad")
     if not complete:
         return

@@ -9,6 +9,7 @@ looks at: strips of steel, some of them flawed (`synthetic_steel.py`, `steel_fla
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from flawscope.data.synthetic_steel import CLASSES, Coil, draw_classes, draw_coi
 from flawscope.errors import DataError, choices
 from flawscope.masks import encode_rle
 from flawscope.storage import new_folder
+from flawscope.wording import class_called
 
 SCRAP, GOOD = "0_nio", "1_io"
 STRIPS_OF_A_COIL = (4, 9)
@@ -101,6 +103,7 @@ def synth_steel(
     size: tuple[int, int] = (WIDTH, HEIGHT),
     image_format: str = "png",
     overwrite: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Draw n grey pictures of hot-rolled steel into `folder`/images, and their masks and coils as tables.
 
@@ -115,7 +118,8 @@ def synth_steel(
     - easy: flaws are clearly darker or brighter than the steel, and rough.
     - hard: only a little, and less rough. Bands, stains, worn places, welds and light stand out as much as flaws do.
 
-    The same seed gives the same pictures. `size` is width and height: shapes shrink with the height.
+    The same seed gives the same pictures. `size` is width and height: shapes shrink with the height. `say` is told
+    which classes no picture shows.
 
     Raises:
         DataError: n is below 2, the share does not lie between 0 and 1, the difficulty or the format is unknown, or the
@@ -147,6 +151,13 @@ def synth_steel(
         drawn = list(on_all_cores(draw, range(n), "drawing strips"))
         _write(beside / "truth.csv", ["name", "coil", "classes"], [truth for truth, _ in drawn])
         _write(beside / "train.csv", [IMAGE, CLASS, CODE], [row for _, rows in drawn for row in rows])
+    shown = {row[1] for _, rows in drawn for row in rows}
+    absent = [name for name in CLASSES if name not in shown]
+    if absent:
+        say(
+            f"note: no strip shows {' or '.join(map(class_called, absent))}, which cannot be learnt of them: draw more "
+            "(of 600 all are to be expected), or with another seed"
+        )
     return Path(folder)
 
 

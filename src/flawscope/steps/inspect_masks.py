@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flawscope.bundle.mask_runtime import MaskRuntime
+from flawscope.data.mask_files import masks_among
 from flawscope.errors import OutputError, UserError
 from flawscope.inspection.folder import Pictures, Progress
 from flawscope.inspection.labelled import Labelled
@@ -26,6 +27,7 @@ from flawscope.records import MaskPrediction
 from flawscope.steps.contact_sheet import SHEET, Tiles
 from flawscope.steps.inspect_truth import truth_of, without_masks
 from flawscope.storage import check_replaceable, check_writable, new_folder
+from flawscope.wording import counted
 
 RESULTS = "results.csv"
 FOLDER = "results"
@@ -62,6 +64,11 @@ def inspect_with_masks(
     if asked.truth:
         pictures = without_masks(pictures, folder, asked.truth)
         truth = truth_of(asked.truth, runtime.task, pictures, folder, asked.say)
+    elif folder.is_dir() and (like := sorted(masks_among(pictures.paths, folder, folder))):
+        asked.say(
+            f"note: {counted(len(like), 'pictures', 'look')} like a mask of another one, such as {like[0].name}: "
+            f"inspected all the same; --truth {folder} takes such for true masks"
+        )
     tiles = Tiles()
     with new_folder(output, overwrite=asked.overwrite) as unfinished:
         options = Options(scale, asked.draw, truth)

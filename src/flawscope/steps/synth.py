@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from flawscope.data.steel_shapes import HEIGHT, WIDTH
@@ -22,12 +23,13 @@ def synth(
     size: str | None = None,
     image_format: str | None = None,
     overwrite: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write `n` synthetic images of a kind of part, with their truth as a table.
 
     Coils stand in class folders, strips of steel beside a table of masks. Easy ones are for a first try. Hard ones vary
     as on a real line, and their flaws are small or hardly seen. `size` (1600x256) and `image_format` (png, jpg) are for
-    steel.
+    steel. `say` is told in words which flaws no strip shows.
 
     Raises:
         UserError: an unknown kind, difficulty, size or format, or fewer than 2 images.
@@ -53,6 +55,7 @@ def synth(
         size=(WIDTH, HEIGHT) if size is None else _size(size),
         image_format=image_format or "png",
         overwrite=overwrite,
+        say=say,
     )
 
 
