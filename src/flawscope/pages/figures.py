@@ -61,10 +61,13 @@ def roc(curve: Mapping[str, Any], name: str) -> Figure:
     points = curve["roc"]
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
     axes.plot(points["false_positive_rate"], points["true_positive_rate"], color=FIND, linewidth=2, gid="curve")
+    x = 0.66
     for mark, words in operating_points(curve["confusion"]):
         _mark(axes, mark["overkill"], mark["recall"], words)
+        if (mark["overkill"] or 0) > 0.35 and 0.3 < (mark["recall"] or 0) < 0.85:
+            x = 0.2  # no letters over those of a decision that is little better
     square(axes, f"falsely called {short(name)} (overkill)", f"{short(name)} found (recall)")
-    axes.text(0.66, 0.6, "chance", color=MUTED, fontsize=_FONT - 1, ha="left", va="top")
+    axes.text(x, x - 0.06, "chance", color=MUTED, fontsize=_FONT - 1, ha="left", va="top")
     return figure
 
 
