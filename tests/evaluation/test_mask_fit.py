@@ -99,6 +99,13 @@ def test_too_few_images_and_a_network_that_marks_nothing_are_said() -> None:
     assert few.notes[1].startswith("crack: no image shows this class")
     blind = fit_masks(["hole", "crack"], summed([tally(mask, nothing, grid)] * 5), grid)
     assert "not one pixel of it is marked" in blind.notes[0]
+    nearly = np.zeros((2, 80, 80), dtype=np.uint8)
+    nearly[0, 0, 0] = 255
+    wide = np.ones((2, 80, 80), dtype=bool)
+    wide[1] = False
+    hardly = fit_masks(["hole", "crack"], summed([tally(wide, nearly, grid)] * 5), grid)
+    assert "hardly a pixel of it is marked" in hardly.notes[0] and 0 < hardly.quality[0] < 0.0005
+    assert (hardly.levels[0], hardly.min_areas[0]) == (128, 1)
     assert (blind.levels[0], blind.min_areas[0]) == (128, 1), "where nothing is better than another, nothing is fitted"
 
 

@@ -204,11 +204,12 @@ def fit_masks(classes: Sequence[str], total: Tally, grid: Grid) -> FittedMasks:
                     f"{class_called(name)}: {count} this class, too few to fit (at least {FEWEST}): marked from "
                     f"{levels_t[t] / 256:.2g} on, and {small}"
                 )
-        elif not value_ta.max():  # all are alike: nothing to be fitted
+        elif value_ta.max() <= AS_GOOD:  # all are alike: nothing to be fitted
             t, a = _nearest(levels_t, PLAIN), 0
+            few = "hardly a" if value_ta.max() else "not one"
             notes.append(
-                f"{class_called(name)}: not one pixel of it is marked at any threshold: the network has not learnt "
-                "it, or its gate lets none of these images pass"
+                f"{class_called(name)}: {few} pixel of it is marked at any threshold: the network has not learnt it, "
+                "or its gate lets none of these images pass"
             )
         else:
             best_ta = value_ta >= value_ta.max() - AS_GOOD
