@@ -108,7 +108,11 @@ def prepared(folder: Path, recipe: Recipe, proven: Proven, samples: Samples, cac
     else:
         work = prepare_run(folder, recipe, proven, cache, samples)
     if recipe.gate is not None:
-        gate = prepared(folder / GATE, gate_recipe(recipe), proven, gate_samples(samples), cache)
+        try:
+            gate = prepared(folder / GATE, gate_recipe(recipe), proven, gate_samples(samples), cache)
+            first_weights(gate.recipe, gate.samples, pretrained=False)
+        except RecipeError as error:
+            raise RecipeError(f"gate: {error.problem}", error.remedy) from error
         check_parts(gate.split, gate.samples)
         check_before_gate(work)
     return work
