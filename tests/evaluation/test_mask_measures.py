@@ -208,3 +208,15 @@ def test_levels_are_counted_some_pixels_at_a_time(monkeypatch: pytest.MonkeyPatc
     parts = facts_of(truth, marked, levels)
     assert (parts.rest_ncl == whole.rest_ncl).all() and (parts.shown_ncl == whole.shown_ncl).all()
     assert (parts.rest_ncl.sum(axis=2) + parts.truth_nc == levels[0, 0].size).all()
+
+
+@pytest.mark.parametrize("share", [0.0004, 0.3, 1.0])
+def test_the_interval_of_dice_is_that_of_iou(share: float) -> None:
+    """Also where nearly nothing, or all, is found: Dice is never below IoU, and so are its ends."""
+    truth = np.ones((30, 1, 50, 50), dtype=bool)
+    marked = np.arange(2500).reshape(50, 50) < share * 2500 * np.linspace(0.5, 1, 30)[:, None, None, None]
+    found = measure_masks(["hole"], facts_of(truth, marked, marked.astype(np.uint8) * 255), [str(i) for i in range(30)])
+    iou, dice = (found["classes"]["hole"]["measures"][name] for name in ("IoU", "Dice"))
+    assert dice["low"] <= dice["value"] <= dice["high"]
+    for end in ("value", "low", "high"):
+        assert dice[end] == pytest.approx(2 * iou[end] / (1 + iou[end]))

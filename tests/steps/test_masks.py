@@ -145,7 +145,7 @@ def test_what_cannot_be_trained(draw_squares: Draw, tmp_path: Path) -> None:
     with pytest.raises(SplitError, match="the training part holds no image of ok"):
         begun(tmp_path / "other", asked(gate={}), flawed)
     small = {"image": {"size": 8, "channels": 1}, "model": {"name": "table:coil", "weights": "none"}}
-    with pytest.raises(RecipeError, match="gate: .*cannot take .*8 x 8"):
+    with pytest.raises(RecipeError, match=r"gate: .*cannot take .*8 x 8"):
         begun(tmp_path / "small", asked(gate=small), samples)
     train_in(begun(tmp_path / "third", asked(train={"epochs": 1, "device": "cpu"}), flawed))  # no gate, no matter
 

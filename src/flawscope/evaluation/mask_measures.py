@@ -6,6 +6,7 @@ Shapes: n images, k classes, c = k + 1 columns (the classes, and any of them as 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,11 @@ def measure_masks(
         if np.isfinite(value):
             units = hangs_on(measure, units_c) if c is None else int(units_c[c])
             found[key] = bootstrap_interval(value, value_dm[:, column], groups, level, units, edge=EDGE)
+            if measure == "Dice" and c is not None:  # a function of the IoU: so are the ends
+                iou = found[f"IoU {names[c]}"]
+                found[key] = replace(
+                    iou, value=value, low=min(value, dice_of(iou.low)), high=max(value, dice_of(iou.high))
+                )
         else:
             undefined[key] = _reason(names, c)
     return {
@@ -98,6 +104,15 @@ def headline(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         shown.insert(1, {"name": f"IoU of {ANY}", "interval": whole["IoU"]})
     recall = document["flaws"]["classes"][ANY]["measures"].get("flaw recall")
     return shown + ([{"name": "flaw recall", "interval": recall}] if recall else [])
+
+
+def dice_of(iou: float) -> float:
+    """The Dice index of masks with this IoU.
+
+    >>> dice_of(0.0), dice_of(1 / 3), dice_of(1.0)
+    (0.0, 0.5, 1.0)
+    """
+    return 2 * iou / (1 + iou)
 
 
 def dice_nc(facts: MaskFacts) -> FloatArray:
