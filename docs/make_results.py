@@ -97,8 +97,8 @@ folds tests those images, too, by networks that have not learnt from them.
 
 - `folds`: the five folds of the benchmark groups (`benchmarks/groups`), proven free of leaks. Pooled numbers describe
   the recipe, never a delivered bundle.
-- `seeds`: one fold alone, with other first weights and draws. The images outside it may be dealt otherwise into the parts for
-  training, validation and calibration than for the same fold in `folds`: then the hash of the split is another one.
+- `seeds`: one fold alone, with other first weights and draws. The images outside it may be dealt otherwise into the
+  parts for training, validation and calibration than for the same fold in `folds`: then the hash of the split differs.
 - `random`: one random split, which nobody searched: how the originals measured. It leaks.
 
 Where a recipe begins from ImageNet, MobileNetV2 and the weights file that the line names were used: other backbones'
