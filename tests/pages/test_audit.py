@@ -148,15 +148,6 @@ def test_what_the_document_says_stands_on_the_page(page: str, words: str) -> Non
     assert words in text(page).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_wide_pictures_of_a_pair_lie_one_below_the_other(page: str) -> None:
-    assert "both wide" not in page
-    document = copy.deepcopy(DOCUMENT)
-    for each in document["pairs"]:
-        each["turn"] = "180°"
-    made = render(AuditContent(document, {name: Image.new("L", (160, 20)) for name in IMAGES}))
-    assert 'class="both wide"' in made and "lower one shown 180°" in text(made) and "right one" not in text(made)
-
-
 def test_one_threshold_for_all_and_pairs_that_do_not_say_what_they_need_are_shown_as_before() -> None:
     document = copy.deepcopy(DOCUMENT)
     facts = document["court"]["facts"]

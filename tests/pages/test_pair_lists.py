@@ -59,6 +59,16 @@ def test_every_pair_of_a_long_list_is_drawn_once_with_its_evidence(tmp_path: Pat
     ]
 
 
+def test_wide_pictures_of_a_pair_lie_one_below_the_other(tmp_path: Path) -> None:
+    found = document([{**each, "turn": "180°"} for each in pairs(20)], [])
+    write_pair_pages(tmp_path / "plain", found, IMAGES)
+    (plain,) = (path.read_text(encoding="utf-8") for path in (tmp_path / "plain" / "pairs").glob("*.html"))
+    assert "both wide" not in plain and "right one shown 180°" in plain
+    write_pair_pages(tmp_path / "wide", found, {name: Image.new("L", (160, 20)) for name in IMAGES})
+    (made,) = (path.read_text(encoding="utf-8") for path in (tmp_path / "wide" / "pairs").glob("*.html"))
+    assert 'class="both wide"' in made and "lower one shown 180°" in made and "right one" not in made
+
+
 def test_of_very_many_pairs_the_weakest_are_drawn_and_it_is_said(tmp_path: Path) -> None:
     write_pair_pages(tmp_path, document(pairs(MOST + 5), []), {})
     assert len(names(tmp_path)) == MOST / A_PAGE

@@ -85,7 +85,6 @@ def _remedy(images: Sequence[Path], root: Path, mask_root: Path | None, suffix: 
     """What to do where no image has a mask: the folder may hold nothing, or the names of masks another ending."""
     if mask_root is not None and next(walk_images(mask_root), None) is None:
         return f"{mask_root} holds no picture: name the folder of the masks (data.masks)"
-    n, other = _most_pairs(images, root, mask_root)
     deeper = [] if mask_root is None else sorted(path for path in mask_root.iterdir() if path.is_dir())
     by_class = next((path for path in deeper if _pairs_with(images, root, path, suffix)), None)
     if by_class:
@@ -93,6 +92,7 @@ def _remedy(images: Sequence[Path], root: Path, mask_root: Path | None, suffix: 
             f"masks of these images lie in folders of it, such as {by_class.name}: name that one (data.masks), or, if "
             "each folder is of one class, a table of codes (data.table), as the masks.csv that an inspection writes"
         )
+    n, other = _most_pairs(images, root, mask_root)
     if n:
         why = "what the names of masks end in" if other else "as masks have the names of their images"
         return f"set data.suffix to {other!r}, {why}: then {n} would have one"

@@ -182,9 +182,9 @@ def _pictures_below(spec: MasksSpec, base: Path, root: Path) -> list[Path]:
                 "where masks lie beside the images a PNG is taken for a mask: name the folder of the masks "
                 "(data.masks), or what their names end in (data.suffix)"
             )
-            for mask, image in named_like_masks(every).items():
+            mask, image = next(iter(named_like_masks(every).items()), (None, None))
+            if mask and image:
                 remedy += f": with {mask.stem[len(image.stem) :]!r}, {mask.name} would be the mask of {image.name}"
-                break
         raise DataError(f"{root}: no images below this folder", remedy)
     return images
 

@@ -151,14 +151,18 @@ def synth_steel(
         drawn = list(on_all_cores(draw, range(n), "drawing strips"))
         _write(beside / "truth.csv", ["name", "coil", "classes"], [truth for truth, _ in drawn])
         _write(beside / "train.csv", [IMAGE, CLASS, CODE], [row for _, rows in drawn for row in rows])
-    shown = {row[1] for _, rows in drawn for row in rows}
-    absent = [name for name in CLASSES if name not in shown]
+    _tell_absent({row[1] for _, rows in drawn for row in rows}, say)
+    return Path(folder)
+
+
+def _tell_absent(shown: set[str], say: Callable[[str], None]) -> None:
+    """Say which flaws no strip shows."""
+    absent = [class_called(name) for name in CLASSES if name not in shown]
     if absent:
         say(
-            f"note: no strip shows {' or '.join(map(class_called, absent))}, which cannot be learnt of them: draw more "
-            "(of 600 all are to be expected), or with another seed"
+            f"note: no strip shows {' or '.join(absent)}, which cannot be learnt of them: draw more (of 600 all are to "
+            "be expected), or with another seed"
         )
-    return Path(folder)
 
 
 def _check_steel(n: int, share_flawed: float, difficulty: str, size: tuple[int, int], image_format: str) -> None:

@@ -60,13 +60,13 @@ def measure_masks(
         value = float(value_1m[0, column])
         key = measure if c is None else f"{measure} {names[c]}"
         if np.isfinite(value):
-            units = hangs_on(measure, units_c) if c is None else int(units_c[c])
-            found[key] = bootstrap_interval(value, value_dm[:, column], groups, level, units, edge=EDGE)
             if measure == "Dice" and c is not None:  # a function of the IoU: so are the ends
                 iou = found[f"IoU {names[c]}"]
-                found[key] = replace(
-                    iou, value=value, low=min(value, dice_of(iou.low)), high=max(value, dice_of(iou.high))
-                )
+                low, high = min(value, dice_of(iou.low)), max(value, dice_of(iou.high))
+                found[key] = replace(iou, value=value, low=low, high=high)
+                continue
+            units = hangs_on(measure, units_c) if c is None else int(units_c[c])
+            found[key] = bootstrap_interval(value, value_dm[:, column], groups, level, units, edge=EDGE)
         else:
             undefined[key] = _reason(names, c)
     return {

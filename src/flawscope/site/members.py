@@ -63,7 +63,7 @@ class Members:
         """The team that a person is in."""
 
         def work(session: Session) -> Team | None:
-            place = _place(session, self.challenge, person)
+            place = _place(session, self.challenge, person.id)
             return _team(session, place.team_id) if place and place.team_id else None
 
         return self.database.read(work)
@@ -140,7 +140,7 @@ class Members:
 
         def work(session: Session) -> str:
             alone(session, f"teams {self.challenge}")
-            place = _place(session, self.challenge, person)
+            place = _place(session, self.challenge, person.id)
             if place is None or place.team_id is None:
                 raise ForbiddenError("you are in no team of this challenge", "there is nothing to leave")
             row = session.get_one(TeamRow, place.team_id, with_for_update=True)  # nobody submits in this moment
@@ -165,7 +165,7 @@ class Members:
 
         def work(session: Session) -> Team:
             alone(session, f"teams {self.challenge}")
-            team = _led_by(session, _place(session, self.challenge, captain), "take members out of it")
+            team = _led_by(session, _place(session, self.challenge, captain.id), "take members out of it")
             others = {key(each.name): each for each in _team(session, team.id).members if each.person != captain.id}
             member = others.get(key(name))
             if member is None:
@@ -173,9 +173,8 @@ class Members:
                     f"nobody else in the team is called {name[:100]}",
                     "name a member; a captain who goes leaves the team",
                 )
-            place = session.scalars(
-                sa.select(MemberRow).where(MemberRow.team_id == team.id, MemberRow.person_id == member.person)
-            ).one()
+            place = _place(session, self.challenge, member.person)
+            assert place is not None  # the team has just named them
             _out_of(session, place, team, at)
             team.code = new_code()
             session.flush()
@@ -191,7 +190,7 @@ class Members:
         """
 
         def work(session: Session) -> Team:
-            team = _led_by(session, _place(session, self.challenge, person), "renew its code")
+            team = _led_by(session, _place(session, self.challenge, person.id), "renew its code")
             team.code = new_code()
             session.flush()
             return _team(session, team.id)
@@ -204,7 +203,7 @@ class Members:
         Raises:
             ConflictError: they are in one, or have left another one today that has submitted today.
         """
-        place = _place(session, self.challenge, person)
+        place = _place(session, self.challenge, person.id)
         if place is None:
             place = MemberRow(
                 challenge=self.challenge, person_id=person.id, team_id=None, captain=False, joined=at,
@@ -242,10 +241,8 @@ def shown_code(code: str) -> str:
     return "-".join(code[i : i + GROUP] for i in range(0, len(code), GROUP))
 
 
-def _place(session: Session, challenge: str, person: Person) -> MemberRow | None:
-    return session.scalar(
-        sa.select(MemberRow).where(MemberRow.challenge == challenge, MemberRow.person_id == person.id)
-    )
+def _place(session: Session, challenge: str, person: int) -> MemberRow | None:
+    return session.scalar(sa.select(MemberRow).where(MemberRow.challenge == challenge, MemberRow.person_id == person))
 
 
 def _team(session: Session, number: int) -> Team:
