@@ -54,6 +54,11 @@ def test_a_table_of_codes_and_a_table_of_coils(tmp_path: Path) -> None:
     assert "train.csv is a table of run-length codes" in said(finding) and "taken for good" in said(finding)
     assert sum(finding.counts.values()) == 40
     assert found(root / "train.csv", images=root / "images")[0].table == root / "train.csv"
+    assert "Not used" not in said(finding)
+    rows = (root / "train.csv").read_text().splitlines()
+    (root / "few.csv").write_text("\n".join(rows[:5]))
+    spec, finding = found(root)
+    assert spec.table == root / "train.csv" and "Not used: few.csv (" in said(finding)
 
 
 @pytest.mark.parametrize("form", ["codes", "pictures"])

@@ -136,7 +136,12 @@ def _listed(place: Path, root: Path, fewest: int) -> Iterator[Guess]:
         folder = Path(os.path.commonpath([image.parent for image in named]))
         key = "coco" if path.suffix.lower() == ".json" else "table"
         what = "a COCO file" if key == "coco" else "a table of run-length codes"
-        said = (f"{path.name} is {what}: it names {len(named):,} images in {folder.name} (data.{key}).",)
+        said: tuple[str, ...] = (
+            f"{path.name} is {what}: it names {len(named):,} images in {folder.name} (data.{key}).",
+        )
+        besides = [f"{other.name} ({len(names):,} images)" for _, other, names in found if other != path]
+        if besides:
+            said = (*said, f"Not used: {', '.join(besides)}, which could be read as masks, too.")
         spec = MasksSpec.model_validate({"images": folder, key: path})
         others = [other for other in files if other != path and other.suffix.lower() in TABLE_SUFFIXES]
         yield _with_facts((spec, said), others, finder, fewest)

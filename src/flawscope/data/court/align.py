@@ -7,7 +7,9 @@
 3. Common pattern: the mean detail of the set and its leading principal components are taken out of both, so that two
    solar cells are not alike for having the same busbars; and the mean once more where the second picture, as it lies
    on the first, has it.
-4. The correlation of what is left, over the pixels that both show; those saturated in one of the two do not count.
+4. The correlation of what is left, over the pixels that both show; those saturated in one of the two do not count, nor
+   do dark margins that both have, where the part ends within the picture, and their surroundings: an edge says where
+   the camera stood, not which part it is.
 
 Letters: h and w rows and columns, p pixels (h * w), k components.
 """
@@ -31,6 +33,15 @@ NOISE = 2.0
 
 LEAST_SHOWN = 0.05
 """Share of the pixels that must be usable in both."""
+
+DARK = 20
+"""Grey values up to which a margin is taken for what lies beyond the part."""
+
+LEAST_MARGIN, LEAST_BESIDE = 0.05, 0.25
+"""A dark margin is at least such a share of a picture, and stays in where less than such a share would be left."""
+
+AROUND = 1 / 8
+"""So far from a margin, as a share of the side, its edge still stands out of the detail, or dims it."""
 
 WEAK = 0.35
 LEAST_DETAIL = 0.05
@@ -173,10 +184,37 @@ def laid_on(b: Float, place: Float) -> tuple[Float, Mask]:
 def usable_on(a: Float, b: Float, place: Float) -> tuple[Float, Mask, Mask]:
     """Picture b moved, the pixels that can be compared, and those inside b.
 
-    What one of the two is too bright to show cannot be compared; a white background is white in both.
+    What one of the two is too bright to show cannot be compared; a white background is white in both. Where both end
+    in a dark margin, two different parts would be alike for that: neither margin counts, if enough is left.
     """
     laid, inside = laid_on(b, place)
-    return laid, inside & ((a < SATURATED) == (laid < SATURATED)), inside
+    usable = inside & ((a < SATURATED) == (laid < SATURATED))
+    margins = margin(a), margin(laid)
+    if all(each.any() for each in margins):
+        beside = usable & ~(margins[0] | margins[1])
+        if beside.mean() >= LEAST_BESIDE:
+            usable = beside
+    return laid, usable, inside
+
+
+def margin(grey_hw: Float) -> Mask:
+    """The dark margin of a picture and what lies around it; nothing where there is none worth the name.
+
+    >>> strip = np.full((64, 64), 90, np.float32)
+    >>> strip[:, :10] = 5  # the strip ends here
+    >>> margin(strip).mean(axis=0)[[0, 9, 17, 18, 63]].tolist()
+    [1.0, 1.0, 1.0, 0.0, 0.0]
+    """
+    dark = (grey_hw <= DARK).astype(np.uint8)
+    if dark.mean() < LEAST_MARGIN:
+        return np.zeros(grey_hw.shape, np.bool_)
+    places = cv2.connectedComponents(dark, connectivity=4)[1]
+    border = np.concatenate([places[0], places[-1], places[:, 0], places[:, -1]])
+    beyond = np.isin(places, border[border > 0])
+    if beyond.mean() < LEAST_MARGIN:
+        return np.zeros(grey_hw.shape, np.bool_)
+    around = 2 * round(AROUND * len(grey_hw)) + 1
+    return cv2.dilate(beyond.astype(np.uint8), np.ones((around, around), np.uint8)) > 0
 
 
 def unexplained(values_p: Float, pattern_p: Float) -> Float:
