@@ -47,7 +47,7 @@ def main() -> None:
             without, counted = (judged(samples, copies, least) for least in (align.LEAST_MARGIN, 1.1))
         cases.append({"difficulty": name, "ending": ending, "left_out": without, "counted": counted})
         print(name, ending, cases[-1])
-    entry = {**provenance("court-dark-ends"), "strips": N, "size": SIZE, "seed": SEED, "cases": cases}
+    entry = {**provenance("court-dark-ends"), "strips": N, "size": list(SIZE), "seed": SEED, "cases": cases}
     append(RESULTS / "court-dark-ends.json", entry)
 
 
