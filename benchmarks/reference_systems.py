@@ -1,12 +1,13 @@
 """The recipes of the reference systems, measured on real data through the bundles that they seal.
 
-    python benchmarks/reference_systems.py RECIPE... [--protocol folds | seeds | random] [--weights FILE | imagenet]
-        [--seed N] [--set KEY=VALUE]
+    python benchmarks/reference_systems.py RECIPE... [--protocol folds | seeds | random | easy]
+        [--weights FILE | imagenet] [--seed N] [--set KEY=VALUE]
 
 - folds: the five folds of the benchmark groups, pooled: each image is decided by a bundle that has not seen its group.
 - seeds: the recipe's own fold, or its own split, three times, with other first weights and draws: how far chance alone
   moves the numbers; with --seed one of them.
 - random: one random split that nobody searched, 20 % of it for the test: how the originals measured.
+- easy: the recipe's own split of easy synthetic coils: whether a recipe learns at all.
 
 A run that was stopped goes on after its last finished epoch; one that is finished is not run again. Everything is
 appended to benchmarks/results/reference-systems.json.
@@ -41,6 +42,7 @@ PROTOCOLS = {
     "folds": f"{FOLDS} folds of the benchmark groups, pooled",
     "seeds": "the recipe's own fold of the benchmark groups, or its own split",
     "random": "one random split that nobody searched (leaky), a fifth for the test",
+    "easy": "the recipe's own split, of easy synthetic coils",
 }
 RANDOM = ("split.groups=none", "split.twins=identical", "split.file=null", "split.fold=0", "split.test=0.2")
 
@@ -76,7 +78,7 @@ def measured(
     changes += [*more, *(["train.epochs=1"] if trial else [])]
     folds = (2 if trial else FOLDS) if protocol == "folds" else None
     place = RUNS / "-".join([name, protocol, *([] if seed is None else [str(seed)]), *(["trial"] if trial else [])])
-    asked = [*data_of(name), *changes]
+    asked = [*(coils("easy") if protocol == "easy" else data_of(name)), *changes]
     if not place.exists():
         flawscope.run(path, place, folds=folds, overrides=asked, resume=True, say=print)
     metrics = read_json(place / "metrics.json")
@@ -176,9 +178,9 @@ def castings() -> list[str]:
     return [f"data.root={SHARED / 'data' / 'casting'}"]
 
 
-def coils() -> list[str]:
-    """The 626 hard synthetic coils of the exam (`coil_exam.py`), its measuring half."""
-    return [f"data.root={coil_exam.pictures('hard', coil_exam.SEEDS['measuring'])[0].parents[1].resolve()}"]
+def coils(difficulty: str = "hard") -> list[str]:
+    """The 626 synthetic coils of the exam (`coil_exam.py`), its measuring half."""
+    return [f"data.root={coil_exam.pictures(difficulty, coil_exam.SEEDS['measuring'])[0].parents[1].resolve()}"]
 
 
 def masks(name: str) -> list[str]:

@@ -5,8 +5,9 @@
 Both learn on the CPU, one after the other, from the training part of one leak-free split, that of our own recipe, and
 are asked after each epoch on its validation part. The faithful recipe goes on until the measure that the original
 reports is reached, or for `--limit` minutes; our own to its end, which tells how long a whole training takes. Minutes
-are those of the processor, all threads together, so that other work on the machine matters little, from the decoding of
-the pictures on; those on the clock stand beside them. The test part is not opened. Each pair is appended to
+are those of the processor, all threads together, from the decoding of the pictures on; those on the clock stand beside
+them. Other work beside a training makes both longer, up to twice on two threads of one core: measure where it is quiet,
+and compare the two of one entry only. The test part is not opened. Each pair is appended to
 benchmarks/results/time-to-number.json as soon as it is measured.
 """
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flawscope.errors import UserError
 from flawscope.training.recipe import load_recipe
+from results_words import INTRODUCTION, ORIGINALS, Original
 
 TARGET = Path(__file__).with_name("results.md")
 RESULTS = TARGET.parents[1] / "benchmarks" / "results"
@@ -18,98 +18,8 @@ RECIPES = TARGET.parents[1] / "recipes"
 Entry = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Original:
-    """A published system: its recipes here, what it reports, and what that can be compared with.
-
-    `line` stands above ours in the table: how and on how many images it was measured, and its numbers. `measures` are
-    the columns, where not all that were measured are shown.
-    """
-
-    title: str
-    recipes: tuple[str, ...]
-    reported: str
-    compare: str
-    line: tuple[str, str, Mapping[str, str]] | None = None
-    measures: tuple[str, ...] = ()
-
-
-ORIGINALS = (
-    Original(
-        "A: defective or not (ELPV)",
-        ("solar-binary", "solar-binary-faithful"),
-        "83.6 % accuracy",
-        "It is the best of 18 epochs, chosen on the same 525 cells that were then reported, and sister cells of one "
-        "module stand on both sides of its random split. Compare it with the lines `random`, whose epoch and "
-        "thresholds were chosen on other cells, and which learnt from 1,444 cells, not 2,099. The lines `folds` are "
-        "what new modules would see: nothing that was published on ELPV (88.4 %, 90.1 %) was measured like that.",
-        ("random, its own split", "525", {"accuracy": "0.836 (0.802 to 0.865)"}),  # Wilson, each cell alone
-    ),
-    Original(
-        "B: crack and inactive region (1,594 cells of ELPV)",
-        ("solar-multilabel", "solar-multilabel-faithful"),
-        "mean F1 0.789, 0.862, 0.889 after epochs 1, 2, 3",
-        "Not comparable with any line: every one of its 1,200 test images is a turned or mirrored copy of a cell that "
-        "it learnt from. On hidden tests of the same task others reach 0.866 and 0.909; those are cells of the same "
-        "kind, not these.",
-        ("copies in training", "1,200", {"mean F1": "0.889"}),
-    ),
-    Original(
-        "C: two networks from scratch (the same cells)",
-        ("solar-challenge-alexnet", "solar-challenge-resnet18"),
-        "a pass mark: mean F1 0.6",
-        "The pass mark counts on a hidden test of other cells.",
-    ),
-    Original(
-        "D: where the flaws of steel are (synthetic strips, and two real sets in their place)",
-        ("steel", "steel-faithful", "neu-seg", "magnetic-tile"),
-        "no number of its segmentation; its gate 86.9 % accuracy",
-        "Its strips are not at hand. Elsewhere mean IoU 0.80 to 0.85 is published on NEU-Seg with large pretrained "
-        "networks, and 0.669 a class on the magnetic tiles, both on splits that nobody searched. Its gate is compared "
-        "by specificity and recall: is an image flawed at all? The time that it saves is that of both networks here, "
-        "below 0 where it costs more. F1 of a class: does an image show it? Older lines have not all columns.",
-        measures=(
-            *("mean IoU", "IoU of any flaw", "mean Dice on flawed", "flaw recall", "IoU of each class"),
-            *("gate: AUROC", "gate: recall", "gate: specificity", "gate: time saved", "F1 of each class"),
-        ),
-    ),
-    Original(
-        "E: coils, and castings in their place",
-        ("coil", "coil-faithful", "casting", "casting-faithful"),
-        "99.2 % of 125 coils (95.6 to 99.98 %)",
-        "Its pictures are not public. Synthetic coils and real castings stand in for them, so only the order of "
-        "magnitude can be compared. The coils are hard ones: HOG and an SVM do no better on them than calling every "
-        "coil good (`benchmarks/results/coil-exam.json`).",
-        ("random, its own split", "125", {"accuracy": "0.992 (0.956 to 1.000)"}),  # exact
-    ),
-)
 OF_EACH = {"F1 of each class": ("classes", "F1"), "IoU of each class": ("pixels", "IoU")}
 MEASURES = ("accuracy", "AUROC", "mean F1", "mean AUROC", "F1", "exact match", "escape rate", "overkill rate")
-INTRODUCTION = """\
-<!-- Made by `python docs/make_results.py` from benchmarks/results. Do not edit. -->
-# Results on the reference systems
-
-Every number but those of the last sections, which say what they are, comes from sealed bundles, run by the runtime that
-runs at the line, on images that the bundle, its thresholds and its choice of an epoch have not seen. In parentheses
-stand 95 % intervals, over groups. Settings of our own recipes were compared on images outside one fold
-(`benchmarks/results/recipe-variants.json`, `mask-variants.json`, `tune-solar-multilabel.json`): a pooled line of five
-folds tests those images, too, by networks that have not learnt from them.
-
-- `folds`: the five folds of the benchmark groups (`benchmarks/groups`), proven free of leaks. Pooled numbers describe
-  the recipe, never a delivered bundle.
-- `seeds`: one fold alone, with other first weights and draws. The images outside it may be dealt otherwise into the
-  parts for training, validation and calibration than for the same fold in `folds`: then the hash of the split differs.
-- `random`: one random split, which nobody searched: how the originals measured. It leaks.
-
-Where a recipe begins from ImageNet, MobileNetV2 and the weights file that the line names were used: other backbones'
-weights were not at hand where this was measured. To measure again:
-`python benchmarks/reference_systems.py RECIPE --protocol folds`. Where a line was measured several times, the last one
-is shown; `benchmarks/results/reference-systems.json` keeps all. A star marks a recipe that has been changed since: the
-numbers are those of the recipe at the commit of the line. Minutes of training are those of a machine on which other
-work may have run. Networks that are prescribed row by row (`table:...`: C, the faithful ones of E) began with a last
-layer near zero until 27 November 2026, which holds back all layers before it; lines of such networks that are older
-are theirs.
-"""
 
 
 def results() -> str:
@@ -328,8 +238,9 @@ def theirs(original: Original, measures: Sequence[str]) -> list[list[str]]:
 
 def numbers(entry: Entry, measures: Sequence[str]) -> list[str]:
     """One row of the first table."""
-    fold = entry.get("fold", [None])[0] if entry["protocol"] == "seeds" else None
-    which = ("" if fold is None else f", fold {fold}") + ("" if entry["seed"] is None else f", seed {entry['seed']}")
+    fold = entry.get("fold", re.findall(r"fold (\d)", entry["what"]) or [None])[0]  # old lines have it in words
+    of_fold = f", fold {fold}" if entry["protocol"] == "seeds" and fold is not None else ""
+    which = of_fold + ("" if entry["seed"] is None else f", seed {entry['seed']}")
     known = values(entry)
     each = {of: "; ".join(f"{name} {ends[0]:.3f}" for name, ends in of_each(entry, of).items()) for of in OF_EACH}
     found = [each.get(name) or interval(known.get(name)) for name in measures]

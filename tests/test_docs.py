@@ -168,6 +168,7 @@ def test_page_of_results_shows_of_masks_what_matters(docs_script: Callable[[str]
     one = [0.5, 0.25, 0.75]
     entry = {
         "recipe": "steel.yaml", "protocol": "seeds", "seed": 0, "fold": [None], "n": 119, "groups": 14, "overrides": [],
+        "what": "the recipe's own fold",
         "recipe_hash": "", "headline": {"mean IoU": one}, "gate": {"recall": [0.9, 0.8, 1.0]},
         "classes": {"1": {"F1": one}, "2": {"F1": [0.875, 0.5, 1.0]}, "3": {}},
         "pixels": {"1": {"IoU": one}, "2": {"IoU": [0.625, 0.5, 0.75]}, "any flaw": {"IoU": one}},
@@ -178,6 +179,9 @@ def test_page_of_results_shows_of_masks_what_matters(docs_script: Callable[[str]
                "1 0.500; 2 0.625"]  # fmt: skip
     assert module.of_each({**entry, "classes": {"1": {"F1": one}}}, "F1 of each class") == {}
     assert module.numbers(entry, shown) == ["steel \\*", "seeds, seed 0", "119, 14", *numbers]
+    assert module.numbers({**entry, "fold": [3]}, [])[1] == "seeds, fold 3, seed 0"
+    old = {key: of for key, of in entry.items() if key != "fold"}
+    assert module.numbers({**old, "what": "fold 0 of the benchmark groups"}, [])[1] == "seeds, fold 0, seed 0"
 
 
 def test_page_of_results_shows_the_challenge_when_it_is_judged(docs_script: Callable[[str], ModuleType]) -> None:

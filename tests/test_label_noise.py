@@ -15,10 +15,9 @@ from flawscope.evaluation.metrics import auroc
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 sys.path.append(str(Path(__file__).parents[1] / "docs"))
 
-import make_noise_page
-
 import judge_sisters
 import label_noise
+import make_noise_page
 import noise_cells
 import noise_sisters
 import noise_statistics as noise
