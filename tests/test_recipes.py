@@ -139,6 +139,10 @@ def test_two_outputs_and_one_are_the_same_function() -> None:
             {
                 "train.optimiser": "sgd", "train.momentum": 0.9, "train.rate": 0.01, "train.weight_decay": 1e-4,
                 "train.batch_size": 16, "train.class_weights": "none", "model.normalise.source": "training",
+                "model.name": "timm:resnet34", "model.weights": "imagenet", "model.freeze": False,
+                "train.schedule.kind": "multi_step", "train.schedule.after": {"10": 0.1, "20": 0.1, "30": 0.1},
+                "train.epochs": 40, "train.watch": "f1", "train.keep": "best", "decide.rule": "fixed",
+                "train.augment.flip_horizontal": True, "train.augment.flip_vertical": True,
                 "train.augment.rotate": 3, "train.augment.shift": 0.02, "train.augment.crop": 0.98,
                 "train.augment.brightness": 0,
             },
@@ -153,6 +157,28 @@ def test_two_outputs_and_one_are_the_same_function() -> None:
                 "train.augment.flip_horizontal": False, "train.augment.flip_vertical": False,
                 "train.augment.brightness": 0,
             },
+        ),
+        (
+            "casting-faithful",
+            {
+                "image.crop": None, "image.size": [300, 300], "image.channels": 1, "model.name": "table:coil",
+                "model.weights": "none", "model.normalise.mean": [0.5], "model.normalise.std": [0.5],
+                "train.optimiser": "sgd", "train.momentum": 0, "train.rate": 0.01, "train.weight_decay": 0,
+                "train.schedule.kind": "constant", "train.epochs": 60, "train.batch_size": 10,
+                "train.sampling": "balanced", "train.watch": "accuracy", "data.positive": "def_front",
+                "train.augment.flip_horizontal": False, "train.augment.flip_vertical": False,
+            },
+        ),
+        *(
+            (
+                f"solar-challenge-{name}",
+                {
+                    "model.name": f"table:{name}", "model.weights": "none", "image.size": [224, 224],
+                    "image.channels": 1, "train.sampling": "balanced", "train.class_weights": "none",
+                    "data.label_columns": ["crack", "inactive"],
+                },
+            )
+            for name in ("alexnet", "resnet18")
         ),
     ],
 )  # fmt: skip

@@ -13,6 +13,7 @@ import pytest
 import flawscope
 from flawscope.data.court.proof import Crossing
 from flawscope.data.court.verdict import METHOD
+from flawscope.data.group_file import save_groups
 from flawscope.data.read import read
 from flawscope.data.split_file import load_split, save_split
 from flawscope.errors import OutputError, SplitError
@@ -97,6 +98,18 @@ def test_identical_asks_no_court(recipe: Path, asked: list[Any]) -> None:
     made = flawscope.split(recipe)[0]
     assert asked == []
     assert (made.stamp, made.left_out) == ("LEAK NOT CHECKED", {})
+
+
+def test_images_that_a_group_file_does_not_name_are_told_before_the_search(
+    recipe: Path, asked: list[Any], tmp_path: Path
+) -> None:
+    samples = read(load_recipe(recipe).data, recipe.parent)
+    first = [row.id for row in samples.rows[1:]]
+    known, groups = samples.select(first), tmp_path / "groups.json"
+    save_groups(groups, "bench", known, {id: id for id in first}, {id: n % 2 for n, id in enumerate(first)}, note="")
+    with pytest.raises(SplitError, match=rf"1 of {len(samples)} images are not in the group file 'bench'"):
+        flawscope.split(recipe, overrides=[f"split.file={groups}"])
+    assert asked == []
 
 
 def test_a_kept_split_is_purged_and_trained_on(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flawscope.data.group_file import load_groups
 from flawscope.data.split import check_split, make_folds, make_split
 from flawscope.data.split_file import save_split
 from flawscope.errors import OutputError, SplitError, UserError, listing
@@ -101,6 +102,8 @@ def split_samples(
         SplitError: see `flawscope.data.split`; or pairs still cross after that.
     """
     spec = recipe.split
+    if spec.file is not None:
+        load_groups(spec.file).of(samples)  # images that it does not name are told before the search
     if spec.twins != "find":
         return [Proven(made) for made in _made(samples, recipe, folds, None)]
     return proven(samples, lambda twins: _made(samples, recipe, folds, twins), cache, say)
