@@ -17,6 +17,7 @@ from typing import Any
 from flawscope.data.court.verdict import find_twins
 from flawscope.data.read import read
 from flawscope.records import Pair, Samples
+from flawscope.steps.provenance import command
 
 sys.path.append(str(Path(__file__).resolve().parent / "court"))
 
@@ -32,7 +33,8 @@ def main() -> None:
     twins = find_twins(samples, cache=RUNS / ".cache")
     kinds = {"the same cell twice": TWICE, "sisters": ("sister",)}
     found = {name: counted(samples, [pair for pair in twins.pairs if pair.kind in of]) for name, of in kinds.items()}
-    entry = {**provenance("label-noise-two"), "cells": len(samples), "method": twins.method, "pairs": found}
+    head = {**provenance("label-noise-two"), "command": f"python benchmarks/{command()}"}
+    entry = {**head, "cells": len(samples), "method": twins.method, "pairs": found}
     for name, of in found.items():
         print(name, of)
     append(RESULTS / "label-noise-two.json", entry)
