@@ -59,6 +59,7 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/large_picture.py
 	@$(BIN)/python benchmarks/cpu_training.py
 	@$(BIN)/python benchmarks/label_noise.py
+	@$(BIN)/python benchmarks/label_noise_two.py
 	@$(BIN)/python benchmarks/contract_simulation.py
 	@$(PIP) 'mapie>=1.6' && $(BIN)/python benchmarks/contract_mapie.py
 	@$(BIN)/python benchmarks/cost_simulation.py
@@ -71,6 +72,7 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/court/scale.py
 	@$(BIN)/python benchmarks/court/reference_sets.py audits
 	@$(BIN)/python benchmarks/court/near_pairs.py
+	@$(BIN)/python benchmarks/court/dark_ends.py
 	@$(BIN)/python benchmarks/metadata_elpv.py
 	@$(BIN)/python benchmarks/pointing.py
 	@$(BIN)/python benchmarks/copies_leak.py
