@@ -91,7 +91,7 @@ def proof_words(proof: Removed | Pointed) -> str:
     middle = ""
     if centre:
         middle = (
-            f" In {round(centre.value * centre.n)} of them it depends more on that than on the middle of the picture, "
+            f" In {round(centre.value * centre.n)} of all {centre.n} it depends more on that than on the middle of the picture, "
             "which needs no network to be found."
         )
     return (
