@@ -33,8 +33,8 @@ def test_a_map_is_held_against_the_middle_of_the_picture() -> None:
     # It wins against itself moved aside, as the middle would: that alone is no proof.
     worse, better = (removed([GOOD] * 16, [BAD] * 16, None, [middle] * 16) for middle in (Areas(0.1, 0.9), BAD))
     assert proven(worse) and proven(better)
-    assert "In 0 of them it depends more on that than on the middle of the picture" in proof_words(worse)
-    assert "In 16 of them" in proof_words(better) and "middle" not in proof_words(removed([GOOD], [BAD]))
+    assert "In 0 of all 16 it depends more on that than on the middle of the picture" in proof_words(worse)
+    assert "In 16 of all 16 it" in proof_words(better) and "middle" not in proof_words(removed([GOOD], [BAD]))
     assert (warnings_of(worse), warnings_of(better), warnings_of(None)) == ([MIDDLE], [], [])
     assert warnings_of(removed([BAD] * 16, [GOOD] * 16)) == [UNPROVEN]
 

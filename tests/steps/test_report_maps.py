@@ -57,7 +57,7 @@ def test_the_worst_mistakes_carry_maps_and_each_answer_its_mean(copied: Copy, lo
     assert mistakes.count('alt="heat map of ') + mistakes.count("<span>nothing speaks for") == min(wrong + close, 12)
     assert "The heat maps are integrated gradients:" in mistakes
     assert "pictures the answer depends more on what the map marks" in mistakes
-    assert "of them it depends more on that than on the middle of the picture" in mistakes
+    assert "it depends more on that than on the middle of the picture" in mistakes
     assert mean.count('<li class="mapped"') == 2
     assert "what speaks for <b>nok</b>" in mean and "what speaks for <b>ok</b>" in mean
     assert mean.count('src="data:image/jpeg;base64,') == 4 + 1, "and the scale"

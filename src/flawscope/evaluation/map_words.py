@@ -91,8 +91,8 @@ def proof_words(proof: Removed | Pointed) -> str:
     middle = ""
     if centre:
         middle = (
-            f" In {round(centre.value * centre.n)} of all {centre.n} it depends more on that than on the middle of the picture, "
-            "which needs no network to be found."
+            f" In {round(centre.value * centre.n)} of all {centre.n} it depends more on that than on the middle of the "
+            "picture, which needs no network to be found."
         )
     return (
         f"In {round(better.value * better.n)} of {better.n} pictures the answer depends more on what the map marks "
