@@ -15,11 +15,11 @@ from flawscope.data.court.align import (
     Alignment,
     Common,
     aligned,
+    beside_margins,
     common_pattern,
     correlation,
     detail,
     margin,
-    usable_on,
 )
 from flawscope.data.court.pictures import SIDE, STAYS, Float, Grey, turned
 from flawscope.data.court.search import seen
@@ -175,13 +175,24 @@ def test_a_margin_is_dark_large_and_at_the_border(texture: Texture) -> None:
         assert not margin(none.astype(np.float32)).any()
     both = ending(ending(grey, 5), 7, "right")
     assert margin(both.astype(np.float32)).all(axis=0).sum() == 5 + 8 + 7 + 8
+    surrounded = np.full_like(grey, 6)
+    surrounded[6:58, 6:58] = grey[6:58, 6:58]  # a part that lies on something dark: its outline is its own
+    assert not margin(surrounded.astype(np.float32)).any()
 
 
 def test_what_is_nearly_all_dark_is_compared_as_a_whole(texture: Texture) -> None:
     a, b = (ending(texture(seed), 50) for seed in (1, 2))
     assert aligned(a, a, NOTHING).measure == pytest.approx(1)
-    usable = usable_on(a.astype(np.float32), b.astype(np.float32), STAYS)[1]
+    whole = np.ones((SIDE, SIDE), np.bool_)
+    details = (detail(each.astype(np.float32)) for each in (a, b))
+    usable = beside_margins(a.astype(np.float32), b.astype(np.float32), whole, *details)
     assert usable.all(), "too little is left beside the margin to tell two apart"
+
+
+def test_plain_parts_that_end_are_compared_by_their_edges() -> None:
+    plain = ending(np.full((SIDE, SIDE), 130, np.uint8), 20)
+    plain[20:44, 20:24] = 40  # a nick in the edge is all that it shows
+    assert aligned(plain, plain, NOTHING).measure == pytest.approx(1)
 
 
 def test_one_margin_alone_takes_nothing_away(texture: Texture) -> None:

@@ -37,8 +37,9 @@ LEAST_SHOWN = 0.05
 DARK = 20
 """Grey values up to which a margin is taken for what lies beyond the part."""
 
-LEAST_MARGIN, LEAST_BESIDE = 0.05, 0.25
-"""A dark margin is at least such a share of a picture, and stays in where less than such a share would be left."""
+LEAST_MARGIN, MOST_AT_A_SIDE, LEAST_BESIDE = 0.05, 0.5, 0.25
+"""A dark margin is at least such a share of a picture, and leaves such a share of one of its four sides free, or else
+it is what the part lies on; it stays in where less than such a share of the picture would be left."""
 
 AROUND = 1 / 8
 """So far from a margin, as a share of the side, its edge still stands out of the detail, or dims it."""
@@ -161,8 +162,9 @@ def _measured(a: Float, b: Float, common: Common, place: Float, turn: int) -> Al
     shown = float(usable.mean())
     if inside.mean() < LEAST_OVERLAP or shown < LEAST_SHOWN:
         return Alignment(place, 0.0, shown)
-    mask_p = usable.reshape(-1)
     detail_a, detail_b = detail(a), detail(laid)
+    usable = beside_margins(a, laid, usable, detail_a, detail_b)
+    shown, mask_p = float(usable.mean()), usable.reshape(-1)
     if min(detail_a[usable].std(), detail_b[usable].std()) < LEAST_DETAIL:
         return Alignment(place, 0.0, shown)
     own_a, own_b = common.without(detail_a)[mask_p], common.without(detail_b)[mask_p]
@@ -184,21 +186,27 @@ def laid_on(b: Float, place: Float) -> tuple[Float, Mask]:
 def usable_on(a: Float, b: Float, place: Float) -> tuple[Float, Mask, Mask]:
     """Picture b moved, the pixels that can be compared, and those inside b.
 
-    What one of the two is too bright to show cannot be compared; a white background is white in both. Where both end
-    in a dark margin, two different parts would be alike for that: neither margin counts, if enough is left.
+    What one of the two is too bright to show cannot be compared; a white background is white in both.
     """
     laid, inside = laid_on(b, place)
-    usable = inside & ((a < SATURATED) == (laid < SATURATED))
-    margins = margin(a), margin(laid)
-    if all(each.any() for each in margins):
-        beside = usable & ~(margins[0] | margins[1])
-        if beside.mean() >= LEAST_BESIDE:
-            usable = beside
-    return laid, usable, inside
+    return laid, inside & ((a < SATURATED) == (laid < SATURATED)), inside
+
+
+def beside_margins(a: Float, b: Float, usable: Mask, detail_a: Float, detail_b: Float) -> Mask:
+    """What is left of the usable pixels of two pictures beside the dark margins in which both end.
+
+    Two different parts would be alike for the edges. All is left where one of the two has no margin, where too little
+    would be left, or where the rest of one of the two shows nothing: then the edges are all that there is.
+    """
+    margins = margin(a), margin(b)
+    beside = usable & ~(margins[0] | margins[1])
+    if not (margins[0].any() and margins[1].any()) or beside.mean() < LEAST_BESIDE:
+        return usable
+    return beside if min(detail_a[beside].std(), detail_b[beside].std()) >= LEAST_DETAIL else usable
 
 
 def margin(grey_hw: Float) -> Mask:
-    """The dark margin of a picture and what lies around it; nothing where there is none worth the name.
+    """The dark margin in which a part ends within the picture, and what lies around it; nothing where there is none.
 
     >>> strip = np.full((64, 64), 90, np.float32)
     >>> strip[:, :10] = 5  # the strip ends here
@@ -209,9 +217,9 @@ def margin(grey_hw: Float) -> Mask:
     if dark.mean() < LEAST_MARGIN:
         return np.zeros(grey_hw.shape, np.bool_)
     places = cv2.connectedComponents(dark, connectivity=4)[1]
-    border = np.concatenate([places[0], places[-1], places[:, 0], places[:, -1]])
-    beyond = np.isin(places, border[border > 0])
-    if beyond.mean() < LEAST_MARGIN:
+    sides = (places[0], places[-1], places[:, 0], places[:, -1])
+    beyond = np.isin(places, np.unique(np.concatenate([side[side > 0] for side in sides])))
+    if beyond.mean() < LEAST_MARGIN or min(np.mean(side > 0) for side in sides) >= MOST_AT_A_SIDE:
         return np.zeros(grey_hw.shape, np.bool_)
     around = 2 * round(AROUND * len(grey_hw)) + 1
     return cv2.dilate(beyond.astype(np.uint8), np.ones((around, around), np.uint8)) > 0

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 
 from flawscope.data.court import pictures
-from flawscope.data.court.align import LEAST_SHOWN, Alignment, correlation, detail, refined, usable_on
+from flawscope.data.court.align import LEAST_SHOWN, Alignment, beside_margins, correlation, detail, refined, usable_on
 from flawscope.data.court.different import Different
 from flawscope.data.court.measure import Suspect
 from flawscope.data.court.pictures import Float, Ints, small_picture, turned
@@ -170,7 +170,9 @@ def _correlation(a: Float, detail_a: Float, b: Float, place: Float) -> float:
     laid, usable = usable_on(a, b, place)[:2]
     if usable.mean() < LEAST_SHOWN:
         return 0.0
-    return correlation(detail_a[usable], detail(laid, REACH)[usable])
+    detail_b = detail(laid, REACH)
+    usable = beside_margins(a, laid, usable, detail_a, detail_b)
+    return correlation(detail_a[usable], detail_b[usable])
 
 
 def enlarged(place: Float) -> Float:
