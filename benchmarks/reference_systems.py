@@ -26,6 +26,8 @@ from typing import Any
 import coil_exam
 import flawscope
 from entries import DEFAULT_WEIGHTS, SHARED, append, ends, of_weights, two_labels
+from flawscope.evaluation.metrics import truth
+from flawscope.records import PARTS
 from flawscope.steps.workspace import Run, fold_runs, read_json
 from flawscope.training.history import FILE, read_history
 from flawscope.training.recipe import Recipe, load_recipe
@@ -120,10 +122,22 @@ def facts_of(runs: Sequence[Run]) -> dict[str, Any]:
         "network": recipe.model.name,
         "size": list(recipe.image.size),
         "trained_on": [len(run.split.ids("train")) for run in runs],
+        "shown": [shown(run) for run in runs],
         "epochs": [len(rows) for rows in histories],
         "minutes_of_training": [round(sum(row["seconds"] for row in rows) / 60, 1) for rows in histories],
         "seals": [read_json(run.metrics)["bundle"]["seal"] for run in runs],
     }
+
+
+def shown(run: Run) -> dict[str, dict[str, list[int]]]:
+    """How many images of each part show a class, and how many groups: how little a threshold may rest on."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for part in PARTS:
+        samples = run.part(part)
+        for name, target_n in zip(samples.task.classes, truth(samples.task.kind, samples.target_nk).T, strict=True):
+            groups = {run.split.group[row.id] for row, there in zip(samples.rows, target_n, strict=True) if there}
+            found.setdefault(part, {})[name] = [int(target_n.sum()), len(groups)]
+    return found
 
 
 def classes_of(entry: dict[str, Any]) -> dict[str, list[float]]:

@@ -114,6 +114,10 @@ def test_a_finished_run_is_not_run_again_and_another_recipe_is_not_taken_for_it(
     found = reference_systems.measured("tiny", "seeds", "imagenet", 1, ["train.clip=1.0"], trial=True)
     assert found["overrides"] == ["train.seed=1", "train.clip=1.0", "train.epochs=1"] and found["epochs"] == [1]
     assert found["recipe_hash"] == load_recipe(recipe, found["overrides"]).hash
+    (shown,) = found["shown"]
+    assert list(shown) == ["train", "validation", "calibration", "test"]
+    assert all(0 < groups <= images for images, groups in (shown[part]["nok"] for part in shown))
+    assert sum(shown[part]["nok"][0] for part in shown) == len(list(parts.rglob("nok/*.png")))
     value, low, high = found["headline"]["accuracy"]
     assert 0 <= low < high <= 1 and low <= value <= high and found["n"] > 0
     assert reference_systems.measured("tiny", "seeds", "imagenet", 1, ["train.clip=1.0"], trial=True) == found
