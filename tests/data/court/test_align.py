@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flawscope.data.court import align
 from flawscope.data.court.align import (
     FITTED_ON,
     MOST_COMPONENTS,
@@ -15,11 +14,9 @@ from flawscope.data.court.align import (
     Alignment,
     Common,
     aligned,
-    beside_margins,
     common_pattern,
     correlation,
     detail,
-    margin,
 )
 from flawscope.data.court.pictures import SIDE, STAYS, Float, Grey, turned
 from flawscope.data.court.search import seen
@@ -137,66 +134,6 @@ def test_what_is_saturated_says_nothing(texture: Texture) -> None:
     a[:, 32:] = 255
     blind = aligned(a, b, NOTHING)
     assert blind.measure == 0.0, "white is white in both: it can be compared, and shows nothing"
-
-
-def ending(grey_hw: Grey, width: int, side: str = "left") -> Grey:
-    """A strip of which so many columns lie beyond its end."""
-    made = grey_hw.copy()
-    made[:, slice(None, width) if side == "left" else slice(-width, None)] = 6
-    return made
-
-
-@pytest.mark.parametrize("width", [10, 16, 24])
-def test_strips_are_not_alike_because_both_end_within_the_picture(
-    texture: Texture, width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    faint = [(110 + 0.1 * (texture(seed).astype(np.float32) - 128)).astype(np.uint8) for seed in (0, 1)]
-    assert aligned(faint[0], faint[1], NOTHING).measure < 0.3
-    a, b = (ending(each, width + move) for each, move in zip(faint, (0, 2), strict=True))
-    assert aligned(a, b, NOTHING).measure < 0.3
-    monkeypatch.setattr(align, "LEAST_MARGIN", 1.1)
-    assert aligned(a, b, NOTHING).measure > 0.45, "the edge alone makes them alike"
-
-
-@pytest.mark.parametrize("turn", [0, 1, 4])
-def test_a_copy_of_a_strip_that_ends_is_found_by_what_it_shows(texture: Texture, turn: int) -> None:
-    a = ending(texture(1), 14)
-    darker = np.clip(0.7 * a + np.random.default_rng(0).normal(0, 2, a.shape), 0, 249).astype(np.uint8)
-    found = aligned(a, turned(turned(darker, turn), turn), NOTHING)
-    assert found.measure > 0.95
-    assert found.shown == pytest.approx((SIDE - 14 - SIDE // 8) / SIDE, abs=0.02)
-
-
-def test_a_margin_is_dark_large_and_at_the_border(texture: Texture) -> None:
-    grey = texture(1).clip(40, 249)
-    inside = grey.copy()
-    inside[20:44, 20:44] = 3  # a dark region within the part is the part's own
-    for none in (grey, inside, ending(grey, 3)):
-        assert not margin(none.astype(np.float32)).any()
-    both = ending(ending(grey, 5), 7, "right")
-    assert margin(both.astype(np.float32)).all(axis=0).sum() == 5 + 8 + 7 + 8
-    surrounded = np.full_like(grey, 6)
-    surrounded[6:58, 6:58] = grey[6:58, 6:58]  # a part that lies on something dark: its outline is its own
-    assert not margin(surrounded.astype(np.float32)).any()
-
-
-def test_what_is_nearly_all_dark_is_compared_as_a_whole(texture: Texture) -> None:
-    a, b = (ending(texture(seed), 50) for seed in (1, 2))
-    assert aligned(a, a, NOTHING).measure == pytest.approx(1)
-    whole = np.ones((SIDE, SIDE), np.bool_)
-    details = (detail(each.astype(np.float32)) for each in (a, b))
-    usable = beside_margins(a.astype(np.float32), b.astype(np.float32), whole, *details)
-    assert usable.all(), "too little is left beside the margin to tell two apart"
-
-
-def test_plain_parts_that_end_are_compared_by_their_edges() -> None:
-    plain = ending(np.full((SIDE, SIDE), 130, np.uint8), 20)
-    plain[20:44, 20:24] = 40  # a nick in the edge is all that it shows
-    assert aligned(plain, plain, NOTHING).measure == pytest.approx(1)
-
-
-def test_one_margin_alone_takes_nothing_away(texture: Texture) -> None:
-    assert aligned(ending(texture(1), 16), texture(1), NOTHING).shown == 1.0
 
 
 def test_a_place_far_outside_measures_nothing(texture: Texture) -> None:

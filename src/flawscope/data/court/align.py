@@ -8,8 +8,7 @@
    solar cells are not alike for having the same busbars; and the mean once more where the second picture, as it lies
    on the first, has it.
 4. The correlation of what is left, over the pixels that both show; those saturated in one of the two do not count, nor
-   do dark margins that both have, where the part ends within the picture, and their surroundings: an edge says where
-   the camera stood, not which part it is.
+   do the dark bands in which both end (`margins.py`).
 
 Letters: h and w rows and columns, p pixels (h * w), k components.
 """
@@ -22,6 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from flawscope.data.court.margins import LEAST_BESIDE, LEAST_TEXTURE, margin
 from flawscope.data.court.pictures import ENOUGH, SATURATED, SIDE, STAYS, Float, Grey, turned
 
 ITERATIONS = 20
@@ -33,16 +33,6 @@ NOISE = 2.0
 
 LEAST_SHOWN = 0.05
 """Share of the pixels that must be usable in both."""
-
-DARK = 20
-"""Grey values up to which a margin is taken for what lies beyond the part."""
-
-LEAST_MARGIN, MOST_AT_A_SIDE, LEAST_BESIDE = 0.05, 0.5, 0.25
-"""A dark margin is at least such a share of a picture, and leaves such a share of one of its four sides free, or else
-it is what the part lies on; it stays in where less than such a share of the picture would be left."""
-
-AROUND = 1 / 8
-"""So far from a margin, as a share of the side, its edge still stands out of the detail, or dims it."""
 
 WEAK = 0.35
 LEAST_DETAIL = 0.05
@@ -109,11 +99,25 @@ class Alignment:
         return float(np.abs(corners @ self.map.T - corners[:, :2]).max()) / SIDE
 
 
-def detail(grey_hw: Float, reach: float = REACH) -> Float:
-    """Grey values with their surroundings taken out and brought to one contrast."""
-    rest = grey_hw - cv2.GaussianBlur(grey_hw, (0, 0), reach, borderType=cv2.BORDER_REFLECT)
-    power = cv2.GaussianBlur(rest * rest, (0, 0), 2 * reach, borderType=cv2.BORDER_REFLECT)
+def detail(grey_hw: Float, reach: float = REACH, shown: Mask | None = None) -> Float:
+    """Grey values with their surroundings taken out and brought to one contrast.
+
+    With `shown` only these pixels are looked at, also in the surroundings of others (normalised convolution, Knutsson &
+    Westin 1993), and the rest is 0.
+    """
+    if shown is None:
+        rest = grey_hw - around(grey_hw, reach)
+        return np.asarray(rest / np.sqrt(around(rest * rest, 2 * reach) + NOISE**2), dtype=np.float32)
+    there = shown.astype(np.float32)
+    beside_hw = around(grey_hw * there, reach) / np.maximum(around(there, reach), np.float32(1e-3))
+    rest = np.asarray((grey_hw - beside_hw) * there, dtype=np.float32)
+    power = around(rest * rest, 2 * reach) / np.maximum(around(there, 2 * reach), np.float32(1e-3))
     return np.asarray(rest / np.sqrt(power + NOISE**2), dtype=np.float32)
+
+
+def around(grey_hw: Float, reach: float) -> Float:
+    """The mean about each pixel, the near ones weighed most."""
+    return np.asarray(cv2.GaussianBlur(grey_hw, (0, 0), reach, borderType=cv2.BORDER_REFLECT), dtype=np.float32)
 
 
 def common_pattern(grey_nhw: Grey, seed: int = 0) -> Common:
@@ -136,11 +140,13 @@ def aligned(a_hw: Grey, b_hw: Grey, common: Common, start: Float = STAYS, turn: 
     `turn` says how b was turned.
     """
     a, b = a_hw.astype(np.float32), b_hw.astype(np.float32)
-    first = _measured(a, b, common, start, turn)
+    margins = margin(a), margin(b)
+    first = _measured(a, b, common, start, turn=turn, margins=margins)
     if first.measure >= CLEAR:
         return first
     place = refined(a, b, start, ITERATIONS, 1e-3)
-    return first if place is None else max(first, _measured(a, b, common, place, turn), key=lambda found: found.measure)
+    again = first if place is None else _measured(a, b, common, place, turn=turn, margins=margins)
+    return max(first, again, key=lambda found: found.measure)
 
 
 def refined(a: Float, b: Float, start: Float, iterations: int, least: float) -> Float | None:
@@ -157,13 +163,12 @@ def refined(a: Float, b: Float, start: Float, iterations: int, least: float) -> 
     return np.asarray(found, np.float32)
 
 
-def _measured(a: Float, b: Float, common: Common, place: Float, turn: int) -> Alignment:
+def _measured(a: Float, b: Float, common: Common, place: Float, *, turn: int, margins: tuple[Mask, Mask]) -> Alignment:
     laid, usable, inside = usable_on(a, b, place)
     shown = float(usable.mean())
     if inside.mean() < LEAST_OVERLAP or shown < LEAST_SHOWN:
         return Alignment(place, 0.0, shown)
-    detail_a, detail_b = detail(a), detail(laid)
-    usable = beside_margins(a, laid, usable, detail_a, detail_b)
+    usable, detail_a, detail_b = compared(a, laid, usable, margins_on(margins, place))
     shown, mask_p = float(usable.mean()), usable.reshape(-1)
     if min(detail_a[usable].std(), detail_b[usable].std()) < LEAST_DETAIL:
         return Alignment(place, 0.0, shown)
@@ -183,6 +188,32 @@ def laid_on(b: Float, place: Float) -> tuple[Float, Mask]:
     return np.asarray(laid, np.float32), np.asarray(inside)
 
 
+def margins_on(margins: tuple[Mask, Mask], place: Float) -> tuple[Mask, Mask]:
+    """The margins of a, and those of b where b lies on it."""
+    of_a, of_b = margins
+    if not of_b.any():
+        return margins
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    return of_a, cv2.warpAffine(of_b.astype(np.uint8), place, of_b.shape[::-1], flags=flags) > 0
+
+
+def compared(
+    a: Float, b: Float, usable: Mask, bands: tuple[Mask, Mask], reach: float = REACH
+) -> tuple[Mask, Float, Float]:
+    """Which of the usable pixels of two pictures are compared, and the details of both.
+
+    Those beside the dark bands in which both end; all where one has none, where too little would be left, or where what
+    is left of one may be mere noise: then the edges are all that there is.
+    """
+    if bands[0].any() and bands[1].any():
+        rest = usable & ~(bands[0] | bands[1])
+        if rest.mean() >= LEAST_BESIDE:
+            detail_a, detail_b = (detail(each, reach, ~band) for each, band in zip((a, b), bands, strict=True))
+            if min(detail_a[rest].std(), detail_b[rest].std()) >= LEAST_TEXTURE:
+                return rest, detail_a, detail_b
+    return usable, detail(a, reach), detail(b, reach)
+
+
 def usable_on(a: Float, b: Float, place: Float) -> tuple[Float, Mask, Mask]:
     """Picture b moved, the pixels that can be compared, and those inside b.
 
@@ -190,39 +221,6 @@ def usable_on(a: Float, b: Float, place: Float) -> tuple[Float, Mask, Mask]:
     """
     laid, inside = laid_on(b, place)
     return laid, inside & ((a < SATURATED) == (laid < SATURATED)), inside
-
-
-def beside_margins(a: Float, b: Float, usable: Mask, detail_a: Float, detail_b: Float) -> Mask:
-    """What is left of the usable pixels of two pictures beside the dark margins in which both end.
-
-    Two different parts would be alike for the edges. All is left where one of the two has no margin, where too little
-    would be left, or where the rest of one of the two shows nothing: then the edges are all that there is.
-    """
-    margins = margin(a), margin(b)
-    beside = usable & ~(margins[0] | margins[1])
-    if not (margins[0].any() and margins[1].any()) or beside.mean() < LEAST_BESIDE:
-        return usable
-    return beside if min(detail_a[beside].std(), detail_b[beside].std()) >= LEAST_DETAIL else usable
-
-
-def margin(grey_hw: Float) -> Mask:
-    """The dark margin in which a part ends within the picture, and what lies around it; nothing where there is none.
-
-    >>> strip = np.full((64, 64), 90, np.float32)
-    >>> strip[:, :10] = 5  # the strip ends here
-    >>> margin(strip).mean(axis=0)[[0, 9, 17, 18, 63]].tolist()
-    [1.0, 1.0, 1.0, 0.0, 0.0]
-    """
-    dark = (grey_hw <= DARK).astype(np.uint8)
-    if dark.mean() < LEAST_MARGIN:
-        return np.zeros(grey_hw.shape, np.bool_)
-    places = cv2.connectedComponents(dark, connectivity=4)[1]
-    sides = (places[0], places[-1], places[:, 0], places[:, -1])
-    beyond = np.isin(places, np.unique(np.concatenate([side[side > 0] for side in sides])))
-    if beyond.mean() < LEAST_MARGIN or min(np.mean(side > 0) for side in sides) >= MOST_AT_A_SIDE:
-        return np.zeros(grey_hw.shape, np.bool_)
-    around = 2 * round(AROUND * len(grey_hw)) + 1
-    return cv2.dilate(beyond.astype(np.uint8), np.ones((around, around), np.uint8)) > 0
 
 
 def unexplained(values_p: Float, pattern_p: Float) -> Float:

@@ -23,8 +23,18 @@ import cv2
 import numpy as np
 
 from flawscope.data.court import pictures
-from flawscope.data.court.align import LEAST_SHOWN, Alignment, beside_margins, correlation, detail, refined, usable_on
+from flawscope.data.court.align import (
+    LEAST_SHOWN,
+    Alignment,
+    Mask,
+    compared,
+    correlation,
+    margins_on,
+    refined,
+    usable_on,
+)
 from flawscope.data.court.different import Different
+from flawscope.data.court.margins import margin
 from flawscope.data.court.measure import Suspect
 from flawscope.data.court.pictures import Float, Ints, small_picture, turned
 from flawscope.data.court.threshold import DOUBTFUL
@@ -157,8 +167,8 @@ def fine_measure(a_hw: pictures.Grey, b_hw: pictures.Grey, start: Float) -> floa
     """Correlation of the fine detail of two pictures, b laid on a from where `start` puts it."""
     a, b = softened(a_hw), softened(b_hw)
     places = (start, refined(a, b, start, ITERATIONS, 1e-4))
-    detail_a = detail(a, REACH)
-    return max(_correlation(a, detail_a, b, place) for place in places if place is not None)
+    margins = margin(a), margin(b)
+    return max(_correlation(a, b, place, margins) for place in places if place is not None)
 
 
 def softened(grey_hw: pictures.Grey) -> Float:
@@ -166,12 +176,11 @@ def softened(grey_hw: pictures.Grey) -> Float:
     return np.asarray(cv2.GaussianBlur(grey_hw.astype(np.float32), (0, 0), SOFT), np.float32)
 
 
-def _correlation(a: Float, detail_a: Float, b: Float, place: Float) -> float:
+def _correlation(a: Float, b: Float, place: Float, margins: tuple[Mask, Mask]) -> float:
     laid, usable = usable_on(a, b, place)[:2]
     if usable.mean() < LEAST_SHOWN:
         return 0.0
-    detail_b = detail(laid, REACH)
-    usable = beside_margins(a, laid, usable, detail_a, detail_b)
+    usable, detail_a, detail_b = compared(a, laid, usable, margins_on(margins, place), REACH)
     return correlation(detail_a[usable], detail_b[usable])
 
 
