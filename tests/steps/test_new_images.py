@@ -63,7 +63,7 @@ def test_pictures_of_one_part_prove_no_more_than_the_part(finished: Any, draw: D
     contract = manifest.sealed.decision.contracts[0]  # type: ignore[union-attr]
     assert (contract.positives, contract.groups) == (BAD * (1 + COPIES), BAD)
     assert not contract.kept  # 14 independent parts would be needed; 30 pictures would have done
-    assert any(f"leak court 7; {BAD * (1 + COPIES)} of {len(list(data.rglob('*.png')))} show" in note
+    assert any(f"leak court 8; {BAD * (1 + COPIES)} of {len(list(data.rglob('*.png')))} show" in note
                for note in notes_of(manifest))  # fmt: skip
     blind = flawscope.decide(finished.bundle, data, tmp_path / "blind.flawscope", max_escape=0.2, twins="identical")
     assert blind.sealed.decision.contracts[0].kept  # type: ignore[union-attr]

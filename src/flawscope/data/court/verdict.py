@@ -34,7 +34,7 @@ from flawscope.records import Pair, Samples, Twins, fingerprint
 from flawscope.storage import write_json
 
 Judged = tuple[Suspect, Alignment, float]
-METHOD = "leak court 7"
+METHOD = "leak court 8"
 """A new number whenever the court would judge otherwise: it names what is kept in the cache, and stands in the seal."""
 
 
