@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def counted(samples: Samples, pairs: list[Pair]) -> dict[str, Any]:
-    """Of some pairs and each class: shown by both, by one alone, and the share of the second among them."""
+    """Of some pairs and each class: shown by both, by one alone, and the second as a share of both."""
     label = {row.id: row.target for row in samples.rows}
     classes = {}
     for k, name in enumerate(samples.task.classes):

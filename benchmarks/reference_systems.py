@@ -61,6 +61,8 @@ def main() -> None:
     )
     parser.add_argument("--trial", action="store_true", help="one epoch, two folds or one seed; nothing is appended")
     asked = parser.parse_args()
+    if asked.protocol == "easy" and not all(name.startswith("coil") for name in asked.recipes):
+        parser.error("easy: only coils are drawn as hard or easy ones")
     some: Sequence[int] = SEEDS if asked.seed is None else (asked.seed,)
     for name in asked.recipes:
         for seed in some[: 1 if asked.trial else None] if asked.protocol == "seeds" else (None,):

@@ -88,7 +88,7 @@ too good.
 - `seeds`: one fold alone, with other first weights and draws. The images outside it may be dealt otherwise into the
   parts for training, validation and calibration than for the same fold in `folds`: then the hash of the split differs.
 - `random`: one random split, which nobody searched: how the originals measured. It leaks.
-- `easy`: easy synthetic coils, of which plain methods find most as well: whether a recipe learns at all.
+- `easy`: easy synthetic coils: whether a recipe learns at all.
 
 Where a recipe begins from ImageNet, MobileNetV2 and the weights file that the line names were used: other backbones'
 weights were not at hand where this was measured. (The file is Google Coral's `tf2_mobilenet_v2_1.0_224_ptq.tflite`,

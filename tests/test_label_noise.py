@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from flawscope.evaluation.metrics import auroc
+from flawscope.records import Pair, Sample, Samples, Task
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 sys.path.append(str(Path(__file__).parents[1] / "docs"))
 
 import judge_sisters
 import label_noise
+import label_noise_two
 import make_noise_page
 import noise_cells
 import noise_sisters
@@ -171,3 +173,17 @@ def test_the_ceiling_is_that_of_the_roads() -> None:
 def test_the_figure_is_drawn(tmp_path: Path) -> None:
     make_noise_page.figure(tmp_path / "x.png", ENTRY)
     assert (tmp_path / "x.png").stat().st_size > 5000
+
+
+def test_pairs_that_show_a_flaw_in_both_or_in_one() -> None:
+    labels = {"a": (1.0, 0.0), "b": (1.0, 1.0), "c": (0.0, 0.0), "d": (0.0, 0.0)}
+    rows = tuple(Sample(id, id, target, id, id) for id, target in labels.items())
+    samples = Samples("cells", Task("multilabel", ("crack", "inactive"), "ok"), rows)
+    pairs = [Pair(first, second, "sister", 0.9) for first, second in ("ab", "bc", "bd", "cd")]
+    found = label_noise_two.counted(samples, pairs)
+    assert found["pairs"] == 4
+    assert (found["classes"]["crack"]["both"], found["classes"]["crack"]["one_alone"]) == (1, 2)
+    assert (found["classes"]["inactive"]["both"], found["classes"]["inactive"]["one_alone"]) == (0, 3)
+    value, low, high, hits, n = found["classes"]["crack"]["opposite_where_shown"]
+    assert (hits, n) == (2, 3) and low < value < high
+    assert label_noise_two.counted(samples, pairs[3:])["classes"]["crack"]["opposite_where_shown"] is None

@@ -167,3 +167,10 @@ def test_the_resunet_is_followed_to_its_end(tmp_path: Path, monkeypatch: pytest.
     (first, _), (second, _) = entry["curve"]
     assert 0 < first < second == entry["minutes"] and entry["best"] == max(value for _, value in entry["curve"])
     assert set(entry["n"]) == {"train", "validation"} and str(tmp_path) not in str(entry)
+
+
+def test_only_coils_are_drawn_easy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["reference_systems.py", "coil", "casting", "--protocol", "easy"])
+    with pytest.raises(SystemExit):
+        reference_systems.main()
+    assert "easy: only coils are drawn as hard or easy ones" in capsys.readouterr().err
