@@ -384,3 +384,8 @@ class MaskPrediction:
     def __post_init__(self) -> None:
         if bool(self.answer.error) == (self.masks is not None):
             raise ValueError("a prediction has either masks or an error")
+
+    @property
+    def unmarked(self) -> bool:
+        """Whether there is a gate that did not call the image good, and no flaw was found."""
+        return self.gate is not None and not self.stopped and not self.flaws

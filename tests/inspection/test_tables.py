@@ -184,17 +184,23 @@ def test_masks_have_two_more_columns_and_are_read_back(tmp_path: Path) -> None:
         MaskPrediction(good, Masks(1, 1, ("", "")), gate=0.1, stopped=True, gate_seconds=0.25),
         MaskPrediction(Prediction("c", error="bad")),
         good,
+        MaskPrediction(good, Masks(1, 1, ("", "")), gate=0.8, gate_seconds=0.25),
     ]
     summary = write_results(tmp_path / "r.csv", task, found)
-    assert (summary.flaws, summary.stopped, summary.errors) == ({"gate_seconds": 2, "error": 0}, 1, 1)
+    assert (summary.flaws, summary.errors) == ({"gate_seconds": 2, "error": 0}, 1)
+    assert (summary.stopped, summary.unmarked) == (1, 1)
     with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
-    assert [row[-2:] for row in rows] == [
-        ["gate_probability", "gate_seconds"], ["0.9", "0.125000"], ["0.1", "0.250000"], ["", ""], ["", ""],
+    assert [row[-3:] for row in rows] == [
+        ["gate_probability", "gate_stopped", "gate_seconds"], ["0.9", "no", "0.125000"], ["0.1", "yes", "0.250000"],
+        ["", "", ""], ["", "", ""], ["0.8", "no", "0.250000"],
     ]  # fmt: skip
     results = read_results(tmp_path / "r.csv")
     assert results.classes == task.classes
-    assert list(results.rows) == [answer, good, found[2].answer, good]
+    assert list(results.rows) == [answer, good, found[2].answer, good, good]
+    with (tmp_path / "old.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([*row[:-2], row[-1]] for row in rows)
+    assert read_results(tmp_path / "old.csv") == results, "as it was before it said what the gate stopped"
 
 
 def test_heat_maps_are_named_and_read_over(tmp_path: Path) -> None:

@@ -88,5 +88,9 @@ def test_the_words_for_flaws() -> None:
     assert mask_verdict(task, MaskPrediction(good, none)) == Verdict("ok", "good", "no flaw found")
     stopped = mask_verdict(task, MaskPrediction(good, none, gate=0.004, stopped=True))
     assert (stopped.headline, stopped.facts) == ("ok: good", "probability of any flaw 0.4\xa0%: not looked for")
+    unmarked = mask_verdict(task, MaskPrediction(good, none, gate=0.712))
+    assert unmarked.headline == "ok: good" and unmarked.facts == (
+        "no flaw found, though the gate does not call it good: probability of any flaw 71.2\xa0%"
+    )
     bad = mask_verdict(task, MaskPrediction(Prediction("a", error="no picture")))
     assert bad == Verdict("not decided", "not decided", "no picture")

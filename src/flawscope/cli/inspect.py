@@ -19,6 +19,8 @@ def tell_inspected(summary: Summary) -> None:
         say("flaws of " + ", ".join(f"{class_called(name)}: {count:,}" for name, count in summary.flaws.items()))
     if summary.stopped:
         say(f"the gate called {counted(summary.stopped, 'images')} good; no flaws were looked for there")
+    if summary.unmarked:
+        say(f"it did not call {counted(summary.unmarked, 'more images')} good, but no flaw was found there")
     if summary.maps is not None:
         say(f"{counted(summary.heat_maps, 'heat maps')} in {summary.maps}, see the column `heat_map`")
     speed = f"{summary.images} images in {summary.seconds:.1f} s, {speed_in_words(summary.images_per_second)}"

@@ -2,9 +2,10 @@
 
 Columns: name, <class>_probability ..., (multi-label: <class> yes or no ...,) decision, seconds, error. Where a person
 has to look, the decision is `human`. In place of yes or no, a multi-label class that is not ruled out is `human`, too,
-also where another class is called, so that nobody has to look. Of bundles that make masks two columns follow, empty
-where there is no gate: gate_probability, that of any flaw, and gate_seconds, its share of seconds. Where heat maps were
-asked for, one follows that names each one's file, from the folder of the table on: heat_map.
+also where another class is called, so that nobody has to look. Of bundles that make masks three columns follow, empty
+where there is no gate: gate_probability, that of any flaw, gate_stopped, whether the gate called the image good, so
+that no flaws were looked for, and gate_seconds, its share of seconds. Where heat maps were asked for, one follows that
+names each one's file, from the folder of the table on: heat_map.
 
 Text that a spreadsheet would run is written so that it does not (`flawscope.spreadsheet`); `read_results` gives every
 name back as it was.
@@ -26,8 +27,10 @@ from flawscope.storage import new_file
 
 _PROBABILITY = "_probability"
 _LAST = ("decision", "seconds", "error")
-_GATE = ("gate_probability", "gate_seconds")
+_GATE = ("gate_probability", "gate_stopped", "gate_seconds")
 _MAP = ("heat_map",)
+_MORE = (_GATE, ("gate_probability", "gate_seconds"), _MAP)
+"""What may follow the last column; the second as tables had it once."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,9 @@ class Summary:
     """What came out of an inspection. `counts`: images of each decision; `seconds`: wall time of the whole.
 
     `human` of them are for a person: they are counted as a decision, too. Where masks are made, `flaws` counts those of
-    each class that were found, and `stopped` the images that the gate called good. `written`: where it all lies.
-    `heat_maps` counts those that were drawn, and `maps` is their folder.
+    each class that were found, `stopped` the images that the gate called good, and `unmarked` those that it did not
+    call good and in which no flaw was found. `written`: where it all lies. `heat_maps` counts those that were drawn,
+    and `maps` is their folder.
     """
 
     counts: Mapping[str, int]
@@ -45,6 +49,7 @@ class Summary:
     human: int = 0
     flaws: Mapping[str, int] = field(default_factory=dict)
     stopped: int = 0
+    unmarked: int = 0
     written: Path | None = None
     heat_maps: int = 0
     maps: Path | None = None
@@ -90,7 +95,7 @@ def write_results(path: str | Path, task: Task, predictions: Iterable[Row], *, m
     start = time.perf_counter()
     counts = Counter(dict.fromkeys(task.labels, 0) if task.kind != "multilabel" else {})
     flaws = Counter(dict.fromkeys(task.classes, 0) if task.pixels else {})
-    errors = human = stopped = heat_maps = 0
+    errors = human = stopped = unmarked = heat_maps = 0
     # File names that are not UTF-8 are legal on Linux: they are written with \udcXX in place of the stray bytes.
     with new_file(path) as beside, beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         table = csv.writer(
@@ -104,13 +109,14 @@ def write_results(path: str | Path, task: Task, predictions: Iterable[Row], *, m
             if isinstance(each, MaskPrediction):
                 flaws.update(flaw.name for flaw in each.flaws)
                 stopped += each.stopped
+                unmarked += each.unmarked
             if prediction.decision:
                 counts[prediction.decision.label] += 1
                 human += prediction.decision.human
             else:
                 errors += 1
     seconds = time.perf_counter() - start
-    return Summary(dict(counts), errors, seconds, human, dict(flaws), stopped, heat_maps=heat_maps)
+    return Summary(dict(counts), errors, seconds, human, dict(flaws), stopped, unmarked, heat_maps=heat_maps)
 
 
 def read_results(path: str | Path, task: Task | None = None) -> Results:
@@ -126,10 +132,10 @@ def read_results(path: str | Path, task: Task | None = None) -> Results:
             rows = [[plain_cell(cell) for cell in row] for row in csv.reader(stream)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}", "name a results.csv that flawscope inspect wrote") from None
-    if rows and tuple(rows[0][-3:]) == (_LAST[-1], *_GATE):  # no other table ends so: its last column is the error
-        rows = [row[:-2] for row in rows]
-    if rows and tuple(rows[0][-2:]) == (_LAST[-1], *_MAP):
-        rows = [row[:-1] for row in rows]
+    header = rows[0] if rows else []
+    for more in _MORE:  # no other table ends so: its last column is the error
+        if tuple(header[-len(more) - 1 :]) == (_LAST[-1], *more):
+            rows = [row[: -len(more)] for row in rows]
     header = rows[0] if rows else []
     classes, flags = _classes(header)
     if not classes:
@@ -163,8 +169,8 @@ def _map(each: Row, maps: str) -> list[str]:
 
 def _gate(prediction: Row) -> list[str]:
     if not isinstance(prediction, MaskPrediction) or prediction.gate is None:
-        return ["", ""]
-    return [repr(prediction.gate), f"{prediction.gate_seconds:.6f}"]
+        return [""] * len(_GATE)
+    return [repr(prediction.gate), "yes" if prediction.stopped else "no", f"{prediction.gate_seconds:.6f}"]
 
 
 def _row(task: Task, prediction: Prediction) -> list[str]:

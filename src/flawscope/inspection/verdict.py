@@ -102,7 +102,10 @@ def mask_verdict(task: Task, found: MaskPrediction, mm_per_pixel: float | None =
                 f"{counted(area, 'pixels')}{mm2_words(area, mm_per_pixel)}, "
                 f"probability {'up to ' if len(of_class) > 1 else ''}{percent(max(flaw.score for flaw in of_class))}"
             )
-    return Verdict(answer.decision.label, "not good" if said else "good", "; ".join(said) or "no flaw found")
+    nothing = "no flaw found"
+    if found.gate is not None:
+        nothing += f", though the gate does not call it good: probability of any flaw {percent(found.gate)}"
+    return Verdict(answer.decision.label, "not good" if said else "good", "; ".join(said) or nothing)
 
 
 def odds(
