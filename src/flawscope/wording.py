@@ -18,6 +18,11 @@ MOST_DIGITS = 12
 EXACT = 10
 """Digits of a number that the user has given: all of them, but not the noise of floating point."""
 
+OF_GATE = (
+    "It is the gate that promises. Of the flawed {items} that it hands on, some may still be left without a mark: what "
+    "gets past gate and masks together is measured for {items} as a whole."
+)
+
 
 def percent(share: float, digits: int = 3) -> str:
     """A share in percent, with so many digits that count, at most, as seen from the nearer of 0 and 1.

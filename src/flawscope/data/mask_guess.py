@@ -21,7 +21,7 @@ from flawscope.data.read import read
 from flawscope.data.spec import GOOD, MasksSpec
 from flawscope.data.table import walk_images
 from flawscope.data.table_file import TABLE_SUFFIXES, read_table
-from flawscope.data.table_guess import TO_SPLIT, group_column
+from flawscope.data.table_guess import TO_SPLIT, group_column, too_few_groups
 from flawscope.data.words import meaning
 from flawscope.errors import DataError, ImageError
 from flawscope.preprocess import open_image
@@ -186,6 +186,8 @@ def _with_facts(
             )
             update = {"facts": path, "image_column": image, "group_column": group}
             return spec.model_copy(update=update), (*said, words)
+        if few := too_few_groups(table, others):
+            said = (*said, f"{few}: of so few no split can be made.")
         if others:
             unused.append(f"Columns of {path.name} that are not used: {', '.join(others)}.")
     return spec, (*said, *unused)

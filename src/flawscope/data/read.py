@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -117,7 +118,10 @@ def _check_classes(samples: Samples, table: Table, complete: bool) -> None:
     lacking = [f"no image is {name!r}" for name, n in zip(task.classes, present_k, strict=True) if n == 0]
     if task.pixels:
         lacking = [f"no mask shows {name!r}" for name, n in zip(task.classes, present_k, strict=True) if n == 0]
-        leave = "leave the class out of data.classes (of a table its rows must go, too)"
+        leave = "leave the class out of data.classes"
+        if task.pixels == "multilabel":  # they go by name, so that the others can be named
+            others = [name for name, n in zip(task.classes, present_k, strict=True) if n]
+            leave += f": --set 'data.classes={json.dumps(others)}' (rows of a table that name it must go, too)"
     elif task.kind != "multiclass":
         lacking += [
             f"every image is {name!r}" for name, n in zip(task.classes, present_k, strict=True) if n == len(samples)

@@ -101,6 +101,15 @@ def group_column(table: TextTable, names: Sequence[str], fewest: int = TO_SPLIT)
     return None
 
 
+def too_few_groups(table: TextTable, names: Sequence[str]) -> str:
+    """The sentence about a column that names parts, but too few of them; nothing where there is none."""
+    for name in names:
+        different = len(set(table.column(name)))
+        if _words(name) & GROUP_WORDS and different < min(TO_SPLIT, len(table.rows)) and not _says_more(table, name):
+            return f"Column {name!r} of {table.path.name} says what belongs together, but names {different} parts only"
+    return ""
+
+
 def _says_more(table: TextTable, name: str) -> bool:
     """Whether a column of few values is a label or a published split, whatever its name has of a group."""
     cells = table.column(name)

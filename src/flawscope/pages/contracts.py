@@ -19,7 +19,7 @@ from scipy.special import expit, logit
 from flawscope.pages import figures, words
 from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
 from flawscope.records import FloatArray
-from flawscope.wording import EXACT, counted, percent, percent_down, percent_up, so_many_of
+from flawscope.wording import EXACT, OF_GATE, counted, percent, percent_down, percent_up, so_many_of
 
 SIZE = (5.4, 4.4)
 _FONT = 10.0
@@ -29,10 +29,6 @@ ASSUMED = (
     "The labels must be right. A defect that was labelled good is counted nowhere.",
     "Different groups must be independent of each other. What belongs together must stand in one group.",
     "Scores must come from this sealed bundle, with this engine and precision.",
-)
-OF_GATE = (
-    "It is the gate that promises. Of the flawed {items} that it hands on, some may still be left without a mark: what "
-    "gets past gate and masks together is measured for {items} as a whole."
 )
 TRUSTED = {
     "groups": "Each group counts as one, large or small: the promise is about a group taken at random. Where large "

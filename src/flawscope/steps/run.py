@@ -28,6 +28,7 @@ from flawscope.training.board import check_board
 from flawscope.training.decide_spec import DecideSpec
 from flawscope.training.processes import by_all, dismiss
 from flawscope.training.recipe import Recipe, load_recipe
+from flawscope.wording import OF_GATE
 
 POOLED = (
     "pooled over folds: these numbers describe the recipe, tested on every sample by bundles that had not seen its "
@@ -155,7 +156,8 @@ def _also(work: Run, spec: DecideSpec, say: Say) -> None:
 def _promises(sealed: Sealed) -> list[str]:
     """What a bundle, or the gate in it, promises and is expected to cost."""
     if sealed.gate:
-        return [f"gate: {words}" for words in promise_sentences(sealed.gate.task.task(), sealed.gate.decision)]
+        said = promise_sentences(sealed.gate.task.task(), sealed.gate.decision)
+        return [f"gate: {words}" for words in (*said, *([OF_GATE.format(items="images")] if said else []))]
     return promise_sentences(sealed.task.task(), sealed.decision) if sealed.decision else []
 
 
