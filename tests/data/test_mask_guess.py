@@ -237,3 +237,17 @@ def test_images_without_a_mask_are_asked_about(tmp_path: Path) -> None:
     assert "2 images have no mask. If that means that they have no flaw, set data.without: good." in said(
         look(tmp_path)
     )
+
+
+def test_a_class_of_which_no_code_marks_a_pixel_can_be_left_out_as_the_error_says(tmp_path: Path) -> None:
+    code = encode_rle(square() > 0)
+    for i in range(4):
+        picture(tmp_path / "images" / f"{i}.png")
+    rows = [f"{i}.png,{1 + 2 * (i % 2)},{code if i < 2 else ''}" for i in range(4)]
+    (tmp_path / "train.csv").write_text("\n".join(["ImageId,ClassId,EncodedPixels", *rows]))
+    spec = MasksSpec(images=tmp_path / "images", table=tmp_path / "train.csv", classes=["1", "2", "3"])
+    with pytest.raises(DataError, match=r"no mask shows '2' \(4 images\)") as told:
+        read(spec, Path())
+    (classes,) = re.findall(r"--set 'data\.classes=(.+?)'", str(told.value))
+    assert json.loads(classes) == ["1", "3"]
+    assert read(spec.model_copy(update={"classes": json.loads(classes)}), Path()).task.classes == ("1", "3")

@@ -119,8 +119,8 @@ def _check_classes(samples: Samples, table: Table, complete: bool) -> None:
     if task.pixels:
         lacking = [f"no mask shows {name!r}" for name, n in zip(task.classes, present_k, strict=True) if n == 0]
         leave = "leave the class out of data.classes"
-        if task.pixels == "multilabel":  # they go by name, so that the others can be named
-            others = [name for name, n in zip(task.classes, present_k, strict=True) if n]
+        others = [name for name, n in zip(task.classes, present_k, strict=True) if n]
+        if task.pixels == "multilabel" and others:  # they go by name, so that the others can be named
             leave += f": --set 'data.classes={json.dumps(others)}' (rows of a table that name it must go, too)"
     elif task.kind != "multiclass":
         lacking += [
