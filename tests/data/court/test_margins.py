@@ -121,3 +121,10 @@ def test_what_is_compared(texture: Texture) -> None:
     for other, b in ((none, grey), (wide, grey), (narrow, 100 + 0.003 * grey)):
         usable, detail_a, _ = compared(grey, b, whole, (narrow, other))
         assert usable.all() and detail_a[:, :9].any()
+
+
+@pytest.mark.parametrize("quarter", range(4))
+def test_a_band_along_any_side(texture: Texture, quarter: int) -> None:
+    strip = np.rot90(ending(texture(1).clip(40, 249), 10), quarter).astype(np.float32)
+    assert np.array_equal(margin(np.ascontiguousarray(strip)), np.rot90(margin(np.rot90(strip, -quarter)), quarter))
+    assert margin(strip).sum() == SIDE * 12

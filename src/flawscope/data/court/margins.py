@@ -44,8 +44,11 @@ def margin(grey_hw: Float) -> Mask:
     """
     side = len(grey_hw)
     found = np.zeros(grey_hw.shape, np.bool_)
-    for quarter in range(4):
-        dark = np.rot90(grey_hw, quarter) <= DARK
+    dark_hw = grey_hw <= DARK
+    for quarter, border in enumerate((dark_hw[:, 0], dark_hw[0], dark_hw[:, -1], dark_hw[-1])):
+        if not border.all():  # nearly always
+            continue
+        dark = np.rot90(dark_hw, quarter)
         width_h = np.where(dark.all(axis=1), side, dark.argmin(axis=1))
         if is_straight(width_h, side):
             band = np.arange(side) < width_h[:, None] + round(AROUND * side)
