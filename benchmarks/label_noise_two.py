@@ -24,15 +24,15 @@ sys.path.append(str(Path(__file__).resolve().parent / "court"))
 from record import RESULTS, RUNS, append, provenance, rate
 from reference_sets import spec_of
 
-TWICE = ("identical", "re-encoded", "turned", "mirrored", "exposure", "shifted")
-
 
 def main() -> None:
     """Count and append."""
     samples = read(spec_of("solar-multilabel"), Path.cwd())
     twins = find_twins(samples, cache=RUNS / ".cache")
-    kinds = {"the same cell twice": TWICE, "sisters": ("sister",)}
-    found = {name: counted(samples, [pair for pair in twins.pairs if pair.kind in of]) for name, of in kinds.items()}
+    found = {
+        name: counted(samples, [pair for pair in twins.pairs if (pair.kind == "sister") is sisters])
+        for name, sisters in (("the same cell twice", False), ("sisters", True))
+    }
     head = {**provenance("label-noise-two"), "command": f"python benchmarks/{command()}"}
     entry = {**head, "cells": len(samples), "method": twins.method, "pairs": found}
     for name, of in found.items():

@@ -14,7 +14,6 @@ from flawscope.evaluation.metrics import auroc
 from flawscope.records import Pair, Sample, Samples, Task
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-sys.path.append(str(Path(__file__).parents[1] / "docs"))
 
 import judge_sisters
 import label_noise

@@ -93,7 +93,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             copies = write_pictures(Path(folder), draw)
             samples = read_unlabelled(Path(folder))
-            found = {way: counted(samples, twins, copies) for way, twins in both_ways(samples).items()}
+            found = {
+                way: counted(samples, twins, copies)
+                for way, twins in both_ways(samples, small_pictures(samples)).items()
+            }
         cases[name] = {"images": len(samples), **found}
         for way, of in found.items():
             print(f"{name}, dark bands {way}: {of['false_pairs']} false pairs, copies {in_words(of['copies'])}")
@@ -132,9 +135,8 @@ def eight_bits(grey_hw: npt.NDArray[np.float64]) -> Picture:
     return np.clip(np.rint(grey_hw), 0, 255).astype(np.uint8)
 
 
-def both_ways(samples: Samples, grey_nhw: Grey | None = None) -> dict[str, Twins]:
+def both_ways(samples: Samples, grey_nhw: Grey) -> dict[str, Twins]:
     """What the court finds with dark bands left out and counted."""
-    grey_nhw = small_pictures(samples) if grey_nhw is None else grey_nhw
     usual, found = margins.NARROWEST, {}
     for way, narrowest in (("left out", usual), ("counted", NEVER)):
         margins.NARROWEST = narrowest

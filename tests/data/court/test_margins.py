@@ -113,13 +113,13 @@ def test_lean_and_length_of_an_edge() -> None:
 def test_what_is_compared(texture: Texture) -> None:
     whole, grey = np.ones((SIDE, SIDE), np.bool_), texture(1).astype(np.float32)
     narrow, wide, none = (np.broadcast_to(np.arange(SIDE) < width, whole.shape) for width in (10, 60, 0))
-    usable, detail_a, detail_b = compared(grey, grey + 5, whole, (narrow, narrow))
+    usable, detail_a, detail_b = compared(grey, grey + 5, whole, (narrow, narrow), STAYS)
     assert usable.sum() == SIDE * 54 and not detail_a[~usable].any()
     np.testing.assert_allclose(detail_a, detail_b, atol=0.01)
     changed = np.where(narrow, 0, grey)
-    np.testing.assert_allclose(compared(changed, grey, whole, (narrow, narrow))[1], detail_a, atol=1e-4)
+    np.testing.assert_allclose(compared(changed, grey, whole, (narrow, narrow), STAYS)[1], detail_a, atol=1e-4)
     for other, b in ((none, grey), (wide, grey), (narrow, 100 + 0.003 * grey)):
-        usable, detail_a, _ = compared(grey, b, whole, (narrow, other))
+        usable, detail_a, _ = compared(grey, b, whole, (narrow, other), STAYS)
         assert usable.all() and detail_a[:, :9].any()
 
 

@@ -107,11 +107,11 @@ def detail(grey_hw: Float, reach: float = REACH, shown: Mask | None = None) -> F
     """
     if shown is None:
         rest = grey_hw - around(grey_hw, reach)
-        return np.asarray(rest / np.sqrt(around(rest * rest, 2 * reach) + NOISE**2), dtype=np.float32)
-    there = shown.astype(np.float32)
-    beside_hw = around(grey_hw * there, reach) / np.maximum(around(there, reach), np.float32(1e-3))
-    rest = np.asarray((grey_hw - beside_hw) * there, dtype=np.float32)
-    power = around(rest * rest, 2 * reach) / np.maximum(around(there, 2 * reach), np.float32(1e-3))
+        power = around(rest * rest, 2 * reach)
+    else:
+        there = shown.astype(np.float32)
+        rest = (grey_hw - around(grey_hw * there, reach) / around(there, reach).clip(1e-3)) * there
+        power = around(rest * rest, 2 * reach) / around(there, 2 * reach).clip(1e-3)
     return np.asarray(rest / np.sqrt(power + NOISE**2), dtype=np.float32)
 
 
@@ -168,7 +168,7 @@ def _measured(a: Float, b: Float, common: Common, place: Float, *, turn: int, ma
     shown = float(usable.mean())
     if inside.mean() < LEAST_OVERLAP or shown < LEAST_SHOWN:
         return Alignment(place, 0.0, shown)
-    usable, detail_a, detail_b = compared(a, laid, usable, margins_on(margins, place))
+    usable, detail_a, detail_b = compared(a, laid, usable, margins, place)
     shown, mask_p = float(usable.mean()), usable.reshape(-1)
     if min(detail_a[usable].std(), detail_b[usable].std()) < LEAST_DETAIL:
         return Alignment(place, 0.0, shown)
@@ -188,27 +188,21 @@ def laid_on(b: Float, place: Float) -> tuple[Float, Mask]:
     return np.asarray(laid, np.float32), np.asarray(inside)
 
 
-def margins_on(margins: tuple[Mask, Mask], place: Float) -> tuple[Mask, Mask]:
-    """The margins of a, and those of b where b lies on it."""
-    of_a, of_b = margins
-    if not of_b.any():
-        return margins
-    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    return of_a, cv2.warpAffine(of_b.astype(np.uint8), place, of_b.shape[::-1], flags=flags) > 0
-
-
 def compared(
-    a: Float, b: Float, usable: Mask, bands: tuple[Mask, Mask], reach: float = REACH
+    a: Float, b: Float, usable: Mask, margins: tuple[Mask, Mask], place: Float, *, reach: float = REACH
 ) -> tuple[Mask, Float, Float]:
-    """Which of the usable pixels of two pictures are compared, and the details of both.
+    """Which of the usable pixels of two pictures are compared, and the details of both; b has been moved to `place`.
 
-    Those beside the dark bands in which both end; all where one has none, where too little would be left, or where what
-    is left of one may be mere noise: then the edges are all that there is.
+    Those beside the dark bands in which both end (`margins` has those of b as it was before); all where one shows none,
+    where too little would be left, or where what is left of one may be mere noise: then there are only the edges.
     """
-    if bands[0].any() and bands[1].any():
-        rest = usable & ~(bands[0] | bands[1])
-        if rest.mean() >= LEAST_BESIDE:
-            detail_a, detail_b = (detail(each, reach, ~band) for each, band in zip((a, b), bands, strict=True))
+    of_a, of_b = margins
+    if of_a.any() and of_b.any():
+        flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        of_b = cv2.warpAffine(of_b.astype(np.uint8), place, of_b.shape[::-1], flags=flags) > 0
+        rest = usable & ~(of_a | of_b)
+        if of_b.any() and rest.mean() >= LEAST_BESIDE:
+            detail_a, detail_b = detail(a, reach, ~of_a), detail(b, reach, ~of_b)
             if min(detail_a[rest].std(), detail_b[rest].std()) >= LEAST_TEXTURE:
                 return rest, detail_a, detail_b
     return usable, detail(a, reach), detail(b, reach)

@@ -29,7 +29,6 @@ from flawscope.data.court.align import (
     Mask,
     compared,
     correlation,
-    margins_on,
     refined,
     usable_on,
 )
@@ -180,7 +179,7 @@ def _correlation(a: Float, b: Float, place: Float, margins: tuple[Mask, Mask]) -
     laid, usable = usable_on(a, b, place)[:2]
     if usable.mean() < LEAST_SHOWN:
         return 0.0
-    usable, detail_a, detail_b = compared(a, laid, usable, margins_on(margins, place), REACH)
+    usable, detail_a, detail_b = compared(a, laid, usable, margins, place, reach=REACH)
     return correlation(detail_a[usable], detail_b[usable])
 
 
