@@ -82,7 +82,8 @@ def test_few_lots_are_groups_where_nothing_is_split(tmp_path: Path, form: str, l
     for_a_split, finding = found(tmp_path)
     assert for_a_split.group_column == ("lot" if lots > 4 else None)
     assert finding.unused == (() if lots > 4 else ("Columns of facts.csv that are not used: lot, speed.",))
-    few = f"Column 'lot' of facts.csv says what belongs together, but names {lots} parts only: of so few no split"
+    parts = "1 part" if lots == 1 else f"{lots} parts"
+    few = f"Column 'lot' of facts.csv says what belongs together, but names {parts} only: of so few no split"
     assert (few in said(finding)) == (lots < 4)
 
 

@@ -15,6 +15,7 @@ from flawscope.data.table import names_parts
 from flawscope.data.table_file import SPACES, TextTable, read_table
 from flawscope.data.words import meaning
 from flawscope.errors import DataError
+from flawscope.wording import counted
 
 LABEL_WORDS = frozenset(
     ("label", "labels", "class", "klasse", "category", "target", "result", "ergebnis", "befund", "verdict", "urteil")
@@ -106,7 +107,8 @@ def too_few_groups(table: TextTable, names: Sequence[str]) -> str:
     for name in names:
         different = len(set(table.column(name)))
         if _words(name) & GROUP_WORDS and different < min(TO_SPLIT, len(table.rows)) and not _says_more(table, name):
-            return f"Column {name!r} of {table.path.name} says what belongs together, but names {different} parts only"
+            parts = counted(different, "parts")
+            return f"Column {name!r} of {table.path.name} says what belongs together, but names {parts} only"
     return ""
 
 
