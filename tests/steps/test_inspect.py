@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -100,3 +101,17 @@ def test_a_folder_called_like_the_page_is_refused_at_once(make_bundle: Make, pic
     (pictures / "Charge ä 2").rename(pictures / "index.html")
     with pytest.raises(DataError, match=r"is called index\.html"):
         inspected(make_bundle(), pictures, tmp_path)
+
+
+def test_pictures_of_another_size_than_was_learnt_from_are_told(finished: Any, tmp_path: Path) -> None:
+    said: list[str] = []
+    flawscope.inspect(finished.bundle, finished.data, tmp_path / "own.csv", say=said.append)
+    assert said == []
+    Image.new("L", (400, 64)).save(tmp_path / "wide.png")
+    flawscope.inspect(finished.bundle, tmp_path / "wide.png", tmp_path / "wide.csv", say=said.append)
+    assert [words.split(" (")[0] for words in said] == [
+        "note: this picture has another size than those that the bundle has learnt from"
+    ]
+    flawscope.decide(finished.bundle, finished.folder, tmp_path / "again.flawscope", max_escape=0.5)
+    flawscope.inspect(tmp_path / "again.flawscope", tmp_path / "wide.png", tmp_path / "wide.csv", say=said.append)
+    assert said[1:] == said[:1]

@@ -294,7 +294,17 @@ def open_bundle(
     Raises:
         BundleError: damaged, of a newer schema, or it does not answer as it did when it was made.
     """
-    contents = archive.read_bundle(path)
+    return opened(archive.read_bundle(path), threads, overlap=overlap)
+
+
+def opened(
+    contents: archive.Contents, threads: int | None = None, *, overlap: tuple[int, int] | None = None
+) -> Runtime | MaskRuntime:
+    """The same for a bundle that was read already.
+
+    Raises:
+        BundleError: it does not answer as it did when it was made.
+    """
     if contents.manifest.sealed.task.pixels:
         return MaskRuntime.of(contents, threads, overlap=overlap)
     return Runtime.of(contents, threads)

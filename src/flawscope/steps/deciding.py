@@ -18,6 +18,7 @@ from flawscope.evaluation.bands import ClassBand, fit_bands
 from flawscope.evaluation.costs import Costs
 from flawscope.evaluation.decisions import fit_thresholds
 from flawscope.evaluation.promises import RULE, fit_promises
+from flawscope.inspection.picture_sizes import sizes_of
 from flawscope.records import PARTS, FloatArray, Samples, Task
 from flawscope.steps.known_decisions import listed
 from flawscope.steps.new_groups import NOTHING_SAID, SaidGroups
@@ -242,7 +243,8 @@ def _contents(known: Mapping[str, Sequence[str]], samples: Samples) -> dict[str,
 
 
 def provenance(run: Run) -> dict[str, object]:
-    """Where the bundle comes from; file hashes of each part, so that nobody measures on what was trained on."""
+    """Where the bundle comes from; file hashes of each part, so that nobody measures on what was trained on; the sizes
+    of the pictures that it has learnt from, as rows of width, height and count."""
     by_id = {row.id: row.sha256 for row in run.samples.rows}
     return {
         "command": command(),
@@ -250,4 +252,5 @@ def provenance(run: Run) -> dict[str, object]:
         "versions": versions(),
         "split": {"method": run.split.method, "stamp": run.split.stamp, "hash": run.split.hash, "seed": run.split.seed},
         "contents": {part: sorted(by_id[name] for name in run.split.ids(part)) for part in PARTS},
+        "sizes": sizes_of(row.path for row in run.part("train").rows),
     }

@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
-from flawscope.bundle.mask_runtime import MaskRuntime, open_bundle
+from flawscope.bundle.archive import read_bundle
+from flawscope.bundle.mask_runtime import MaskRuntime, opened
 from flawscope.bundle.runtime import Runtime
 from flawscope.data.beside import beside
 from flawscope.errors import DataError, OutputError, UserError
 from flawscope.inspection.folder import Pictures, find_pictures, inspect_folder
 from flawscope.inspection.folder import Progress as Show
+from flawscope.inspection.picture_sizes import other_sizes
 from flawscope.inspection.tables import Summary, write_results
 from flawscope.pages import sheet
 from flawscope.steps.contact_sheet import SHEET
@@ -88,7 +90,8 @@ def inspect(
     drawn = Drawn.asked(Path(output or RESULTS), Path(pictures) if pictures is not None else None, maps, explain_good)
     if drawn is not None:
         check_place(drawn, Path(folder), Path(output or RESULTS), overwrite)
-    runtime = open_bundle(bundle, threads)
+    contents = read_bundle(bundle)
+    runtime = opened(contents, threads)
     if maps:
         check_maps(runtime)
     masks = isinstance(runtime, MaskRuntime)
@@ -101,6 +104,8 @@ def inspect(
     if not masks and Path(output or RESULTS).suffix.lower() != ".csv":
         raise OutputError(f"{output} is no name for a table", "name a .csv file")
     found = find_pictures(folder)
+    if words := other_sizes(found, contents.evidence.get("provenance", {}).get("sizes", ()), runtime.preprocess):
+        say(f"note: {words}")
     if isinstance(runtime, MaskRuntime):
         asked = Asked(scale, draw, Path(truth) if truth is not None else None, overwrite, say)
         place = Path(output or FOLDER)
