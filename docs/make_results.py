@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -203,8 +205,12 @@ def commit_of(entry: Entry) -> str:
 def section(original: Original, entries: Sequence[Entry]) -> str:
     """One reference system: what it reports, and of each way to measure its recipes the last time."""
     mine = [each for each in entries if Path(each["recipe"]).stem in original.recipes]
-    rows = list({(each["recipe"], each["protocol"], each["seed"]): each for each in mine}.values())
-    rows.sort(key=lambda each: (original.recipes.index(Path(each["recipe"]).stem), each["protocol"], each["date"]))
+    rows = list({(each["recipe"], each["protocol"], each["seed"], asked(each)): each for each in mine}.values())
+    rows.sort(
+        key=lambda each: (
+            original.recipes.index(Path(each["recipe"]).stem), each["protocol"], asked(each), each["date"],
+        )
+    )  # fmt: skip
     lines = [f"## {original.title}", "", f"**The original reports** {original.reported}. {original.compare}", ""]
     missing = [name for name in original.recipes if not any(Path(each["recipe"]).stem == name for each in rows)]
     if rows:
@@ -244,7 +250,18 @@ def numbers(entry: Entry, measures: Sequence[str]) -> list[str]:
     known = values(entry)
     each = {of: "; ".join(f"{name} {ends[0]:.3f}" for name, ends in of_each(entry, of).items()) for of in OF_EACH}
     found = [each.get(name) or interval(known.get(name)) for name in measures]
-    return [called(entry), f"{entry['protocol']}{which}", f"{entry['n']:,}, {entry['groups']:,}", *found]
+    name = ", ".join([called(entry), *(f"`{each}`" for each in asked(entry))])
+    return [name, f"{entry['protocol']}{which}", f"{entry['n']:,}, {entry['groups']:,}", *found]
+
+
+def asked(entry: Entry) -> tuple[str, ...]:
+    """What the command changed in the recipe; in which numbers a network was trained only makes it faster.
+
+    >>> asked({"command": "x.py coil --set train.precision=bfloat16 --set 'model.metadata={a: auto}'"})
+    ('model.metadata={a: auto}',)
+    """
+    changes = [after for word, after in pairwise(shlex.split(entry.get("command", ""))) if word == "--set"]
+    return tuple(each for each in changes if not each.startswith("train.precision="))
 
 
 def called(entry: Entry) -> str:

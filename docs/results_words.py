@@ -95,7 +95,8 @@ weights were not at hand where this was measured. (The file is Google Coral's `t
 Apache-2.0, dequantised under timm's names, SHA-256 f51adfd05c8c...: not the weights that timm downloads.) Of the
 castings and of B's cells not all that are published were at hand ([which](reference-systems.md)). To measure again:
 `python benchmarks/reference_systems.py RECIPE --protocol folds`. Where a line was measured several times, the last one
-is shown; `benchmarks/results/reference-systems.json` keeps all. A star marks a recipe that has been changed since: the
+is shown; `benchmarks/results/reference-systems.json` keeps all. What the command changed in a recipe stands beside its
+name, but for the numbers it was trained in (`train.precision`). A star marks a recipe that has been changed since: the
 numbers are those of the recipe at the commit of the line. Minutes of training are those of a machine on which other
 work may have run. Networks that are prescribed row by row (`table:...`: C, the faithful ones of E) began with a last
 layer near zero until 27 November 2026, which holds back all layers before it; lines of such networks that are older

@@ -180,6 +180,8 @@ def test_page_of_results_shows_of_masks_what_matters(docs_script: Callable[[str]
     assert module.of_each({**entry, "classes": {"1": {"F1": one}}}, "F1 of each class") == {}
     assert module.numbers(entry, shown) == ["steel \\*", "seeds, seed 0", "119, 14", *numbers]
     assert module.numbers({**entry, "fold": [3]}, [])[1] == "seeds, fold 3, seed 0"
+    changed = {**entry, "command": "x.py steel --set train.epochs=3 --set train.precision=bfloat16"}
+    assert module.numbers(changed, [])[0] == "steel \\*, `train.epochs=3`"
     old = {key: of for key, of in entry.items() if key != "fold"}
     assert module.numbers({**old, "what": "fold 0 of the benchmark groups"}, [])[1] == "seeds, fold 0, seed 0"
 
