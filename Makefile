@@ -88,12 +88,13 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/time_to_number.py
 	@$(BIN)/python benchmarks/resunet_time.py
 	@$(BIN)/python benchmarks/resunet_time.py --epochs 66
+	@$(BIN)/python benchmarks/threshold_cost.py runs/bench/solar-multilabel-folds \
+		runs/bench/solar-challenge-resnet18-folds runs/bench/solar-challenge-alexnet-folds
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --draws 500 --max-escape 0.1 0.15
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --pooled --max-escape 0.02 0.05
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench-metadata-elpv-without --pooled --max-escape 0.15 0.2 0.3
 
 # Every recipe but the one that is too small to measure with, and the one that is a search.
 MEASURED = $(filter-out demo solar-multilabel-tune,$(basename $(notdir $(wildcard recipes/*.yaml))))
-
 clean: ## remove what the build has made, not the runs
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache src/*.egg-info

@@ -1,0 +1,176 @@
+"""How much of what an F1 lacks is the threshold's, and how much the network's.
+
+    python benchmarks/threshold_cost.py RUN... [--trial]
+
+RUN is the finished folder of a cross-validation, of a task of one or of several labels, such as
+runs/bench/solar-multilabel-folds. What its sealed bundles said of their test images is called again from the same
+probabilities, and pooled:
+
+- `sealed`: as the bundles call, by the thresholds of their calibration parts: what is reported;
+- `0.5`: by one half in every fold and class;
+- `best, one for all folds` and `best of each fold`: by the thresholds that are best on the test images themselves. No
+  bundle can have them: they say how far better thresholds could bring this network at most.
+
+Mean F1 over the classes, and the F1 of each, with 95 % intervals over groups; the differences from `sealed` are paired.
+Nothing is trained, scored or chosen. Appends to benchmarks/results/threshold-cost.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from entries import ROOT, append, provenance
+from flawscope.evaluation.intervals import IndexArray, bootstrap_draws, bootstrap_interval, difference_interval
+from flawscope.evaluation.metrics import confusion, counts_by_threshold, f1, truth
+from flawscope.records import BoolArray, FloatArray
+from flawscope.steps.tested import side_of
+from flawscope.steps.workspace import read_json
+
+RESULTS = ROOT / "benchmarks" / "results" / "threshold-cost.json"
+SEED, DRAWS = 0, 1000
+SEALED, HALF, ALL, EACH = "sealed", "0.5", "best, one for all folds", "best of each fold"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Of n test images and k classes: probability, truth, what the sealed bundles called; fold and group of each."""
+
+    classes: tuple[str, ...]
+    probability_nk: FloatArray
+    truth_nk: BoolArray
+    sealed_nk: BoolArray
+    fold_n: IndexArray
+    group_n: tuple[str, ...]
+
+
+def main() -> None:
+    """Measure each folder, and append."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="the folder of a cross-validation")
+    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
+    asked = parser.parse_args()
+    for folder in asked.runs:
+        answers = answers_of(folder)
+        found = measured(answers)
+        for name, of in found.items():
+            print(f"{folder.name}, {name}: {of}")
+        if not asked.trial:
+            append(
+                RESULTS, {**provenance(), **of_run(folder), "groups": len(set(answers.group_n)), "thresholds": found}
+            )
+
+
+def answers_of(folder: Path) -> Answers:
+    """What the sealed bundles of a cross-validation have said of their test images."""
+    side = side_of(folder.name, folder, {})
+    if side.task.kind == "multiclass":
+        raise SystemExit(f"{folder}: its classes exclude each other and are weighed, there is no threshold for each")
+    rows = list(side.answers.values())
+    group = side.group
+    return Answers(
+        side.task.classes,
+        np.array([row.prediction.probability for row in rows]),
+        truth(side.task.kind, np.array([row.sample.target for row in rows])),
+        np.array([row.prediction.decision.flags for row in rows if row.prediction.decision]),
+        np.array([row.part for row in rows]),
+        tuple(group[row.sample.id] for row in rows),
+    )
+
+
+def of_run(folder: Path) -> dict[str, Any]:
+    """Which run it is: what its bundles were made of."""
+    metrics = read_json(folder / "metrics.json")
+    facts = metrics["provenance"]
+    return {
+        "run": folder.name,
+        "run_code": facts["code"],
+        "run_date": facts["date"],
+        "split": metrics["split"],
+        "n": metrics["n"],
+        "seals": [fold["seal"] for fold in metrics["folds"]],
+    }
+
+
+def calls(answers: Answers) -> Mapping[str, BoolArray]:
+    """What is called, n x k, in each of the four ways."""
+    probability_nk, truth_nk = answers.probability_nk, answers.truth_nk
+    one_k = [best(truth_n, score_n) for truth_n, score_n in zip(truth_nk.T, probability_nk.T, strict=True)]
+    own_nk = np.zeros_like(truth_nk)
+    for fold in np.unique(answers.fold_n):
+        inside = answers.fold_n == fold
+        for k in range(truth_nk.shape[1]):
+            own_nk[inside, k] = probability_nk[inside, k] >= best(truth_nk[inside, k], probability_nk[inside, k])
+    return {
+        SEALED: answers.sealed_nk,
+        HALF: probability_nk >= 0.5,
+        ALL: probability_nk >= np.array(one_k),
+        EACH: own_nk,
+    }
+
+
+def best(truth_n: BoolArray, score_n: FloatArray) -> float:
+    """The threshold with the highest F1 on these very images; 2 (nothing is called) where none shows the class.
+
+    >>> best(np.array([True, False, True]), np.array([0.9, 0.6, 0.3]))
+    0.3
+    >>> best(np.array([False, False]), np.array([0.9, 0.6]))
+    2.0
+    """
+    if not truth_n.any():
+        return 2.0
+    tp_c, fp_c, score_c = counts_by_threshold(truth_n, score_n)
+    return float(score_c[np.argmax(2 * tp_c / (tp_c + fp_c + truth_n.sum()))])
+
+
+def measured(answers: Answers) -> dict[str, Any]:
+    """F1 of each way to call, with intervals, and how far it is from that of the sealed bundles."""
+    groups, called = answers.group_n, calls(answers)
+    measures = ("mean F1", *answers.classes)
+    value_of = {name: f1_of(answers.truth_nk, flag_nk) for name, flag_nk in called.items()}
+    drawn_of = {
+        name: bootstrap_draws(partial(drawn_f1, answers.truth_nk, flag_nk), groups, SEED, DRAWS)
+        for name, flag_nk in called.items()
+    }
+    interval_of = {
+        name: [
+            bootstrap_interval(value, drawn_d, groups)
+            for value, drawn_d in zip(value_of[name], drawn_of[name].T, strict=True)
+        ]
+        for name in called
+    }
+    found: dict[str, Any] = {}
+    for name in called:
+        own = dict(zip(measures, interval_of[name], strict=True))
+        found[name] = {measure: rounded(of) for measure, of in own.items()}
+        if name != SEALED:
+            drawn_d = drawn_of[name][:, 0] - drawn_of[SEALED][:, 0]
+            apart = difference_interval(interval_of[name][0], interval_of[SEALED][0], drawn_d, groups)
+            found[name]["mean F1, less that of sealed"] = rounded(apart)
+    return found
+
+
+def f1_of(truth_nk: BoolArray, flag_nk: BoolArray) -> list[float]:
+    """The mean F1 of the classes, then that of each."""
+    each = [f1(confusion(truth_n, flag_n)) for truth_n, flag_n in zip(truth_nk.T, flag_nk.T, strict=True)]
+    return [float(np.mean(each)), *each]
+
+
+def drawn_f1(truth_nk: BoolArray, flag_nk: BoolArray, index_n: IndexArray) -> list[float]:
+    """The same of drawn images."""
+    return f1_of(truth_nk[index_n], flag_nk[index_n])
+
+
+def rounded(interval: Any) -> list[float]:
+    """Value, low and high."""
+    return [round(float(number), 4) for number in (interval.value, interval.low, interval.high)]
+
+
+if __name__ == "__main__":
+    main()
