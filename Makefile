@@ -96,5 +96,6 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 
 # Every recipe but the one that is too small to measure with, and the one that is a search.
 MEASURED = $(filter-out demo solar-multilabel-tune,$(basename $(notdir $(wildcard recipes/*.yaml))))
+
 clean: ## remove what the build has made, not the runs
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache src/*.egg-info
