@@ -219,6 +219,27 @@ def test_balanced_draws_show_every_combination_alike() -> None:
     assert drawn[:100] == [tuple(r.tolist()) for _, b in loader(dataset, 10, 0) for r in b]
 
 
+def test_draws_of_classes_show_each_class_alike_however_rare_a_combination() -> None:
+    # 20 cracked, 10 inactive of which two are not cracked, 72 that show nothing.
+    truth_nk = np.array([[True, False]] * 12 + [[True, True]] * 8 + [[False, True]] * 2 + [[False, False]] * 72)
+    likely_n = likelihoods("classes", truth_nk, "g" * 94)
+    assert likely_n is not None and float(likely_n.sum()) == pytest.approx(1)
+    expected = [1 / 20 / 3, (1 / 20 + 1 / 10) / 3, 1 / 10 / 3, 1 / 72 / 3]
+    assert likely_n[[0, 12, 20, 22]].tolist() == pytest.approx(expected)
+    each = likelihoods("balanced", truth_nk, "g" * 94)
+    assert each is not None and float(each[20:22].sum()) == pytest.approx(1 / 4)
+    assert float(likely_n[20:22].sum()) == pytest.approx(2 / 10 / 3)
+
+
+@pytest.mark.parametrize(
+    "truth_nk", [np.array([[True]] * 3 + [[False]] * 7), np.eye(3, dtype=bool)[[0, 0, 1, 2, 2, 2]]]
+)
+def test_where_classes_exclude_each_other_draws_of_classes_are_balanced_ones(truth_nk: Any) -> None:
+    first, second = (likelihoods(sampling, truth_nk, "g" * len(truth_nk)) for sampling in ("balanced", "classes"))
+    assert first is not None and second is not None
+    assert first.tolist() == pytest.approx(second.tolist())
+
+
 def test_draws_of_groups_show_each_group_of_a_combination_alike() -> None:
     target_nk = np.array([[1.0]] * 20 + [[0.0]] * 80)
     group_n = ["a"] * 19 + ["b"] + ["a"] * 40 + ["c"] * 38 + ["d"] * 2

@@ -77,7 +77,9 @@ def drawn(index: int, n: int) -> tuple[int, int]:
 def likelihoods(sampling: Sampling, truth_nk: BoolArray, group_n: Sequence[str]) -> Tensor | None:
     """The probability of each row to be drawn; none where each is shown once an epoch.
 
-    `balanced`: each combination of labels has the same share of the draws. `groups`: each group of images of the same
+    `balanced`: each combination of labels has the same share of the draws. `classes`: each class, and what shows none,
+    has the same share; an image of several has its part of each. Where classes exclude each other, both are the same;
+    where not, few images of a rare combination are not drawn over and over. `groups`: each group of images of the same
     thing has the same share of the draws of its combination of labels, which keeps its share of all: a thing that is
     in the data a hundred times is not learnt a hundred times as much as one that is there once.
 
@@ -86,9 +88,15 @@ def likelihoods(sampling: Sampling, truth_nk: BoolArray, group_n: Sequence[str])
     0.5
     >>> likelihoods("groups", truth_nk, "abbc").tolist()
     [0.25, 0.1875, 0.1875, 0.375]
+    >>> likelihoods("classes", np.array([[True, True], [True, False], [False, False]]), "abc").tolist()
+    [0.5, 0.16666666666666666, 0.3333333333333333]
     """
     if sampling == "all":
         return None
+    if sampling == "classes":
+        shown_nc = np.column_stack([truth_nk, ~truth_nk.any(axis=1)])
+        shown_nc = shown_nc[:, shown_nc.any(axis=0)]
+        return torch.from_numpy((shown_nc / shown_nc.sum(axis=0)).mean(axis=1))
     _, which_n, count_c = np.unique(truth_nk, axis=0, return_inverse=True, return_counts=True)
     if sampling == "balanced":
         return torch.from_numpy(1 / (len(count_c) * count_c[which_n]))

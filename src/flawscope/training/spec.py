@@ -12,7 +12,7 @@ ImageWatch = Literal["auroc", "average_precision", "f1", "accuracy"]
 MaskWatch = Literal["dice"]
 Watch = Literal["loss", ImageWatch, MaskWatch]
 IMAGE_WATCHES: tuple[ImageWatch, ...] = get_args(ImageWatch)
-Sampling = Literal["all", "balanced", "groups"]
+Sampling = Literal["all", "balanced", "classes", "groups"]
 
 
 class Section(BaseModel):
@@ -195,8 +195,9 @@ class TrainSpec(Section):
     sampling: Sampling = Field(
         default="all",
         description="all: each image once an epoch; balanced: as many draws, each combination of labels as likely "
-        "(Shen et al. 2016; reference systems C and E); groups: as many draws, each group of images of the same thing "
-        "as likely within its combination of labels",
+        "(reference system E); classes: each class, and what shows none, as likely, which differs where an image may "
+        "show several (Shen et al. 2016; reference system C); groups: as many draws, each group of images of the same "
+        "thing as likely within its combination of labels",
     )
     watch: Watch = Field(
         default="loss", description="measure on the validation split that chooses the best epoch; dice: of masks"
