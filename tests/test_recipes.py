@@ -174,7 +174,7 @@ def test_two_outputs_and_one_are_the_same_function() -> None:
                 f"solar-challenge-{name}",
                 {
                     "model.name": f"table:{name}", "model.weights": "none", "image.size": [224, 224],
-                    "image.channels": 1, "train.sampling": "balanced", "train.class_weights": "none",
+                    "image.channels": 1, "train.sampling": "classes", "train.class_weights": "none",
                     "data.label_columns": ["crack", "inactive"],
                 },
             )
@@ -191,7 +191,7 @@ def test_what_a_reference_system_states_is_in_its_recipe(name: str, stated: dict
 def test_the_challenge_draws_alike_and_keeps_the_last_epoch(name: str) -> None:
     recipe = recipe_of(name)
     assert (recipe.image.size, recipe.image.channels) == ((224, 224), 1)
-    assert (recipe.train.sampling, recipe.train.keep, recipe.train.patience) == ("balanced", "last", 0)
+    assert (recipe.train.sampling, recipe.train.keep, recipe.train.patience) == ("classes", "last", 0)
 
 
 @pytest.mark.parametrize("kind", ["solar-binary", "solar-multilabel", "coil"])

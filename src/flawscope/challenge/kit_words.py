@@ -37,7 +37,7 @@ train:
   batch_size: 32
   rate: 0.001
   schedule: one_cycle
-  sampling: balanced     # every combination of labels is drawn alike
+  sampling: classes      # each class, and what shows none, is drawn alike
   class_weights: none
   watch: loss
   augment:
