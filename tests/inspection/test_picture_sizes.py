@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -65,7 +66,8 @@ def test_words_name_one_of_them_and_what_was_learnt_from(tmp_path: Path) -> None
     words = other_sizes(drawn(tmp_path, (400, 300), (300, 300), (300, 310)), [[400, 300, 9]], RESIZED)
     assert words == (
         "2 pictures have another size than those that the bundle has learnt from (1.png: 300 x 300 pixels; there all "
-        "images are 400 x 300 pixels): brought to 128 x 96 they look otherwise, and what is answered may mean little"
+        "images are 400 x 300 pixels): what the network sees at 128 x 96 is not what it knows, and "
+        "what is answered may mean little"
     )
     every = drawn(tmp_path, (300, 300), (300, 300))
     assert other_sizes(every, SEEN, RESIZED).startswith("these pictures have another size than those")
@@ -73,5 +75,6 @@ def test_words_name_one_of_them_and_what_was_learnt_from(tmp_path: Path) -> None
     assert "the crop from (10, 0) to (200, 150) may miss" in other_sizes(drawn(tmp_path, (900, 300)), SEEN, CROPPED)
 
 
-def test_a_bundle_that_does_not_say_what_it_has_learnt_from_warns_of_nothing(tmp_path: Path) -> None:
-    assert other_sizes(drawn(tmp_path, (900, 30)), [], RESIZED) == ""
+@pytest.mark.parametrize("told", [[], [[400]], [[400, 0, 1]], ["abc"], [[400, None, 1]], [7], 7])
+def test_a_bundle_that_does_not_say_what_it_has_learnt_from_warns_of_nothing(tmp_path: Path, told: Any) -> None:
+    assert other_sizes(drawn(tmp_path, (900, 30)), told, RESIZED) == ""

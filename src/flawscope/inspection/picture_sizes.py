@@ -50,6 +50,7 @@ def other_sizes(pictures: Pictures, learnt: Sequence[Sequence[int]], spec: Prepr
         spec: how a picture is made ready. Where nothing is cut out and it is resized, only another shape counts, or
             sides of less than half or more than twice as many pixels.
     """
+    learnt = [row for row in learnt if _is_row(row)] if isinstance(learnt, Sequence) else []
     if not learnt:
         return ""
     sizes = [(name, picture_size(path)) for name, path in zip(pictures.names, pictures.paths, strict=True)]
@@ -67,13 +68,18 @@ def other_sizes(pictures: Pictures, learnt: Sequence[Sequence[int]], spec: Prepr
     )
 
 
+def _is_row(row: object) -> bool:
+    """Whether a bundle, which anybody may have made, tells a size and a count here."""
+    return isinstance(row, Sequence) and len(row) == 3 and all(isinstance(each, int) and each > 0 for each in row)
+
+
 def _what_follows(spec: Preprocess) -> str:
     if spec.crop is not None:
         left, top, right, bottom = spec.crop
         return f"the crop from ({left}, {top}) to ({right}, {bottom}) may miss the part"
     if spec.resize == "none":
         return "the same flaw may look larger or smaller"
-    return f"brought to {spec.size[1]} x {spec.size[0]} they look otherwise"
+    return f"what the network sees at {spec.size[1]} x {spec.size[0]} is not what it knows"
 
 
 def _alike(size: Size, learnt: Sequence[Sequence[int]], spec: Preprocess) -> bool:
