@@ -20,21 +20,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from entries import ROOT, append, provenance
-from flawscope.evaluation.intervals import IndexArray, bootstrap_draws, bootstrap_interval, difference_interval
-from flawscope.evaluation.metrics import confusion, counts_by_threshold, f1, truth
-from flawscope.records import BoolArray, FloatArray
+from entries import ROOT, append, ends, provenance
+from flawscope.evaluation import paired
+from flawscope.evaluation.intervals import IndexArray
+from flawscope.evaluation.metrics import counts_by_threshold, truth
+from flawscope.records import BoolArray, FloatArray, Task
+from flawscope.steps.metrics_document import decided
 from flawscope.steps.tested import side_of
 from flawscope.steps.workspace import read_json
 
 RESULTS = ROOT / "benchmarks" / "results" / "threshold-cost.json"
-SEED, DRAWS = 0, 1000
 SEALED, HALF, ALL, EACH = "sealed", "0.5", "best, one for all folds", "best of each fold"
 
 
@@ -78,7 +78,7 @@ def answers_of(folder: Path) -> Answers:
         side.task.classes,
         np.array([row.prediction.probability for row in rows]),
         truth(side.task.kind, np.array([row.sample.target for row in rows])),
-        np.array([row.prediction.decision.flags for row in rows if row.prediction.decision]),
+        decided([row.prediction for row in rows], len(side.task.classes))[0],
         np.array([row.part for row in rows]),
         tuple(group[row.sample.id] for row in rows),
     )
@@ -131,45 +131,22 @@ def best(truth_n: BoolArray, score_n: FloatArray) -> float:
 
 def measured(answers: Answers) -> dict[str, Any]:
     """F1 of each way to call, with intervals, and how far it is from that of the sealed bundles."""
-    groups, called = answers.group_n, calls(answers)
-    measures = ("mean F1", *answers.classes)
-    value_of = {name: f1_of(answers.truth_nk, flag_nk) for name, flag_nk in called.items()}
-    drawn_of = {
-        name: bootstrap_draws(partial(drawn_f1, answers.truth_nk, flag_nk), groups, SEED, DRAWS)
-        for name, flag_nk in called.items()
-    }
-    interval_of = {
-        name: [
-            bootstrap_interval(value, drawn_d, groups)
-            for value, drawn_d in zip(value_of[name], drawn_of[name].T, strict=True)
-        ]
-        for name in called
-    }
+    task = Task("multilabel" if len(answers.classes) > 1 else "binary", answers.classes)
+    made = {
+        name: paired.answers(
+            task, answers.truth_nk.astype(np.float64), answers.probability_nk, flag_nk, answers.group_n
+        )
+        for name, flag_nk in calls(answers).items()
+    }  # fmt: skip
     found: dict[str, Any] = {}
-    for name in called:
-        own = dict(zip(measures, interval_of[name], strict=True))
-        found[name] = {measure: rounded(of) for measure, of in own.items()}
-        if name != SEALED:
-            drawn_d = drawn_of[name][:, 0] - drawn_of[SEALED][:, 0]
-            apart = difference_interval(interval_of[name][0], interval_of[SEALED][0], drawn_d, groups)
-            found[name]["mean F1, less that of sealed"] = rounded(apart)
+    for name, of in made.items():
+        rows = {row.class_name: row for row in paired.differences(made[SEALED], of) if row.measure.endswith("F1")}
+        overall = rows.get(paired.OVERALL, rows.get(answers.classes[0]))
+        each = {"mean F1": overall, **{key: row for key, row in rows.items() if key != paired.OVERALL}}
+        found[name] = {key: ends(row.other.as_dict()) for key, row in each.items() if row}
+        if name != SEALED and overall:
+            found[name]["mean F1, less that of sealed"] = ends(overall.difference.as_dict())
     return found
-
-
-def f1_of(truth_nk: BoolArray, flag_nk: BoolArray) -> list[float]:
-    """The mean F1 of the classes, then that of each."""
-    each = [f1(confusion(truth_n, flag_n)) for truth_n, flag_n in zip(truth_nk.T, flag_nk.T, strict=True)]
-    return [float(np.mean(each)), *each]
-
-
-def drawn_f1(truth_nk: BoolArray, flag_nk: BoolArray, index_n: IndexArray) -> list[float]:
-    """The same of drawn images."""
-    return f1_of(truth_nk[index_n], flag_nk[index_n])
-
-
-def rounded(interval: Any) -> list[float]:
-    """Value, low and high."""
-    return [round(float(number), 4) for number in (interval.value, interval.low, interval.high)]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from flawscope.steps.workspace import read_json
 
@@ -53,8 +54,10 @@ def test_best_thresholds_of_all_are_never_worse_than_others() -> None:
     given = Answers(
         ("a", "b"), probability_nk, truth_nk, probability_nk > 0.9, np.arange(60) % 3, tuple(map(str, range(60)))
     )
-    f1 = {name: threshold_cost.f1_of(truth_nk, flag_nk)[0] for name, flag_nk in threshold_cost.calls(given).items()}
-    every = [threshold_cost.f1_of(truth_nk, probability_nk >= cut)[0] for cut in np.unique(probability_nk)]
+    f1 = {name: f1_score(truth_nk, flag_nk, average="macro") for name, flag_nk in threshold_cost.calls(given).items()}
+    every = [f1_score(truth_nk, probability_nk >= cut, average="macro") for cut in np.unique(probability_nk)]
+    mean = {name: of["mean F1"][0] for name, of in threshold_cost.measured(given).items()}
+    assert mean == pytest.approx(f1, abs=1e-4)
     assert f1[ALL] >= max(*every, f1[HALF], f1[SEALED])
 
 

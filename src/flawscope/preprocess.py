@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from flawscope.errors import ImageError
@@ -22,6 +23,8 @@ IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 WIDE = (*SIXTEEN_BIT, "I", "F")
 """Modes of Pillow whose values have more than 8 bits."""
+LAID_ON_A_SIDE = (5, 6, 7, 8)
+"""Values of EXIF's Orientation with which width and height change places."""
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)
 """Beyond this a file is taken for damaged or hostile, as Pillow does: 179 million pixels, 537 MB in 8-bit colour."""
 
@@ -115,6 +118,18 @@ def open_image(source: str | Path | bytes) -> Image.Image:
         raise
     except Exception as error:  # on damaged files Pillow's decoders raise TypeError, struct.error and more
         raise ImageError(f"{name}: cannot be decoded ({error})") from None
+
+
+def picture_size(path: str | Path) -> tuple[int, int] | None:
+    """Width and height of a picture by its head alone, upright; nothing where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            # Of the base class: that of PNG decodes the whole picture, in case that EXIF data follow the pixels.
+            laid = Image.Image.getexif(image).get(Base.Orientation) in LAID_ON_A_SIDE
+            return (height, width) if laid else (width, height)
+    except Exception:  # on damaged files Pillow raises anything; what is damaged is told when it is decoded
+        return None
 
 
 def prepare(image: Image.Image, spec: Preprocess) -> Pixels:

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from flawscope.inspection.folder import Pictures
-from flawscope.inspection.picture_sizes import other_sizes, picture_size, sizes_of
-from flawscope.preprocess import Preprocess
+from flawscope.inspection.picture_sizes import other_sizes, sizes_of
+from flawscope.preprocess import Preprocess, picture_size
 
 RESIZED = Preprocess(size=(96, 128))
 TILES = Preprocess(size=(64, 64), resize="none")
@@ -39,6 +39,17 @@ def test_a_picture_is_as_wide_as_a_person_sees_it(tmp_path: Path) -> None:
     image.save(tmp_path / "turned.jpg", exif=upright)
     assert picture_size(tmp_path / "laid.jpg") == (30, 40)
     assert picture_size(tmp_path / "turned.jpg") == (40, 30)
+    image.save(tmp_path / "laid.png", exif=laid)
+    assert picture_size(tmp_path / "laid.png") == (30, 40)
+
+
+def test_the_head_alone_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*given: object) -> None:
+        raise AssertionError("decoded")
+
+    Image.new("L", (40, 30)).save(tmp_path / "a.png")
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", never)
+    assert picture_size(tmp_path / "a.png") == (40, 30)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from flawscope.bundle.runtime import Runtime
 from flawscope.bundle.tiles import Maps, overlap_of, tiled
 from flawscope.errors import BundleError, ImageError
 from flawscope.machine import on_threads
-from flawscope.preprocess import Preprocess, open_image, prepare
+from flawscope.preprocess import Preprocess, open_image, picture_size, prepare
 from flawscope.records import Decision, FoundFlaw, MaskPrediction, Masks, Prediction
 
 LARGE = 2**22
@@ -330,8 +330,5 @@ def _prepared(image: Image.Image, spec: Preprocess, path: str | Path) -> npt.NDA
 
 def _pixels(path: str | Path) -> int:
     """How many pixels the head of a file promises; 0 where it cannot be read, which is found again and told later."""
-    try:
-        with Image.open(path) as image:
-            return image.width * image.height
-    except Exception:  # on damaged files Pillow's decoders raise anything
-        return 0
+    width, height = picture_size(path) or (0, 0)
+    return width * height

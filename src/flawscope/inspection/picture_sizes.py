@@ -9,30 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from PIL import Image
-from PIL.ExifTags import Base
-
 from flawscope.inspection.folder import Pictures
-from flawscope.preprocess import Preprocess
+from flawscope.preprocess import Preprocess, picture_size
 from flawscope.wording import counted, sizes_in_words
 
-Size = tuple[int, int]
-LAID_ON_A_SIDE = (5, 6, 7, 8)
-"""Values of EXIF's Orientation with which width and height change places."""
 ALIKE = 1.05
 """By so much the shape of a picture that is resized may differ from those that were learnt from."""
 FINER = 2.0
 """And its sides: a picture of half as many pixels looks blurred to the network, one of twice as many still alike."""
-
-
-def picture_size(path: str | Path) -> Size | None:
-    """Width and height of a picture by its head alone, upright; nothing where it cannot be read."""
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            return (height, width) if image.getexif().get(Base.Orientation) in LAID_ON_A_SIDE else (width, height)
-    except Exception:  # on damaged files Pillow raises anything; what is damaged is told when it is decoded
-        return None
 
 
 def sizes_of(paths: Iterable[str | Path]) -> list[list[int]]:
@@ -82,7 +66,7 @@ def _what_follows(spec: Preprocess) -> str:
     return f"what the network sees at {spec.size[1]} x {spec.size[0]} is not what it knows"
 
 
-def _alike(size: Size, learnt: Sequence[Sequence[int]], spec: Preprocess) -> bool:
+def _alike(size: tuple[int, int], learnt: Sequence[Sequence[int]], spec: Preprocess) -> bool:
     """Whether a size lies within those that were learnt from, or is as good as one of them."""
     width, height = size
     sides = ((width, [row[0] for row in learnt]), (height, [row[1] for row in learnt]))
