@@ -129,6 +129,24 @@ def test_a_table_of_two_labels_and_parts(tmp_path: Path, paint: Paint) -> None:
         assert len({row.group for row in read(finding.spec, Path()).rows}) == 10
 
 
+def test_codes_of_masks_under_another_name_are_no_labels(tmp_path: Path, paint: Paint) -> None:
+    fill(paint, tmp_path, {"images": 12})
+    codes = [f"{1 + i} 8 {30 + i} 8" if i % 2 else "" for i in range(12)]
+    verdicts = ["nok" if code else "ok" for code in codes]
+    (tmp_path / "t.csv").write_text(
+        "\n".join(["file,mask", *(f"images{i}.png,{code}" for i, code in enumerate(codes))])
+    )
+    with pytest.raises(DataError, match="'mask' holds run-length codes") as caught:
+        look(tmp_path)
+    assert "ImageId, ClassId and EncodedPixels" in caught.value.problem
+    rows = [f"images{i}.png,{code},{verdict}" for i, (code, verdict) in enumerate(zip(codes, verdicts, strict=True))]
+    (tmp_path / "t.csv").write_text("\n".join(["file,mask,verdict", *rows]))
+    finding = look(tmp_path)
+    assert isinstance(finding.spec, CsvSpec)
+    assert finding.spec.label_columns == ["verdict"]
+    assert "Column 'mask' holds run-length codes of masks, which are not used" in said(finding)
+
+
 @pytest.mark.parametrize(
     ("header", "values", "expected"),
     [

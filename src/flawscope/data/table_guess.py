@@ -10,6 +10,7 @@ from pathlib import Path
 from flawscope.data.csv_table import ImageFinder, find_image_column
 from flawscope.data.labels import is_truth_column, spellings, truth
 from flawscope.data.layout import choose_positive
+from flawscope.data.mask_table import CLASS, CODE, IMAGE
 from flawscope.data.spec import CsvSpec
 from flawscope.data.table import names_parts
 from flawscope.data.table_file import SPACES, TextTable, read_table
@@ -24,6 +25,8 @@ GROUP_WORDS = frozenset(
     ("group", "gruppe", "part", "teil", "serial", "seriennummer", "module", "modul", "panel", "wafer", "lot", "coil")
 )
 SPLIT_WORDS = frozenset(("split", "fold", "set", "subset", "partition", "usage"))
+RUN_LENGTHS = re.compile(r"\d+ \d+( \d+ \d+)+")
+"""Starts and lengths of at least two runs: a mask of more than one column of pixels."""
 MOST_VALUES = 20
 TO_SPLIT = 4
 """A column of fewer groups is none to split by: there are not enough of them for the parts of a split."""
@@ -58,10 +61,17 @@ def guess_table(path: Path, root: Path | None = None, fewest_groups: int = TO_SP
         said.append("The table has no header line: its columns are called column 1, column 2, and so on.")
     others = [name for name in table.columns if name != image and table.columns.count(name) == 1]
     group, part = group_column(table, others, fewest_groups), _part_column(table, others)
-    candidates = [name for name in others if name not in (group, part) and not _words(name) & SPLIT_WORDS]
+    codes = [name for name in others if any(map(RUN_LENGTHS.fullmatch, table.column(name)))]
+    candidates = [name for name in others if name not in (group, part, *codes) and not _words(name) & SPLIT_WORDS]
     labels = _label_columns(table, candidates)
     if not labels and group is not None and len(set(table.column(group))) < TO_SPLIT:  # then it is the label itself
         labels, group = _label_columns(table, [group]), None
+    as_masks = f"a table of masks calls its columns {IMAGE}, {CLASS} and {CODE}, with one row an image and class"
+    if not labels and codes:
+        raise DataError(
+            f"{path}: column {codes[0]!r} holds run-length codes of masks; {as_masks}",
+            "rename your columns, and add what is missing",
+        )
     if not labels:
         raise DataError(
             f"{path}: no column looks like labels (expected 2 to {MOST_VALUES} different values)",
@@ -77,7 +87,9 @@ def guess_table(path: Path, root: Path | None = None, fewest_groups: int = TO_SP
             "images of the same part on both sides. All images are pooled and split anew. To keep it, without the "
             "images that would leak, set split.published: keep."
         )
-    unused = [name for name in others if name not in (*labels, group, part)]
+    if codes:
+        said.append(f"Column {codes[0]!r} holds run-length codes of masks, which are not used: {as_masks}.")
+    unused = [name for name in others if name not in (*labels, *codes, group, part)]
     if unused:
         said.append(f"Columns that are not used: {', '.join(unused)}.")
     given = {"table": path, "images": root, "image_column": image, "group_column": group, "part_column": part}
