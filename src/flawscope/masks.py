@@ -62,6 +62,21 @@ def no_mask(code: object) -> bool:
     return missing(str(code)) or str(code).strip() == "-1"
 
 
+def is_rle(text: str) -> bool:
+    """Whether a text is a run-length code of some image, however large: see `decode_rle`.
+
+    >>> is_rle("1 3 10 5"), is_rle("10 5 1 3"), is_rle("1 3 10"), is_rle("ok"), is_rle("")
+    (True, False, False, False, False)
+    """
+    if text.encode(errors="replace").translate(None, _OF_NUMBERS) or not text.strip():
+        return False
+    try:
+        _edges(text, np.iinfo(np.int64).max, 1, "")
+    except DataError:
+        return False
+    return True
+
+
 def decode_rle(code: str | float | None, height: int, width: int, where: str = "run-length code") -> BoolArray:
     """The mask of a run-length code, height x width; nothing is set where the cell says that there is no mask.
 

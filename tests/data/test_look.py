@@ -145,6 +145,9 @@ def test_codes_of_masks_under_another_name_are_no_labels(tmp_path: Path, paint: 
     assert isinstance(finding.spec, CsvSpec)
     assert finding.spec.label_columns == ["verdict"]
     assert "Column 'mask' holds run-length codes of masks, which are not used" in said(finding)
+    rows = [f"images{i}.png,{30 + i} {9 - i % 3} 8 8,{verdict}" for i, verdict in enumerate(verdicts)]
+    (tmp_path / "t.csv").write_text("\n".join(["file,box,verdict", *rows]))
+    assert "Columns that are not used: box." in said(look(tmp_path)), "left, top, width, height"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from flawscope.data.table import names_parts
 from flawscope.data.table_file import SPACES, TextTable, read_table
 from flawscope.data.words import meaning
 from flawscope.errors import DataError
+from flawscope.masks import is_rle, no_mask
 from flawscope.wording import counted
 
 LABEL_WORDS = frozenset(
@@ -25,9 +26,8 @@ GROUP_WORDS = frozenset(
     ("group", "gruppe", "part", "teil", "serial", "seriennummer", "module", "modul", "panel", "wafer", "lot", "coil")
 )
 SPLIT_WORDS = frozenset(("split", "fold", "set", "subset", "partition", "usage"))
-RUN_LENGTHS = re.compile(r"\d+ \d+( \d+ \d+)+")
-"""Starts and lengths of at least two runs: a mask of more than one column of pixels."""
 MOST_VALUES = 20
+AS_MASKS = f"a table of masks calls its columns {IMAGE}, {CLASS} and {CODE}, with one row an image and class"
 TO_SPLIT = 4
 """A column of fewer groups is none to split by: there are not enough of them for the parts of a split."""
 
@@ -61,15 +61,14 @@ def guess_table(path: Path, root: Path | None = None, fewest_groups: int = TO_SP
         said.append("The table has no header line: its columns are called column 1, column 2, and so on.")
     others = [name for name in table.columns if name != image and table.columns.count(name) == 1]
     group, part = group_column(table, others, fewest_groups), _part_column(table, others)
-    codes = [name for name in others if any(map(RUN_LENGTHS.fullmatch, table.column(name)))]
+    codes = [name for name in others if name not in (group, part) and _holds_codes(table.column(name))]
     candidates = [name for name in others if name not in (group, part, *codes) and not _words(name) & SPLIT_WORDS]
     labels = _label_columns(table, candidates)
     if not labels and group is not None and len(set(table.column(group))) < TO_SPLIT:  # then it is the label itself
         labels, group = _label_columns(table, [group]), None
-    as_masks = f"a table of masks calls its columns {IMAGE}, {CLASS} and {CODE}, with one row an image and class"
     if not labels and codes:
         raise DataError(
-            f"{path}: column {codes[0]!r} holds run-length codes of masks; {as_masks}",
+            f"{path}: column {codes[0]!r} holds run-length codes of masks; {AS_MASKS}",
             "rename your columns, and add what is missing",
         )
     if not labels:
@@ -88,7 +87,7 @@ def guess_table(path: Path, root: Path | None = None, fewest_groups: int = TO_SP
             "images that would leak, set split.published: keep."
         )
     if codes:
-        said.append(f"Column {codes[0]!r} holds run-length codes of masks, which are not used: {as_masks}.")
+        said.append(f"Column {codes[0]!r} holds run-length codes of masks, which are not used: {AS_MASKS}.")
     unused = [name for name in others if name not in (*labels, *codes, group, part)]
     if unused:
         said.append(f"Columns that are not used: {', '.join(unused)}.")
@@ -98,6 +97,12 @@ def guess_table(path: Path, root: Path | None = None, fewest_groups: int = TO_SP
 
 def _words(name: str) -> set[str]:
     return set(re.split(r"[\W\d_]+", name.casefold()))
+
+
+def _holds_codes(cells: Sequence[str]) -> bool:
+    """Whether all that cells say are run-length codes, one of them of several runs: two numbers may be anything."""
+    filled = [cell for cell in cells if not no_mask(cell)]
+    return all(map(is_rle, filled)) and any(len(cell.split()) > 2 for cell in filled)
 
 
 def group_column(table: TextTable, names: Sequence[str], fewest: int = TO_SPLIT) -> str | None:
