@@ -127,7 +127,7 @@ def test_two_outputs_and_one_are_the_same_function() -> None:
             {
                 "model.freeze": True, "model.head": "norm", "image.size": [224, 224], "model.normalise": None,
                 "train.optimiser": "adam", "train.rate": 1e-5, "train.weight_decay": 0, "train.epochs": 18,
-                "train.batch_size": 32, "train.class_weights": "balanced", "train.watch": "accuracy",
+                "train.batch_size": 32, "train.class_weights": [3.0], "train.watch": "accuracy",
                 "train.schedule.kind": "divide_by_3", "train.schedule.after": [7, 9, 11, 13, 15, 17],
                 "train.augment.rotate": 30, "train.augment.shear": 0.2, "train.augment.zoom": [0.8, 1.2],
                 "train.augment.flip_horizontal": True, "train.augment.flip_vertical": True,
@@ -140,8 +140,12 @@ def test_two_outputs_and_one_are_the_same_function() -> None:
                 "train.optimiser": "sgd", "train.momentum": 0.9, "train.rate": 0.01, "train.weight_decay": 1e-4,
                 "train.batch_size": 16, "train.class_weights": "none", "model.normalise.source": "training",
                 "model.name": "timm:resnet34", "model.weights": "imagenet", "model.freeze": False,
-                "train.schedule.kind": "multi_step", "train.schedule.after": {"10": 0.1, "20": 0.1, "30": 0.1},
-                "train.epochs": 40, "train.watch": "f1", "train.keep": "best", "decide.rule": "fixed",
+                "train.schedule.kind": "multi_step",
+                "train.schedule.after": {
+                    "10": 0.1, "20": 0.1, "30": 0.1, "40": 0.1, "60": 0.5, "80": 0.5, "100": 0.5, "130": 0.5
+                },
+                "train.epochs": 40, "train.watch": "f1", "train.keep": "best",
+                "calibrate.method": "none", "decide.rule": "fixed",
                 "train.augment.flip_horizontal": True, "train.augment.flip_vertical": True,
                 "train.augment.rotate": 3, "train.augment.shift": 0.02, "train.augment.crop": 0.98,
                 "train.augment.brightness": 0,

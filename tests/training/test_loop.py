@@ -160,7 +160,10 @@ def test_the_history_as_a_table(train: Train, tmp_path: Path) -> None:
     result, _ = train(epochs=2, watch="f1", show=shown.append)
     with (tmp_path / "run" / "history.csv").open(encoding="utf-8", newline="") as stream:
         rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
-    learnt, measured = ["train_loss", "train_accuracy"], ["loss", "auroc", "average_precision", "f1", "accuracy"]
+    learnt, measured = (
+        ["train_loss", "train_accuracy", "drawn_bright"],
+        ["loss", "auroc", "average_precision", "f1", "accuracy"],
+    )
     assert list(rows[0]) == ["epoch", "rate", *learnt, *(f"val_{name}" for name in measured), "seconds"]
     assert rows == result.history
     assert [(live.epoch, live.step, bool(live.row)) for live in shown] == [

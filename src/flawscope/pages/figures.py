@@ -127,42 +127,6 @@ def histogram(curve: Mapping[str, Any], name: str, other: str, *, sides: bool = 
     return figure
 
 
-def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_epoch: int | None) -> Figure:
-    """Columns of history.csv over the epoch; the chosen epoch is marked on the first validation column.
-
-    Values may be numbers or text as read from the file; missing and non-finite values leave a gap.
-    """
-    figure, axes = _figure()
-    epoch = np.array([_number(row.get("epoch")) for row in history])
-    for column in columns:
-        values = np.array([_number(row.get(column)) for row in history])
-        watched = column.startswith("val_")
-        axes.plot(
-            epoch,
-            values,
-            color=FIND if watched else GOOD,
-            linestyle="-" if watched else (0, (4, 2)),
-            linewidth=2,
-            marker="o" if len(history) < 4 else None,
-            markersize=4,
-            gid=f"line-{column}",
-            label="validation" if watched else "training",
-        )
-        if watched and best_epoch is not None and (epoch == best_epoch).any():
-            best = values[epoch == best_epoch][0]
-            axes.plot([best_epoch], [best], "o", color=INK, markersize=7, gid="best", label=f"chosen: {best_epoch}")
-    style(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.grid(axis="y", color=GRID, linewidth=0.8)
-    axes.margins(y=0.12)
-    if not any(column.endswith("loss") for column in columns):  # every other measure is a share
-        axes.set_ylim(max(axes.get_ylim()[0], -0.02), min(axes.get_ylim()[1], 1.02))
-    axes.set_xlabel("epoch", fontsize=_FONT, color=INK)
-    axes.legend(frameon=False, fontsize=_FONT - 1, labelcolor=INK, handlelength=1.6)
-    return figure
-
-
 def overlaid(
     lines: Sequence[tuple[Stroke, Sequence[float], Sequence[float]]],
     labels: tuple[str, str],
@@ -180,35 +144,6 @@ def overlaid(
     for index, ((colour, dashes), x, y) in enumerate(lines):
         axes.plot(x, y, color=colour, linestyle=dashes, linewidth=2, gid=f"curve-{index}")
     square(axes, *labels)
-    return figure
-
-
-def learning_overlaid(lines: Sequence[tuple[Stroke, Sequence[Mapping[str, Any]]]], column: str) -> Figure:
-    """One column of several history.csv over the epoch; missing and non-finite values leave a gap.
-
-    Where several histories have the same stroke (the folds of one run) their lines are thin.
-    """
-    figure, axes = _figure()
-    strokes = [stroke for stroke, _ in lines]
-    for index, (stroke, history) in enumerate(lines):
-        axes.plot(
-            [_number(row.get("epoch")) for row in history],
-            [_number(row.get(column)) for row in history],
-            color=stroke[0],
-            linestyle=stroke[1],
-            linewidth=2 if strokes.count(stroke) == 1 else 1,
-            marker="o" if len(history) < 4 else None,
-            markersize=4,
-            gid=f"line-{index}",
-        )
-    style(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.grid(axis="y", color=GRID, linewidth=0.8)
-    axes.margins(y=0.12)
-    if not column.endswith("loss"):  # every other measure is a share
-        axes.set_ylim(max(axes.get_ylim()[0], -0.02), min(axes.get_ylim()[1], 1.02))
-    axes.set_xlabel("epoch", fontsize=_FONT, color=INK)
     return figure
 
 
@@ -374,14 +309,6 @@ def _mark(axes: Axes, x: float | None, y: float | None, words: str) -> None:
         fontsize=_FONT,
         color=INK,
     )
-
-
-def _number(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return float("nan")
-    return number if np.isfinite(number) else float("nan")
 
 
 def short(name: str, length: int = 18) -> str:

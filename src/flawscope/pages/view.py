@@ -14,7 +14,7 @@ from markupsafe import Markup
 from rich.console import Console
 from rich.progress import track
 
-from flawscope.pages import figures, words
+from flawscope.pages import figures, learning_curves, words
 from flawscope.pages.thumbnails import data_uri
 from flawscope.records import HUMAN
 
@@ -215,7 +215,10 @@ def _heat(share: float, right: bool) -> float:
 
 
 def learning_figures(content: ReportContent) -> list[View]:
-    """Loss, and the watched measure, over the epochs; nothing if there is no history."""
+    """Loss, and the watched measure, over the epochs; nothing if there is no history.
+
+    Where there is one class, beside the accuracy the share of the images that were drawn of it (reference system E).
+    """
     if not content.history:
         return []
     columns = list(content.history[0])
@@ -229,11 +232,14 @@ def learning_figures(content: ReportContent) -> list[View]:
         plots.append((words.watched(watched.removeprefix("val_")), _pair(watched, columns)))
     if watched != "val_accuracy" and "val_accuracy" in columns:
         plots.append(("accuracy", _pair("val_accuracy", columns)))
+    drawn = [column for column in columns if learning_curves.drawn_share(column)]
+    if len(drawn) == 1:
+        plots = [(title, [*chosen, *drawn] if "val_accuracy" in chosen else chosen) for title, chosen in plots]
     shown = []
     for index, (title, chosen) in enumerate(plots):
         if chosen:
-            drawn = figures.learning(content.history, chosen, content.best_epoch)
-            svg = Markup(figures.svg(drawn, f"learning{index}", f"{title} over {len(content.history)} epochs"))
+            figure = learning_curves.learning(content.history, chosen, content.best_epoch)
+            svg = Markup(figures.svg(figure, f"learning{index}", f"{title} over {len(content.history)} epochs"))
             shown.append({"title": title[:1].upper() + title[1:], "svg": svg, "undefined": ""})
     return shown
 

@@ -288,17 +288,21 @@ def check_parts(split: Split, samples: Samples) -> None:
 
 @contextmanager
 def live_line(which: str = "") -> Iterator[Callable[[Live], None]]:
-    """A line with epoch, loss, best watched measure and time left; where there is no terminal, a line an epoch.
+    """A line with epoch, losses, best watched measure and time left; where there is no terminal, a line an epoch.
 
-    `which` network it is stands in front.
+    `which` network it is stands in front. The loss on the validation part is that of the last whole epoch.
     """
     columns = ("{task.fields[epoch]}", BarColumn(12), "{task.fields[words]}", TimeRemainingColumn(), "left")
     with Progress(*columns, disable=not Console().is_terminal) as progress:
         bar = progress.add_task("training", total=None, epoch="", words="")
+        measured = ""
 
         def show(live: Live) -> None:
+            nonlocal measured
             epoch = f"{which}epoch {live.epoch}/{live.epochs}"
-            words = f"loss {live.loss:.4f}" + (f", {live.watched}" if live.watched else "")
+            if live.row and not live.watched.startswith("val_loss"):
+                measured = f", val_loss {live.row['val_loss']:.4f}"
+            words = f"loss {live.loss:.4f}{measured}" + (f", {live.watched}" if live.watched else "")
             done = (live.epoch - 1) * live.steps + live.step
             progress.update(bar, completed=done, total=live.epochs * live.steps, epoch=epoch, words=words)
             if progress.disable and live.row:

@@ -64,20 +64,29 @@ class Answers:
         self.loss = loss
 
     def counts(self, logit_bk: Tensor, target_bk: Tensor) -> Tensor:
-        """How many images every answer of which is right, by what the network would say by itself.
+        """How many images have every answer right, by what the network would say by itself; how many show each class.
 
         >>> answers = Answers(Task("binary", ("bad",)), Loss(Task("binary", ("bad",)), np.ones(1)))
         >>> answers.counts(torch.tensor([[2.0], [1.0]]), torch.tensor([[1.0], [0.0]]))
-        tensor([1])
+        tensor([1, 1])
         """
-        logit_bk = logit_bk.detach()
+        logit_bk, shown_bk = logit_bk.detach(), target_bk >= 0.5
         if self.loss.exclusive:
-            return (logit_bk.argmax(dim=1) == target_bk.argmax(dim=1)).sum()[None]
-        return ((logit_bk > 0) == (target_bk >= 0.5)).all(dim=1).sum()[None]
+            right_b = logit_bk.argmax(dim=1) == target_bk.argmax(dim=1)
+        else:
+            right_b = ((logit_bk > 0) == shown_bk).all(dim=1)
+        return torch.cat([right_b.sum()[None], shown_bk.sum(dim=0)])
 
     def learnt(self, counts: Tensor, seen: int) -> dict[str, float]:
-        """The share of images that were answered right, changed at random as they were learnt."""
-        return {"train_accuracy": int(counts[0]) / seen}
+        """The share of images answered right, changed at random as they were learnt, and of those that show each class.
+
+        >>> answers = Answers(Task("binary", ("bad",)), Loss(Task("binary", ("bad",)), np.ones(1)))
+        >>> answers.learnt(torch.tensor([3, 2]), 4)
+        {'train_accuracy': 0.75, 'drawn_bad': 0.5}
+        """
+        right, *shown_k = counts.tolist()
+        drawn = {f"drawn_{name}": n / seen for name, n in zip(self.task.classes, shown_k, strict=True)}
+        return {"train_accuracy": right / seen, **drawn}
 
     def measures(self) -> Measures:
         """Of the logits of all images together."""
