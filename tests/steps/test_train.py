@@ -11,7 +11,8 @@ import flawscope
 from flawscope.errors import DataError, RecipeError, WeightsError
 from flawscope.records import Sample, Samples, Task
 from flawscope.steps.material import learnt_targets
-from flawscope.steps.train import first_weights, parameters
+from flawscope.steps.train import first_weights, live_line, parameters
+from flawscope.training.loop import Live
 from flawscope.training.recipe import parse_recipe
 
 
@@ -112,3 +113,23 @@ def test_parameters_are_counted_and_those_that_learn() -> None:
     assert parameters(network, frozen.train).endswith(f", {head:,} of them learnt")
     thawed = frozen.changed({"train.unfreeze": {"after": 1, "layer": 0}})
     assert parameters(network, thawed.train).endswith("all of them learnt")
+
+
+@pytest.mark.parametrize(
+    ("watched", "line"),
+    [
+        (
+            "val_f1 0.5000, best 0.5000 (1)",
+            "gate: epoch 1/3, loss 0.7000, val_loss 0.6000, val_f1 0.5000, best 0.5000 (1)",
+        ),
+        ("val_loss 0.6000, best 0.6000 (1)", "gate: epoch 1/3, loss 0.7000, val_loss 0.6000, best 0.6000 (1)"),
+    ],
+)
+def test_a_line_an_epoch_where_there_is_no_terminal(
+    watched: str, line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with live_line("gate: ") as show:
+        show(Live(1, 3, 2, 2, 0.8))
+        show(Live(1, 3, 2, 2, 0.7, watched, {"val_loss": 0.6}))
+    assert capsys.readouterr().out.splitlines() == [line]

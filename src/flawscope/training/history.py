@@ -12,13 +12,13 @@ FILE = "history.csv"
 
 
 def write_history(path: Path, history: Sequence[Mapping[str, float]]) -> None:
-    """Write all rows, with the columns of the first.
+    """Write all rows. A column that some lack, as a version before did not measure it, is no number there.
 
     Raises:
         OutputError: the place cannot be written to.
     """
     with new_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, list(history[0]))
+        table = csv.DictWriter(stream, list(dict.fromkeys(key for row in history for key in row)), restval="nan")
         table.writeheader()
         table.writerows(history)
 
