@@ -2,7 +2,7 @@
 
     python benchmarks/threshold_cost.py RUN... [--trial]
 
-RUN is the finished folder of a cross-validation, of a task of one or of several labels, such as
+RUN is the finished folder of a run or of a cross-validation, of a task of one or of several labels, such as
 runs/bench/solar-multilabel-folds. What its sealed bundles said of their test images is called again from the same
 probabilities, and pooled:
 
@@ -53,7 +53,7 @@ class Answers:
 def main() -> None:
     """Measure each folder, and append."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="the folder of a cross-validation")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="the folder of a run or of a cross-validation")
     parser.add_argument("--trial", action="store_true", help="print only, write nothing")
     asked = parser.parse_args()
     for folder in asked.runs:
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def answers_of(folder: Path) -> Answers:
-    """What the sealed bundles of a cross-validation have said of their test images."""
+    """What the sealed bundles of a run or of a cross-validation have said of their test images."""
     side = side_of(folder.name, folder, {})
     if side.task.kind == "multiclass":
         raise SystemExit(f"{folder}: its classes exclude each other and are weighed, there is no threshold for each")
@@ -94,7 +94,7 @@ def of_run(folder: Path) -> dict[str, Any]:
         "run_date": facts["date"],
         "split": metrics["split"],
         "n": metrics["n"],
-        "seals": [fold["seal"] for fold in metrics["folds"]],
+        "seals": [part["seal"] for part in metrics.get("folds") or [metrics["bundle"]]],
     }
 
 
