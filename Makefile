@@ -85,11 +85,15 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/recipe_variants.py magnetic-tile --gate
 	@$(BIN)/python benchmarks/mask_variants.py magnetic-tile
 	@$(BIN)/python benchmarks/reference_systems.py $(MEASURED)
+	@$(BIN)/python benchmarks/reference_systems.py $(MEASURED) --protocol seeds
+	@$(BIN)/python benchmarks/reference_systems.py $(filter solar-%,$(MEASURED)) --protocol random
+	@$(BIN)/python benchmarks/reference_systems.py $(filter coil%,$(MEASURED)) --protocol easy
 	@$(BIN)/python benchmarks/time_to_number.py
 	@$(BIN)/python benchmarks/resunet_time.py
 	@$(BIN)/python benchmarks/resunet_time.py --epochs 66
 	@$(BIN)/python benchmarks/threshold_cost.py runs/bench/solar-multilabel-folds \
-		runs/bench/solar-challenge-resnet18-folds runs/bench/solar-challenge-alexnet-folds
+		runs/bench/solar-challenge-resnet18-folds runs/bench/solar-challenge-alexnet-folds \
+		runs/bench/solar-multilabel-seeds-0 runs/bench/solar-multilabel-seeds-1 runs/bench/solar-multilabel-seeds-2
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --draws 500 --max-escape 0.1 0.15
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --pooled --max-escape 0.02 0.05
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench-metadata-elpv-without --pooled --max-escape 0.15 0.2 0.3

@@ -53,7 +53,7 @@ class Answers:
 def main() -> None:
     """Measure each folder, and append."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="the folder of a run or of a cross-validation")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run or of a cross-validation")
     parser.add_argument("--trial", action="store_true", help="print only, write nothing")
     asked = parser.parse_args()
     for folder in asked.runs:

@@ -83,5 +83,18 @@ def test_what_the_bundles_of_a_cross_validation_said_is_pooled(
     assert told["split"] == pooled["split"]
 
 
+def test_of_one_run_its_bundle_is_told(
+    finish_run: Callable[..., Path], draw: Callable[..., None], tmp_path: Path
+) -> None:
+    for part in range(12):
+        name = "nok" if part % 2 else "ok"
+        draw(tmp_path / "parts" / name / f"part{part}_0.png", part, [part % 4] if part % 2 else ())
+    folder = finish_run(tmp_path / "run", tmp_path / "parts")
+    metrics = read_json(folder / "metrics.json")
+    told = threshold_cost.of_run(folder)
+    assert (told["seals"], told["n"]) == ([metrics["bundle"]["seal"]], metrics["n"])
+    assert len(threshold_cost.answers_of(folder).truth_nk) == metrics["n"]
+
+
 def test_the_examples_of_the_script_hold() -> None:
     assert doctest.testmod(threshold_cost).failed == 0
