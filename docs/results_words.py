@@ -29,8 +29,9 @@ ORIGINALS = (
         "83.6 % accuracy",
         "It is the best of 18 epochs, chosen on the same 525 cells that were then reported, and sister cells of one "
         "module stand on both sides of its random split. Compare it with the lines `random`, whose epoch and "
-        "thresholds were chosen on other cells, and which learnt from 1,837 cells (before, 1,444), not 2,099. The lines "
-        "`folds` are what new modules would see: nothing that was published on ELPV (88.4 %, 90.1 %) was measured like that.",
+        "thresholds were chosen on other cells, and which learnt from 1,837 cells (before, 1,444), not 2,099. The "
+        "lines `folds` are what new modules would see: nothing that was published on ELPV (88.4 %, 90.1 %) was "
+        "measured like that.",
         ("random, its own split", "525", {"accuracy": "0.836 (0.802 to 0.865)"}),  # Wilson, each cell alone
     ),
     Original(
