@@ -19,11 +19,10 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Sequence
+import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 import flawscope
@@ -31,12 +30,9 @@ from entries import DEFAULT_WEIGHTS, append, ends, of_weights, two_labels
 from flawscope.data.group_file import load_groups
 from flawscope.data.progress import watched
 from flawscope.data.read import read
-from flawscope.evaluation import paired
-from flawscope.evaluation.metrics import truth
+from flawscope.evaluation.paired import OVERALL
 from flawscope.records import Samples
-from flawscope.steps.metrics_document import decided
 from flawscope.steps.provenance import command, machine, today, versions
-from flawscope.steps.tested import Side, side_of
 from flawscope.steps.workspace import fold_runs, read_json
 from flawscope.storage import new_folder
 from flawscope.training.history import FILE, read_history
@@ -83,7 +79,7 @@ def main() -> None:
         "date": today(),
         "versions": versions(),
         "arms": arms,
-        "over_groups": over_groups([folder_of(arm, trial=asked.trial) for arm in ARMS]) if not asked.trial else None,
+        "over_groups": over_groups(*(folder_of(arm, trial=asked.trial) for arm in ARMS)),
     }
     print(json.dumps({arm: found["headline"] for arm, found in arms.items()}, indent=1), result["over_groups"])
     if not asked.trial:
@@ -114,26 +110,16 @@ def folder_of(arm: str, *, trial: bool = False) -> Path:
     return RUNS / (f"{arm}-trial" if trial else arm)
 
 
-def over_groups(folders: Sequence[Path]) -> dict[str, list[float]]:
+def over_groups(leaky: Path, clean: Path) -> dict[str, list[float]]:
     """Mean F1 of the leaky arm, of the clean one, and what the first has more, drawn over the groups of the clean one.
 
     Both have tested the same pictures. Copies, and cells of one module, are drawn together.
     """
-    known: dict[str, Samples] = {}
-    leaky, clean = (side_of(folder.name, folder, known) for folder in folders)
-    keys, task = list(clean.answers), clean.task
-
-    def made(side: Side) -> paired.Answers:
-        rows = [side.answers[key] for key in keys]
-        target_nk = truth(task.kind, np.array([row.sample.target for row in rows])).astype(np.float64)
-        flag_nk = decided([row.prediction for row in rows], len(task.classes))[0]
-        probability_nk = np.array([row.prediction.probability for row in rows])
-        return paired.answers(task, target_nk, probability_nk, flag_nk, [clean.group[row.sample.id] for row in rows])
-
-    found = paired.differences(made(clean), made(leaky))
-    mean = next(row for row in found if row.class_name == paired.OVERALL and row.measure.endswith("F1"))
-    pairs = (("leaky", mean.other), ("clean", mean.baseline), ("leaky, less clean", mean.difference))
-    return {name: ends(measure.as_dict()) for name, measure in pairs}
+    with tempfile.TemporaryDirectory() as folder:
+        rows = flawscope.compare([clean, leaky], Path(folder) / "compared").document["differences"]
+    mean = next(row for row in rows if row["class_name"] == OVERALL and row["measure"] == "mean F1")
+    names = {"leaky": "other", "clean": "baseline", "leaky, less clean": "difference"}
+    return {name: ends(mean[side]) for name, side in names.items()}
 
 
 def cells() -> Samples:

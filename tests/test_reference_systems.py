@@ -15,7 +15,9 @@ from PIL import Image
 from scipy.stats import beta
 
 from flawscope.evaluation.intervals import wilson
+from flawscope.evaluation.paired import OVERALL
 from flawscope.records import Sample, Samples, Task
+from flawscope.steps.compare import Comparison
 from flawscope.training.recipe import load_recipe
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
@@ -25,6 +27,7 @@ import reference_systems
 import resunet_time
 import time_to_number
 
+SIDES = ("baseline", "other", "difference")
 NAMES = sorted(
     file.stem for file in reference_systems.RECIPES.glob("*.yaml") if file.stem not in ("demo", "solar-multilabel-tune")
 )
@@ -90,6 +93,21 @@ def test_six_pictures_of_each_cell_share_its_group(tmp_path: Path, monkeypatch: 
     turned = [np.rot90(pixels[0], times) for times in range(4)]
     for picture, expected in zip(pixels, [*turned, pixels[0][:, ::-1], pixels[0][::-1]], strict=True):
         np.testing.assert_array_equal(picture, expected)
+
+
+def test_what_copies_add_is_the_leaky_arm_less_the_clean_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def row(class_name: str, *values: float) -> dict[str, Any]:
+        ends = ({"value": value, "low": value - 0.1, "high": value + 0.1} for value in values)
+        return {"class_name": class_name, "measure": "mean F1", **dict(zip(SIDES, ends, strict=True))}
+
+    def compare(runs: list[Path], output: Path) -> Any:
+        assert [run.name for run in runs] == ["clean", "leaky"], "the clean one is the baseline"
+        rows = [{**row(OVERALL, 0, 0, 0), "measure": "mean AUROC"}, row(OVERALL, 0.3, 0.5, 0.2), row("crack", 0, 0, 0)]
+        return Comparison(output, {"differences": rows})
+
+    monkeypatch.setattr(copies_leak.flawscope, "compare", compare)
+    found = copies_leak.over_groups(tmp_path / "leaky", tmp_path / "clean")
+    assert found == {"leaky": [0.5, 0.4, 0.6], "clean": [0.3, 0.2, 0.4], "leaky, less clean": [0.2, 0.1, 0.3]}
 
 
 def test_of_masks_where_flaws_are_and_what_the_gate_does_by_itself() -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from flawscope.evaluation.paired import answers, differences, mcnemar
-from flawscope.pages import figures, learning_curves
+from flawscope.pages import figures, training_curves
 from flawscope.pages.comparison import CompareContent, render, write_comparison
 from flawscope.records import Task
 
@@ -94,7 +94,7 @@ def test_runs_are_told_apart_by_colour_and_by_dashes(page: str) -> None:
 def test_folds_are_thin_and_a_measure_is_drawn_for_those_that_watched_it(document: dict[str, Any], page: str) -> None:
     history = document["runs"][0]["histories"][0]
     one, many = figures.STROKES[:2]
-    drawn = learning_curves.learning_overlaid([(one, history), (many, history), (many, history)], "val_loss")
+    drawn = training_curves.learning_overlaid([(one, history), (many, history), (many, history)], "val_loss")
     assert [line.get_linewidth() for line in drawn.axes[0].lines] == [2, 1, 1]
     assert "F1 on validation" in page
     assert "AUROC on validation" in page

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from flawscope.pages import figures, learning_curves, mask_figures
+from flawscope.pages import figures, mask_figures, training_curves
 
 CURVE: dict[str, Any] = {
     "positives": 4,
@@ -80,11 +80,11 @@ def test_learning_draws_columns_and_marks_the_chosen_epoch() -> None:
         {"epoch": "2", "train_loss": "0.5", "val_loss": "nan"},
         {"epoch": "3", "train_loss": "0.4", "val_loss": "0.6"},
     ]
-    axes = learning_curves.learning(rows, ["train_loss", "val_loss"], 3).axes[0]
+    axes = training_curves.learning(rows, ["train_loss", "val_loss"], 3).axes[0]
     np.testing.assert_allclose(line(axes, "line-train_loss"), [[1, 0.9], [2, 0.5], [3, 0.4]])
     np.testing.assert_allclose(line(axes, "line-val_loss"), [[1, 0.8], [2, np.nan], [3, 0.6]])
     np.testing.assert_allclose(line(axes, "best"), [[3, 0.6]])
-    alone = learning_curves.learning(rows[:1], ["train_loss"], None).axes[0]
+    alone = training_curves.learning(rows[:1], ["train_loss"], None).axes[0]
     assert [tick for tick in alone.get_xticks() if tick % 1] == [], "there is no part of an epoch"
 
 
@@ -99,13 +99,13 @@ def test_learning_draws_columns_and_marks_the_chosen_epoch() -> None:
 )
 def test_a_loss_that_falls_far_stands_on_a_logarithmic_axis(losses: tuple[float, ...], scale: str) -> None:
     rows = [{"epoch": epoch, "train_loss": loss, "val_f1": loss} for epoch, loss in enumerate(losses, start=1)]
-    axes = learning_curves.learning(rows, ["train_loss"], None).axes[0]
+    axes = training_curves.learning(rows, ["train_loss"], None).axes[0]
     assert axes.get_yscale() == scale
     low, high = axes.get_ylim()
     if scale == "log":
         assert 3 <= len([tick for tick in axes.get_yticks() if low <= tick <= high]) <= 7
-    assert learning_curves.learning(rows, ["val_f1"], None).axes[0].get_yscale() == "linear"
-    assert learning_curves.learning_overlaid([(figures.STROKES[0], rows)], "train_loss").axes[0].get_yscale() == scale
+    assert training_curves.learning(rows, ["val_f1"], None).axes[0].get_yscale() == "linear"
+    assert training_curves.learning_overlaid([(figures.STROKES[0], rows)], "train_loss").axes[0].get_yscale() == scale
 
 
 @pytest.mark.parametrize(("low", "high"), [(682, 682), (300, 900), (40, 20_000)])
@@ -117,7 +117,7 @@ def test_areas_of_any_span_have_numbers_below_them(low: float, high: float) -> N
 
 
 def test_of_one_epoch_there_are_no_parts_on_the_axis() -> None:
-    axes = learning_curves.learning(
+    axes = training_curves.learning(
         [{"epoch": "1", "train_loss": "0.9", "val_loss": "0.8"}], ["train_loss", "val_loss"], 1
     ).axes[0]
     low, high = axes.get_xlim()

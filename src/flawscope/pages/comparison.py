@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup
 from PIL import Image
 
-from flawscope.pages import figures, learning_curves, view, words
+from flawscope.pages import figures, training_curves, view, words
 from flawscope.pages.masks import MaskGallery, gallery_view
 from flawscope.pages.report import Picture
 from flawscope.pages.templating import fill, write_page
@@ -235,7 +235,7 @@ def _learning(document: Mapping[str, Any], strokes: Sequence[figures.Stroke]) ->
         if held:
             part, _, measure = column.partition("_")
             title = f"{words.watched(measure)} on {'training' if part == 'train' else 'validation'}"
-            drawn = learning_curves.learning_overlaid([(stroke, rows) for stroke, rows, _ in held], column)
+            drawn = training_curves.learning_overlaid([(stroke, rows) for stroke, rows, _ in held], column)
             alt = f"{title} over the epochs: {', '.join(dict.fromkeys(name for *_, name in held))}"
             svg = Markup(figures.svg(drawn, f"learning{index}", alt))
             yield {"title": title[:1].upper() + title[1:], "svg": svg, "undefined": ""}

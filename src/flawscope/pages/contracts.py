@@ -17,12 +17,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.special import expit, logit
 
 from flawscope.pages import figures, words
-from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, style
+from flawscope.pages.figures import FIND, FONT, GOOD, GRID, INK, MUTED, style
 from flawscope.records import FloatArray
 from flawscope.wording import EXACT, OF_GATE, counted, percent, percent_down, percent_up, so_many_of
 
 SIZE = (5.4, 4.4)
-_FONT = 10.0
 ASSUMED = (
     "The line must make parts like those of the calibration part: another material, camera, light or kind of defect is "
     "not covered.",
@@ -171,7 +170,7 @@ def picture(content: ContractContent) -> Figure:
     )
     upper.set_ylim(-0.02 * top, top)
     _panel(upper, f"escapes: {figures.short(contract['name'], 24)} let through", chosen)
-    upper.legend(frameon=False, fontsize=_FONT - 1, labelcolor=INK, handlelength=1.8, loc="upper left")
+    upper.legend(frameon=False, fontsize=FONT - 1, labelcolor=INK, handlelength=1.8, loc="upper left")
     if "overkill" in curve:
         lower.step(at_t, curve["overkill"], where="pre", color=GOOD, linewidth=2, gid="overkill")
     else:
@@ -198,7 +197,7 @@ def _span(curve: Mapping[str, Sequence[float]], at_t: FloatArray, chosen: float,
 def _panel(axes: Axes, title: str, chosen: float) -> None:
     style(axes)
     axes.axvline(chosen, color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid="chosen")
-    axes.set_title(title, fontsize=_FONT, color=INK, loc="left", pad=4)
+    axes.set_title(title, fontsize=FONT, color=INK, loc="left", pad=4)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))

@@ -17,10 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from flawscope.pages import figures
-from flawscope.pages.figures import FIND, GOOD, GRID, INK, PERSON, style
+from flawscope.pages.figures import FIND, FONT, GOOD, GRID, INK, PERSON, style
 
 SIZE = (5.4, 3.7)
-_FONT = 10.0
 _HALF = 0.15
 """Half the width of the words above the band, as a share of the picture's."""
 _NONE = ("–", "")
@@ -114,7 +113,7 @@ def picture(content: CostContent) -> Figure:
     axes.set_ylim(0, top)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     # What the band means stands above it, where no line can cross the words.
-    axes.set_title("expected cost of a part", fontsize=_FONT, color=INK, loc="left", pad=20 if band else 4)
+    axes.set_title("expected cost of a part", fontsize=FONT, color=INK, loc="left", pad=20 if band else 4)
     said = f"threshold of the probability of {figures.short(cost['name'], 24)}"
     figures.probability_axis(axes, left, right, said)
     if band:
@@ -126,7 +125,7 @@ def picture(content: CostContent) -> Figure:
             "a person looks",
             transform=axes.transAxes,
             color=INK,
-            fontsize=_FONT,
+            fontsize=FONT,
             ha="center",
             gid="looks",
         )

@@ -46,7 +46,7 @@ STROKES: tuple[Stroke, ...] = (
 SIZE = (3.7, 3.1)
 """Width and height in inches: shown at 330 to 380 pixels, so that 10 points become about 12 pixels."""
 WIDE = (5.4, 3.6)
-_FONT = 10.0
+FONT = 10.0
 _TICKS = (1e-5, 1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 
 
@@ -57,7 +57,7 @@ def roc(curve: Mapping[str, Any], name: str) -> Figure:
         curve: one entry of `metrics["classes"]`, with `roc`.
         name: the class.
     """
-    figure, axes = _figure()
+    figure, axes = blank()
     points = curve["roc"]
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
     axes.plot(points["false_positive_rate"], points["true_positive_rate"], color=FIND, linewidth=2, gid="curve")
@@ -67,13 +67,13 @@ def roc(curve: Mapping[str, Any], name: str) -> Figure:
         if (mark["overkill"] or 0) > 0.35 and 0.3 < (mark["recall"] or 0) < 0.85:
             x = 0.2  # no letters over those of a decision that is little better
     square(axes, f"falsely called {short(name)} (overkill)", f"{short(name)} found (recall)")
-    axes.text(x, x - 0.06, "chance", color=MUTED, fontsize=_FONT - 1, ha="left", va="top")
+    axes.text(x, x - 0.06, "chance", color=MUTED, fontsize=FONT - 1, ha="left", va="top")
     return figure
 
 
 def precision_recall(curve: Mapping[str, Any], name: str) -> Figure:
     """Precision over recall of one class, operating point marked; the dotted line is the share of the class."""
-    figure, axes = _figure()
+    figure, axes = blank()
     points = curve["precision_recall"]
     share = curve["positives"] / max(curve["positives"] + curve["negatives"], 1)
     axes.plot([0, 1], [share, share], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
@@ -83,7 +83,7 @@ def precision_recall(curve: Mapping[str, Any], name: str) -> Figure:
     square(axes, f"{short(name)} found (recall)", "precision")
     above = share < 0.8
     place = {"y": share + (0.02 if above else -0.02), "va": "bottom" if above else "top"}
-    axes.text(0.03, s="chance", color=MUTED, fontsize=_FONT - 1, **place)
+    axes.text(0.03, s="chance", color=MUTED, fontsize=FONT - 1, **place)
     return figure
 
 
@@ -118,12 +118,12 @@ def histogram(curve: Mapping[str, Any], name: str, other: str, *, sides: bool = 
         axes.set_xlim(0, 1)
         axes.set_ylim(0, max(counts.max() * 1.08, 1))
         axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-        axes.set_title(f"{short(label, 32)}: {int(counts.sum())}", fontsize=_FONT, color=INK, loc="left", pad=4)
+        axes.set_title(f"{short(label, 32)}: {int(counts.sum())}", fontsize=FONT, color=INK, loc="left", pad=4)
     upper.tick_params(labelbottom=False)
     words = "" if threshold is None else f" (threshold {threshold:.2f})"
     if band is not None:
         words = f" (a person: {band[0]:.2f} to {band[1]:.2f})"
-    lower.set_xlabel(f"probability{words}", fontsize=_FONT, color=INK)
+    lower.set_xlabel(f"probability{words}", fontsize=FONT, color=INK)
     return figure
 
 
@@ -139,7 +139,7 @@ def overlaid(
         labels: what is drawn to the right, and upwards.
         chance: x and y of the ends of the line of chance.
     """
-    figure, axes = _figure()
+    figure, axes = blank()
     axes.plot(*chance, color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
     for index, ((colour, dashes), x, y) in enumerate(lines):
         axes.plot(x, y, color=colour, linestyle=dashes, linewidth=2, gid=f"curve-{index}")
@@ -175,14 +175,14 @@ def evidence(null: Mapping[str, Any], found: Mapping[str, Any], thresholds: tupl
         axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
         lowest = min(lowest, float(edges[np.flatnonzero(counts)[0]]))
         axes.minorticks_off()
-        axes.set_title(f"{words}: {int(counts.sum()):,}", fontsize=_FONT, color=INK, loc="left", pad=4)
+        axes.set_title(f"{words}: {int(counts.sum()):,}", fontsize=FONT, color=INK, loc="left", pad=4)
         if thresholds is not None and thresholds[0] < thresholds[1]:
             axes.axvspan(*thresholds, color=INK, alpha=0.16, linewidth=0, zorder=0, gid=f"threshold-{name}")
         elif thresholds is not None:
             axes.axvline(thresholds[0], color=INK, linewidth=1.3, linestyle=(0, (4, 2)), gid=f"threshold-{name}")
         axes.tick_params(labelbottom=axes is drawn[-1])
     drawn[-1].set_xlim(min(lowest, 0.98 if thresholds is None else thresholds[0] - 0.02), 1.0)
-    drawn[-1].set_xlabel("measure: correlation once aligned", fontsize=_FONT, color=INK)
+    drawn[-1].set_xlabel("measure: correlation once aligned", fontsize=FONT, color=INK)
     return figure
 
 
@@ -196,10 +196,10 @@ def brightness(edges: Sequence[float], counts: Mapping[str, Sequence[int]]) -> F
         axes.bar(edges_b[:-1], count, np.diff(edges_b) * 0.9, align="edge", color=GOOD, linewidth=0)
         axes.set_xlim(0, 1)
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
-        axes.set_title(f"{short(label, 40)}: {int(np.sum(count)):,}", fontsize=_FONT, color=INK, loc="left", pad=3)
+        axes.set_title(f"{short(label, 40)}: {int(np.sum(count)):,}", fontsize=FONT, color=INK, loc="left", pad=3)
         axes.tick_params(labelbottom=False)
     axes.tick_params(labelbottom=True)
-    axes.set_xlabel("mean grey value: 0 black, 1 white", fontsize=_FONT, color=INK)
+    axes.set_xlabel("mean grey value: 0 black, 1 white", fontsize=FONT, color=INK)
     return figure
 
 
@@ -247,7 +247,8 @@ def variable(colour: str) -> str:
     return _VARIABLES.get(colour, "")
 
 
-def _figure() -> tuple[Figure, Axes]:
+def blank() -> tuple[Figure, Axes]:
+    """A figure of the usual size, and its only axes."""
     figure = Figure(figsize=SIZE, layout="constrained")
     return figure, figure.subplots()
 
@@ -260,7 +261,7 @@ def style(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(MUTED)
-    axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=_FONT - 1, length=3)
+    axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=FONT - 1, length=3)
     axes.set_axisbelow(True)
 
 
@@ -273,7 +274,7 @@ def probability_axis(axes: Axes, left: float, right: float, label: str) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(label, fontsize=_FONT, color=INK)
+    axes.set_xlabel(label, fontsize=FONT, color=INK)
 
 
 def square(axes: Axes, xlabel: str, ylabel: str) -> None:
@@ -285,8 +286,8 @@ def square(axes: Axes, xlabel: str, ylabel: str) -> None:
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.04)
-    axes.set_xlabel(xlabel, fontsize=_FONT, color=INK)
-    axes.set_ylabel(ylabel, fontsize=_FONT, color=INK)
+    axes.set_xlabel(xlabel, fontsize=FONT, color=INK)
+    axes.set_ylabel(ylabel, fontsize=FONT, color=INK)
 
 
 def _mark(axes: Axes, x: float | None, y: float | None, words: str) -> None:
@@ -306,7 +307,7 @@ def _mark(axes: Axes, x: float | None, y: float | None, words: str) -> None:
         textcoords="offset points",
         ha="left" if right else "right",
         va="center",
-        fontsize=_FONT,
+        fontsize=FONT,
         color=INK,
     )
 

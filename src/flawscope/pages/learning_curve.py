@@ -26,7 +26,6 @@ SECTIONS = (
     ("how", "How it was made"),
 )
 BROAD = (5.8, 3.5)
-FONT = 10.0
 
 
 def write_curve(folder: str | Path, document: Mapping[str, Any]) -> Path:
@@ -86,9 +85,9 @@ def draw(document: Mapping[str, Any]) -> Figure:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda images, _: f"{images:,.0f}"))
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.grid(axis="y", color=figures.GRID, linewidth=0.8)
-    axes.set_xlabel("training images", fontsize=FONT, color=figures.INK)
-    axes.set_ylabel(f"{watched(document['measure'])} (calibration part)", fontsize=FONT, color=figures.INK)
-    figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=FONT - 1, labelcolor=figures.INK,
+    axes.set_xlabel("training images", fontsize=figures.FONT, color=figures.INK)
+    axes.set_ylabel(f"{watched(document['measure'])} (calibration part)", fontsize=figures.FONT, color=figures.INK)
+    figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=figures.FONT - 1, labelcolor=figures.INK,
                   handlelength=1.6, columnspacing=1.4)  # fmt: skip
     return figure
 

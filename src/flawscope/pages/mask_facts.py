@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from flawscope.errors import ImageError
-from flawscope.pages.figures import FIND, GOOD, INK, WIDE, short, style, svg
+from flawscope.pages.figures import FIND, FONT, GOOD, INK, WIDE, short, style, svg
 from flawscope.pages.outlines import LONGER, SHORTEST, colour_of, viewable_outlined
 from flawscope.pages.pairs import Source, View
 from flawscope.pages.picture_facts import number
@@ -25,7 +25,6 @@ from flawscope.wording import percent
 PANELS = 8
 BROAD = 2.0
 """Pictures this many times as wide as high are shown in wider columns."""
-_FONT = 10.0
 
 
 def facts_view(facts: Mapping[str, Any] | None) -> View | None:
@@ -116,12 +115,12 @@ def flaw_sizes(edges: Sequence[float], counts: Mapping[str, Sequence[int]]) -> F
         axes.set_xscale("log")
         axes.set_xlim(1, edges_b[-1])
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
-        axes.set_title(f"{short(name, 40)}: {int(np.sum(count)):,}", fontsize=_FONT, color=INK, loc="left", pad=3)
+        axes.set_title(f"{short(name, 40)}: {int(np.sum(count)):,}", fontsize=FONT, color=INK, loc="left", pad=3)
         axes.tick_params(labelbottom=axes is panels[-1])
     panels[-1].xaxis.set_major_locator(LogLocator(numticks=8))
     panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     panels[-1].xaxis.set_minor_formatter(NullFormatter())
-    panels[-1].set_xlabel("pixels of one flaw", fontsize=_FONT, color=INK)
+    panels[-1].set_xlabel("pixels of one flaw", fontsize=FONT, color=INK)
     return figure
 
 
@@ -132,9 +131,9 @@ def per_image(counts: Mapping[str, int]) -> Figure:
     style(axes)
     names = list(counts)
     bars = axes.bar(names, list(counts.values()), 0.8, color=[GOOD, *[FIND] * (len(names) - 1)], linewidth=0)
-    axes.bar_label(bars, [f"{n:,}" if n else "" for n in counts.values()], fontsize=_FONT - 1, color=INK, padding=2)
+    axes.bar_label(bars, [f"{n:,}" if n else "" for n in counts.values()], fontsize=FONT - 1, color=INK, padding=2)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.margins(y=0.12)
-    axes.set_xlabel("flaws of an image", fontsize=_FONT, color=INK)
-    axes.set_ylabel("images", fontsize=_FONT, color=INK)
+    axes.set_xlabel("flaws of an image", fontsize=FONT, color=INK)
+    axes.set_ylabel("images", fontsize=FONT, color=INK)
     return figure

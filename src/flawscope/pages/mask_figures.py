@@ -9,9 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, SIZE, short, square, style
-
-_FONT = 10.0
+from flawscope.pages.figures import FIND, FONT, GOOD, GRID, INK, MUTED, blank, short, square, style
 
 
 def pixels(curve: Mapping[str, Any], name: str, point: tuple[float, float] | None) -> Figure:
@@ -22,22 +20,20 @@ def pixels(curve: Mapping[str, Any], name: str, point: tuple[float, float] | Non
         name: the class.
         point: recall and precision of the marks.
     """
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = blank()
     share = curve["share"]
     axes.plot([0, 1], [share, share], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="chance")
     axes.plot(curve["recall"], curve["precision"], color=FIND, linewidth=2, marker=_alone(curve["recall"]), gid="curve")
     if point is not None:
         axes.plot(*[[value] for value in point], "o", color=INK, markersize=8, gid="as-marked", clip_on=False, zorder=5)
     square(axes, f"pixels of {short(name)} found (recall)", "marked pixels that are right")
-    axes.text(1.04, share, "chance", color=MUTED, fontsize=_FONT - 1, va="center")  # beside the axes: curves run within
+    axes.text(1.04, share, "chance", color=MUTED, fontsize=FONT - 1, va="center")  # beside the axes: curves run within
     return figure
 
 
 def sizes(rows: Sequence[Mapping[str, Any]], unit: str) -> Figure:
     """The share of flaws that are found over their area, each point a bin with its interval, as wide as its sizes."""
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = blank()
     key = "" if unit == "pixels" else f" {unit}"
     ends = []
     for index, row in enumerate(rows):
@@ -54,15 +50,14 @@ def sizes(rows: Sequence[Mapping[str, Any]], unit: str) -> Figure:
     axes.set_ylim(-0.02, 1.04)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
     axes.grid(color=GRID, linewidth=0.8)
-    axes.set_xlabel(f"area of the flaw in {unit}", fontsize=_FONT, color=INK)
-    axes.set_ylabel("share that is found", fontsize=_FONT, color=INK)
+    axes.set_xlabel(f"area of the flaw in {unit}", fontsize=FONT, color=INK)
+    axes.set_ylabel("share that is found", fontsize=FONT, color=INK)
     return figure
 
 
 def rule(fitted: Mapping[str, Any], over: str) -> Figure:
     """The mean Dice on the calibration part over thresholds (`levels`) or least areas (`areas`), and the choice."""
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = blank()
     levels = over == "levels"
     x = np.asarray(fitted[over], dtype=float) / (256 if levels else 1)
     y = np.asarray(fitted[f"over {over}"], dtype=float)
@@ -73,15 +68,15 @@ def rule(fitted: Mapping[str, Any], over: str) -> Figure:
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_ylim(-0.02, 1.04)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
-    axes.set_ylabel("mean Dice", fontsize=_FONT, color=INK)
+    axes.set_ylabel("mean Dice", fontsize=FONT, color=INK)
     if levels:
         axes.set_xlim(0, 1)
-        axes.set_xlabel(f"threshold (set: {chosen:.2f})", fontsize=_FONT, color=INK)
+        axes.set_xlabel(f"threshold (set: {chosen:.2f})", fontsize=FONT, color=INK)
     else:
         axes.set_xscale("log")
         axes.set_xlim(min(0.8, chosen), max(float(x.max()), chosen) * 1.25)
         _plain_log(axes)
-        axes.set_xlabel(f"least area in pixels (set: {chosen:,})", fontsize=_FONT, color=INK)
+        axes.set_xlabel(f"least area in pixels (set: {chosen:,})", fontsize=FONT, color=INK)
     return figure
 
 

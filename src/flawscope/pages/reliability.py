@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from flawscope.pages import words
-from flawscope.pages.figures import FIND, INK, MUTED, SIZE, short, square, svg
+from flawscope.pages.figures import FIND, INK, MUTED, blank, short, square, svg
 from flawscope.pages.view import View, common_remarks, figure_of
 
 CONFIDENCE = "the class that was chosen"
@@ -80,8 +80,7 @@ def sentences(known: Mapping[str, Any], name: str, items: str) -> list[str]:
 
 def diagram(known: Mapping[str, Any], name: str) -> Figure:
     """The reliability diagram: the share of the class in each bin over its mean probability, with the intervals."""
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = blank()
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), gid="right")
     at = [each["probability"] for each in known["bins"]]
     shares = [each["share"] for each in known["bins"]]

@@ -14,10 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, SIZE, short, style
+from flawscope.pages.figures import FIND, FONT, GOOD, GRID, INK, MUTED, blank, short, style
 
 Row = Mapping[str, Any]
-FONT = 10.0
 BROAD = (5.8, 3.1)
 """Width and height in inches of what goes over the whole page."""
 
@@ -75,8 +74,7 @@ def importance(values: Mapping[str, float], *, rough: bool) -> Figure:
 
 def slices(key: str, searched: Row, rows: Sequence[Row], best: int | None, measure: str) -> Figure:
     """The watched value against one key; choices side by side, each with its trials spread a little."""
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = blank()
     known = [row for row in rows if key in row["settings"]]
     if searched["choices"] is None:
         _points(axes, known, best, lambda row: row["settings"][key])

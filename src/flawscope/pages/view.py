@@ -14,7 +14,7 @@ from markupsafe import Markup
 from rich.console import Console
 from rich.progress import track
 
-from flawscope.pages import figures, learning_curves, words
+from flawscope.pages import figures, training_curves, words
 from flawscope.pages.thumbnails import data_uri
 from flawscope.records import HUMAN
 
@@ -232,13 +232,13 @@ def learning_figures(content: ReportContent) -> list[View]:
         plots.append((words.watched(watched.removeprefix("val_")), _pair(watched, columns)))
     if watched != "val_accuracy" and "val_accuracy" in columns:
         plots.append(("accuracy", _pair("val_accuracy", columns)))
-    drawn = [column for column in columns if learning_curves.drawn_share(column)]
+    drawn = [column for column in columns if training_curves.drawn_share(column)]
     if len(drawn) == 1:
         plots = [(title, [*chosen, *drawn] if "val_accuracy" in chosen else chosen) for title, chosen in plots]
     shown = []
     for index, (title, chosen) in enumerate(plots):
         if chosen:
-            figure = learning_curves.learning(content.history, chosen, content.best_epoch)
+            figure = training_curves.learning(content.history, chosen, content.best_epoch)
             svg = Markup(figures.svg(figure, f"learning{index}", f"{title} over {len(content.history)} epochs"))
             shown.append({"title": title[:1].upper() + title[1:], "svg": svg, "undefined": ""})
     return shown

@@ -1,4 +1,4 @@
-"""Learning curves of the report and of comparisons: the columns of history.csv over the epochs."""
+"""Curves of trainings, in the report and in comparisons: the columns of history.csv over the epochs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from flawscope.pages.figures import FIND, GOOD, GRID, INK, MUTED, SIZE, Stroke, style
-
-_FONT = 10.0
+from flawscope.pages.figures import FIND, FONT, GOOD, GRID, INK, MUTED, Stroke, blank, style
 
 
 def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_epoch: int | None) -> Figure:
@@ -20,22 +18,21 @@ def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_
 
     Values may be numbers or text as read from the file; missing and non-finite values leave a gap.
     """
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = blank()
     epoch = np.array([_number(row.get("epoch")) for row in history])
     for column in columns:
         values = np.array([_number(row.get(column)) for row in history])
-        watched = column.startswith("val_")
+        watched, drawn = column.startswith("val_"), drawn_share(column)
         axes.plot(
             epoch,
             values,
-            color=FIND if watched else MUTED if drawn_share(column) else GOOD,
-            linestyle="-" if watched else (0, (1, 2)) if drawn_share(column) else (0, (4, 2)),
+            color=FIND if watched else MUTED if drawn else GOOD,
+            linestyle="-" if watched else (0, (1, 2)) if drawn else (0, (4, 2)),
             linewidth=2,
             marker="o" if len(history) < 4 else None,
             markersize=4,
             gid=f"line-{column}",
-            label="validation" if watched else drawn_share(column) or "training",
+            label="validation" if watched else drawn or "training",
         )
         if watched and best_epoch is not None and (epoch == best_epoch).any():
             best = values[epoch == best_epoch][0]
@@ -43,8 +40,8 @@ def learning(history: Sequence[Mapping[str, Any]], columns: Sequence[str], best_
     style(axes)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     _scale(axes, loss=any(column.endswith("loss") for column in columns))
-    axes.set_xlabel("epoch", fontsize=_FONT, color=INK)
-    axes.legend(frameon=False, fontsize=_FONT - 1, labelcolor=INK, handlelength=1.6)
+    axes.set_xlabel("epoch", fontsize=FONT, color=INK)
+    axes.legend(frameon=False, fontsize=FONT - 1, labelcolor=INK, handlelength=1.6)
     return figure
 
 
@@ -53,8 +50,7 @@ def learning_overlaid(lines: Sequence[tuple[Stroke, Sequence[Mapping[str, Any]]]
 
     Where several histories have the same stroke (the folds of one run) their lines are thin.
     """
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = blank()
     strokes = [stroke for stroke, _ in lines]
     for index, (stroke, history) in enumerate(lines):
         axes.plot(
@@ -70,7 +66,7 @@ def learning_overlaid(lines: Sequence[tuple[Stroke, Sequence[Mapping[str, Any]]]
     style(axes)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     _scale(axes, loss=column.endswith("loss"))
-    axes.set_xlabel("epoch", fontsize=_FONT, color=INK)
+    axes.set_xlabel("epoch", fontsize=FONT, color=INK)
     return figure
 
 
