@@ -58,7 +58,7 @@ def main() -> None:
     asked = parser.parse_args()
     for folder in asked.runs:
         answers = answers_of(folder)
-        found = measured(answers)
+        found = measured(answers, calls(answers))
         for name, of in found.items():
             print(f"{folder.name}, {name}: {of}")
         if not asked.trial:
@@ -129,23 +129,23 @@ def best(truth_n: BoolArray, score_n: FloatArray) -> float:
     return float(score_c[np.argmax(2 * tp_c / (tp_c + fp_c + truth_n.sum()))])
 
 
-def measured(answers: Answers) -> dict[str, Any]:
-    """F1 of each way to call, with intervals, and how far it is from that of the sealed bundles."""
+def measured(answers: Answers, called: Mapping[str, BoolArray], base: str = SEALED) -> dict[str, Any]:
+    """F1 of each way to call, with intervals, and how far it is from that of `base`."""
     task = Task("multilabel" if len(answers.classes) > 1 else "binary", answers.classes)
     made = {
         name: paired.answers(
             task, answers.truth_nk.astype(np.float64), answers.probability_nk, flag_nk, answers.group_n
         )
-        for name, flag_nk in calls(answers).items()
+        for name, flag_nk in called.items()
     }  # fmt: skip
     found: dict[str, Any] = {}
     for name, of in made.items():
-        rows = {row.class_name: row for row in paired.differences(made[SEALED], of) if row.measure.endswith("F1")}
+        rows = {row.class_name: row for row in paired.differences(made[base], of) if row.measure.endswith("F1")}
         overall = rows.get(paired.OVERALL, rows.get(answers.classes[0]))
         each = {"mean F1": overall, **{key: row for key, row in rows.items() if key != paired.OVERALL}}
         found[name] = {key: ends(row.other.as_dict()) for key, row in each.items() if row}
-        if name != SEALED and overall:
-            found[name]["mean F1, less that of sealed"] = ends(overall.difference.as_dict())
+        if name != base and overall:
+            found[name][f"mean F1, less that of {base}"] = ends(overall.difference.as_dict())
     return found
 
 

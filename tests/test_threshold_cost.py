@@ -38,7 +38,7 @@ def test_each_way_to_call_by_hand() -> None:
     assert called[HALF] == [yes, yes, yes, yes, yes, no, no, no]
     assert called[ALL] == [yes, yes, yes, yes, yes, yes, no, no]  # from 0.4 on: F1 0.8
     assert called[EACH] == [yes, yes, no, no, yes, yes, no, no]
-    found = threshold_cost.measured(answers())
+    found = threshold_cost.measured(answers(), threshold_cost.calls(answers()))
     f1 = {name: of["mean F1"][0] for name, of in found.items()}
     assert f1 == {SEALED: 0.6667, HALF: 0.6667, ALL: 0.8, EACH: 1.0}
     assert "mean F1, less that of sealed" not in found[SEALED]
@@ -56,7 +56,7 @@ def test_best_thresholds_of_all_are_never_worse_than_others() -> None:
     )
     f1 = {name: f1_score(truth_nk, flag_nk, average="macro") for name, flag_nk in threshold_cost.calls(given).items()}
     every = [f1_score(truth_nk, probability_nk >= cut, average="macro") for cut in np.unique(probability_nk)]
-    mean = {name: of["mean F1"][0] for name, of in threshold_cost.measured(given).items()}
+    mean = {name: of["mean F1"][0] for name, of in threshold_cost.measured(given, threshold_cost.calls(given)).items()}
     assert mean == pytest.approx(f1, abs=1e-4)
     assert f1[ALL] >= max(*every, f1[HALF], f1[SEALED])
 

@@ -1,0 +1,180 @@
+"""Which rule for thresholds is best on groups that it has not seen, by validation and calibration parts alone.
+
+    python benchmarks/threshold_rules.py RUN... [--trial]
+
+RUN is a finished cross-validation of a task of one or of several labels, such as runs/bench/solar-multilabel-folds. In
+each fold every group of the calibration part is left out once; thresholds come from the others, and call the images of
+that group. All these answers together are measured:
+
+- `rule`: as bundles are decided: calibrator of the validation part, thresholds of the calibration part (without the
+  group) by the rule of one standard error;
+- `best` and `half of the best F1`: the same probabilities, by the threshold that is best on those groups, and by the
+  one that is best in theory;
+- `0.5`: the same probabilities, by one half;
+- `rule, both parts` and `best, both parts`: calibrator and thresholds of both parts (without the group).
+
+Mean F1 over the classes, and the F1 of each, with 95 % intervals over groups; differences from `rule` are paired. No
+test part is read. Appends to benchmarks/results/threshold-rules.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.special import logit
+
+from entries import ROOT, append, provenance
+from flawscope.errors import UserError
+from flawscope.evaluation.calibration import fit
+from flawscope.evaluation.decisions import FIXED, fit_thresholds, widest_middle
+from flawscope.evaluation.metrics import counts_by_threshold, truth
+from flawscope.inspection.tables import read_results
+from flawscope.probability import calibrate
+from flawscope.records import BoolArray, FloatArray, Part, Task
+from flawscope.steps.workspace import Run, fold_runs
+from threshold_cost import Answers, measured, of_run
+
+RESULTS = ROOT / "benchmarks" / "results" / "threshold-rules.json"
+RULE, BEST, THEORY, HALF = "rule", "best", "half of the best F1", "0.5"
+RULE_BOTH, BEST_BOTH = "rule, both parts", "best, both parts"
+CERTAIN = 1e-9
+"""Probabilities count as at least this far from 0 and 1 where they are calibrated anew."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a bundle said of one part: probability and target, n x k, and the group of each image."""
+
+    probability_nk: FloatArray
+    target_nk: FloatArray
+    group_n: tuple[str, ...]
+
+    @classmethod
+    def of(cls, run: Run, part: Part) -> Scored:
+        """Of a finished run."""
+        said = {row.name: row.probability for row in read_results(run.scores(part)).rows}
+        rows = run.part(part).rows
+        return cls(
+            np.array([said[row.id] for row in rows]),
+            np.array([row.target for row in rows]),
+            tuple(run.split.group[row.id] for row in rows),
+        )
+
+    def only(self, keep_n: BoolArray) -> Scored:
+        """Some of its images."""
+        kept = tuple(group for group, keep in zip(self.group_n, keep_n, strict=True) if keep)
+        return Scored(self.probability_nk[keep_n], self.target_nk[keep_n], kept)
+
+    def and_(self, other: Scored) -> Scored:
+        """The images of both."""
+        return Scored(
+            np.vstack([self.probability_nk, other.probability_nk]),
+            np.vstack([self.target_nk, other.target_nk]),
+            (*self.group_n, *other.group_n),
+        )
+
+
+def best_each(task: Task, known: Scored, of: Callable[[float, float], float]) -> FloatArray:
+    """For each class `of(best F1, its threshold)` on these images; 0.5 where all or none show it."""
+    found = []
+    truth_nk = truth(task.kind, known.target_nk)
+    for truth_n, score_n in zip(truth_nk.T, known.probability_nk.T, strict=True):
+        if truth_n.all() or not truth_n.any():
+            found.append(FIXED)
+            continue
+        tp_c, fp_c, score_c = counts_by_threshold(truth_n, score_n)
+        f1_c = 2 * tp_c / (tp_c + fp_c + truth_n.sum())
+        found.append(of(float(f1_c.max()), widest_middle(f1_c == f1_c.max(), score_c, np.append(score_c[1:], 0.0))))
+    return np.array(found)
+
+
+def by_rule(task: Task, known: Scored) -> FloatArray:
+    """The thresholds of the rule that bundles are decided by."""
+    return np.array(fit_thresholds(task, known.probability_nk, known.target_nk, "best_f1", known.group_n).values)
+
+
+def by_best(task: Task, known: Scored) -> FloatArray:
+    """The thresholds with the highest F1 on what is known, in the middle of the widest range of them."""
+    return best_each(task, known, lambda _, threshold: threshold)
+
+
+def calls(task: Task, validation: Scored, known: Scored, unknown: Scored) -> Mapping[str, BoolArray]:
+    """What each way calls of `unknown`, which is of the same part as `known`."""
+    both = validation.and_(known)
+    fitted = fit(task.kind, _logit(both.probability_nk), both.target_nk, task.classes, groups=both.group_n)
+    again_nk, new_nk = (
+        calibrate(task.kind, fitted.knots, _logit(each.probability_nk)) for each in (both, unknown)
+    )  # fmt: skip
+    again = Scored(again_nk, both.target_nk, both.group_n)
+    plain_nk = unknown.probability_nk
+    return {
+        RULE: plain_nk >= by_rule(task, known),
+        BEST: plain_nk >= by_best(task, known),
+        THEORY: plain_nk >= best_each(task, known, lambda most, _: most / 2),
+        HALF: plain_nk >= FIXED,
+        RULE_BOTH: new_nk >= by_rule(task, again),
+        BEST_BOTH: new_nk >= by_best(task, again),
+    }
+
+
+def left_out(task: Task, folds: Sequence[tuple[Scored, Scored]]) -> tuple[Answers, dict[str, BoolArray]]:
+    """Each group of the calibration part of each fold, called by thresholds of the others.
+
+    Args:
+        task: of one or of several labels.
+        folds: validation and calibration part of each.
+    """
+    held: list[Scored] = []
+    fold_n: list[int] = []
+    called: list[Mapping[str, BoolArray]] = []
+    for fold, (validation, calibration) in enumerate(folds):
+        for group in sorted(set(calibration.group_n)):
+            out_n = np.array([each == group for each in calibration.group_n])
+            held.append(calibration.only(out_n))
+            fold_n += [fold] * int(out_n.sum())
+            called.append(calls(task, validation, calibration.only(~out_n), held[-1]))
+    answers = Answers(
+        task.classes,
+        np.vstack([each.probability_nk for each in held]),
+        truth(task.kind, np.vstack([each.target_nk for each in held])),
+        np.vstack([each[RULE] for each in called]),
+        np.array(fold_n),
+        tuple(group for each in held for group in each.group_n),
+    )
+    return answers, {name: np.vstack([each[name] for each in called]) for name in called[0]}
+
+
+def _logit(probability_nk: FloatArray) -> FloatArray:
+    inside_nk: FloatArray = logit(np.clip(probability_nk, CERTAIN, 1 - CERTAIN))
+    return inside_nk
+
+
+def main() -> None:
+    """Measure each folder, and append."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a cross-validation")
+    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
+    asked = parser.parse_args()
+    for folder in asked.runs:
+        runs = fold_runs(folder)
+        if not runs or runs[0].samples.task.kind == "multiclass":
+            raise UserError(f"{folder} is no cross-validation with a threshold for each class", "name one")
+        folds = [(Scored.of(run, "validation"), Scored.of(run, "calibration")) for run in runs]
+        answers, called = left_out(runs[0].samples.task, folds)
+        found = measured(answers, called, RULE)
+        for name, of in found.items():
+            print(f"{folder.name}, {name}: {of}")
+        facts = {key: value for key, value in of_run(folder).items() if key != "n"}  # of the test parts
+        if not asked.trial:
+            shown = answers.truth_nk.sum(axis=0).tolist()
+            groups = len(set(answers.group_n))
+            seen = {"answers": len(answers.truth_nk), "shown": shown, "groups": groups}
+            append(RESULTS, {**provenance(), **facts, **seen, "ways": found})
+
+
+if __name__ == "__main__":
+    main()
