@@ -28,7 +28,6 @@ import numpy as np
 from scipy.special import logit
 
 from entries import ROOT, append, provenance
-from flawscope.errors import UserError
 from flawscope.evaluation.calibration import fit
 from flawscope.evaluation.decisions import FIXED, fit_thresholds, widest_middle
 from flawscope.evaluation.metrics import counts_by_threshold, truth
@@ -162,7 +161,7 @@ def main() -> None:
     for folder in asked.runs:
         runs = fold_runs(folder)
         if not runs or runs[0].samples.task.kind == "multiclass":
-            raise UserError(f"{folder} is no cross-validation with a threshold for each class", "name one")
+            raise SystemExit(f"{folder} is no cross-validation of a task with a threshold for each class")
         folds = [(Scored.of(run, "validation"), Scored.of(run, "calibration")) for run in runs]
         answers, called = left_out(runs[0].samples.task, folds)
         found = measured(answers, called, RULE)
