@@ -288,10 +288,11 @@ def test_learning_shows_loss_the_watched_measure_and_accuracy(binary: ReportCont
 
 
 def test_the_share_drawn_stands_beside_the_accuracy_where_there_is_one_class(binary: ReportContent) -> None:
-    def drawn(*columns: str) -> list[bool]:
-        history = [{"epoch": e, "train_loss": 1 / e, **dict.fromkeys(columns, 0.5)} for e in (1, 2)]
+    def drawn(*columns: str, by: float = 0.1) -> list[bool]:
+        history = [{"epoch": e, "train_loss": 1 / e, **dict.fromkeys(columns, 0.5 + by * e)} for e in (1, 2)]
         shown = learning_figures(replace(binary, history=history, watched="val_accuracy"))
         return ["drawn: scrap" in each["svg"] for each in shown]
 
     assert drawn("train_accuracy", "val_accuracy", "drawn_scrap") == [False, True]
     assert drawn("train_accuracy", "val_accuracy", "drawn_scrap", "drawn_dent") == [False, False]
+    assert drawn("train_accuracy", "val_accuracy", "drawn_scrap", by=0) == [False, False]  # always that of the data

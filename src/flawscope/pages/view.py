@@ -217,7 +217,8 @@ def _heat(share: float, right: bool) -> float:
 def learning_figures(content: ReportContent) -> list[View]:
     """Loss, and the watched measure, over the epochs; nothing if there is no history.
 
-    Where there is one class, beside the accuracy the share of the images that were drawn of it (reference system E).
+    Where there is one class, beside the accuracy the share of the images that were drawn of it (reference system E),
+    if it changes from epoch to epoch: where each image is taken once, it is that of the training part.
     """
     if not content.history:
         return []
@@ -233,7 +234,7 @@ def learning_figures(content: ReportContent) -> list[View]:
     if watched != "val_accuracy" and "val_accuracy" in columns:
         plots.append(("accuracy", _pair("val_accuracy", columns)))
     drawn = [column for column in columns if training_curves.drawn_share(column)]
-    if len(drawn) == 1:
+    if len(drawn) == 1 and len({row.get(drawn[0]) for row in content.history}) > 1:
         plots = [(title, [*chosen, *drawn] if "val_accuracy" in chosen else chosen) for title, chosen in plots]
     shown = []
     for index, (title, chosen) in enumerate(plots):
