@@ -2,9 +2,9 @@
 
     python benchmarks/threshold_rules.py RUN... [--trial]
 
-RUN is a finished cross-validation of a task of one or of several labels, such as runs/bench/solar-multilabel-folds. In
-each fold every group of the calibration part is left out once; thresholds come from the others, and call the images of
-that group. All these answers together are measured:
+RUN is a finished cross-validation of a task of one or of several labels, decided by best_f1 after the standard
+calibrator, such as runs/bench/solar-multilabel-folds. In each fold every group of the calibration part is left out
+once; thresholds come from the others, and call the images of that group. All these answers together are measured:
 
 - `rule`: as bundles are decided: calibrator of the validation part, thresholds of the calibration part (without the
   group) by the rule of one standard error;
@@ -13,16 +13,19 @@ that group. All these answers together are measured:
 - `0.5`: the same probabilities, by one half;
 - `rule, both parts` and `best, both parts`: calibrator and thresholds of both parts (without the group).
 
-Mean F1 over the classes, and the F1 of each, with 95 % intervals over groups; differences from `rule` are paired. No
-test part is read. Appends to benchmarks/results/threshold-rules.json.
+Mean F1 over the classes, and the F1 of each, with 95 % intervals over groups; differences from `rule` are paired. An
+image may be in the calibration parts of several folds: how many there are, and in how many groups, is told. No test
+part is read. Appends to benchmarks/results/threshold-rules.json.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import logit
@@ -46,11 +49,12 @@ CERTAIN = 1e-9
 
 @dataclass(frozen=True)
 class Scored:
-    """What a bundle said of one part: probability and target, n x k, and the group of each image."""
+    """What a bundle said of one part: probability and target, n x k, group and name of each image."""
 
     probability_nk: FloatArray
     target_nk: FloatArray
     group_n: tuple[str, ...]
+    id_n: tuple[str, ...]
 
     @classmethod
     def of(cls, run: Run, part: Part) -> Scored:
@@ -61,12 +65,13 @@ class Scored:
             np.array([said[row.id] for row in rows]),
             np.array([row.target for row in rows]),
             tuple(run.split.group[row.id] for row in rows),
+            tuple(row.id for row in rows),
         )
 
     def only(self, keep_n: BoolArray) -> Scored:
         """Some of its images."""
-        kept = tuple(group for group, keep in zip(self.group_n, keep_n, strict=True) if keep)
-        return Scored(self.probability_nk[keep_n], self.target_nk[keep_n], kept)
+        group_n, id_n = (tuple(compress(of_n, keep_n)) for of_n in (self.group_n, self.id_n))
+        return Scored(self.probability_nk[keep_n], self.target_nk[keep_n], group_n, id_n)
 
     def and_(self, other: Scored) -> Scored:
         """The images of both."""
@@ -74,6 +79,7 @@ class Scored:
             np.vstack([self.probability_nk, other.probability_nk]),
             np.vstack([self.target_nk, other.target_nk]),
             (*self.group_n, *other.group_n),
+            (*self.id_n, *other.id_n),
         )
 
 
@@ -108,7 +114,7 @@ def calls(task: Task, validation: Scored, known: Scored, unknown: Scored) -> Map
     again_nk, new_nk = (
         calibrate(task.kind, fitted.knots, _logit(each.probability_nk)) for each in (both, unknown)
     )  # fmt: skip
-    again = Scored(again_nk, both.target_nk, both.group_n)
+    again = replace(both, probability_nk=again_nk)
     plain_nk = unknown.probability_nk
     return {
         RULE: plain_nk >= by_rule(task, known),
@@ -147,6 +153,20 @@ def left_out(task: Task, folds: Sequence[tuple[Scored, Scored]]) -> tuple[Answer
     return answers, {name: np.vstack([each[name] for each in called]) for name in called[0]}
 
 
+def stood_on(task: Task, parts: Sequence[Scored]) -> dict[str, Any]:
+    """How many answers there are, of how many images in how many groups; of each class those that show it."""
+    truth_nk = truth(task.kind, np.vstack([part.target_nk for part in parts]))
+    id_n = [name for part in parts for name in part.id_n]
+    group_n = [name for part in parts for name in part.group_n]
+
+    def counts(of_n: BoolArray) -> dict[str, int]:
+        images, groups = (len(set(compress(names, of_n))) for names in (id_n, group_n))
+        return {"answers": int(of_n.sum()), "images": images, "groups": groups}
+
+    each = {name: counts(truth_n) for name, truth_n in zip(task.classes, truth_nk.T, strict=True)}
+    return {**counts(np.ones(len(id_n), dtype=bool)), "shown": each}
+
+
 def _logit(probability_nk: FloatArray) -> FloatArray:
     inside_nk: FloatArray = logit(np.clip(probability_nk, CERTAIN, 1 - CERTAIN))
     return inside_nk
@@ -160,19 +180,25 @@ def main() -> None:
     asked = parser.parse_args()
     for folder in asked.runs:
         runs = fold_runs(folder)
-        if not runs or runs[0].samples.task.kind == "multiclass":
-            raise SystemExit(f"{folder} is no cross-validation of a task with a threshold for each class")
+        if not all(comparable(run) for run in runs) or not runs:
+            raise SystemExit(f"{folder} is no cross-validation decided by best_f1 after the standard calibrator")
+        task = runs[0].samples.task
         folds = [(Scored.of(run, "validation"), Scored.of(run, "calibration")) for run in runs]
-        answers, called = left_out(runs[0].samples.task, folds)
+        answers, called = left_out(task, folds)
         found = measured(answers, called, RULE)
         for name, of in found.items():
             print(f"{folder.name}, {name}: {of}")
         facts = {key: value for key, value in of_run(folder).items() if key != "n"}  # of the test parts
         if not asked.trial:
-            shown = answers.truth_nk.sum(axis=0).tolist()
-            groups = len(set(answers.group_n))
-            seen = {"answers": len(answers.truth_nk), "shown": shown, "groups": groups}
+            seen = stood_on(task, [calibration for _, calibration in folds])
             append(RESULTS, {**provenance(), **facts, **seen, "ways": found})
+
+
+def comparable(run: Run) -> bool:
+    """Whether a run was decided in the way that is called `rule` here."""
+    asked = run.recipe
+    several = run.samples.task.kind == "multiclass"
+    return not several and asked.decide.rule == "best_f1" and asked.calibrate.method == "standard"
 
 
 if __name__ == "__main__":

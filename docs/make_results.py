@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -303,12 +304,15 @@ def of_each(entry: Entry, column: str) -> dict[str, Sequence[float]]:
 
 
 def interval(ends: Sequence[float] | None) -> str:
-    """Value, low and high in words.
+    """Value, low and high in words; a half of the last place is rounded up.
 
-    >>> interval([0.9, 0.8512, 0.94])
-    '0.900 (0.851 to 0.940)'
+    >>> interval([0.9, 0.8515, 0.94])
+    '0.900 (0.852 to 0.940)'
     """
-    return "-" if ends is None else f"{ends[0]:.3f} ({ends[1]:.3f} to {ends[2]:.3f})"
+    if ends is None:
+        return "-"
+    value, low, high = (Decimal(str(end)).quantize(Decimal("0.001"), ROUND_HALF_UP) for end in ends)
+    return f"{value} ({low} to {high})"
 
 
 def source(entry: Entry) -> list[str]:

@@ -11,9 +11,9 @@ import pytest
 
 from flawscope.bundle.runtime import Runtime
 from flawscope.inspection.folder import Pictures, inspect_folder
-from flawscope.inspection.tables import write_results
+from flawscope.inspection.tables import read_results, write_results
 from flawscope.records import Task
-from flawscope.steps.workspace import fold_runs
+from flawscope.steps.workspace import fold_runs, read_json
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
@@ -25,19 +25,49 @@ TASK = Task("binary", ("crack",))
 
 
 def scored(probability_n: list[float], truth_n: list[int], groups: str) -> Scored:
-    return Scored(np.array(probability_n)[:, None], np.array(truth_n, dtype=float)[:, None], tuple(groups))
+    id_n = tuple(f"{group}{number}" for number, group in enumerate(groups))
+    return Scored(np.array(probability_n)[:, None], np.array(truth_n, dtype=float)[:, None], tuple(groups), id_n)
+
+
+def called_by(validation: Scored, calibration: Scored) -> dict[str, list[bool]]:
+    _, called = threshold_rules.left_out(TASK, [(validation, calibration)])
+    return {name: flag_nk[:, 0].tolist() for name, flag_nk in called.items()}
 
 
 def test_each_group_is_called_by_thresholds_of_the_others() -> None:
-    calibration = scored([0.3, 0.1, 0.9, 0.7], [1, 0, 1, 0], "aabb")
+    calibration = scored([0.75, 0.1, 0.9, 0.7], [1, 0, 1, 0], "aabb")
     validation = scored([0.8, 0.6, 0.4, 0.2], [1, 1, 0, 0], "ccdd")
-    answers, called = threshold_rules.left_out(TASK, [(validation, calibration)])
+    called = called_by(validation, calibration)
+    # Of group a the threshold is that of b, 0.8, and of b that of a, 0.425; half of the best F1 is 0.5 for both.
+    assert called[BEST] == called[RULE] == [False, False, True, True]
+    assert called[THEORY] == called[HALF] == [True, False, True, True]
+    assert called[RULE_BOTH] == called[BEST_BOTH] == [True, False, True, True], "the validation part has 0.6 called"
+    answers, flags = threshold_rules.left_out(TASK, [(validation, calibration)])
     assert answers.group_n == tuple("aabb")
-    # Of group a the threshold is that of b, 0.8, and of b that of a, 0.2; half of the best F1 is 0.5 for both.
-    assert called[BEST][:, 0].tolist() == [False, False, True, True]
-    assert called[THEORY][:, 0].tolist() == called[HALF][:, 0].tolist() == [False, False, True, True]
-    assert set(called) == {RULE, BEST, THEORY, HALF, RULE_BOTH, BEST_BOTH}
-    assert measured(answers, called, RULE)[HALF]["mean F1"][0] == 0.5
+    assert measured(answers, flags, RULE)[HALF]["mean F1"][0] == 0.8
+
+
+def test_only_the_ways_of_both_parts_hang_on_the_validation_part() -> None:
+    calibration = scored([0.75, 0.1, 0.9, 0.7], [1, 0, 1, 0], "aabb")
+    low, high = (scored([0.3, 0.29, 0.2, 0.1], truth_n, "ccdd") for truth_n in ([1, 1, 0, 0], [0, 0, 0, 1]))
+    one, other = called_by(low, calibration), called_by(high, calibration)
+    assert {name for name in one if one[name] != other[name]} <= {RULE_BOTH, BEST_BOTH}
+    assert one[BEST_BOTH] != other[BEST_BOTH]
+
+
+def test_half_of_the_best_f1_is_taken_of_these_images() -> None:
+    known = scored([0.9, 0.8, 0.7], [1, 0, 1], "abc")  # all called: two of three right, F1 0.8
+    assert threshold_rules.best_each(TASK, known, lambda most, _: most / 2) == pytest.approx(0.4)
+    assert threshold_rules.by_best(TASK, known) == pytest.approx(0.35)  # the middle between 0.7 and nothing
+
+
+def test_an_image_in_two_folds_counts_once() -> None:
+    first = scored([0.9, 0.1, 0.2], [1, 0, 0], "aab")
+    again = scored([0.8, 0.3], [1, 0], "aa")
+    told = threshold_rules.stood_on(TASK, [first, again])
+    assert told == {
+        "answers": 5, "images": 3, "groups": 2, "shown": {"crack": {"answers": 2, "images": 1, "groups": 1}}
+    }  # fmt: skip
 
 
 def test_what_the_left_out_group_says_changes_nothing_of_its_own_thresholds() -> None:
@@ -78,13 +108,35 @@ def test_the_parts_of_a_finished_cross_validation_are_read(
         for part in ("validation", "calibration"):
             said = inspect_folder(Runtime.open(run.bundle), Pictures.of(run.part(part)))
             write_results(run.scores(part), run.samples.task, said)
-    calibration = [Scored.of(run, "calibration") for run in runs]
-    expected = [run.split.ids("calibration") for run in runs]
-    assert [len(each.probability_nk) for each in calibration] == [len(each) for each in expected]
-    for run, each in zip(runs, calibration, strict=True):
-        assert not set(each.group_n) & {run.split.group[row] for row in run.split.ids("test")}
+    run, calibration = runs[0], Scored.of(runs[0], "calibration")
+    assert set(calibration.id_n) == set(run.split.ids("calibration"))
+    said = {row.name: row.probability for row in read_results(run.scores("calibration")).rows}
+    shows = {row.id: row.target for row in run.samples.rows}
+    for place, name in enumerate(calibration.id_n):
+        assert calibration.probability_nk[place] == pytest.approx(said[name])
+        assert calibration.target_nk[place].tolist() == list(shows[name])
+        assert calibration.group_n[place] == run.split.group[name]
     kept = tmp_path / "rules.json"
     monkeypatch.setattr(threshold_rules, "RESULTS", kept)
-    monkeypatch.setattr(sys, "argv", ["threshold_rules.py", str(folder), "--trial"])
-    threshold_rules.main()
-    assert not kept.exists()
+    for more, entries in ((["--trial"], 0), ([], 1)):
+        monkeypatch.setattr(sys, "argv", ["threshold_rules.py", str(folder), *more])
+        threshold_rules.main()
+        assert len(read_json(kept) if kept.exists() else []) == entries
+    (entry,) = read_json(kept)
+    assert entry["answers"] == sum(len(run.split.ids("calibration")) for run in runs)
+    assert (len(entry["seals"]), set(entry["ways"])) == (3, {RULE, BEST, THEORY, HALF, RULE_BOTH, BEST_BOTH})
+    assert "n" not in entry
+
+
+def test_what_is_decided_otherwise_is_refused(
+    finish_run: Callable[..., Path], draw: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in range(12):
+        name = "nok" if part % 2 else "ok"
+        draw(tmp_path / "parts" / name / f"part{part}_0.png", part, [part % 4] if part % 2 else ())
+    (tmp_path / "empty").mkdir()
+    other = finish_run(tmp_path / "other", tmp_path / "parts", folds=3, overrides=["decide.rule=best_accuracy"])
+    for folder in (tmp_path / "empty", other):
+        monkeypatch.setattr(sys, "argv", ["threshold_rules.py", str(folder)])
+        with pytest.raises(SystemExit, match=rf"{folder.name} is no cross-validation decided by best_f1"):
+            threshold_rules.main()
