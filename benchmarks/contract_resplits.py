@@ -38,7 +38,6 @@ from flawscope.evaluation.contract import Units, escape_contract
 from flawscope.evaluation.intervals import IndexArray, wilson
 from flawscope.evaluation.metrics import truth
 from flawscope.evaluation.parts_bound import PartsPassed
-from flawscope.inspection.tables import read_results
 from flawscope.records import BoolArray, FloatArray, Part
 from flawscope.steps.provenance import code_version, command, machine, today, versions
 from flawscope.steps.workspace import Run, fold_runs
@@ -46,6 +45,7 @@ from flawscope.steps.workspace import Run, fold_runs
 sys.path.append(str(Path(__file__).resolve().parent))
 
 from entries import append
+from threshold_rules import Scored
 
 RESULT = Path(__file__).resolve().parent / "results" / "contract-resplits.json"
 CONFIDENCE, SEED = 0.95, 6
@@ -67,17 +67,11 @@ def pools(runs: Sequence[Run], parts: Sequence[Part]) -> list[Pool]:
     task = runs[0].samples.task
     if task.kind == "multiclass":
         raise SystemExit(f"{runs[0].folder}: a multi-class run has one score for several classes, not measured here")
-    rows, scores, groups = [], [], []
-    for run in runs:
-        for part in parts:
-            by_name = {row.name: row.probability for row in read_results(run.scores(part)).rows}
-            chosen = run.part(part).rows
-            rows += list(chosen)
-            scores += [by_name[row.id] for row in chosen]
-            groups += [run.split.group[row.id] for row in chosen]
-    truth_nk = truth(task.kind, np.array([row.target for row in rows]))
+    scored = [Scored.of(run, part) for run in runs for part in parts]
+    truth_nk = truth(task.kind, np.vstack([each.target_nk for each in scored]))
+    groups = [group for each in scored for group in each.group_n]
     code_n = np.unique(groups, return_inverse=True)[1].astype(np.int64)
-    score_nk = np.array(scores)
+    score_nk = np.vstack([each.probability_nk for each in scored])
     return [Pool(name, score_nk[:, c], truth_nk[:, c], code_n) for c, name in enumerate(task.classes)]
 
 
