@@ -87,6 +87,14 @@ def draws_asked(words: str | None, of: str) -> argparse.ArgumentParser:
     return parser
 
 
+def runs_asked(words: str | None, of: str) -> argparse.Namespace:
+    """What is asked of a benchmark of finished runs: their folders (`runs`), and whether to try only (`trial`)."""
+    parser = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=f"folder of {of}")
+    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
+    return parser.parse_args()
+
+
 def ends(interval: Mapping[str, float]) -> list[float]:
     """Value, low and high of a measure, rounded."""
     return [round(interval[key], 4) for key in ("value", "low", "high")]

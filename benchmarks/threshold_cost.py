@@ -17,7 +17,6 @@ Nothing is trained, scored or chosen. Appends to benchmarks/results/threshold-co
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from entries import ROOT, append, ends, provenance
+from entries import ROOT, append, ends, provenance, runs_asked
 from flawscope.evaluation import paired
 from flawscope.evaluation.intervals import IndexArray
 from flawscope.evaluation.metrics import counts_by_threshold, truth
@@ -52,10 +51,7 @@ class Answers:
 
 def main() -> None:
     """Measure each folder, and append."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run or of a cross-validation")
-    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
-    asked = parser.parse_args()
+    asked = runs_asked(__doc__, "a run or of a cross-validation")
     for folder in asked.runs:
         answers = answers_of(folder)
         found = measured(answers, calls(answers))

@@ -20,17 +20,15 @@ part is read. Appends to benchmarks/results/threshold-rules.json.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.special import logit
 
-from entries import ROOT, append, provenance
+from entries import ROOT, append, provenance, runs_asked
 from flawscope.evaluation.calibration import fit
 from flawscope.evaluation.decisions import FIXED, fit_thresholds, widest_middle
 from flawscope.evaluation.metrics import counts_by_threshold, truth
@@ -174,10 +172,7 @@ def _logit(probability_nk: FloatArray) -> FloatArray:
 
 def main() -> None:
     """Measure each folder, and append."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a cross-validation")
-    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
-    asked = parser.parse_args()
+    asked = runs_asked(__doc__, "a cross-validation")
     for folder in asked.runs:
         runs = fold_runs(folder)
         if not all(comparable(run) for run in runs) or not runs:

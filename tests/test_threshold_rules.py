@@ -95,14 +95,9 @@ def test_a_class_that_the_others_do_not_show_is_called_from_one_half_on() -> Non
 
 
 def test_the_parts_of_a_finished_cross_validation_are_read(
-    finish_run: Callable[..., Path], draw: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finish_run: Callable[..., Path], parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = tmp_path / "parts"
-    for part in range(12):
-        name = "nok" if part % 2 else "ok"
-        for shot in range(2):
-            draw(root / name / f"part{part}_{shot}.png", 2 * part + shot, [part % 4] if part % 2 else ())
-    folder = finish_run(tmp_path / "runs" / "folds", root, folds=3)
+    folder = finish_run(tmp_path / "runs" / "folds", parts, folds=3)
     runs = fold_runs(folder)
     for run in runs:
         for part in ("validation", "calibration"):
@@ -129,13 +124,10 @@ def test_the_parts_of_a_finished_cross_validation_are_read(
 
 
 def test_what_is_decided_otherwise_is_refused(
-    finish_run: Callable[..., Path], draw: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finish_run: Callable[..., Path], parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for part in range(12):
-        name = "nok" if part % 2 else "ok"
-        draw(tmp_path / "parts" / name / f"part{part}_0.png", part, [part % 4] if part % 2 else ())
     (tmp_path / "empty").mkdir()
-    other = finish_run(tmp_path / "other", tmp_path / "parts", folds=3, overrides=["decide.rule=best_accuracy"])
+    other = finish_run(tmp_path / "other", parts, folds=3, overrides=["decide.rule=best_accuracy"])
     for folder in (tmp_path / "empty", other):
         monkeypatch.setattr(sys, "argv", ["threshold_rules.py", str(folder)])
         with pytest.raises(SystemExit, match=rf"{folder.name} is no cross-validation decided by best_f1"):
