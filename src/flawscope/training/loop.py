@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
 from flawscope.errors import RecipeError, UserError
-from flawscope.training.checkpoint import save_checkpoint
+from flawscope.training.checkpoint import of_epoch, save_checkpoint
 from flawscope.training.features import on_features
 from flawscope.training.history import FILE, write_history
 from flawscope.training.joint_norm import join_batch_norms
@@ -111,7 +111,9 @@ def fit(
     folder: Path,
     show: Callable[[Live], None] = lambda live: None,
 ) -> Fit:
-    """Train; keep the best and the last checkpoint and `history.csv` in `folder`; go on where `state` there stands.
+    """Train; leave the best and the last checkpoint (each, where asked) and `history.csv` in `folder`.
+
+    Where `state` stands there, it goes on.
 
     The best epoch is the one with the best watched measure on the validation split; a tie goes to the lower loss, then
     to the earlier epoch. Where the last is to be kept, that counts as the best. Of several processes all train, and the
@@ -152,7 +154,7 @@ def fit(
         result.history.append(row | {"seconds": time.perf_counter() - started})
         if rank() == 0:
             write_history(folder / FILE, result.history)
-        names = ("best", "last") if result.improved(epoch, measured, spec) else ("last",)
+        names = ["last"] + ["best"] * result.improved(epoch, measured, spec) + [of_epoch(epoch)] * spec.every_epoch
         if rank() == 0:
             for name in names:
                 save_checkpoint(folder / name, learner.kept, epoch=epoch, measures=measured)

@@ -119,6 +119,7 @@ class Recipe(Section):
         for section in (content, content["gate"]):
             if section is not None:
                 section["model"]["weights"] = Path(section["model"]["weights"]).name
+                del section["train"]["every_epoch"]  # what is left beside the result does not change it
         # Recipes of before there were these keys keep their hash.
         for place, key, usual in (
             ("model", "metadata", {}), ("train", "keep", "best"), ("export", "maps", True), ("data", "colours", None),

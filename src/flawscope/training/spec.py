@@ -207,6 +207,11 @@ class TrainSpec(Section):
         description="the epoch that is exported; last: where validation shows too few of a class to choose, and the "
         "schedule ends at a low rate",
     )
+    every_epoch: bool = Field(
+        default=False,
+        description="leave a checkpoint of each epoch, not of the kept and the last one alone; `flawscope export RUN "
+        "--epoch 7` takes that of epoch 7",
+    )
     patience: int = Field(
         default=0, ge=0, description="stop after so many epochs without a better one (Prechelt 1998); 0: never"
     )
