@@ -39,7 +39,7 @@ SEALED, HALF, ALL, EACH = "sealed", "0.5", "best, one for all folds", "best of e
 
 @dataclass(frozen=True)
 class Answers:
-    """Of n test images and k classes: probability, truth, what the sealed bundles called; fold and group of each."""
+    """Of n test images and k classes: probability, truth, what the sealed bundles called; fold, group and name."""
 
     classes: tuple[str, ...]
     probability_nk: FloatArray
@@ -47,6 +47,7 @@ class Answers:
     sealed_nk: BoolArray
     fold_n: IndexArray
     group_n: tuple[str, ...]
+    id_n: tuple[str, ...] = ()
 
 
 def main() -> None:
@@ -77,6 +78,7 @@ def answers_of(folder: Path) -> Answers:
         decided([row.prediction for row in rows], len(side.task.classes))[0],
         np.array([row.part for row in rows]),
         tuple(group[row.sample.id] for row in rows),
+        tuple(row.sample.id for row in rows),
     )
 
 

@@ -1,0 +1,191 @@
+"""How far two who look at the same cells agree on crack and inactive region: a reader beside the labels.
+
+    python benchmarks/second_reader.py sheets DIR
+    python benchmarks/second_reader.py note DIR ANSWERS.json READER
+    python benchmarks/second_reader.py measure RUN [--trial]
+
+`sheets` draws the cells of reference system B that are at hand, in an order that says nothing, 36 a sheet, each under a
+number. Fold 4 is for examples: one sheet of its cells with their labels, from which a reader learns what the labels
+mean, as a network does. The cells of the other folds are read without their labels. The sheets show real cells: they
+stay below DIR. `note` adds to readings-two.json, by names of cells, what a reader has answered by their numbers:
+{"crack": [numbers], "inactive": [numbers]}. The first sheet is left out of all that is measured: to show the form of an
+answer, the readers' instructions named numbers of it.
+
+`measure` compares each reader with the labels, the second reader with the first, and RUN, a finished cross-validation
+such as runs/bench/solar-multilabel-folds, with the labels of the same cells: mean F1 and the F1 of each class, 95 %
+intervals over groups, and the difference from the first reader, which is paired. Appends to results/second-reader.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from entries import ROOT, append, provenance, two_labels
+from flawscope.data.group_file import load_groups
+from flawscope.data.read import read
+from flawscope.records import BoolArray, Samples
+from flawscope.steps.provenance import today
+from flawscope.steps.workspace import read_json
+from flawscope.storage import write_json
+from flawscope.training.recipe import load_recipe
+from threshold_cost import Answers, answers_of, measured, of_run
+
+READINGS = ROOT / "benchmarks" / "readings-two.json"
+RESULTS = ROOT / "benchmarks" / "results" / "second-reader.json"
+GROUPS = ROOT / "benchmarks" / "groups" / "solar-multilabel.json"
+RECIPE = ROOT / "recipes" / "solar-multilabel.yaml"
+EXAMPLES, SEED = 4, 20261128
+ACROSS, SIDE, HEAD = 6, 200, 18
+SHEET = ACROSS**2
+NETWORK = "the network"
+
+
+def main() -> None:
+    """Draw, note or measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ways = parser.add_subparsers(dest="way", required=True)
+    ways.add_parser("sheets").add_argument("folder", type=Path)
+    noting = ways.add_parser("note")
+    noting.add_argument("folder", type=Path)
+    noting.add_argument("answers", type=Path)
+    noting.add_argument("reader")
+    measuring = ways.add_parser("measure")
+    measuring.add_argument("run", type=Path)
+    measuring.add_argument("--trial", action="store_true", help="print only, write nothing")
+    asked = parser.parse_args()
+    if asked.way == "sheets":
+        samples = read(load_recipe(RECIPE, two_labels()).data, Path.cwd())
+        sheets(samples, load_groups(GROUPS).of(samples)[1], asked.folder)
+    elif asked.way == "note":
+        named = named_by(read_json(asked.folder / "numbers.json"), read_json(asked.answers))
+        unread = sorted(read_json(asked.folder / "numbers.json")[:SHEET])
+        append(READINGS, {"reader": asked.reader, "date": today(), "left out": unread, **named}, by=["reader"])
+    else:
+        entry = compared(answers_of(asked.run), read_json(READINGS))
+        print(json.dumps({key: of for key, of in entry.items() if key != "both against the label"}, indent=1))
+        if not asked.trial:
+            append(RESULTS, {**provenance(), **of_run(asked.run), **entry})
+
+
+def sheets(samples: Samples, fold: Mapping[str, int], folder: Path) -> None:
+    """Draw all sheets, and write which number is which cell."""
+    rng = np.random.default_rng(SEED)
+    order_n = rng.permutation(len(samples))
+    learnt_from = [place for place in order_n if fold[samples.rows[place].id] == EXAMPLES]
+    read_n = [place for place in order_n if fold[samples.rows[place].id] != EXAMPLES]
+    folder.mkdir(parents=True, exist_ok=True)
+    target_nk = samples.target_nk >= 0.5
+    shown = examples(learnt_from, target_nk)
+    words = [" ".join(samples.task.classes[k] for k in np.flatnonzero(target_nk[n])) or "neither" for n in shown]
+    draw(samples, shown, words).save(folder / "examples.png")
+    for first in range(0, len(read_n), SHEET):
+        some = read_n[first : first + SHEET]
+        drawn = draw(samples, some, [str(first + number) for number in range(len(some))])
+        drawn.save(folder / f"sheet-{first // SHEET:02d}.png")
+    write_json(folder / "numbers.json", [samples.rows[place].id for place in read_n])
+
+
+def examples(places: Sequence[int], target_nk: BoolArray) -> list[int]:
+    """A sheet of them: first all that are inactive, then as many that are cracked only as show neither.
+
+    >>> examples([3, 0, 1, 2], np.array([[1, 1], [1, 0], [0, 0], [0, 1]], dtype=bool))
+    [3, 0, 1, 2]
+    """
+    inactive = [n for n in places if target_nk[n, 1]][:SHEET]
+    cracked = [n for n in places if target_nk[n, 0] and not target_nk[n, 1]]
+    neither = [n for n in places if not target_nk[n].any()]
+    half = (SHEET - len(inactive)) // 2
+    return [*inactive, *cracked[:half], *neither[: SHEET - len(inactive) - min(half, len(cracked))]]
+
+
+def draw(samples: Samples, places: Sequence[int], words: Sequence[str]) -> Image.Image:
+    """One sheet, each cell below its word, as bright as it is."""
+    rows = -(-len(places) // ACROSS)
+    sheet = Image.new("L", (ACROSS * SIDE, rows * (SIDE + HEAD)), 255)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for number, (place, word) in enumerate(zip(places, words, strict=True)):
+        left, top = number % ACROSS * SIDE, number // ACROSS * (SIDE + HEAD)
+        pen.text((left + 2, top), word, fill=0, font=font)
+        cell = Image.open(samples.rows[place].path).convert("L").resize((SIDE - 4, SIDE - 4))
+        sheet.paste(cell, (left, top + HEAD))
+    return sheet
+
+
+def named_by(names: Sequence[str], answers: Mapping[str, Sequence[int]]) -> dict[str, list[str]]:
+    """The names of the cells that a reader has answered by their numbers.
+
+    >>> named_by(["a.png", "b.png"], {"crack": [1, 0, 1], "inactive": []})
+    {'crack': ['a.png', 'b.png'], 'inactive': []}
+    """
+    return {name: sorted({names[number] for number in numbers}) for name, numbers in answers.items()}
+
+
+def compared(answers: Answers, readings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Readers and network beside the labels, on the cells that were read; and the second reader beside the first.
+
+    Args:
+        answers: of a network, about all cells.
+        readings: of two readers or more, the names of what each calls, by class.
+    """
+    left_out = {name for reading in readings for name in reading["left out"]}
+    some = part_of(answers, (answers.fold_n != EXAMPLES) & ~np.isin(answers.id_n, list(left_out)))
+    called = {reading["reader"]: calls_of(reading, some) for reading in readings}
+    first, second, *_ = called
+    by_first = replace(some, truth_nk=called[first])
+    return {
+        "read": len(some.id_n),
+        "groups": len(set(some.group_n)),
+        "labelled": shown(some, some.truth_nk),
+        "called": {name: shown(some, flag_nk) for name, flag_nk in called.items()},
+        "beside the labels": measured(some, {**called, NETWORK: some.sealed_nk}, base=first),
+        f"{second}, beside {first}": measured(by_first, {second: called[second]}, base=second)[second],
+        "both against the label": against(some, called[first], called[second]),
+    }
+
+
+def part_of(answers: Answers, which_n: BoolArray) -> Answers:
+    """Some of the images."""
+    return Answers(
+        answers.classes,
+        answers.probability_nk[which_n],
+        answers.truth_nk[which_n],
+        answers.sealed_nk[which_n],
+        answers.fold_n[which_n],
+        tuple(compress(answers.group_n, which_n)),
+        tuple(compress(answers.id_n, which_n)),
+    )
+
+
+def calls_of(reading: Mapping[str, Any], answers: Answers) -> BoolArray:
+    """What a reader called, n x k."""
+    return np.array([[name in reading[label] for label in answers.classes] for name in answers.id_n])
+
+
+def shown(answers: Answers, flag_nk: BoolArray) -> dict[str, int]:
+    """How many images show each class."""
+    return dict(zip(answers.classes, flag_nk.sum(axis=0).tolist(), strict=True))
+
+
+def against(answers: Answers, first_nk: BoolArray, second_nk: BoolArray) -> dict[str, dict[str, list[str]]]:
+    """Of each class, the cells of which both readers say the same, and the label the contrary."""
+    both_nk = (first_nk == second_nk) & (first_nk != answers.truth_nk)
+    return {
+        name: {
+            "called, not labelled": sorted(compress(answers.id_n, both_n & ~truth_n)),
+            "labelled, not called": sorted(compress(answers.id_n, both_n & truth_n)),
+        }
+        for name, both_n, truth_n in zip(answers.classes, both_nk.T, answers.truth_nk.T, strict=True)
+    }
+
+
+if __name__ == "__main__":
+    main()
