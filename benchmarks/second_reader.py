@@ -11,9 +11,10 @@ stay below DIR. `note` adds to readings-two.json, by names of cells, what a read
 {"crack": [numbers], "inactive": [numbers]}. The first sheet is left out of all that is measured: to show the form of an
 answer, the readers' instructions named numbers of it.
 
-`measure` compares each reader with the labels, the second reader with the first, and RUN, a finished cross-validation
-such as runs/bench/solar-multilabel-folds, with the labels of the same cells: mean F1 and the F1 of each class, 95 %
-intervals over groups, and the difference from the first reader, which is paired. Appends to results/second-reader.json.
+`measure` compares with the labels each reader and RUN, a finished cross-validation such as
+runs/bench/solar-multilabel-folds, as its bundles call and by the thresholds that are best on each test part, which no
+bundle can have; and the second reader with the first: mean F1 and the F1 of each class, 95 % intervals over groups, and
+the difference from the first reader, which is paired. Appends to results/second-reader.json.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from flawscope.steps.provenance import today
 from flawscope.steps.workspace import read_json
 from flawscope.storage import write_json
 from flawscope.training.recipe import load_recipe
-from threshold_cost import Answers, answers_of, measured, of_run
+from threshold_cost import EACH, Answers, answers_of, calls, measured, of_run
 
 READINGS = ROOT / "benchmarks" / "readings-two.json"
 RESULTS = ROOT / "benchmarks" / "results" / "second-reader.json"
@@ -46,7 +47,7 @@ RECIPE = ROOT / "recipes" / "solar-multilabel.yaml"
 EXAMPLES, SEED = 4, 20261128
 ACROSS, SIDE, HEAD = 6, 200, 18
 SHEET = ACROSS**2
-NETWORK = "the network"
+NETWORK, AT_BEST = "the network", "the network, best thresholds of each fold"
 
 
 def main() -> None:
@@ -146,7 +147,9 @@ def compared(answers: Answers, readings: Sequence[Mapping[str, Any]]) -> dict[st
         "groups": len(set(some.group_n)),
         "labelled": shown(some, some.truth_nk),
         "called": {name: shown(some, flag_nk) for name, flag_nk in called.items()},
-        "beside the labels": measured(some, {**called, NETWORK: some.sealed_nk}, base=first),
+        "beside the labels": measured(
+            some, {**called, NETWORK: some.sealed_nk, AT_BEST: calls(some)[EACH]}, base=first
+        ),
         f"{second}, beside {first}": measured(by_first, {second: called[second]}, base=second)[second],
         "both against the label": against(some, called[first], called[second]),
     }
