@@ -8,6 +8,9 @@ probabilities, and pooled:
 
 - `sealed`: as the bundles call, by the thresholds of their calibration parts: what is reported;
 - `0.5`: by one half in every fold and class;
+- `best of the other folds`: by those that are best on the test images of the other folds, each scored by a network that
+  has not seen it, before any calibrator (where calibrators are straight lines): what a bundle could have if all but its
+  test images were scored out of fold;
 - `best, one for all folds` and `best of each fold`: by the thresholds that are best on the test images themselves. No
   bundle can have them: they say how far better thresholds could bring this network at most.
 
@@ -17,29 +20,38 @@ Nothing is trained, scored or chosen. Appends to benchmarks/results/threshold-co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import logit
 
 from entries import ROOT, append, ends, provenance, runs_asked
+from flawscope.bundle.archive import read_bundle
 from flawscope.evaluation import paired
 from flawscope.evaluation.intervals import IndexArray
 from flawscope.evaluation.metrics import counts_by_threshold, truth
+from flawscope.probability import Knots
 from flawscope.records import BoolArray, FloatArray, Task
 from flawscope.steps.metrics_document import decided
 from flawscope.steps.tested import side_of
-from flawscope.steps.workspace import read_json
+from flawscope.steps.workspace import Run, read_json
 
 RESULTS = ROOT / "benchmarks" / "results" / "threshold-cost.json"
-SEALED, HALF, ALL, EACH = "sealed", "0.5", "best, one for all folds", "best of each fold"
+SEALED, HALF, OTHERS = "sealed", "0.5", "best of the other folds"
+ALL, EACH = "best, one for all folds", "best of each fold"
+LEAST = 1e-9
+"""Probabilities count as at least this far from 0 and 1 where a calibrator is undone."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Of n test images and k classes: probability, truth, what the sealed bundles called; fold, group and name."""
+    """Of n test images and k classes: probability, truth, what the sealed bundles called; fold, group and name.
+
+    `logit_nk` is what stood before the calibrators, where they can be undone.
+    """
 
     classes: tuple[str, ...]
     probability_nk: FloatArray
@@ -48,6 +60,7 @@ class Answers:
     fold_n: IndexArray
     group_n: tuple[str, ...]
     id_n: tuple[str, ...] = ()
+    logit_nk: FloatArray | None = None
 
 
 def main() -> None:
@@ -71,15 +84,38 @@ def answers_of(folder: Path) -> Answers:
         raise SystemExit(f"{folder}: its classes exclude each other and are weighed, there is no threshold for each")
     rows = list(side.answers.values())
     group = side.group
+    knots_p = [knots_of(part) for part in side.parts]
+    probability_nk = np.array([row.prediction.probability for row in rows])
     return Answers(
         side.task.classes,
-        np.array([row.prediction.probability for row in rows]),
+        probability_nk,
         truth(side.task.kind, np.array([row.sample.target for row in rows])),
         decided([row.prediction for row in rows], len(side.task.classes))[0],
         np.array([row.part for row in rows]),
         tuple(group[row.sample.id] for row in rows),
         tuple(row.sample.id for row in rows),
+        logits(probability_nk, [knots_p[row.part] for row in rows]),
     )
+
+
+def knots_of(run: Run) -> Sequence[Knots] | None:
+    """The tables of the calibrator of a finished run; none where it weighs the classes against each other."""
+    calibrator = read_bundle(run.bundle).manifest.sealed.calibrator
+    return None if calibrator is None or calibrator.against_rest else calibrator.knots
+
+
+def logits(probability_nk: FloatArray, knots_n: Sequence[Sequence[Knots] | None]) -> FloatArray | None:
+    """What stood before the calibrators of n images; none where one of these is no rising straight line.
+
+    >>> logits(np.array([[0.5], [0.5]]), [[[(0, 0), (1, 2)]], [[(0, -1), (1, 1)]]])
+    array([[0. ],
+           [0.5]])
+    """
+    if any(knots is None or any(len(table) != 2 or table[1][1] <= table[0][1] for table in knots) for knots in knots_n):
+        return None
+    (x0_nk, y0_nk), (x1_nk, y1_nk) = np.array(knots_n, dtype=np.float64).transpose(2, 3, 0, 1)
+    calibrated_nk = logit(np.clip(probability_nk, LEAST, 1 - LEAST))
+    return np.asarray(x0_nk + (calibrated_nk - y0_nk) * (x1_nk - x0_nk) / (y1_nk - y0_nk))
 
 
 def of_run(folder: Path) -> dict[str, Any]:
@@ -97,7 +133,7 @@ def of_run(folder: Path) -> dict[str, Any]:
 
 
 def calls(answers: Answers) -> Mapping[str, BoolArray]:
-    """What is called, n x k, in each of the four ways."""
+    """What is called, n x k, in each way."""
     probability_nk, truth_nk = answers.probability_nk, answers.truth_nk
     one_k = [best(truth_n, score_n) for truth_n, score_n in zip(truth_nk.T, probability_nk.T, strict=True)]
     own_nk = np.zeros_like(truth_nk)
@@ -108,9 +144,24 @@ def calls(answers: Answers) -> Mapping[str, BoolArray]:
     return {
         SEALED: answers.sealed_nk,
         HALF: probability_nk >= 0.5,
+        **by_others(answers),
         ALL: probability_nk >= np.array(one_k),
         EACH: own_nk,
     }
+
+
+def by_others(answers: Answers) -> Mapping[str, BoolArray]:
+    """What is called by the logits that are best on the other folds; nothing of one fold, or without logits."""
+    logit_nk, folds = answers.logit_nk, np.unique(answers.fold_n)
+    if logit_nk is None or len(folds) < 2:
+        return {}
+    called_nk = np.zeros_like(answers.truth_nk)
+    for fold in folds:
+        inside = answers.fold_n == fold
+        for k, (truth_n, logit_n) in enumerate(zip(answers.truth_nk.T, logit_nk.T, strict=True)):
+            least = best(truth_n[~inside], logit_n[~inside]) if truth_n[~inside].any() else np.inf
+            called_nk[inside, k] = logit_n[inside] >= least
+    return {OTHERS: called_nk}
 
 
 def best(truth_n: BoolArray, score_n: FloatArray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import sys
 from collections.abc import Callable
@@ -11,12 +12,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from flawscope.steps.workspace import read_json
+from flawscope.bundle.archive import read_bundle
+from flawscope.probability import calibrate
+from flawscope.steps.workspace import fold_runs, read_json
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import threshold_cost
-from threshold_cost import ALL, EACH, HALF, SEALED, Answers
+from threshold_cost import ALL, EACH, HALF, OTHERS, SEALED, Answers
 
 
 def answers() -> Answers:
@@ -45,6 +48,24 @@ def test_each_way_to_call_by_hand() -> None:
     apart, low, high = found[EACH]["mean F1, less that of sealed"]
     assert apart == pytest.approx(1 / 3, abs=1e-4)
     assert low <= apart <= high
+
+
+def test_the_logits_that_are_best_on_other_folds_by_hand() -> None:
+    given = answers()
+    assert OTHERS not in threshold_cost.calls(given)
+    knots = [[((0.0, 0.0), (1.0, 1.0))]] * 4 + [[((0.0, -2.0), (1.0, -1.0))]] * 4  # the second fold's is lower by 2
+    logit_nk = threshold_cost.logits(given.probability_nk, knots)
+    assert logit_nk is not None
+    assert logit_nk[3:5, 0] == pytest.approx([np.log(0.55 / 0.45), 2.0])
+    with_logits = dataclasses.replace(given, logit_nk=logit_nk)
+    # best on the second fold: from 0.4, which is a logit of 1.59; on the first: from 0.8, of 1.39
+    called = threshold_cost.calls(with_logits)[OTHERS][:, 0].tolist()
+    assert called == [True, False, False, False, True, True, False, False]
+    none_shown = dataclasses.replace(with_logits, truth_nk=given.truth_nk & (given.fold_n == 0)[:, None])
+    assert not threshold_cost.calls(none_shown)[OTHERS][:4].any()  # nothing to choose by
+    assert threshold_cost.logits(given.probability_nk, [None, *knots[1:]]) is None
+    steps = [((0.0, 0.0), (1.0, 0.0))]
+    assert threshold_cost.logits(given.probability_nk, [steps, *knots[1:]]) is None
 
 
 def test_best_thresholds_of_all_are_never_worse_than_others() -> None:
@@ -76,6 +97,12 @@ def test_what_the_bundles_of_a_cross_validation_said_is_pooled(
     sealed_n, truth_n = found.sealed_nk[:, 0], found.truth_nk[:, 0]
     assert len(truth_n) == pooled["n"] == 24
     assert len(set(found.group_n)) == pooled["groups"]
+    assert found.logit_nk is not None
+    for number, run in enumerate(fold_runs(folder)):  # they are those of the graph
+        knots = read_bundle(run.bundle).manifest.sealed.calibrator.knots
+        inside = found.fold_n == number
+        again_nk = calibrate("binary", knots, found.logit_nk[inside])
+        assert np.allclose(again_nk, found.probability_nk[inside])
     assert (sealed_n & truth_n).sum() == counts["tp"]
     assert (sealed_n & ~truth_n).sum() == counts["fp"]
     told = threshold_cost.of_run(folder)
