@@ -17,10 +17,11 @@ from flawscope.steps.workspace import read_json
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import second_reader
-from second_reader import EXAMPLES, HEAD, NETWORK, SHEET, SIDE
+from second_reader import AT_BEST, EXAMPLES, HEAD, NETWORK, SHEET, SIDE
 from threshold_cost import Answers
 
 TASK = Task("multilabel", ("crack", "inactive"))
+BY_THE_OTHER = "second reader, beside first reader"
 CALLED = {"crack": ["a", "b", "c"], "inactive": ["a"]}
 
 
@@ -97,3 +98,21 @@ def test_the_noted_readings_are_of_known_cells_and_the_result_is_of_them() -> No
         for name in TASK.classes:
             assert reading[name] == sorted(set(reading[name]))
             assert entry["called"][reading["reader"]][name] == len(set(reading[name]) - set(reading["left out"]))
+
+
+def test_the_page_states_what_was_measured() -> None:
+    entry = read_json(second_reader.RESULTS)[-1]
+    page = (Path(__file__).parents[1] / "docs" / "label-noise.md").read_text(encoding="utf-8")
+    words = {"the network of our recipe, as its bundles call": NETWORK, "the same, by the best thresholds": AT_BEST}
+    words |= {"first reader": "first reader", "second reader": "second reader"}
+    lines = {name: next(line for line in page.splitlines() if line.startswith(f"| {name}")) for name in words}
+    rows = {lines[name]: entry["beside the labels"][key] for name, key in words.items()}
+    rows[next(line for line in page.splitlines() if line.startswith("| *the second"))] = entry[BY_THE_OTHER]
+    for line, found in rows.items():
+        for measure in ("mean F1", *TASK.classes):
+            value, low, high = (f"{each + 1e-9:.3f}" for each in found[measure])
+            assert f"{value} ({low} to {high})" in line, (line, measure)
+    both = entry["both against the label"]
+    assert [len(of) for name in TASK.classes for of in both[name].values()] == [3, 57, 22, 5]
+    named = {"0054", "0055", "0020", "0027", "0037"}
+    assert {f"images/cell{number}.png" for number in named} <= set(both["inactive"]["called, not labelled"])
