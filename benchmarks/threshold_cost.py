@@ -8,8 +8,9 @@ probabilities, and pooled:
 
 - `sealed`: as the bundles call, by the thresholds of their calibration parts: what is reported;
 - `0.5`: by one half in every fold and class;
+- `0.5, no calibrator`: the sigmoid of what the networks give, by one half (where calibrators are straight lines);
 - `best of the other folds`: by those that are best on the test images of the other folds, each scored by a network that
-  has not seen it, before any calibrator (where calibrators are straight lines): what a bundle could have if all but its
+  has not seen it, before any calibrator (where these are straight lines): what a bundle could have if all but its
   test images were scored out of fold;
 - `best, one for all folds` and `best of each fold`: by the thresholds that are best on the test images themselves. No
   bundle can have them: they say how far better thresholds could bring this network at most.
@@ -40,7 +41,7 @@ from flawscope.steps.tested import side_of
 from flawscope.steps.workspace import Run, read_json
 
 RESULTS = ROOT / "benchmarks" / "results" / "threshold-cost.json"
-SEALED, HALF, OTHERS = "sealed", "0.5", "best of the other folds"
+SEALED, HALF, SIGMOID, OTHERS = "sealed", "0.5", "0.5, no calibrator", "best of the other folds"
 ALL, EACH = "best, one for all folds", "best of each fold"
 LEAST = 1e-9
 """Probabilities count as at least this far from 0 and 1 where a calibrator is undone."""
@@ -144,6 +145,7 @@ def calls(answers: Answers) -> Mapping[str, BoolArray]:
     return {
         SEALED: answers.sealed_nk,
         HALF: probability_nk >= 0.5,
+        **({} if answers.logit_nk is None else {SIGMOID: answers.logit_nk >= 0}),
         **by_others(answers),
         ALL: probability_nk >= np.array(one_k),
         EACH: own_nk,

@@ -11,6 +11,7 @@ once; thresholds come from the others, and call the images of that group. All th
 - `best` and `half of the best F1`: the same probabilities, by the threshold that is best on those groups, and by the
   one that is best in theory;
 - `0.5`: the same probabilities, by one half;
+- `0.5, no calibrator`: the sigmoid of what the network gives, by one half: nothing is fitted;
 - `rule, both parts` and `best, both parts`: calibrator and thresholds of both parts (without the group).
 
 Mean F1 over the classes, and the F1 of each, with 95 % intervals over groups; differences from `rule` are paired. An
@@ -36,7 +37,7 @@ from flawscope.inspection.tables import read_results
 from flawscope.probability import calibrate
 from flawscope.records import BoolArray, FloatArray, Part, Task
 from flawscope.steps.workspace import Run, fold_runs
-from threshold_cost import Answers, measured, of_run
+from threshold_cost import SIGMOID, Answers, knots_of, logits, measured, of_run
 
 RESULTS = ROOT / "benchmarks" / "results" / "threshold-rules.json"
 RULE, BEST, THEORY, HALF = "rule", "best", "half of the best F1", "0.5"
@@ -47,29 +48,36 @@ CERTAIN = 1e-9
 
 @dataclass(frozen=True)
 class Scored:
-    """What a bundle said of one part: probability and target, n x k, group and name of each image."""
+    """What a bundle said of one part: probability and target, n x k, group and name of each image.
+
+    `logit_nk` is what stood before its calibrator, where that can be undone; NaN elsewhere.
+    """
 
     probability_nk: FloatArray
     target_nk: FloatArray
     group_n: tuple[str, ...]
     id_n: tuple[str, ...]
+    logit_nk: FloatArray
 
     @classmethod
     def of(cls, run: Run, part: Part) -> Scored:
         """Of a finished run."""
         said = {row.name: row.probability for row in read_results(run.scores(part)).rows}
         rows = run.part(part).rows
+        probability_nk = np.array([said[row.id] for row in rows])
+        logit_nk = logits(probability_nk, [knots_of(run)] * len(rows))
         return cls(
-            np.array([said[row.id] for row in rows]),
+            probability_nk,
             np.array([row.target for row in rows]),
             tuple(run.split.group[row.id] for row in rows),
             tuple(row.id for row in rows),
+            np.full_like(probability_nk, np.nan) if logit_nk is None else logit_nk,
         )
 
     def only(self, keep_n: BoolArray) -> Scored:
         """Some of its images."""
         group_n, id_n = (tuple(compress(of_n, keep_n)) for of_n in (self.group_n, self.id_n))
-        return Scored(self.probability_nk[keep_n], self.target_nk[keep_n], group_n, id_n)
+        return Scored(self.probability_nk[keep_n], self.target_nk[keep_n], group_n, id_n, self.logit_nk[keep_n])
 
     def and_(self, other: Scored) -> Scored:
         """The images of both."""
@@ -78,6 +86,7 @@ class Scored:
             np.vstack([self.target_nk, other.target_nk]),
             (*self.group_n, *other.group_n),
             (*self.id_n, *other.id_n),
+            np.vstack([self.logit_nk, other.logit_nk]),
         )
 
 
@@ -119,6 +128,7 @@ def calls(task: Task, validation: Scored, known: Scored, unknown: Scored) -> Map
         BEST: plain_nk >= by_best(task, known),
         THEORY: plain_nk >= best_each(task, known, lambda most, _: most / 2),
         HALF: plain_nk >= FIXED,
+        **({} if np.isnan(unknown.logit_nk).any() else {SIGMOID: unknown.logit_nk >= 0}),
         RULE_BOTH: new_nk >= by_rule(task, again),
         BEST_BOTH: new_nk >= by_best(task, again),
     }

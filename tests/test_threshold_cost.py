@@ -19,7 +19,7 @@ from flawscope.steps.workspace import fold_runs, read_json
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import threshold_cost
-from threshold_cost import ALL, EACH, HALF, OTHERS, SEALED, Answers
+from threshold_cost import ALL, EACH, HALF, OTHERS, SEALED, SIGMOID, Answers
 
 
 def answers() -> Answers:
@@ -58,6 +58,8 @@ def test_the_logits_that_are_best_on_other_folds_by_hand() -> None:
     assert logit_nk is not None
     assert logit_nk[3:5, 0] == pytest.approx([np.log(0.55 / 0.45), 2.0])
     with_logits = dataclasses.replace(given, logit_nk=logit_nk)
+    lower = dataclasses.replace(given, logit_nk=logit_nk - 1.0)
+    assert threshold_cost.calls(lower)[SIGMOID][:, 0].tolist() == [True, True, False, False, True, True, False, False]
     # best on the second fold: from 0.4, which is a logit of 1.59; on the first: from 0.8, of 1.39
     called = threshold_cost.calls(with_logits)[OTHERS][:, 0].tolist()
     assert called == [True, False, False, False, True, True, False, False]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from flawscope.bundle.runtime import Runtime
 from flawscope.inspection.folder import Pictures, inspect_folder
@@ -19,14 +20,16 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import threshold_rules
 from threshold_cost import measured
-from threshold_rules import BEST, BEST_BOTH, HALF, RULE, RULE_BOTH, THEORY, Scored
+from threshold_rules import BEST, BEST_BOTH, HALF, RULE, RULE_BOTH, SIGMOID, THEORY, Scored
 
 TASK = Task("binary", ("crack",))
 
 
 def scored(probability_n: list[float], truth_n: list[int], groups: str) -> Scored:
     id_n = tuple(f"{group}{number}" for number, group in enumerate(groups))
-    return Scored(np.array(probability_n)[:, None], np.array(truth_n, dtype=float)[:, None], tuple(groups), id_n)
+    column = np.array(probability_n)[:, None]
+    logit_nk = logit(column) - 1.0  # as a calibrator that adds 1 would be undone
+    return Scored(column, np.array(truth_n, dtype=float)[:, None], tuple(groups), id_n, logit_nk)
 
 
 def called_by(validation: Scored, calibration: Scored) -> dict[str, list[bool]]:
@@ -42,6 +45,7 @@ def test_each_group_is_called_by_thresholds_of_the_others() -> None:
     assert called[BEST] == called[RULE] == [False, False, True, True]
     assert called[THEORY] == called[HALF] == [True, False, True, True]
     assert called[RULE_BOTH] == called[BEST_BOTH] == [True, False, True, True], "the validation part has 0.6 called"
+    assert called[SIGMOID] == [True, False, True, False], "the sigmoid is one half where the calibrator says 0.731"
     answers, flags = threshold_rules.left_out(TASK, [(validation, calibration)])
     assert answers.group_n == tuple("aabb")
     assert measured(answers, flags, RULE)[HALF]["mean F1"][0] == 0.8
@@ -119,7 +123,10 @@ def test_the_parts_of_a_finished_cross_validation_are_read(
         assert len(read_json(kept) if kept.exists() else []) == entries
     (entry,) = read_json(kept)
     assert entry["answers"] == sum(len(run.split.ids("calibration")) for run in runs)
-    assert (len(entry["seals"]), set(entry["ways"])) == (3, {RULE, BEST, THEORY, HALF, RULE_BOTH, BEST_BOTH})
+    assert (len(entry["seals"]), set(entry["ways"])) == (
+        3,
+        {RULE, BEST, THEORY, HALF, SIGMOID, RULE_BOTH, BEST_BOTH},
+    )
     assert "n" not in entry
 
 
