@@ -19,7 +19,7 @@ from flawscope.models.build import Network, NetworkPlan, build
 from flawscope.preprocess import Preprocess
 from flawscope.records import Samples, Task
 from flawscope.training import loop
-from flawscope.training.checkpoint import keep_epoch, load_checkpoint, same_weights
+from flawscope.training.checkpoint import load_checkpoint, same_weights
 from flawscope.training.input import PartDataset, cached_pixels, loader
 from flawscope.training.loop import Fit, Live, fit
 from flawscope.training.losses import Loss
@@ -143,25 +143,27 @@ def test_the_last_epoch_is_kept_where_that_is_asked(
     assert said[-1] == "val_auroc 0.8000"
 
 
-def test_each_epoch_leaves_a_checkpoint_where_that_is_asked_and_another_can_be_taken(
+def test_every_epoch_leaves_a_checkpoint_where_that_is_asked_also_after_an_interruption(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = scripted(monkeypatch, "auroc", [0.5, 0.9, 0.7, 0.6, 0.8])
-    train(watch="auroc", epochs=3, schedule="constant", every_epoch=True)
+    asked = {"watch": "auroc", "schedule": "constant", "every_epoch": True, "epochs": 3}
+
+    def stop(live: Live) -> None:
+        if live.row and live.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(**asked, show=stop)
+    train(**asked)
     folder = tmp_path / "run"
     assert load_checkpoint(folder / "best")[1]["epoch"] == 2
-    for epoch in (1, 2, 3):
-        keep_epoch(folder, epoch)
-        network, facts = load_checkpoint(folder / "best")
+    for epoch, weights in enumerate(seen[:3], start=1):
+        network, facts = load_checkpoint(folder / f"epochs/000{epoch}")
         assert facts["epoch"] == epoch
-        assert all(torch.equal(network.state_dict()[key], tensor) for key, tensor in seen[epoch - 1].items())
-    with pytest.raises(UserError, match=r"no checkpoint of epoch 4\n.*those of the epochs 1 to 3"):
-        keep_epoch(folder, 4)
-    assert load_checkpoint(folder / "best")[1]["epoch"] == 3
+        assert all(torch.equal(network.state_dict()[key], tensor) for key, tensor in weights.items())
     train("plain", watch="auroc", epochs=2)
     assert not (tmp_path / "plain" / "epochs").exists()
-    with pytest.raises(UserError, match=r"no checkpoint of epoch 1\n.*train.every_epoch=true"):
-        keep_epoch(tmp_path / "plain", 1)
 
 
 def test_a_loss_that_is_no_number(train: Train, tmp_path: Path) -> None:

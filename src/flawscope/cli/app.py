@@ -35,7 +35,6 @@ app = typer.Typer(
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key: train.epochs=3")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
 Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="write event files for TensorBoard as well")]
-Epoch = Annotated[int | None, typer.Option(min=1, help="in place of the kept one; needs train.every_epoch")]
 Known = Annotated[Path | None, typer.Option(metavar="RUN", help="the run of the bundle: its images are no new ones")]
 Twins = Annotated[str, typer.Option(help="find: images of the same thing count together | identical: files only")]
 Pattern = Annotated[str | None, typer.Option(help="on names of new images: '(part[0-9]+)_' counts a part as one")]
@@ -178,9 +177,9 @@ def tune(
 
 
 @app.command()
-def export(folder: RunFolder, epoch: Epoch = None) -> None:
+def export(folder: RunFolder) -> None:
     """Export the best checkpoint and check it against torch on real images; next comes `decide`."""
-    parity = step("export", folder, epoch)
+    parity = step("export", folder)
     say(f"exported; differs from torch by {parity.largest_difference:.1g} on {parity.images} real images")
     say(f"next: flawscope decide {shell(folder)}")
 

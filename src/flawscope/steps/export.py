@@ -1,4 +1,4 @@
-"""`flawscope export`: from the kept checkpoint to a draft bundle, checked against torch on real images."""
+"""`flawscope export`: from the best checkpoint to a draft bundle, checked against torch on real images."""
 
 from __future__ import annotations
 
@@ -36,32 +36,26 @@ from flawscope.records import Sample
 from flawscope.steps.provenance import code_version, today
 from flawscope.steps.workspace import GATE, Run
 from flawscope.storage import sha256_file
-from flawscope.training.checkpoint import keep_epoch, load_checkpoint
+from flawscope.training.checkpoint import load_checkpoint
 from flawscope.training.mask_input import cut, tiles
 from flawscope.training.model_spec import ModelSpec
 
 PARITY_IMAGES = 16
 
 
-def export(run: str | Path | Run, epoch: int | None = None) -> Parity:
+def export(run: str | Path | Run) -> Parity:
     """Export the best checkpoint of a run as RUN/draft.flawscope: graph and golden patterns, not decided yet.
 
     Real images of the validation part go through torch and through the runtime, each from the file on; of networks that
     make masks tiles of them do. Where a gate stands before the masks, its own run is exported first, and its graph is
     put beside the one for masks.
 
-    Args:
-        run: a run that is trained.
-        epoch: in place of the best, from here on: of a run that left a checkpoint of each (`train.every_epoch`).
-
     Raises:
-        UserError: no such run, or not trained yet, or no checkpoint of this epoch.
+        UserError: no such run, or not trained yet.
         BundleError: the network cannot be exported, or the graph gives other logits than torch.
     """
     run = Run.at(run)
     recipe, task = run.recipe, run.samples.task
-    if epoch is not None:
-        keep_epoch(run.training, epoch)
     network, _ = load_checkpoint(run.training / "best")
     columns = network.plan.columns
     inputs: tuple[ImageInput | TableInput, ...] = (ImageInput(name=INPUT, preprocess=recipe.image),)

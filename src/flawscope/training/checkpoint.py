@@ -11,12 +11,10 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from flawscope.errors import DataError, UserError
+from flawscope.errors import DataError
 from flawscope.metadata import MetaColumn
 from flawscope.models.build import Network, NetworkPlan, build
 from flawscope.storage import write_bytes, write_json
-
-EPOCHS = "epochs"
 
 
 def save_checkpoint(path: Path, network: Network, **facts: Any) -> None:
@@ -49,28 +47,7 @@ def of_epoch(epoch: int) -> str:
     >>> of_epoch(7)
     'epochs/0007'
     """
-    return f"{EPOCHS}/{epoch:04d}"
-
-
-def keep_epoch(folder: Path, epoch: int) -> None:
-    """Put the checkpoint of an epoch in the place of the best one.
-
-    Raises:
-        UserError: there is no checkpoint of this epoch in the folder.
-    """
-    chosen, best = folder / of_epoch(epoch), folder / "best"
-    try:
-        files = {suffix: chosen.with_suffix(suffix).read_bytes() for suffix in (".safetensors", ".json")}
-    except FileNotFoundError:
-        there = sorted(int(path.stem) for path in (folder / EPOCHS).glob("*.safetensors"))
-        raise UserError(
-            f"{folder} holds no checkpoint of epoch {epoch}",
-            f"there are those of the epochs {there[0]} to {there[-1]}"
-            if there
-            else "train with train.every_epoch=true",
-        ) from None
-    for suffix, content in files.items():
-        write_bytes(best.with_suffix(suffix), content)
+    return f"epochs/{epoch:04d}"
 
 
 def _plan(given: dict[str, Any]) -> NetworkPlan:

@@ -154,7 +154,9 @@ def fit(
         result.history.append(row | {"seconds": time.perf_counter() - started})
         if rank() == 0:
             write_history(folder / FILE, result.history)
-        names = ["last"] + ["best"] * result.improved(epoch, measured, spec) + [of_epoch(epoch)] * spec.every_epoch
+        names = ["best", "last"] if result.improved(epoch, measured, spec) else ["last"]
+        if spec.every_epoch:
+            names.append(of_epoch(epoch))
         if rank() == 0:
             for name in names:
                 save_checkpoint(folder / name, learner.kept, epoch=epoch, measures=measured)

@@ -119,7 +119,8 @@ class Recipe(Section):
         for section in (content, content["gate"]):
             if section is not None:
                 section["model"]["weights"] = Path(section["model"]["weights"]).name
-                del section["train"]["every_epoch"]  # what is left beside the result does not change it
+                asked = section["train"].items()
+                section["train"] = {key: value for key, value in asked if (key, value) != ("every_epoch", False)}
         # Recipes of before there were these keys keep their hash.
         for place, key, usual in (
             ("model", "metadata", {}), ("train", "keep", "best"), ("export", "maps", True), ("data", "colours", None),

@@ -209,8 +209,7 @@ class TrainSpec(Section):
     )
     every_epoch: bool = Field(
         default=False,
-        description="leave a checkpoint of each epoch, not of the kept and the last one alone; `flawscope export RUN "
-        "--epoch 7` takes that of epoch 7",
+        description="leave the checkpoint of every epoch in training/epochs, beside the kept and the last one",
     )
     patience: int = Field(
         default=0, ge=0, description="stop after so many epochs without a better one (Prechelt 1998); 0: never"
