@@ -1,20 +1,22 @@
-"""How far two who look at the same cells agree on crack and inactive region: a reader beside the labels.
+"""How far readings of the same cells agree on crack and inactive region: with the labels, and with each other.
 
     python benchmarks/second_reader.py sheets DIR
-    python benchmarks/second_reader.py note DIR ANSWERS.json READER
+    python benchmarks/second_reader.py note DIR ANSWERS.json NAME
     python benchmarks/second_reader.py measure RUN [--trial]
 
 `sheets` draws the cells of reference system B that are at hand, in an order that says nothing, 36 a sheet, each under a
 number. Fold 4 is for examples: one sheet of its cells with their labels, from which a reader learns what the labels
 mean, as a network does. The cells of the other folds are read without their labels. The sheets show real cells: they
-stay below DIR. `note` adds to readings-two.json, by names of cells, what a reader has answered by their numbers:
-{"crack": [numbers], "inactive": [numbers]}. The first sheet is left out of all that is measured: to show the form of an
-answer, the readers' instructions named numbers of it.
+stay below DIR. `note` adds to readings-two.json, by names of cells, what was answered by their numbers: {"crack":
+[numbers], "inactive": [numbers]}. What readers were told stands there, too. The first sheet is left out of all that is
+measured, as an example of the form of an answer in what they were told named numbers of it.
 
-`measure` compares with the labels each reader and RUN, a finished cross-validation such as
-runs/bench/solar-multilabel-folds, as its bundles call and by the thresholds that are best on each test part, which no
-bundle can have; and the second reader with the first: mean F1 and the F1 of each class, 95 % intervals over groups, and
-the difference from the first reader, which is paired. Appends to results/second-reader.json.
+`measure` compares with the labels two readings and RUN, a finished cross-validation such as
+runs/bench/solar-multilabel-folds: as its bundles call; calling in each fold as many cells as the first reading, those
+with the highest probabilities; and by the thresholds that are best on each test part, which no bundle can have. Then
+the second reading with the first. Mean F1 and the F1 of each class, 95 % intervals over groups, the difference from the
+first reading, which is paired; and all of it again without the group with the most inactive cells. Appends to
+results/second-reader.json.
 """
 
 from __future__ import annotations
@@ -44,10 +46,12 @@ READINGS = ROOT / "benchmarks" / "readings-two.json"
 RESULTS = ROOT / "benchmarks" / "results" / "second-reader.json"
 GROUPS = ROOT / "benchmarks" / "groups" / "solar-multilabel.json"
 RECIPE = ROOT / "recipes" / "solar-multilabel.yaml"
-EXAMPLES, SEED = 4, 20261128
+EXAMPLE_FOLD, SEED = 4, 20261128
 ACROSS, SIDE, HEAD = 6, 200, 18
 SHEET = ACROSS**2
-NETWORK, AT_BEST = "the network", "the network, best thresholds of each fold"
+NETWORK, AS_MANY = "the network", "the network, as many cells as the first reading"
+AT_BEST = "the network, best thresholds of each fold"
+RARE = "inactive"
 
 
 def main() -> None:
@@ -58,7 +62,7 @@ def main() -> None:
     noting = ways.add_parser("note")
     noting.add_argument("folder", type=Path)
     noting.add_argument("answers", type=Path)
-    noting.add_argument("reader")
+    noting.add_argument("name")
     measuring = ways.add_parser("measure")
     measuring.add_argument("run", type=Path)
     measuring.add_argument("--trial", action="store_true", help="print only, write nothing")
@@ -67,12 +71,10 @@ def main() -> None:
         samples = read(load_recipe(RECIPE, two_labels()).data, Path.cwd())
         sheets(samples, load_groups(GROUPS).of(samples)[1], asked.folder)
     elif asked.way == "note":
-        named = named_by(read_json(asked.folder / "numbers.json"), read_json(asked.answers))
-        unread = sorted(read_json(asked.folder / "numbers.json")[:SHEET])
-        append(READINGS, {"reader": asked.reader, "date": today(), "left out": unread, **named}, by=["reader"])
+        note(read_json(asked.folder / "numbers.json"), read_json(asked.answers), asked.name)
     else:
         entry = compared(answers_of(asked.run), read_json(READINGS))
-        print(json.dumps({key: of for key, of in entry.items() if key != "both against the label"}, indent=1))
+        print(json.dumps(entry, indent=1))
         if not asked.trial:
             append(RESULTS, {**provenance(), **of_run(asked.run), **entry})
 
@@ -81,8 +83,8 @@ def sheets(samples: Samples, fold: Mapping[str, int], folder: Path) -> None:
     """Draw all sheets, and write which number is which cell."""
     rng = np.random.default_rng(SEED)
     order_n = rng.permutation(len(samples))
-    learnt_from = [place for place in order_n if fold[samples.rows[place].id] == EXAMPLES]
-    read_n = [place for place in order_n if fold[samples.rows[place].id] != EXAMPLES]
+    learnt_from = [place for place in order_n if fold[samples.rows[place].id] == EXAMPLE_FOLD]
+    read_n = [place for place in order_n if fold[samples.rows[place].id] != EXAMPLE_FOLD]
     folder.mkdir(parents=True, exist_ok=True)
     target_nk = samples.target_nk >= 0.5
     shown = examples(learnt_from, target_nk)
@@ -121,56 +123,83 @@ def draw(samples: Samples, places: Sequence[int], words: Sequence[str]) -> Image
     return sheet
 
 
+def note(names: Sequence[str], answers: Mapping[str, Sequence[int]], name: str) -> None:
+    """Add a reading to the file of readings, which names the cells that were on the sheets."""
+    kept = read_json(READINGS)
+    if any(reading["name"] == name for reading in kept["readings"]):
+        raise SystemExit(f"{READINGS.name} has a {name} already: choose another name")
+    if sorted(names) != sorted([*kept["read"], *kept["left out"]]):
+        raise SystemExit(f"the cells of these sheets are not those of {READINGS.name}")
+    kept["readings"].append({"name": name, "date": today(), **named_by(names, answers)})
+    write_json(READINGS, kept)
+
+
 def named_by(names: Sequence[str], answers: Mapping[str, Sequence[int]]) -> dict[str, list[str]]:
-    """The names of the cells that a reader has answered by their numbers.
+    """The names of the cells that were answered by their numbers.
 
     >>> named_by(["a.png", "b.png"], {"crack": [1, 0, 1], "inactive": []})
     {'crack': ['a.png', 'b.png'], 'inactive': []}
     """
+    wrong = [number for numbers in answers.values() for number in numbers if not 0 <= number < len(names)]
+    if wrong:
+        raise SystemExit(f"numbers go from 0 to {len(names) - 1}, not {wrong[0]}")
     return {name: sorted({names[number] for number in numbers}) for name, numbers in answers.items()}
 
 
-def compared(answers: Answers, readings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Readers and network beside the labels, on the cells that were read; and the second reader beside the first.
+def compared(answers: Answers, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Two readings and a network beside the labels, on the cells that were read; and without the largest group.
 
     Args:
-        answers: of a network, about all cells.
-        readings: of two readers or more, the names of what each calls, by class.
+        answers: of a network, about these cells and others.
+        kept: the file of readings.
     """
-    left_out = {name for reading in readings for name in reading["left out"]}
-    some = part_of(answers, (answers.fold_n != EXAMPLES) & ~np.isin(answers.id_n, list(left_out)))
-    called = {reading["reader"]: calls_of(reading, some) for reading in readings}
-    first, second, *_ = called
-    by_first = replace(some, truth_nk=called[first])
+    some = answers.only(np.isin(answers.id_n, kept["read"]))
+    if len(some.id_n) < len(kept["read"]):
+        raise SystemExit(f"the run answers {len(some.id_n)} of the {len(kept['read'])} cells that were read")
+    group_n, rare_n = np.array(some.group_n), some.truth_nk[:, some.classes.index(RARE)]
+    groups, n_g = np.unique(group_n[rare_n], return_counts=True)
+    largest = groups[n_g.argmax()]
     return {
-        "read": len(some.id_n),
-        "groups": len(set(some.group_n)),
-        "labelled": shown(some, some.truth_nk),
-        "called": {name: shown(some, flag_nk) for name, flag_nk in called.items()},
-        "beside the labels": measured(
-            some, {**called, NETWORK: some.sealed_nk, AT_BEST: calls(some)[EACH]}, base=first
-        ),
-        f"{second}, beside {first}": measured(by_first, {second: called[second]}, base=second)[second],
-        "both against the label": against(some, called[first], called[second]),
+        **beside(some, kept["readings"]),
+        f"without {largest}": beside(some.only(group_n != largest), kept["readings"]),
     }
 
 
-def part_of(answers: Answers, which_n: BoolArray) -> Answers:
-    """Some of the images."""
-    return Answers(
-        answers.classes,
-        answers.probability_nk[which_n],
-        answers.truth_nk[which_n],
-        answers.sealed_nk[which_n],
-        answers.fold_n[which_n],
-        tuple(compress(answers.group_n, which_n)),
-        tuple(compress(answers.id_n, which_n)),
-    )
+def beside(some: Answers, readings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Two readings and a network beside the labels of some cells, the second reading beside the first."""
+    first_nk, second_nk = (calls_of(reading, some) for reading in readings[:2])
+    first, second = (reading["name"] for reading in readings[:2])
+    network = {
+        NETWORK: some.sealed_nk,
+        AS_MANY: as_many(some, first_nk),
+        AT_BEST: calls(some)[EACH],
+    }
+    again = measured(replace(some, truth_nk=first_nk), {second: second_nk}, base=second)[second]
+    return {
+        "cells": len(some.id_n),
+        "groups": len(set(some.group_n)),
+        "labelled": shown(some, some.truth_nk),
+        "called": {name: shown(some, flag_nk) for name, flag_nk in ((first, first_nk), (second, second_nk))},
+        "beside the labels": measured(some, {first: first_nk, second: second_nk, **network}, base=first),
+        f"{second} beside {first}": again,
+        "both against the label": against(some, first_nk, second_nk),
+    }
 
 
 def calls_of(reading: Mapping[str, Any], answers: Answers) -> BoolArray:
-    """What a reader called, n x k."""
+    """What was called in a reading, n x k."""
     return np.array([[name in reading[label] for label in answers.classes] for name in answers.id_n])
+
+
+def as_many(answers: Answers, flag_nk: BoolArray) -> BoolArray:
+    """The cells with the highest probabilities, in each fold and class as many as in `flag_nk`."""
+    called_nk = np.zeros_like(flag_nk)
+    for fold in np.unique(answers.fold_n):
+        inside_n = np.flatnonzero(answers.fold_n == fold)
+        for k, wanted in enumerate(flag_nk[inside_n].sum(axis=0)):
+            order = np.argsort(-answers.probability_nk[inside_n, k], kind="stable")
+            called_nk[inside_n[order[:wanted]], k] = True
+    return called_nk
 
 
 def shown(answers: Answers, flag_nk: BoolArray) -> dict[str, int]:
@@ -179,7 +208,7 @@ def shown(answers: Answers, flag_nk: BoolArray) -> dict[str, int]:
 
 
 def against(answers: Answers, first_nk: BoolArray, second_nk: BoolArray) -> dict[str, dict[str, list[str]]]:
-    """Of each class, the cells of which both readers say the same, and the label the contrary."""
+    """Of each class, the cells of which both readings say the same, and the label the contrary."""
     both_nk = (first_nk == second_nk) & (first_nk != answers.truth_nk)
     return {
         name: {

@@ -10,8 +10,8 @@ probabilities, and pooled:
 - `0.5`: by one half in every fold and class;
 - `0.5, no calibrator`: the sigmoid of what the networks give, by one half (where calibrators are straight lines);
 - `best of the other folds`: by those that are best on the test images of the other folds, each scored by a network that
-  has not seen it, before any calibrator (where these are straight lines): what a bundle could have if all but its
-  test images were scored out of fold;
+  has not seen it, before any calibrator (where these are straight lines). These networks have learnt from this fold, so
+  it is near what thresholds from many more images would bring, no more;
 - `best, one for all folds` and `best of each fold`: by the thresholds that are best on the test images themselves. No
   bundle can have them: they say how far better thresholds could bring this network at most.
 
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ from flawscope.steps.workspace import Run, read_json
 RESULTS = ROOT / "benchmarks" / "results" / "threshold-cost.json"
 SEALED, HALF, SIGMOID, OTHERS = "sealed", "0.5", "0.5, no calibrator", "best of the other folds"
 ALL, EACH = "best, one for all folds", "best of each fold"
-LEAST = 1e-9
-"""Probabilities count as at least this far from 0 and 1 where a calibrator is undone."""
+CERTAIN = 1e-9
+"""Probabilities count as at least this far from 0 and 1 where their logits are asked for."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,19 @@ class Answers:
     group_n: tuple[str, ...]
     id_n: tuple[str, ...] = ()
     logit_nk: FloatArray | None = None
+
+    def only(self, keep_n: BoolArray) -> Answers:
+        """About some of the images."""
+        return Answers(
+            self.classes,
+            self.probability_nk[keep_n],
+            self.truth_nk[keep_n],
+            self.sealed_nk[keep_n],
+            self.fold_n[keep_n],
+            tuple(compress(self.group_n, keep_n)),
+            tuple(compress(self.id_n, keep_n)),
+            None if self.logit_nk is None else self.logit_nk[keep_n],
+        )
 
 
 def main() -> None:
@@ -115,7 +129,7 @@ def logits(probability_nk: FloatArray, knots_n: Sequence[Sequence[Knots] | None]
     if any(knots is None or any(len(table) != 2 or table[1][1] <= table[0][1] for table in knots) for knots in knots_n):
         return None
     (x0_nk, y0_nk), (x1_nk, y1_nk) = np.array(knots_n, dtype=np.float64).transpose(2, 3, 0, 1)
-    calibrated_nk = logit(np.clip(probability_nk, LEAST, 1 - LEAST))
+    calibrated_nk = logit(np.clip(probability_nk, CERTAIN, 1 - CERTAIN))
     return np.asarray(x0_nk + (calibrated_nk - y0_nk) * (x1_nk - x0_nk) / (y1_nk - y0_nk))
 
 
@@ -161,21 +175,20 @@ def by_others(answers: Answers) -> Mapping[str, BoolArray]:
     for fold in folds:
         inside = answers.fold_n == fold
         for k, (truth_n, logit_n) in enumerate(zip(answers.truth_nk.T, logit_nk.T, strict=True)):
-            least = best(truth_n[~inside], logit_n[~inside]) if truth_n[~inside].any() else np.inf
-            called_nk[inside, k] = logit_n[inside] >= least
+            called_nk[inside, k] = logit_n[inside] >= best(truth_n[~inside], logit_n[~inside])
     return {OTHERS: called_nk}
 
 
 def best(truth_n: BoolArray, score_n: FloatArray) -> float:
-    """The threshold with the highest F1 on these very images; 2 (nothing is called) where none shows the class.
+    """The threshold with the highest F1 on these very images; above all of them where none shows the class.
 
     >>> best(np.array([True, False, True]), np.array([0.9, 0.6, 0.3]))
     0.3
     >>> best(np.array([False, False]), np.array([0.9, 0.6]))
-    2.0
+    inf
     """
     if not truth_n.any():
-        return 2.0
+        return np.inf
     tp_c, fp_c, score_c = counts_by_threshold(truth_n, score_n)
     return float(score_c[np.argmax(2 * tp_c / (tp_c + fp_c + truth_n.sum()))])
 

@@ -37,13 +37,11 @@ from flawscope.inspection.tables import read_results
 from flawscope.probability import calibrate
 from flawscope.records import BoolArray, FloatArray, Part, Task
 from flawscope.steps.workspace import Run, fold_runs
-from threshold_cost import SIGMOID, Answers, knots_of, logits, measured, of_run
+from threshold_cost import CERTAIN, SIGMOID, Answers, knots_of, logits, measured, of_run
 
 RESULTS = ROOT / "benchmarks" / "results" / "threshold-rules.json"
 RULE, BEST, THEORY, HALF = "rule", "best", "half of the best F1", "0.5"
 RULE_BOTH, BEST_BOTH = "rule, both parts", "best, both parts"
-CERTAIN = 1e-9
-"""Probabilities count as at least this far from 0 and 1 where they are calibrated anew."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,47 +14,82 @@ from sklearn.metrics import f1_score
 
 from flawscope.records import Sample, Samples, Task
 from flawscope.steps.workspace import read_json
+from flawscope.storage import write_json
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import second_reader
-from second_reader import AT_BEST, EXAMPLES, HEAD, NETWORK, SHEET, SIDE
+from second_reader import AS_MANY, AT_BEST, EXAMPLE_FOLD, HEAD, NETWORK, SHEET, SIDE
 from threshold_cost import Answers
 
 TASK = Task("multilabel", ("crack", "inactive"))
-BY_THE_OTHER = "second reader, beside first reader"
-CALLED = {"crack": ["a", "b", "c"], "inactive": ["a"]}
+KEPT = {
+    "left out": ["g"],
+    "read": list("abcde"),
+    "readings": [
+        {"name": "one", "crack": ["a", "b", "c"], "inactive": ["a"]},
+        {"name": "two", "crack": ["a", "c", "f"], "inactive": ["a", "b"]},
+    ],
+}
 
 
 def answers() -> Answers:
     """Seven cells: the last was left out, the one before was for the examples; the network calls all cracked."""
     truth_nk = np.array([[1, 1], [1, 0], [0, 0], [0, 1], [0, 0], [1, 1], [1, 1]], dtype=bool)
     sealed_nk = np.array([[1, 0]] * 7, dtype=bool)
-    fold_n = np.array([0, 1, 2, 3, 0, EXAMPLES, 0])
-    return Answers(TASK.classes, sealed_nk * 0.9, truth_nk, sealed_nk, fold_n, tuple("tuvwxyz"), tuple("abcdefg"))
+    probability_nk = np.array([[0.6, 0.5], [0.7, 0.1], [0.8, 0.2], [0.9, 0.3], [0.95, 0.4], [1, 1], [1, 1]])
+    fold_n = np.array([0, 1, 2, 3, 0, EXAMPLE_FOLD, 0])
+    return Answers(TASK.classes, probability_nk, truth_nk, sealed_nk, fold_n, tuple("tutwxyz"), tuple("abcdefg"))
 
 
-def test_readers_and_network_by_hand() -> None:
-    readings = [
-        {"reader": "one", "left out": ["g"], **CALLED},
-        {"reader": "two", "left out": [], "crack": ["a", "c", "f"], "inactive": ["a", "b"]},
-    ]
-    found = second_reader.compared(answers(), readings)
-    assert (found["read"], found["groups"]) == (5, 5)
+def values(found: dict[str, list[float]]) -> list[float]:
+    return [found[name][0] for name in TASK.classes]
+
+
+def test_readings_and_network_by_hand() -> None:
+    found = second_reader.compared(answers(), KEPT)
+    assert (found["cells"], found["groups"]) == (5, 4)
     assert found["labelled"] == {"crack": 2, "inactive": 2}
     assert found["called"] == {"one": {"crack": 3, "inactive": 1}, "two": {"crack": 2, "inactive": 2}}
     beside = found["beside the labels"]
-    assert [beside["one"][name][0] for name in TASK.classes] == [0.8, pytest.approx(2 / 3, abs=1e-4)]
-    assert [beside["two"][name][0] for name in TASK.classes] == [0.5, 0.5]
-    assert [beside[NETWORK][name][0] for name in TASK.classes] == [pytest.approx(4 / 7, abs=1e-4), 0.0]
+    assert values(beside["one"]) == pytest.approx([4 / 5, 2 / 3], abs=1e-4)
+    assert values(beside["two"]) == [0.5, 0.5]
+    assert values(beside[NETWORK]) == pytest.approx([4 / 7, 0], abs=1e-4)
+    # of fold 0 one cell is called cracked in the first reading: the network's is e, and of the others each one
+    assert values(beside[AS_MANY]) == pytest.approx([f1_score([1, 1, 0, 0, 0], [0, 1, 1, 0, 1]), 2 / 3], abs=1e-4)
+    assert values(beside[AT_BEST]) == pytest.approx([4 / 5, 1.0], abs=1e-4)  # fold 0: a needs e to be called as well
     less = beside[NETWORK]["mean F1, less that of one"][0]
     assert less == pytest.approx(beside[NETWORK]["mean F1"][0] - beside["one"]["mean F1"][0], abs=1e-3)
     by_one = f1_score([1, 1, 1, 0, 0], [1, 0, 1, 0, 0]), f1_score([1, 0, 0, 0, 0], [1, 1, 0, 0, 0])
-    assert [found["two, beside one"][name][0] for name in TASK.classes] == pytest.approx(list(by_one), abs=1e-4)
+    assert values(found["two beside one"]) == pytest.approx(list(by_one), abs=1e-4)
     assert found["both against the label"] == {
         "crack": {"called, not labelled": ["c"], "labelled, not called": []},
         "inactive": {"called, not labelled": [], "labelled, not called": ["d"]},
     }
+    rest = found["without t"]  # a and c: of inactive cells as many as w has, and the first by name
+    assert (rest["cells"], rest["labelled"]) == (3, {"crack": 1, "inactive": 1})
+
+
+def test_a_run_that_does_not_answer_what_was_read_is_refused() -> None:
+    with pytest.raises(SystemExit, match="answers 4 of the 5 cells"):
+        second_reader.compared(answers().only(np.arange(7) > 0), KEPT)
+
+
+def test_notes_are_of_the_cells_on_the_sheets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "readings.json"
+    write_json(file, KEPT)
+    monkeypatch.setattr(second_reader, "READINGS", file)
+    names = list("gabcde")
+    second_reader.note(names, {"crack": [1, 5], "inactive": []}, "three")
+    assert read_json(file)["readings"][2].items() >= {"name": "three", "crack": ["a", "e"], "inactive": []}.items()
+    for given, answered, name, words in (
+        (names, {"crack": [6]}, "four", "from 0 to 5, not 6"),
+        (names, {"crack": [-1]}, "four", "not -1"),
+        (names, {"crack": []}, "three", "has a three already"),
+        (names[1:], {"crack": []}, "four", "not those of"),
+    ):
+        with pytest.raises(SystemExit, match=words):
+            second_reader.note(given, answered, name)
 
 
 def test_sheets_show_each_cell_that_is_read_once_in_an_order_that_says_nothing(tmp_path: Path) -> None:
@@ -63,11 +99,15 @@ def test_sheets_show_each_cell_that_is_read_once_in_an_order_that_says_nothing(t
         Image.new("L", (30, 30), 100 + number).save(path)
         target = (float(number % 3 == 0), float(number % 9 == 0))
         rows.append(Sample(path.name, str(path), target, path.name, path.name))
-    fold = {row.id: EXAMPLES if number < 20 else number % EXAMPLES for number, row in enumerate(rows)}
+    fold = {row.id: EXAMPLE_FOLD if number < 20 else number % EXAMPLE_FOLD for number, row in enumerate(rows)}
     samples = Samples("cells", TASK, tuple(rows))
     second_reader.sheets(samples, fold, tmp_path / "sheets")
     named = read_json(tmp_path / "sheets" / "numbers.json")
-    assert sorted(named) == [name for name in sorted(fold) if fold[name] != EXAMPLES]
+    turned = Samples("cells", TASK, tuple(replace(row, target=row.target[::-1]) for row in rows))
+    second_reader.sheets(turned, fold, tmp_path / "turned")
+    for sheet in (tmp_path / "sheets").glob("sheet-*.png"):  # labels change no sheet that is read
+        assert sheet.read_bytes() == (tmp_path / "turned" / sheet.name).read_bytes()
+    assert sorted(named) == [name for name in sorted(fold) if fold[name] != EXAMPLE_FOLD]
     assert named != sorted(named)
     drawn = sorted((tmp_path / "sheets").glob("sheet-*.png"))
     assert len(drawn) == 2
@@ -90,14 +130,15 @@ def test_examples_show_inactive_cells_first_and_fill_a_sheet_at_most() -> None:
 
 
 def test_the_noted_readings_are_of_known_cells_and_the_result_is_of_them() -> None:
-    readings = read_json(second_reader.READINGS)
-    entry = read_json(second_reader.RESULTS)[-1]
-    for reading in readings:
-        assert set(reading) == {"reader", "date", "left out", *TASK.classes}
-        assert len(reading["left out"]) == SHEET
+    kept, entry = read_json(second_reader.READINGS), read_json(second_reader.RESULTS)[-1]
+    assert len(kept["left out"]) == SHEET
+    assert not set(kept["left out"]) & set(kept["read"])
+    assert entry["cells"] == len(kept["read"])
+    for reading in kept["readings"]:
         for name in TASK.classes:
             assert reading[name] == sorted(set(reading[name]))
-            assert entry["called"][reading["reader"]][name] == len(set(reading[name]) - set(reading["left out"]))
+            assert set(reading[name]) <= {*kept["read"], *kept["left out"]}
+            assert entry["called"][reading["name"]][name] == len(set(reading[name]) & set(kept["read"]))
 
 
 def test_the_page_states_what_was_measured() -> None:
