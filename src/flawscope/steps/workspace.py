@@ -2,7 +2,7 @@
 
 RUN/recipe.yaml            the resolved recipe
 RUN/split.json             which sample is in which part
-RUN/training/              history.csv, best and last checkpoint
+RUN/training/              history.csv, best and last checkpoint; where asked, epochs/ with all of them
 RUN/draft.flawscope        the exported graph, not decided yet
 RUN/NAME.flawscope         the sealed bundle
 RUN/scores/PART.csv        what the runtime said of each part
