@@ -55,7 +55,10 @@ COPIES = {
 """The original's names. Which of its mirrors is which is not stated: both are there."""
 
 # Found, not searched for: the pictures are copies of each other by construction, and groups say which.
-SAME = ("split.file=null", "split.fold=0", "split.twins=identical", "data.groups={}", "data.group_column=group")
+SAME = (
+    *("split.file=null", "split.fold=0", "split.twins=identical", "split.validation=0.1", "split.calibration=0.15"),
+    *("data.groups={}", "data.group_column=group"),
+)
 ARMS = {"leaky": ("split.groups=none",), "clean": ("split.groups=data",)}
 
 

@@ -8,8 +8,9 @@
 number. Fold 4 is for examples: one sheet of its cells with their labels, from which a reader learns what the labels
 mean, as a network does. The cells of the other folds are read without their labels. The sheets show real cells: they
 stay below DIR. `note` adds to readings-two.json, by names of cells, what was answered by their numbers: {"crack":
-[numbers], "inactive": [numbers]}. What readers were told stands there, too. The first sheet is left out of all that is
-measured, as an example of the form of an answer in what they were told named numbers of it.
+[numbers], "inactive": [numbers]}. What readers were told, and which cells count, was written there by hand. The first
+sheet is left out of all that is measured, as an example of the form of an answer in what they were told named numbers
+of it.
 
 `measure` compares with the labels two readings and RUN, a finished cross-validation such as
 runs/bench/solar-multilabel-folds: as its bundles call; calling in each fold as many cells as the first reading, those
@@ -52,6 +53,7 @@ SHEET = ACROSS**2
 NETWORK, AS_MANY = "the network", "the network, as many cells as the first reading"
 AT_BEST = "the network, best thresholds of each fold"
 RARE = "inactive"
+CLASSES = {"crack", RARE}
 
 
 def main() -> None:
@@ -130,6 +132,8 @@ def note(names: Sequence[str], answers: Mapping[str, Sequence[int]], name: str) 
         raise SystemExit(f"{READINGS.name} has a {name} already: choose another name")
     if sorted(names) != sorted([*kept["read"], *kept["left out"]]):
         raise SystemExit(f"the cells of these sheets are not those of {READINGS.name}")
+    if set(answers) != CLASSES:
+        raise SystemExit(f"expected answers to {' and '.join(sorted(CLASSES))}, got {', '.join(answers) or 'none'}")
     kept["readings"].append({"name": name, "date": today(), **named_by(names, answers)})
     write_json(READINGS, kept)
 

@@ -6,12 +6,12 @@ RUN is the finished folder of a run or of a cross-validation, of a task of one o
 runs/bench/solar-multilabel-folds. What its sealed bundles said of their test images is called again from the same
 probabilities, and pooled:
 
-- `sealed`: as the bundles call, by the thresholds of their calibration parts: what is reported;
+- `sealed`: as the bundles call, by their own thresholds: what is reported;
 - `0.5`: by one half in every fold and class;
 - `0.5, no calibrator`: the sigmoid of what the networks give, by one half (where calibrators are straight lines);
 - `best of the other folds`: by those that are best on the test images of the other folds, each scored by a network that
-  has not seen it, before any calibrator (where these are straight lines). These networks have learnt from this fold, so
-  it is near what thresholds from many more images would bring, no more;
+  has not seen it, before any calibrator (where these are straight lines). These networks have learnt from this fold: it
+  is an estimate of what thresholds from many more images would bring;
 - `best, one for all folds` and `best of each fold`: by the thresholds that are best on the test images themselves. No
   bundle can have them: they say how far better thresholds could bring this network at most.
 
@@ -46,6 +46,12 @@ SEALED, HALF, SIGMOID, OTHERS = "sealed", "0.5", "0.5, no calibrator", "best of 
 ALL, EACH = "best, one for all folds", "best of each fold"
 CERTAIN = 1e-9
 """Probabilities count as at least this far from 0 and 1 where their logits are asked for."""
+
+
+def bounded_logit(probability_nk: FloatArray) -> FloatArray:
+    """The logits of probabilities, of which 0 and 1 count as nearly so."""
+    inside_nk: FloatArray = logit(np.clip(probability_nk, CERTAIN, 1 - CERTAIN))
+    return inside_nk
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,7 @@ def logits(probability_nk: FloatArray, knots_n: Sequence[Sequence[Knots] | None]
     if any(knots is None or any(len(table) != 2 or table[1][1] <= table[0][1] for table in knots) for knots in knots_n):
         return None
     (x0_nk, y0_nk), (x1_nk, y1_nk) = np.array(knots_n, dtype=np.float64).transpose(2, 3, 0, 1)
-    calibrated_nk = logit(np.clip(probability_nk, CERTAIN, 1 - CERTAIN))
+    calibrated_nk = bounded_logit(probability_nk)
     return np.asarray(x0_nk + (calibrated_nk - y0_nk) * (x1_nk - x0_nk) / (y1_nk - y0_nk))
 
 

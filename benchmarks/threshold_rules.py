@@ -3,8 +3,9 @@
     python benchmarks/threshold_rules.py RUN... [--trial]
 
 RUN is a finished cross-validation of a task of one or of several labels, decided by best_f1 after the standard
-calibrator, such as runs/bench/solar-multilabel-folds. In each fold every group of the calibration part is left out
-once; thresholds come from the others, and call the images of that group. All these answers together are measured:
+calibrator. Where it is not there, it is made: recipes/solar-multilabel.yaml, with parts to fit by. In each fold every
+group of the calibration part is left out once; thresholds come from the others, and call the images of that group. All
+these answers together are measured:
 
 - `rule`: as bundles are decided: calibrator of the validation part, thresholds of the calibration part (without the
   group) by the rule of one standard error;
@@ -27,9 +28,9 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
-from scipy.special import logit
 
-from entries import ROOT, append, provenance, runs_asked
+import flawscope
+from entries import DEFAULT_WEIGHTS, ROOT, append, of_weights, provenance, runs_asked, two_labels
 from flawscope.evaluation.calibration import fit
 from flawscope.evaluation.decisions import FIXED, fit_thresholds, widest_middle
 from flawscope.evaluation.metrics import counts_by_threshold, truth
@@ -37,9 +38,12 @@ from flawscope.inspection.tables import read_results
 from flawscope.probability import calibrate
 from flawscope.records import BoolArray, FloatArray, Part, Task
 from flawscope.steps.workspace import Run, fold_runs
-from threshold_cost import CERTAIN, SIGMOID, Answers, knots_of, logits, measured, of_run
+from threshold_cost import SIGMOID, Answers, bounded_logit, knots_of, logits, measured, of_run
 
 RESULTS = ROOT / "benchmarks" / "results" / "threshold-rules.json"
+RECIPE = ROOT / "recipes" / "solar-multilabel.yaml"
+FOLDS = 5
+FITTED = ("calibrate.method=standard", "decide.rule=best_f1", "split.validation=0.1", "split.calibration=0.15")
 RULE, BEST, THEORY, HALF = "rule", "best", "half of the best F1", "0.5"
 RULE_BOTH, BEST_BOTH = "rule, both parts", "best, both parts"
 
@@ -48,7 +52,7 @@ RULE_BOTH, BEST_BOTH = "rule, both parts", "best, both parts"
 class Scored:
     """What a bundle said of one part: probability and target, n x k, group and name of each image.
 
-    `logit_nk` is what stood before its calibrator, where that can be undone; NaN elsewhere.
+    `logit_nk` is what stood before its calibrator, a straight line.
     """
 
     probability_nk: FloatArray
@@ -64,12 +68,13 @@ class Scored:
         rows = run.part(part).rows
         probability_nk = np.array([said[row.id] for row in rows])
         logit_nk = logits(probability_nk, [knots_of(run)] * len(rows))
+        assert logit_nk is not None
         return cls(
             probability_nk,
             np.array([row.target for row in rows]),
             tuple(run.split.group[row.id] for row in rows),
             tuple(row.id for row in rows),
-            np.full_like(probability_nk, np.nan) if logit_nk is None else logit_nk,
+            logit_nk,
         )
 
     def only(self, keep_n: BoolArray) -> Scored:
@@ -115,9 +120,9 @@ def by_best(task: Task, known: Scored) -> FloatArray:
 def calls(task: Task, validation: Scored, known: Scored, unknown: Scored) -> Mapping[str, BoolArray]:
     """What each way calls of `unknown`, which is of the same part as `known`."""
     both = validation.and_(known)
-    fitted = fit(task.kind, _logit(both.probability_nk), both.target_nk, task.classes, groups=both.group_n)
+    fitted = fit(task.kind, bounded_logit(both.probability_nk), both.target_nk, task.classes, groups=both.group_n)
     again_nk, new_nk = (
-        calibrate(task.kind, fitted.knots, _logit(each.probability_nk)) for each in (both, unknown)
+        calibrate(task.kind, fitted.knots, bounded_logit(each.probability_nk)) for each in (both, unknown)
     )  # fmt: skip
     again = replace(both, probability_nk=again_nk)
     plain_nk = unknown.probability_nk
@@ -126,7 +131,7 @@ def calls(task: Task, validation: Scored, known: Scored, unknown: Scored) -> Map
         BEST: plain_nk >= by_best(task, known),
         THEORY: plain_nk >= best_each(task, known, lambda most, _: most / 2),
         HALF: plain_nk >= FIXED,
-        **({} if np.isnan(unknown.logit_nk).any() else {SIGMOID: unknown.logit_nk >= 0}),
+        SIGMOID: unknown.logit_nk >= 0,
         RULE_BOTH: new_nk >= by_rule(task, again),
         BEST_BOTH: new_nk >= by_best(task, again),
     }
@@ -173,15 +178,13 @@ def stood_on(task: Task, parts: Sequence[Scored]) -> dict[str, Any]:
     return {**counts(np.ones(len(id_n), dtype=bool)), "shown": each}
 
 
-def _logit(probability_nk: FloatArray) -> FloatArray:
-    inside_nk: FloatArray = logit(np.clip(probability_nk, CERTAIN, 1 - CERTAIN))
-    return inside_nk
-
-
 def main() -> None:
     """Measure each folder, and append."""
     asked = runs_asked(__doc__, "a cross-validation")
     for folder in asked.runs:
+        if not folder.exists():
+            changes = [*two_labels(), *of_weights(DEFAULT_WEIGHTS), *FITTED]
+            flawscope.run(RECIPE, folder, folds=FOLDS, overrides=changes, resume=True, say=print)
         runs = fold_runs(folder)
         if not all(comparable(run) for run in runs) or not runs:
             raise SystemExit(f"{folder} is no cross-validation decided by best_f1 after the standard calibrator")

@@ -202,8 +202,16 @@ def test_the_challenge_draws_alike_and_keeps_the_last_epoch(name: str) -> None:
 def test_faithful_and_own_recipes_share_the_split(kind: str) -> None:
     own, faithful = recipe_of(kind), recipe_of(f"{kind}-faithful")
     assert own.data == faithful.data
-    tested = {"file", "fold", "seed", "test", "groups", "twins"}
-    assert own.split.model_dump(include=tested) == faithful.split.model_dump(include=tested)
+    more = {"validation": 0.1} if kind == "solar-multilabel" else {}  # the faithful one chooses its epoch
+    assert own.split.model_copy(update=more) == faithful.split
+
+
+def test_b_fits_nothing_and_so_keeps_little_to_fit_by() -> None:
+    own, faithful = recipe_of("solar-multilabel"), recipe_of("solar-multilabel-faithful")
+    for recipe in (own, faithful):
+        assert (recipe.decide.rule, recipe.calibrate.method, recipe.split.calibration) == ("fixed", "none", 0.05)
+    assert (own.train.keep, own.split.validation) == ("last", 0.05)
+    assert (faithful.train.keep, faithful.split.validation) == ("best", 0.1)
 
 
 def test_the_two_recipes_of_system_a_decide_by_one_rule() -> None:

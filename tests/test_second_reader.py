@@ -50,6 +50,12 @@ def answers() -> Answers:
     return Answers(TASK.classes, probability_nk, truth_nk, sealed_nk, fold_n, tuple("tutwxyz"), tuple("abcdefg"))
 
 
+def shown(found: list[float]) -> str:
+    """Value and interval as pages have them: halves are rounded up."""
+    value, low, high = (f"{each + 1e-9:.3f}" for each in found)
+    return f"{value} ({low} to {high})"
+
+
 def values(found: dict[str, list[float]]) -> list[float]:
     return [found[name][0] for name in TASK.classes]
 
@@ -91,10 +97,11 @@ def test_notes_are_of_the_cells_on_the_sheets(tmp_path: Path, monkeypatch: pytes
     second_reader.note(names, {"crack": [1, 5], "inactive": []}, "three")
     assert read_json(file)["readings"][2].items() >= {"name": "three", "crack": ["a", "e"], "inactive": []}.items()
     for given, answered, name, words in (
-        (names, {"crack": [6]}, "four", "from 0 to 5, not 6"),
-        (names, {"crack": [-1]}, "four", "not -1"),
-        (names, {"crack": []}, "three", "has a three already"),
-        (names[1:], {"crack": []}, "four", "not those of"),
+        (names, {"crack": [6], "inactive": []}, "four", "from 0 to 5, not 6"),
+        (names, {"crack": [], "inactive": [-1]}, "four", "not -1"),
+        (names, {"crack": [], "inactive": []}, "three", "has a three already"),
+        (names[1:], {"crack": [], "inactive": []}, "four", "not those of"),
+        (names, {"cracks": [], "inactive": []}, "four", "answers to crack and inactive, got cracks, inactive"),
     ):
         with pytest.raises(SystemExit, match=words):
             second_reader.note(given, answered, name)
@@ -160,8 +167,7 @@ def test_the_page_states_what_was_measured() -> None:
         for start, found in rows.items():
             line = next(line for line in text.splitlines() if line.startswith(f"| {start} |"))
             for measure in ("mean F1", *TASK.classes):
-                value, low, high = (f"{each + 1e-9:.3f}" for each in found[measure])  # halves are rounded up
-                assert f"{value} ({low} to {high})" in line, (line, measure)
+                assert shown(found[measure]) in line, (line, measure)
     labelled, against = entry["labelled"], entry["both against the label"]
     missed, more = (len(against["crack"][key]) for key in ("labelled, not called", "called, not labelled"))
     assert f"{missed} of the {labelled['crack']} cells with the label crack" in page
@@ -176,6 +182,13 @@ def test_the_page_states_what_was_measured() -> None:
     assert f"without which {rest['labelled']['crack']} and {rest['labelled']['inactive']} remain" in page
     named = {"0054", "0055", "0020", "0027", "0037"}
     assert {f"images/cell{number}.png" for number in named} <= set(against["inactive"]["called, not labelled"])
+    for block, words in ((entry, ("0.102 less", "0.026 less")), (rest, ("0.040 less", "0.059\n  more"))):
+        for name, less in zip((AS_MANY, AT_BEST), words, strict=True):
+            found = block["beside the labels"][name]["mean F1, less that of first reading"]
+            value, _, ends = shown(found).lstrip("-").partition(" ")
+            assert less.startswith(value)
+            assert less.endswith("less" if found[0] < 0 else "more")
+            assert re.search(rf"{re.escape(less)}[^(]*{re.escape(ends)}", page), (less, ends)
     bullet = (ROOT / "docs" / "reference-systems.md").read_text(encoding="utf-8")
     for found in (entry["second reading beside first reading"], *(entry["beside the labels"][name] for name in NAMES)):
-        assert re.search("{:.3f} \\({:.3f}\\s+to\\s+{:.3f}\\)".format(*found["mean F1"]), bullet), found
+        assert shown(found["mean F1"]) in " ".join(bullet.split()), found

@@ -23,6 +23,7 @@ from threshold_cost import measured
 from threshold_rules import BEST, BEST_BOTH, HALF, RULE, RULE_BOTH, SIGMOID, THEORY, Scored
 
 TASK = Task("binary", ("crack",))
+CLASSES = ("crack", "inactive")
 
 
 def scored(probability_n: list[float], truth_n: list[int], groups: str) -> Scored:
@@ -139,3 +140,19 @@ def test_what_is_decided_otherwise_is_refused(
         monkeypatch.setattr(sys, "argv", ["threshold_rules.py", str(folder)])
         with pytest.raises(SystemExit, match=rf"{folder.name} is no cross-validation decided by best_f1"):
             threshold_rules.main()
+
+
+def test_the_table_of_the_page_is_what_was_measured() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "calibration.md").read_text(encoding="utf-8")
+    ways = read_json(threshold_rules.RESULTS)[-1]["ways"]
+    names = {"**the rule**": RULE, "the rule, both parts": RULE_BOTH} | {
+        name: name for name in (BEST, THEORY, HALF, BEST_BOTH, SIGMOID)
+    }
+    table = page.partition("less that of the rule |")[2]
+    for shown, name in names.items():
+        line = next(line for line in table.splitlines() if line.startswith(f"| {shown} |"))
+        value, low, high = ways[name]["mean F1"]
+        cells = [f"{value:.3f} ({low:.3f} to {high:.3f})", *(f"{ways[name][key][0] + 1e-9:.3f}" for key in CLASSES)]
+        if name != RULE:
+            cells.append("{:.3f} ({:.3f} to {:.3f})".format(*ways[name]["mean F1, less that of rule"]))
+        assert [cell.strip() for cell in line.strip("|").split("|")][1 : len(cells) + 1] == cells

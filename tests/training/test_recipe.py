@@ -362,7 +362,7 @@ def test_the_hash_depends_on_what_is_asked_not_on_where_it_lies(tmp_path: Path) 
     assert made(data=MASKS) != made(data=MASKS | {"group_column": "batch"})
     assert made() != made(model={"weights": "/one/v.safetensors"})
     assert made() != made(train={"seed": 1})
-    assert made() == made(train={"every_epoch": False}) != made(train={"every_epoch": True})
+    assert made() != made(train={"every_epoch": True})
     assert made() != made(data=CSV | {"label_columns": ["other"]})
     write_text(tmp_path / "r.yaml", parse_recipe(ELPV).dump())
     assert load_recipe(tmp_path / "r.yaml").hash == parse_recipe(ELPV).hash

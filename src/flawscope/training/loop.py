@@ -154,11 +154,9 @@ def fit(
         result.history.append(row | {"seconds": time.perf_counter() - started})
         if rank() == 0:
             write_history(folder / FILE, result.history)
-        names = ["best", "last"] if result.improved(epoch, measured, spec) else ["last"]
-        if spec.every_epoch:
-            names.append(of_epoch(epoch))
+        better = result.improved(epoch, measured, spec)
         if rank() == 0:
-            for name in names:
+            for name in ("last", *["best"] * better, *[of_epoch(epoch)] * spec.every_epoch):
                 save_checkpoint(folder / name, learner.kept, epoch=epoch, measures=measured)
             save_state(state, learner, **asdict(result))
         live(steps, learnt["train_loss"], row=result.history[-1])

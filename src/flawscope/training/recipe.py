@@ -119,17 +119,15 @@ class Recipe(Section):
         for section in (content, content["gate"]):
             if section is not None:
                 section["model"]["weights"] = Path(section["model"]["weights"]).name
-                asked = section["train"].items()
-                section["train"] = {key: value for key, value in asked if (key, value) != ("every_epoch", False)}
         # Recipes of before there were these keys keep their hash.
-        for place, key, usual in (
-            ("model", "metadata", {}), ("train", "keep", "best"), ("export", "maps", True), ("data", "colours", None),
+        gate = content["gate"] or {"train": {}}
+        for section, key, usual in (
+            (content["model"], "metadata", {}), (content["train"], "keep", "best"), (content["export"], "maps", True),
+            (content["data"], "colours", None), (content, "masks", None), (content, "gate", None),
+            (content["train"], "every_epoch", False), (gate["train"], "every_epoch", False),
         ):  # fmt: skip
-            if content[place].get(key, "another kind of data") == usual:
-                del content[place][key]
-        for key in ("masks", "gate"):
-            if content[key] is None:
-                del content[key]
+            if section.get(key, "another kind of data") == usual:
+                del section[key]
         if self.calibrate == CalibrateSpec():
             del content["calibrate"]
         if self.decide.max_escape is None:
