@@ -182,7 +182,7 @@ def test_the_page_states_what_was_measured() -> None:
     assert f"without which {rest['labelled']['crack']} and {rest['labelled']['inactive']} remain" in page
     named = {"0054", "0055", "0020", "0027", "0037"}
     assert {f"images/cell{number}.png" for number in named} <= set(against["inactive"]["called, not labelled"])
-    all_words, rest_words = ("0.146 less", "0.086 less", "0.015 less"), ("0.013 less", "0.034\n  less", "0.059 more")
+    all_words, rest_words = ("0.146 less", "0.086 less", "0.015 less"), ("0.013 less", "0.034 less", "0.059 more")
     for block, words in ((entry, all_words), (rest, rest_words)):
         for name, less in zip((NETWORK, AS_MANY, AT_BEST), words, strict=True):
             found = block["beside the labels"][name]["mean F1, less that of first reading"]
