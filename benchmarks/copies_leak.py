@@ -26,7 +26,7 @@ from typing import Any
 from PIL import Image
 
 import flawscope
-from entries import DEFAULT_WEIGHTS, append, ends, of_weights, two_labels
+from entries import DEFAULT_WEIGHTS, TO_FIT_BY, append, ends, of_weights, two_labels
 from flawscope.data.group_file import load_groups
 from flawscope.data.progress import watched
 from flawscope.data.read import read
@@ -56,8 +56,8 @@ COPIES = {
 
 # Found, not searched for: the pictures are copies of each other by construction, and groups say which.
 SAME = (
-    *("split.file=null", "split.fold=0", "split.twins=identical", "split.validation=0.1", "split.calibration=0.15"),
-    *("data.groups={}", "data.group_column=group"),
+    *("split.file=null", "split.fold=0", "split.twins=identical", "data.groups={}", "data.group_column=group"),
+    *TO_FIT_BY,
 )
 ARMS = {"leaky": ("split.groups=none",), "clean": ("split.groups=data",)}
 

@@ -22,6 +22,9 @@ DEFAULT_WEIGHTS = str(WEIGHTS) if WEIGHTS.is_file() else "imagenet"
 # The file's own preprocessing and padding, as its notes say; timm's weights from the hub need none of this.
 TENSORFLOW = ("model.arguments.pad_type=same", "model.normalise={mean: 0.5, std: 0.5}")
 
+TO_FIT_BY = ("split.validation=0.1", "split.calibration=0.15")
+"""Parts that are large enough to fit or to watch by, where a recipe of two labels keeps less."""
+
 
 def of_weights(weights: str) -> list[str]:
     """The overrides that pretrained weights of MobileNetV2 ask for: a file, or the word imagenet."""

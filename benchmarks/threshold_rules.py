@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 
 import flawscope
-from entries import DEFAULT_WEIGHTS, ROOT, append, of_weights, provenance, runs_asked, two_labels
+from entries import DEFAULT_WEIGHTS, ROOT, TO_FIT_BY, append, of_weights, provenance, runs_asked, two_labels
+from flawscope.bundle.archive import read_bundle
 from flawscope.evaluation.calibration import fit
 from flawscope.evaluation.decisions import FIXED, fit_thresholds, widest_middle
 from flawscope.evaluation.metrics import counts_by_threshold, truth
@@ -38,49 +39,41 @@ from flawscope.inspection.tables import read_results
 from flawscope.probability import calibrate
 from flawscope.records import BoolArray, FloatArray, Part, Task
 from flawscope.steps.workspace import Run, fold_runs
-from threshold_cost import SIGMOID, Answers, bounded_logit, knots_of, logits, measured, of_run
+from reference_systems import FOLDS, RECIPES
+from threshold_cost import SIGMOID, Answers, bounded_logit, measured, of_run
 
 RESULTS = ROOT / "benchmarks" / "results" / "threshold-rules.json"
-RECIPE = ROOT / "recipes" / "solar-multilabel.yaml"
-FOLDS = 5
-FITTED = ("calibrate.method=standard", "decide.rule=best_f1", "split.validation=0.1", "split.calibration=0.15")
+RECIPE = RECIPES / "solar-multilabel.yaml"
+FITTED = ("calibrate.method=standard", "decide.rule=best_f1", *TO_FIT_BY)
 RULE, BEST, THEORY, HALF = "rule", "best", "half of the best F1", "0.5"
 RULE_BOTH, BEST_BOTH = "rule, both parts", "best, both parts"
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What a bundle said of one part: probability and target, n x k, group and name of each image.
-
-    `logit_nk` is what stood before its calibrator, a straight line.
-    """
+    """What a bundle said of one part: probability and target, n x k, group and name of each image."""
 
     probability_nk: FloatArray
     target_nk: FloatArray
     group_n: tuple[str, ...]
     id_n: tuple[str, ...]
-    logit_nk: FloatArray
 
     @classmethod
     def of(cls, run: Run, part: Part) -> Scored:
         """Of a finished run."""
         said = {row.name: row.probability for row in read_results(run.scores(part)).rows}
         rows = run.part(part).rows
-        probability_nk = np.array([said[row.id] for row in rows])
-        logit_nk = logits(probability_nk, [knots_of(run)] * len(rows))
-        assert logit_nk is not None
         return cls(
-            probability_nk,
+            np.array([said[row.id] for row in rows]),
             np.array([row.target for row in rows]),
             tuple(run.split.group[row.id] for row in rows),
             tuple(row.id for row in rows),
-            logit_nk,
         )
 
     def only(self, keep_n: BoolArray) -> Scored:
         """Some of its images."""
         group_n, id_n = (tuple(compress(of_n, keep_n)) for of_n in (self.group_n, self.id_n))
-        return Scored(self.probability_nk[keep_n], self.target_nk[keep_n], group_n, id_n, self.logit_nk[keep_n])
+        return Scored(self.probability_nk[keep_n], self.target_nk[keep_n], group_n, id_n)
 
     def and_(self, other: Scored) -> Scored:
         """The images of both."""
@@ -89,7 +82,6 @@ class Scored:
             np.vstack([self.target_nk, other.target_nk]),
             (*self.group_n, *other.group_n),
             (*self.id_n, *other.id_n),
-            np.vstack([self.logit_nk, other.logit_nk]),
         )
 
 
@@ -117,8 +109,10 @@ def by_best(task: Task, known: Scored) -> FloatArray:
     return best_each(task, known, lambda _, threshold: threshold)
 
 
-def calls(task: Task, validation: Scored, known: Scored, unknown: Scored) -> Mapping[str, BoolArray]:
-    """What each way calls of `unknown`, which is of the same part as `known`."""
+def calls(
+    task: Task, validation: Scored, known: Scored, unknown: Scored, middle_k: FloatArray
+) -> Mapping[str, BoolArray]:
+    """What each way calls of `unknown`, which is of the same part as `known`; see `left_out`."""
     both = validation.and_(known)
     fitted = fit(task.kind, bounded_logit(both.probability_nk), both.target_nk, task.classes, groups=both.group_n)
     again_nk, new_nk = (
@@ -131,28 +125,28 @@ def calls(task: Task, validation: Scored, known: Scored, unknown: Scored) -> Map
         BEST: plain_nk >= by_best(task, known),
         THEORY: plain_nk >= best_each(task, known, lambda most, _: most / 2),
         HALF: plain_nk >= FIXED,
-        SIGMOID: unknown.logit_nk >= 0,
+        SIGMOID: plain_nk >= middle_k,
         RULE_BOTH: new_nk >= by_rule(task, again),
         BEST_BOTH: new_nk >= by_best(task, again),
     }
 
 
-def left_out(task: Task, folds: Sequence[tuple[Scored, Scored]]) -> tuple[Answers, dict[str, BoolArray]]:
+def left_out(task: Task, folds: Sequence[tuple[Scored, Scored, FloatArray]]) -> tuple[Answers, dict[str, BoolArray]]:
     """Each group of the calibration part of each fold, called by thresholds of the others.
 
     Args:
         task: of one or of several labels.
-        folds: validation and calibration part of each.
+        folds: validation and calibration part of each, and what its calibrator makes of a sigmoid of one half.
     """
     held: list[Scored] = []
     fold_n: list[int] = []
     called: list[Mapping[str, BoolArray]] = []
-    for fold, (validation, calibration) in enumerate(folds):
+    for fold, (validation, calibration, middle_k) in enumerate(folds):
         for group in sorted(set(calibration.group_n)):
             out_n = np.array([each == group for each in calibration.group_n])
             held.append(calibration.only(out_n))
             fold_n += [fold] * int(out_n.sum())
-            called.append(calls(task, validation, calibration.only(~out_n), held[-1]))
+            called.append(calls(task, validation, calibration.only(~out_n), held[-1], middle_k))
     answers = Answers(
         task.classes,
         np.vstack([each.probability_nk for each in held]),
@@ -189,15 +183,23 @@ def main() -> None:
         if not all(comparable(run) for run in runs) or not runs:
             raise SystemExit(f"{folder} is no cross-validation decided by best_f1 after the standard calibrator")
         task = runs[0].samples.task
-        folds = [(Scored.of(run, "validation"), Scored.of(run, "calibration")) for run in runs]
+        folds = [(Scored.of(run, "validation"), Scored.of(run, "calibration"), middle_of(run)) for run in runs]
         answers, called = left_out(task, folds)
         found = measured(answers, called, RULE)
         for name, of in found.items():
             print(f"{folder.name}, {name}: {of}")
         facts = {key: value for key, value in of_run(folder).items() if key != "n"}  # of the test parts
         if not asked.trial:
-            seen = stood_on(task, [calibration for _, calibration in folds])
+            seen = stood_on(task, [calibration for _, calibration, _ in folds])
             append(RESULTS, {**provenance(), **facts, **seen, "ways": found})
+
+
+def middle_of(run: Run) -> FloatArray:
+    """What the calibrator of a run makes of a logit of 0, which is a sigmoid of one half, in each class."""
+    sealed = read_bundle(run.bundle).manifest.sealed
+    assert sealed.calibrator is not None
+    knots = sealed.calibrator.knots
+    return np.asarray(calibrate(sealed.task.kind, knots, np.zeros((1, len(knots))))[0])
 
 
 def comparable(run: Run) -> bool:

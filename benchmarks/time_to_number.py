@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from entries import DEFAULT_WEIGHTS, append, provenance
+from entries import DEFAULT_WEIGHTS, TO_FIT_BY, append, provenance
 from flawscope.records import Samples
 from flawscope.steps.split import Proven, split_samples
 from flawscope.steps.train import prepare_run, train_in
@@ -39,7 +39,7 @@ REPORTED = {
     "coil": ("accuracy", 0.984),
 }
 """What each original reports of its own validation part. That of `casting` is the coils', whose stand-in it is."""
-WATCHED = {"solar-multilabel": ("split.validation=0.1", "split.calibration=0.15")}
+WATCHED = {"solar-multilabel": TO_FIT_BY}
 """Of a recipe that keeps few images for validation: more, as the number is to be shown there."""
 ONLY_TRIED = ("train.epochs=1", "image.size=64")
 """A trial shows that the script works, within a minute or so of the processor."""

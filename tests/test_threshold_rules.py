@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import logit
+from scipy.special import expit
 
 from flawscope.bundle.runtime import Runtime
 from flawscope.inspection.folder import Pictures, inspect_folder
@@ -24,17 +24,16 @@ from threshold_rules import BEST, BEST_BOTH, HALF, RULE, RULE_BOTH, SIGMOID, THE
 
 TASK = Task("binary", ("crack",))
 CLASSES = ("crack", "inactive")
+MIDDLE = expit(np.array([1.0]))  # of a calibrator that adds 1
 
 
 def scored(probability_n: list[float], truth_n: list[int], groups: str) -> Scored:
     id_n = tuple(f"{group}{number}" for number, group in enumerate(groups))
-    column = np.array(probability_n)[:, None]
-    logit_nk = logit(column) - 1.0  # as a calibrator that adds 1 would be undone
-    return Scored(column, np.array(truth_n, dtype=float)[:, None], tuple(groups), id_n, logit_nk)
+    return Scored(np.array(probability_n)[:, None], np.array(truth_n, dtype=float)[:, None], tuple(groups), id_n)
 
 
 def called_by(validation: Scored, calibration: Scored) -> dict[str, list[bool]]:
-    _, called = threshold_rules.left_out(TASK, [(validation, calibration)])
+    _, called = threshold_rules.left_out(TASK, [(validation, calibration, MIDDLE)])
     return {name: flag_nk[:, 0].tolist() for name, flag_nk in called.items()}
 
 
@@ -47,7 +46,7 @@ def test_each_group_is_called_by_thresholds_of_the_others() -> None:
     assert called[THEORY] == called[HALF] == [True, False, True, True]
     assert called[RULE_BOTH] == called[BEST_BOTH] == [True, False, True, True], "the validation part has 0.6 called"
     assert called[SIGMOID] == [True, False, True, False], "the sigmoid is one half where the calibrator says 0.731"
-    answers, flags = threshold_rules.left_out(TASK, [(validation, calibration)])
+    answers, flags = threshold_rules.left_out(TASK, [(validation, calibration, MIDDLE)])
     assert answers.group_n == tuple("aabb")
     assert measured(answers, flags, RULE)[HALF]["mean F1"][0] == 0.8
 
@@ -83,7 +82,7 @@ def test_what_the_left_out_group_says_changes_nothing_of_its_own_thresholds() ->
     validation = scored([0.8, 0.6, 0.4, 0.2], [1, 0, 1, 0], "vwxy")
     turned_n = np.where(np.array(list(names)) == "a", 1 - truth_n, truth_n)
     calls = [
-        threshold_rules.left_out(TASK, [(validation, scored(score_n.tolist(), each.tolist(), names))])
+        threshold_rules.left_out(TASK, [(validation, scored(score_n.tolist(), each.tolist(), names), MIDDLE)])
         for each in (truth_n, turned_n)
     ]
     (first, one), (second, other) = calls
