@@ -1,4 +1,4 @@
-"""What reference system B's protocol hides: a split after turning and mirroring, beside one of whole cells.
+"""What reference system B's protocol hides: a split after turning and mirroring, beside one of whole groups of modules.
 
     python benchmarks/copies_leak.py [--weights FILE | imagenet] [--trial]
 

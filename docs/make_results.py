@@ -13,7 +13,7 @@ from typing import Any
 
 from flawscope.errors import UserError
 from flawscope.training.recipe import load_recipe
-from results_words import INTRODUCTION, ORIGINALS, Original
+from results_words import FIRST_WEIGHTS, FIRST_WEIGHTS_MENDED, INTRODUCTION, ORIGINALS, Original
 
 TARGET = Path(__file__).with_name("results.md")
 RESULTS = TARGET.parents[1] / "benchmarks" / "results"
@@ -63,7 +63,7 @@ def challenge(entries: Sequence[Entry]) -> list[str]:
         "by the step `challenge_new`, trained for from the starter kit alone, judged in the "
         f"sandbox, ranked by mean F1. {sizes}; {last['challenge']['stamp']}. The public score moves in steps of "
         f"{last['challenge']['ladder_step']:g}. Where a rank reads `1 to 3`, the entry could as well be third: from so "
-        "few groups no more can be told.",
+        f"few groups no more can be told. {FIRST_WEIGHTS if last['date'] < FIRST_WEIGHTS_MENDED else ''}".strip(),
         "",
         *table(columns, rows),
         "",
@@ -96,7 +96,12 @@ def board_source(name: str, entry: Entry) -> list[str]:
     changed = "; ".join(f"`{each}`" for each in entry["overrides"]) or "-"
     training = f"{entry['epochs']} epochs, {entry['minutes_of_training']:g} minutes"
     split, seals = (each[:12] for each in (entry["split"]["hash"], entry["seals"]))
-    return [name, f"`{entry['recipe']}`", changed, commit_of(entry), split, training, seals, entry["machine"]]
+    return [name, board_recipe(entry), changed, commit_of(entry), split, training, seals, entry["machine"]]
+
+
+def board_recipe(entry: Entry) -> str:
+    """Its recipe, with a star where that is another one today; that of the kit is made anew with each kit."""
+    return called(entry) if (RECIPES / entry["recipe"]).is_file() else f"`{entry['recipe']}` of the kit"
 
 
 def leak(entries: Sequence[Entry]) -> list[str]:
@@ -116,7 +121,8 @@ def leak(entries: Sequence[Entry]) -> list[str]:
         "The original turned and mirrored its cells first and split the pictures afterwards. Here its pictures are "
         f"made again of the cells at hand, and one network is trained twice with the same budget: {last['what']}. "
         "`leaky`: pictures dealt at random, as there; `clean`: all pictures of a benchmark group (modules, and what is "
-        "joined to them) on one side. The difference is what the original's protocol adds. The intervals of `leaky` "
+        "joined to them) on one side. The difference is what copies and sister cells in training add together; a split "
+        "by cells, which would tell one from the other, was not trained. The intervals of `leaky` "
         f"take each copy for a picture of its own, as its split does, and are too narrow. {apart(last)}Both bear "
         "the stamp LEAK NOT CHECKED: the copies are known here and were not searched for; the groups of `clean` were "
         "checked before (`benchmarks/groups`). So few epochs of so small pictures show the difference, not what B can "
@@ -137,7 +143,7 @@ def apart(entry: Entry) -> str:
     leaky, clean, more = (interval(found[name]) for name in ("leaky", "clean", "leaky, less clean"))
     return (
         f"Of the same pictures, drawn by whole groups: a mean F1 of {leaky} and {clean}: the original's protocol "
-        f"adds {more}. "
+        f"shows {more} more. "
     )
 
 
@@ -148,7 +154,6 @@ def soon(entries: Sequence[Entry]) -> list[str]:
     rows = []
     for entry in {each["recipe"]: each for each in entries}.values():
         ours, faithful = entry["trainings"]["ours"], entry["trainings"]["faithful"]
-        ratio = entry["faithful_over_ours"]
         shown = [minutes(each) for each in (ours, faithful)]
         measure, _, value = entry["wanted"].removeprefix("val_").partition(" of ")
         whole = f"{ours['minutes']:.3g} ({ours['minutes_on_the_clock']:.3g} on the clock)"
@@ -156,7 +161,7 @@ def soon(entries: Sequence[Entry]) -> list[str]:
         stem = entry["recipe"].removesuffix(".yaml")
         name = called({**entry, "overrides": entry["overrides"][stem], "recipe_hash": ours["recipe_hash"]})
         rows.append(
-            [name, f"{measure} {value}", *shown, f"{ratio:g}" if ratio else "-", whole,
+            [name, f"{measure} {value}", *shown, times_ours(entry), whole,
              networks, f"`{runnable(entry)}`", commit_of(entry), hashes_of(entry["split"]), entry["machine"]]
         )  # fmt: skip
     head = ["recipe", "wanted", "ours", "faithful", "ratio", "ours to the end", "networks", "command", "commit",
@@ -166,13 +171,28 @@ def soon(entries: Sequence[Entry]) -> list[str]:
         "",
         "Minutes of processor time, all threads together, until the validation part first shows what the original "
         "reports of its own; both trainings one after the other on one machine, one leak-free split and the same "
-        "images. `ratio`: faithful over ours. A faithful recipe that begins from ImageNet has the backbone whose "
-        "weights were at hand, as above. B's original reports a number of copies that it had learnt from: on new cells "
-        "it may not be reached at all.",
+        "images. `ratio`: faithful over ours; `never`: the faithful one did not get there by its last epoch. A "
+        "faithful recipe that begins from ImageNet has the backbone whose weights were at hand, as above. B's original "
+        "reports a number of copies that it had learnt from: on new cells it may not be reached at all.",
         "",
         *table(head, rows),
         "",
     ]
+
+
+def times_ours(entry: Entry) -> str:
+    """Minutes of the faithful training over ours; at least how many where the faithful one was stopped before.
+
+    >>> stopped = {"minutes_to_it": None, "minutes": 12.0, "ended": False}
+    >>> times_ours({"faithful_over_ours": None, "trainings": {"ours": {"minutes_to_it": 2.5}, "faithful": stopped}})
+    'above 4.8'
+    """
+    ours, faithful = entry["trainings"]["ours"], entry["trainings"]["faithful"]
+    if ratio := entry["faithful_over_ours"]:
+        return f"{ratio:g}"
+    if ours["minutes_to_it"] is None:
+        return "-"
+    return "never" if faithful["ended"] else f"above {faithful['minutes'] / ours['minutes_to_it']:.2g}"
 
 
 def near(entries: Sequence[Entry]) -> list[str]:

@@ -102,7 +102,20 @@ castings and of B's cells not all that are published were at hand ([which](refer
 is shown; `benchmarks/results/reference-systems.json` keeps all. What the command changed in a recipe stands beside its
 name, but for the numbers it was trained in (`train.precision`). A star marks a recipe that has been changed since: the
 numbers are those of the recipe at the commit of the line. Minutes of training are those of a machine on which other
-work may have run. Networks that are prescribed row by row (`table:...`: C, the faithful ones of E) began with a last
-layer near zero until 27 November 2026, which holds back all layers before it; lines of such networks that are older
-are theirs.
+work may have run.
+
+What the columns say: `images, groups`: what was tested, and how many groups stay together on one side of a split (cells
+of a module and their sisters, pictures of one casting); intervals are over groups. `F1` weighs how many of the pictures
+of a class are found against how many of those that are called so are right; `mean F1` is over the classes. `AUROC`: how
+often a flawed picture has a higher score than a good one; it needs no threshold. `exact match`: all labels of a picture
+are right. `escape rate`: flawed ones that are called good, of all flawed; `overkill rate`: good
+ones that are called flawed, of all good. `IoU`: of the pixels that are marked or should be, the share that is both;
+`Dice` says the same in other units. `leak checked: leak court N`: the N-th edition of the search for copies and sisters
+found none that crosses the split. `split`, `seal`: the first digits of hashes, which stand in the bundle as well.
 """
+FIRST_WEIGHTS_MENDED = "2026-11-27T12:39"
+FIRST_WEIGHTS = (
+    "The prescribed networks of these entries began with a last layer near zero, which holds back all layers before "
+    "it, and were shown combinations of the labels alike, not classes. Both is mended since, and not measured again "
+    "here. "
+)

@@ -108,7 +108,7 @@ def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured(
         "recipe_hash": load_recipe(ROOT / "recipes" / "coil.yaml").hash,
     }  # fmt: skip
     never = {
-        "network": "table:b", "minutes_to_it": None, "minutes": 30.2, "epochs": "14 of 40",
+        "network": "table:b", "minutes_to_it": None, "minutes": 30.2, "epochs": "14 of 40", "ended": False,
         "curve": [[1.0, 0.61], [2.0, 0.585]],
     }  # fmt: skip
     entry = {
@@ -118,10 +118,13 @@ def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured(
         "split": {"hash": 20 * "ab", "stamp": "leak checked: leak court 6"},
     }  # fmt: skip
     line = (
-        "| coil | accuracy 0.984 | 3.5 | not in 30.2 (14 of 40 epochs; at most 0.610) | - | 12 (7.25 on the clock) "
-        "| a, b | `python benchmarks/x.py coil` | abc123 | abababababab | one |"
+        "| coil | accuracy 0.984 | 3.5 | not in 30.2 (14 of 40 epochs; at most 0.610) | above 8.6 "
+        "| 12 (7.25 on the clock) | a, b | `python benchmarks/x.py coil` | abc123 | abababababab | one |"
     )
     assert line in module.soon([entry])
+    ended = {**entry, "trainings": {"ours": training, "faithful": {**never, "ended": True}}}
+    assert (module.times_ours(ended), module.times_ours({**ended, "faithful_over_ours": 2.5})) == ("never", "2.5")
+    assert module.times_ours({**entry, "trainings": {"ours": never, "faithful": never}}) == "-"
     arm = {
         "n": 9564, "groups": 27, "mean_f1_on_validation_by_epoch": [0.5, 0.625],
         "headline": {"mean F1": [0.7, 0.6, 0.8]}, "split": {"hash": [20 * "ab", 20 * "cd"]},
@@ -195,20 +198,26 @@ def test_page_of_results_shows_the_challenge_when_it_is_judged(docs_script: Call
     trained = {
         "recipe": "solar-challenge-alexnet.yaml", "overrides": ["split.seed=0"], "code": "0.1.0 (commit abc123)",
         "split": {"hash": 20 * "ab"}, "epochs": 80, "minutes_of_training": 41.5, "seals": 20 * "cd", "machine": "one",
-        "measures": {"private": {"crack": {"F1": [0.8, 0.6, 0.9]}, "inactive": {"F1": None}}},
+        "measures": {"private": {"crack": {"F1": [0.8, 0.6, 0.9]}, "inactive": {"F1": None}}}, "recipe_hash": 20 * "ef",
     }  # fmt: skip
     told = {
         "command": "python z.py", "code": "0.1.0 (commit abc124)", "machine": "two", "entries": {"alexnet": trained},
+        "date": "2026-11-26T20:00:00+00:00",
         "challenge": {"parts": {"private": part}, "stamp": "leak checked: leak court 6", "ladder_step": 0.01},
         "boards": {"board": [line], "final": [{**line, "shift": [-0.1, -0.3, 0.1], "worst": 1}]},
     }  # fmt: skip
     lines = module.challenge([told])
     assert "private: 1,300 images in 9 groups, 14 of them inactive, in 4 groups; leak checked" in lines[2]
     assert lines[2].startswith("Made of 1,300 of the same cells")
+    assert lines[2].endswith(f"can be told. {module.FIRST_WEIGHTS.strip()}")
+    later = module.challenge([{**told, "date": "2026-11-28T20:00:00+00:00"}])
+    assert later[2] == lines[2].removesuffix(module.FIRST_WEIGHTS.strip()).strip()
     score = "0.700 (0.500 to 0.800)"
     assert f"| alexnet | {score} | 1 to 2 | {score} | 1 | -0.100 (-0.300 to 0.100) | passed | crack " in "\n".join(
         lines
     )
+    assert "| alexnet | solar-challenge-alexnet \\* | `split.seed=0` | abc123 |" in "\n".join(lines)
+    assert module.board_recipe({"recipe": "recipe.yaml"}) == "`recipe.yaml` of the kit"
     assert "`split.seed=0` | abc123 | abababababab | 80 epochs, 41.5 minutes | cdcdcdcdcdcd | one |" in "\n".join(lines)
 
 

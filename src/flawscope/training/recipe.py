@@ -304,19 +304,31 @@ def _resolve(content: dict[str, Any], base: Path) -> None:
     if isinstance(data, dict):
         for key in DATA_PATHS:
             if isinstance(data.get(key), str) and data[key]:
-                data[key] = str(base / Path(data[key]).expanduser())
+                data[key] = _placed(data[key], base)
     if isinstance(split, dict) and isinstance(split.get("file"), str) and split["file"]:
-        split["file"] = str(base / Path(split["file"]).expanduser())
+        split["file"] = _placed(split["file"], base)
     for model in (content.get("model"), gate.get("model") if isinstance(gate, dict) else None):
         if isinstance(model, dict):
             _resolve_weights(model, base)
     _resolve_choices(content, base)
 
 
+def _placed(path: str, base: Path) -> str:
+    """A path as seen from a folder; leading `..` are walked up, so that a message names the place, not the way there.
+
+    >>> _placed("../cells/images", Path("/line/recipes"))
+    '/line/cells/images'
+    """
+    parts = Path(path).expanduser().parts
+    while parts[:1] == ("..",):
+        base, parts = base.parent, parts[1:]
+    return str(base.joinpath(*parts))
+
+
 def _resolve_weights(model: dict[str, Any], base: Path) -> None:
     weights = model.get("weights")
     if isinstance(weights, str) and weights not in ("none", "imagenet", ""):
-        model["weights"] = str(base / Path(weights).expanduser())
+        model["weights"] = _placed(weights, base)
     elif weights is None and "weights" in model:
         model["weights"] = "none"
 
@@ -329,4 +341,4 @@ def _resolve_choices(content: dict[str, Any], base: Path) -> None:
     if isinstance(searched, dict) and isinstance(searched.get("choices"), list):
         for place, weights in enumerate(searched["choices"]):
             if isinstance(weights, str) and weights not in ("none", "imagenet", ""):
-                searched["choices"][place] = str(base / Path(weights).expanduser())
+                searched["choices"][place] = _placed(weights, base)
