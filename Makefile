@@ -93,7 +93,9 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/resunet_time.py --epochs 66
 	@$(BIN)/python benchmarks/threshold_cost.py runs/bench/solar-multilabel-folds \
 		runs/bench/solar-challenge-resnet18-folds runs/bench/solar-challenge-alexnet-folds \
-		runs/bench/solar-multilabel-seeds-0 runs/bench/solar-multilabel-seeds-1 runs/bench/solar-multilabel-seeds-2
+		runs/bench/solar-multilabel-seeds-0 runs/bench/solar-multilabel-seeds-1 runs/bench/solar-multilabel-seeds-2 \
+		runs/bench/solar-challenge-resnet18-seeds-1 runs/bench/solar-challenge-resnet18-seeds-2 \
+		runs/bench/solar-challenge-alexnet-seeds-1 runs/bench/solar-challenge-alexnet-seeds-2
 	@$(BIN)/python benchmarks/threshold_rules.py runs/bench/solar-multilabel-fitted
 	@$(BIN)/python benchmarks/second_reader.py measure runs/bench/solar-multilabel-folds
 	@$(BIN)/python benchmarks/contract_resplits.py runs/bench/casting-folds --draws 500 --max-escape 0.1 0.15
