@@ -110,8 +110,9 @@ of a class are found against how many of those that are called so are right; `me
 often a flawed picture has a higher score than a good one; it needs no threshold. `exact match`: all labels of a picture
 are right. `escape rate`: flawed ones that are called good, of all flawed; `overkill rate`: good
 ones that are called flawed, of all good. `IoU`: of the pixels that are marked or should be, the share that is both;
-`Dice` says the same in other units. `leak checked: leak court N`: the N-th edition of the search for copies and sisters
-found none that crosses the split. `split`, `seal`: the first digits of hashes, which stand in the bundle as well.
+`mean Dice on flawed`: 2 IoU / (1 + IoU) of each flawed picture, averaged picture by picture. `leak checked: leak court
+N`: the N-th edition of the search for copies and sisters found none that crosses the split. `split`, `seal`: the first
+digits of hashes, which stand in the bundle as well.
 """
 FIRST_WEIGHTS_MENDED = "2026-11-27T12:39"
 FIRST_WEIGHTS = (
