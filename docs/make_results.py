@@ -21,6 +21,7 @@ RECIPES = TARGET.parents[1] / "recipes"
 Entry = Mapping[str, Any]
 
 
+GOALS = "#what-was-aimed-at-and-what-has-been-reached"
 OF_EACH = {"F1 of each class": ("classes", "F1"), "IoU of each class": ("pixels", "IoU")}
 MEASURES = ("accuracy", "AUROC", "mean F1", "mean AUROC", "F1", "exact match", "escape rate", "overkill rate")
 
@@ -259,7 +260,8 @@ def section(original: Original, entries: Sequence[Entry]) -> str:
         head = ["recipe", "command", "changed", "commit", "split", "trained", "training", "machine"]
         lines += [*table(head, (source(each) for each in rows)), "", "</details>", ""]
     if missing:
-        lines += [f"Not measured yet: {', '.join(f'`{name}`' for name in missing)}.", ""]
+        names = ", ".join(f"`{name}`" for name in missing)
+        lines += [f"Not measured yet: {names} ([why](reference-systems.md{GOALS})).", ""]
     return "\n".join(lines)
 
 
