@@ -64,8 +64,9 @@ def challenge(entries: Sequence[Entry]) -> list[str]:
         "by the step `challenge_new`, trained for from the starter kit alone, judged in the "
         f"sandbox, ranked by mean F1. {sizes}; {last['challenge']['stamp']}. The public score moves in steps of "
         f"{last['challenge']['ladder_step']:g}. Where a rank reads `1 to 3`, the entry could as well be third: from so "
-        f"few groups no more can be told. {FIRST_WEIGHTS if last['date'] < FIRST_WEIGHTS_MENDED else ''}".strip(),
+        "few groups no more can be told.",
         "",
+        *([FIRST_WEIGHTS, ""] if last["date"] < FIRST_WEIGHTS_MENDED else []),
         *table(columns, rows),
         "",
         "<details><summary>Where these numbers come from</summary>",

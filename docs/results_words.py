@@ -108,15 +108,15 @@ What the columns say: `images, groups`: what was tested, and how many groups sta
 of a module and their sisters, pictures of one casting); intervals are over groups. `F1` weighs how many of the pictures
 of a class are found against how many of those that are called so are right; `mean F1` is over the classes. `AUROC`: how
 often a flawed picture has a higher score than a good one; it needs no threshold. `exact match`: all labels of a picture
-are right. `escape rate`: flawed ones that are called good, of all flawed; `overkill rate`: good
-ones that are called flawed, of all good. `IoU`: of the pixels that are marked or should be, the share that is both;
-`mean Dice on flawed`: 2 IoU / (1 + IoU) of each flawed picture, averaged picture by picture. `leak checked: leak court
-N`: the N-th edition of the search for copies and sisters found none that crosses the split. `split`, `seal`: the first
-digits of hashes, which stand in the bundle as well.
+are right. `escape rate`: flawed ones that are called good, of all flawed; `overkill rate`: good ones that are called
+flawed, of all good. `IoU`: of the pixels that are marked or should be, the share that is both; `mean Dice on flawed`:
+2 IoU / (1 + IoU) of each flawed picture, averaged picture by picture. `leak checked: leak court N`: the N-th edition of
+the search for copies and sisters found none that crosses the split. `split`, `seal`: the first digits of hashes, which
+stand in the bundle as well.
 """
 FIRST_WEIGHTS_MENDED = "2026-11-27T12:39"
 FIRST_WEIGHTS = (
     "The prescribed networks of these entries began with a last layer near zero, which holds back all layers before "
     "it, and were shown combinations of the labels alike, not classes. Both is mended since, and not measured again "
-    "here. "
+    "here."
 )

@@ -326,11 +326,14 @@ def _placed(path: str, base: Path) -> str:
 
 
 def _resolve_weights(model: dict[str, Any], base: Path) -> None:
-    weights = model.get("weights")
-    if isinstance(weights, str) and weights not in ("none", "imagenet", ""):
-        model["weights"] = _placed(weights, base)
-    elif weights is None and "weights" in model:
-        model["weights"] = "none"
+    if "weights" in model:
+        model["weights"] = "none" if model["weights"] is None else _weights_placed(model["weights"], base)
+
+
+def _weights_placed(weights: Any, base: Path) -> Any:
+    """A file of weights as seen from a folder; what names no file stays as it is."""
+    names_file = isinstance(weights, str) and weights not in ("none", "imagenet", "")
+    return _placed(weights, base) if names_file else weights
 
 
 def _resolve_choices(content: dict[str, Any], base: Path) -> None:
@@ -339,6 +342,4 @@ def _resolve_choices(content: dict[str, Any], base: Path) -> None:
     space = tune.get("space") if isinstance(tune, dict) else None
     searched = space.get("model.weights") if isinstance(space, dict) else None
     if isinstance(searched, dict) and isinstance(searched.get("choices"), list):
-        for place, weights in enumerate(searched["choices"]):
-            if isinstance(weights, str) and weights not in ("none", "imagenet", ""):
-                searched["choices"][place] = _placed(weights, base)
+        searched["choices"] = [_weights_placed(weights, base) for weights in searched["choices"]]
