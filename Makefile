@@ -88,6 +88,12 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/reference_systems.py $(MEASURED) --protocol seeds
 	@$(BIN)/python benchmarks/reference_systems.py $(filter solar-%,$(MEASURED)) --protocol random
 	@$(BIN)/python benchmarks/reference_systems.py $(filter coil%,$(MEASURED)) --protocol easy
+	@$(BIN)/python benchmarks/beside_faithful.py runs/bench/solar-multilabel-faithful-seeds-0 \
+		runs/bench/solar-multilabel-seeds-1 runs/bench/solar-multilabel-seeds-2
+	@$(BIN)/python benchmarks/beside_faithful.py runs/bench/solar-challenge-resnet18-faithful-seeds-0 \
+		runs/bench/solar-challenge-resnet18-seeds-1 runs/bench/solar-challenge-resnet18-seeds-2
+	@$(BIN)/python benchmarks/beside_faithful.py runs/bench/solar-challenge-alexnet-faithful-seeds-0 \
+		runs/bench/solar-challenge-alexnet-seeds-1 runs/bench/solar-challenge-alexnet-seeds-2
 	@$(BIN)/python benchmarks/time_to_number.py
 	@$(BIN)/python benchmarks/resunet_time.py
 	@$(BIN)/python benchmarks/resunet_time.py --epochs 66

@@ -101,7 +101,7 @@ def test_recipes_of_the_repository_take_the_settings_that_are_shown(name: str) -
 def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured(
     docs_script: Callable[[str], ModuleType],
 ) -> None:
-    module = docs_script("make_results")
+    module = docs_script("results_tables")
     assert module.leak([]) == module.soon([]) == []
     training = {
         "network": "timm:a", "minutes_to_it": 3.5, "minutes": 12.0, "minutes_on_the_clock": 7.25, "epochs": "16 of 16",
@@ -135,6 +135,20 @@ def test_page_of_results_shows_the_leak_and_the_times_when_they_are_measured(
     assert [line for line in module.leak([told]) if line.endswith(row)] == [f"| leaky {row}", f"| clean {row}"]
 
 
+def test_page_of_results_shows_ours_beside_the_faithful_recipe(docs_script: Callable[[str], ModuleType]) -> None:
+    module = docs_script("results_tables")
+    assert module.beside([]) == []
+    measure = {"baseline": [0.25, 0.1, 0.4], "other": [0.75, 0.6, 0.9], "difference": [0.5, 0.2, 0.8]}
+    measures = dict.fromkeys(("mean F1", "mean average precision", "exact match"), measure)
+    entry = {
+        "faithful": {"seed": 0}, "ours": [{"recipe": "coil", "seed": 1, "measures": measures}], "n": 1200, "groups": 6,
+        "command": "python benchmarks/x.py a b", "code": "0.1.0 (commit abc123)",
+    }  # fmt: skip
+    found = "0.750, 0.250: 0.500 (0.200 to 0.800)"
+    row = f"| coil, seed 1; faithful, seed 0 | 1,200, 6 | {found} | {found} | {found} |"
+    assert f"{row} `python benchmarks/x.py a b` | abc123 |" in module.beside([entry])
+
+
 def test_page_of_results_marks_what_another_form_of_the_recipe_reached(
     docs_script: Callable[[str], ModuleType],
 ) -> None:
@@ -153,7 +167,7 @@ def test_page_of_results_marks_what_another_form_of_the_recipe_reached(
 
 
 def test_page_of_results_shows_how_near_the_resunet_comes(docs_script: Callable[[str], ModuleType]) -> None:
-    module = docs_script("make_results")
+    module = docs_script("results_tables")
     assert module.near([]) == []
     short = {
         "epochs": "22 of 22", "device": "cpu", "minutes_on_the_clock": 55.25, "minutes": 104.0, "best": 0.75,
