@@ -89,7 +89,8 @@ bench: $(VENV)/.dev ## measure side by side; results are appended to benchmarks/
 	@$(BIN)/python benchmarks/reference_systems.py $(filter solar-%,$(MEASURED)) --protocol random
 	@$(BIN)/python benchmarks/reference_systems.py $(filter coil%,$(MEASURED)) --protocol easy
 	@$(BIN)/python benchmarks/beside_faithful.py runs/bench/solar-multilabel-faithful-seeds-0 \
-		runs/bench/solar-multilabel-seeds-1 runs/bench/solar-multilabel-seeds-2
+		runs/bench/solar-multilabel-folds/fold-4 runs/bench/solar-multilabel-seeds-1 \
+		runs/bench/solar-multilabel-seeds-2
 	@$(BIN)/python benchmarks/beside_faithful.py runs/bench/solar-challenge-resnet18-faithful-seeds-0 \
 		runs/bench/solar-challenge-resnet18-seeds-1 runs/bench/solar-challenge-resnet18-seeds-2
 	@$(BIN)/python benchmarks/beside_faithful.py runs/bench/solar-challenge-alexnet-faithful-seeds-0 \

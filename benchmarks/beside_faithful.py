@@ -20,7 +20,7 @@ from typing import Any
 import flawscope
 from entries import ROOT, append, ends, provenance, runs_asked
 from flawscope.evaluation.paired import OVERALL
-from flawscope.steps.workspace import Run
+from flawscope.steps.workspace import Run, read_json
 from threshold_cost import of_run
 
 RESULTS = ROOT / "benchmarks" / "results" / "beside-faithful.json"
@@ -29,6 +29,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "beside-faithful.json"
 def main() -> None:
     """Compare, print and append."""
     asked = runs_asked(__doc__, "a run, that of the faithful recipe first")
+    if len(asked.runs) < 2 or not Run.at(asked.runs[0]).recipe.name.endswith("-faithful"):
+        raise SystemExit("expected two runs or more, first that of a faithful recipe")
     entry = {**provenance(), **measured(*asked.runs)}
     print(json.dumps(entry["ours"], indent=1))
     if not asked.trial:
@@ -48,13 +50,24 @@ def measured(faithful: Path, *ours: Path) -> dict[str, Any]:
 
 
 def facts_of(folder: Path) -> dict[str, Any]:
-    """Which run it is, of which recipe."""
-    recipe = Run.at(folder).recipe
-    return {**of_run(folder), "recipe": recipe.name, "seed": recipe.train.seed, "network": recipe.model.name}
+    """Which run it is, of which recipe, and what its own measures note."""
+    run = Run.at(folder)
+    return {
+        **of_run(folder),
+        "run": f"{folder.parent.name}/{folder.name}" if folder.name.startswith("fold-") else folder.name,
+        "recipe": run.recipe.name,
+        "seed": run.recipe.train.seed,
+        "network": run.recipe.model.name,
+        "trained_on": len(run.split.ids("train")),
+        "notes": read_json(folder / "metrics.json")["notes"],
+    }
 
 
 def measures(differences: Sequence[Mapping[str, Any]], run: str) -> dict[str, Any]:
-    """Of each measure over all classes, or of the only one: the faithful recipe, ours, and ours less that."""
+    """Of each measure over all classes, or of the only one: the faithful recipe, ours, and ours less that.
+
+    A mean is over the classes for which both have the measure: nobody has a precision where nothing is called.
+    """
     mine = [row for row in differences if row["run"] == run and row["difference"]]
     only = len({row["class_name"] for row in mine} - {OVERALL}) == 1
     return {

@@ -54,6 +54,8 @@ def main() -> None:
         "benchmark": "recipe-variants",
         "recipe": f"{asked.recipe}.yaml",
         "network": "gate" if asked.gate else "the one",
+        "model": recipe.model.name,
+        "recipe_hash": recipe.hash,
         "variant": asked.tag,
         "changes": asked.changes,
         "fold": asked.fold,

@@ -39,8 +39,8 @@ ORIGINALS = (
         ("solar-multilabel", "solar-multilabel-faithful"),
         "mean F1 0.789, 0.862, 0.889 after epochs 1, 2, 3",
         "Not comparable with any line: every one of its 1,200 test images is a turned or mirrored copy of a cell that "
-        "it learnt from. In the line `random` sister cells stand on both sides, but none of such copies. On hidden "
-        "tests of the same task others reach 0.866 and 0.909; those are cells of the same kind, not these.",
+        "it learnt from. In the line `random` sister cells stand on both sides, but no turned or mirrored copies do. "
+        "On hidden tests of the same task others reach 0.866 and 0.909; those are cells of the same kind, not these.",
         ("copies in training", "1,200", {"mean F1": "0.889"}),
     ),
     Original(

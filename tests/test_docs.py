@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import shlex
@@ -139,14 +140,34 @@ def test_page_of_results_shows_ours_beside_the_faithful_recipe(docs_script: Call
     module = docs_script("results_tables")
     assert module.beside([]) == []
     measure = {"baseline": [0.25, 0.1, 0.4], "other": [0.75, 0.6, 0.9], "difference": [0.5, 0.2, 0.8]}
-    measures = dict.fromkeys(("mean F1", "mean average precision"), measure)
-    entry = {
-        "faithful": {"seed": 0}, "ours": [{"recipe": "coil", "seed": 1, "measures": measures}], "n": 1200, "groups": 6,
-        "command": "python benchmarks/x.py a b", "code": "0.1.0 (commit abc123)",
+    faithful = {
+        "seed": 0, "network": "timm:b", "trained_on": 1010, "run_code": "0.1.0 (commit abc1)",
+        "split": {"hash": 20 * "cd"},
     }  # fmt: skip
-    found = "0.750, 0.250: 0.500 (0.200 to 0.800)"
-    row = f"| coil, seed 1; faithful, seed 0 | 1,200, 6 | {found} | {found} |"
-    assert f"{row} `python benchmarks/x.py a b` | abc123 |" in module.beside([entry])
+    ours = {
+        "recipe": "coil", "run": "coil-seeds-1", "seed": 1, "network": "timm:a", "trained_on": 90,
+        "run_code": "0.1.0 (commit abc2)", "split": {"hash": 20 * "ab"}, "measures": {"F1": measure},
+    }  # fmt: skip
+    several = {**ours, "recipe": "x", "measures": {"mean F1": measure, "mean average precision": measure}}
+    entry = {
+        "faithful": faithful, "ours": [ours, several], "n": 1200, "groups": 6, "machine": "one",
+        "command": "python benchmarks/x.py a b", "code": "0.1.0 (commit abc3)",
+    }  # fmt: skip
+    lines = module.beside([entry])
+    found = "0.750 (0.600 to 0.900) | 0.250 (0.100 to 0.400) | 0.500 (0.200 to 0.800)"
+    assert f"| coil | 1, faithful 0 | 1,200, 6 | {found} | - | - | - |" in lines  # one class: no means
+    assert f"| x | 1, faithful 0 | 1,200, 6 | {found} | {found} |" in lines
+    source = (
+        "| coil-seeds-1 | a, b | 90, 1,010 | abababababab, cdcdcdcdcdcd | abc2, abc1 | `python benchmarks/x.py a b`"
+    )
+    assert f"{source} | abc3 | one |" in lines
+
+
+@pytest.mark.parametrize("name", ["make_results", "results_cells", "results_tables"])
+def test_examples_of_the_scripts_of_results_hold(name: str, docs_script: Callable[[str], ModuleType]) -> None:
+    found = doctest.testmod(docs_script(name))
+    assert found.attempted
+    assert not found.failed
 
 
 def test_page_of_results_marks_what_another_form_of_the_recipe_reached(
