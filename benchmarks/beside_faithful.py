@@ -41,25 +41,28 @@ def measured(faithful: Path, *ours: Path) -> dict[str, Any]:
     """Which runs they are, how many images they have in common, and how far each of ours is from the faithful one."""
     with tempfile.TemporaryDirectory() as folder:
         found = flawscope.compare([faithful, *ours], Path(folder) / "compared", say=print).document
-    named = zip(found["names"][1:], ours, strict=True)
+    first, *others = found["names"]
     return {
-        "faithful": facts_of(faithful),
+        "faithful": facts_of(faithful, first),
         **{key: found[key] for key in ("n", "groups", "left_out", "warnings", "notes")},
-        "ours": [{**facts_of(run), "measures": measures(found["differences"], name)} for name, run in named],
+        "ours": [
+            {**facts_of(run, name), "measures": measures(found["differences"], name)}
+            for run, name in zip(ours, others, strict=True)
+        ],
     }
 
 
-def facts_of(folder: Path) -> dict[str, Any]:
-    """Which run it is, of which recipe, and what its own measures note."""
+def facts_of(folder: Path, name: str) -> dict[str, Any]:
+    """Which run it is, by the name that the comparison gives it, of which recipe, and what its own measures note."""
     run = Run.at(folder)
     return {
         **of_run(folder),
-        "run": f"{folder.parent.name}/{folder.name}" if folder.name.startswith("fold-") else folder.name,
+        "run": name,
         "recipe": run.recipe.name,
         "seed": run.recipe.train.seed,
         "network": run.recipe.model.name,
         "trained_on": len(run.split.ids("train")),
-        "notes": read_json(folder / "metrics.json")["notes"],
+        "notes": read_json(run.metrics)["notes"],
     }
 
 

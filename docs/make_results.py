@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from results_cells import RECIPES, Entry, called, commit_of, hashes_of, interval, table
+from results_cells import RECIPES, Entry, called, commit_of, hashes_of, interval, networks_of, sizes_of, table
 from results_tables import beside, leak, near, soon
 from results_words import FIRST_WEIGHTS, FIRST_WEIGHTS_MENDED, INTRODUCTION, ORIGINALS, Original
 
@@ -146,7 +146,7 @@ def numbers(entry: Entry, measures: Sequence[str]) -> list[str]:
     each = {of: "; ".join(f"{name} {ends[0]:.3f}" for name, ends in of_each(entry, of).items()) for of in OF_EACH}
     found = [each.get(name) or interval(known.get(name)) for name in measures]
     name = ", ".join([called(entry), *(f"`{each}`" for each in asked(entry))])
-    return [name, f"{entry['protocol']}{which}", f"{entry['n']:,}, {entry['groups']:,}", *found]
+    return [name, f"{entry['protocol']}{which}", sizes_of(entry), *found]
 
 
 def asked(entry: Entry) -> tuple[str, ...]:
@@ -183,7 +183,7 @@ def source(entry: Entry) -> list[str]:
     kept = [
         *(f"`{entry['command']}`", changed, commit_of(entry)),
         f"{entry['split']['stamp']}: {hashes_of(entry['split'])}",
-        f"{entry['network'].partition(':')[2]}, {' x '.join(map(str, entry['size']))}, {epochs} epochs",
+        f"{networks_of(entry)}, {' x '.join(map(str, entry['size']))}, {epochs} epochs",
     ]
     return [called(entry), *kept, f"{minutes} minutes" if minutes else "-", entry["machine"]]
 

@@ -41,6 +41,24 @@ def called(entry: Entry) -> str:
     return Path(entry["recipe"]).stem + ("" if same else " \\*")
 
 
+def networks_of(*entries: Entry) -> str:
+    """The names of their networks, without the family.
+
+    >>> networks_of({"network": "timm:resnet34"}, {"network": "table:resnet10"})
+    'resnet34, resnet10'
+    """
+    return ", ".join(entry["network"].partition(":")[2] for entry in entries)
+
+
+def sizes_of(entry: Entry) -> str:
+    """How many images were tested, and how many groups.
+
+    >>> sizes_of({"n": 1594, "groups": 27})
+    '1,594, 27'
+    """
+    return f"{entry['n']:,}, {entry['groups']:,}"
+
+
 def commit_of(entry: Entry) -> str:
     """The commit that an entry was measured on."""
     found = re.search(r"commit (\w+\+?)", entry["code"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from results_cells import Entry, called, commit_of, hashes_of, interval, runnable, table
+from results_cells import Entry, called, commit_of, hashes_of, interval, networks_of, runnable, sizes_of, table
 
 PAIRED = ("F1", "average precision")
 """What ours and the faithful recipe are compared by; the mean of the classes where there are several."""
@@ -19,7 +19,7 @@ def leak(entries: Sequence[Entry]) -> list[str]:
     for arm, of in last["arms"].items():
         by_epoch = ", ".join(f"{value:.3f}" for value in of["mean_f1_on_validation_by_epoch"])
         found = [interval(of["headline"].get(name)) for name in ("mean F1", "mean AUROC", "exact match")]
-        rows.append([arm, f"{of['n']:,}, {of['groups']:,}", by_epoch, *found, hashes_of(of["split"])])
+        rows.append([arm, sizes_of(of), by_epoch, *found, hashes_of(of["split"])])
     head = ["split", "images, groups", "mean F1 after epochs", "mean F1", "mean AUROC", "exact match", "split hashes"]
     return [
         "## B's leak",
@@ -83,8 +83,7 @@ def beside(entries: Sequence[Entry]) -> list[str]:
 
 def pair_row(entry: Entry, ours: Entry) -> list[str]:
     """The numbers of one of our runs beside the faithful one."""
-    cells = [ours["recipe"], f"{ours['seed']}, faithful {entry['faithful']['seed']}"]
-    cells.append(f"{entry['n']:,}, {entry['groups']:,}")
+    cells = [ours["recipe"], f"{ours['seed']}, faithful {entry['faithful']['seed']}", sizes_of(entry)]
     for name in PAIRED:
         found = ours["measures"].get(f"mean {name}") or ours["measures"].get(name, {})
         cells += [interval(found.get(key)) for key in ("other", "baseline", "difference")]
@@ -96,7 +95,7 @@ def pair_source(entry: Entry, ours: Entry) -> list[str]:
     both = (ours, entry["faithful"])
     return [
         ours["run"],
-        ", ".join(each["network"].partition(":")[2] for each in both),
+        networks_of(*both),
         ", ".join(f"{each['trained_on']:,}" for each in both),
         ", ".join(hashes_of(each["split"]) for each in both),
         ", ".join(commit_of({"code": each["run_code"]}) for each in both),
@@ -114,12 +113,12 @@ def soon(entries: Sequence[Entry]) -> list[str]:
         shown = [minutes(each) for each in (ours, faithful)]
         measure, _, value = entry["wanted"].removeprefix("val_").partition(" of ")
         whole = f"{ours['minutes']:.3g} ({ours['minutes_on_the_clock']:.3g} on the clock)"
-        networks = ", ".join(each["network"].partition(":")[2] for each in (ours, faithful))
         stem = entry["recipe"].removesuffix(".yaml")
         name = called({**entry, "overrides": entry["overrides"][stem], "recipe_hash": ours["recipe_hash"]})
         rows.append(
             [name, f"{measure} {value}", *shown, times_ours(entry), whole,
-             networks, f"`{runnable(entry)}`", commit_of(entry), hashes_of(entry["split"]), entry["machine"]]
+             networks_of(ours, faithful), f"`{runnable(entry)}`", commit_of(entry), hashes_of(entry["split"]),
+             entry["machine"]]
         )  # fmt: skip
     head = ["recipe", "wanted", "ours", "faithful", "ratio", "ours to the end", "networks", "command", "commit",
             "split", "machine"]  # fmt: skip

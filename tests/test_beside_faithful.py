@@ -17,8 +17,9 @@ from entries import ends
 
 
 def test_what_is_over_all_classes_and_of_that_run_is_kept() -> None:
-    ends = {"value": 0.25, "low": 0.12345, "high": 0.5}
-    row = {"run": "ours", "class_name": "", "measure": "mean F1", "baseline": ends, "other": ends, "difference": ends}
+    all_ends = {"value": 0.25, "low": 0.12345, "high": 0.5}
+    given = dict.fromkeys(("baseline", "other", "difference"), all_ends)
+    row = {"run": "ours", "class_name": "", "measure": "mean F1", **given}
     classes = [{**row, "class_name": name, "measure": "F1"} for name in ("crack", "inactive")]
     other = [*classes, {**row, "run": "another"}, {**row, "measure": "mean recall", "difference": None}]
     kept = [0.25, 0.1235, 0.5]
